@@ -1,0 +1,113 @@
+"""Neural networks in which backpropagation is written out: read it, check it, explain it, train with it.
+
+A layer is a pair of pure functions, `pure_forward` and `pure_backward`, side by side, each of which names what it
+reads. Everything else is built on that pair.
+"""
+
+from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
+from .errors import ChainruleError
+from .graph import Graph, Sequential
+from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
+from .layer import Declared, Layer
+from .layers import (
+    ELU,
+    GELU,
+    Add,
+    BatchNorm,
+    Concatenate,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    LogSoftmax,
+    Multiply,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    softmax_jacobian,
+)
+from .losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Huber,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SigmoidCrossentropy,
+    SoftmaxCrossentropy,
+)
+from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from .penalties import L1, L2, Penalty
+from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
+from .value import Value
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "L1",
+    "L2",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Add",
+    "BatchNorm",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "ChainruleError",
+    "Concatenate",
+    "Constant",
+    "ConstantRate",
+    "CosineDecay",
+    "Declared",
+    "Dense",
+    "Dropout",
+    "ExponentialDecay",
+    "Flatten",
+    "Glorot",
+    "Graph",
+    "He",
+    "Huber",
+    "InverseTimeDecay",
+    "Layer",
+    "LayerNorm",
+    "LeCun",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Multiply",
+    "Normal",
+    "OneCycle",
+    "Optimizer",
+    "Penalty",
+    "RMSprop",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SigmoidCrossentropy",
+    "Softmax",
+    "SoftmaxCrossentropy",
+    "Softplus",
+    "StepDecay",
+    "Tanh",
+    "Trace",
+    "Value",
+    "Zeros",
+    "__version__",
+    "loss_and_gradients",
+    "per_sample_gradients",
+    "softmax_jacobian",
+    "trace",
+    "train_step",
+]

@@ -1,0 +1,379 @@
+"""Backpropagation through any network: loss and gradients, the trace of one pass, per-sample gradients, one step.
+
+`propagate` is the whole of it, pure and written once for every engine; the functions around it check what users pass
+and run it on NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import DataError, NonFiniteError, ShapeError, UnknownNameError
+from .layer import Array, Arrays, Context, Layer
+from .losses import Loss
+from .optimizers import Optimizer
+
+__all__ = [
+    "NodeTrace",
+    "Pass",
+    "Step",
+    "Trace",
+    "loss_and_gradients",
+    "per_sample_gradient_chunks",
+    "per_sample_gradients",
+    "propagate",
+    "trace",
+    "train_step",
+]
+
+
+class Pass(NamedTuple):
+    """What one forward and backward pass computes."""
+
+    data_loss: Array  # Σ_b share_b · ℓ_b
+    penalty: Array  # the sum of the penalties, 0 without any
+    losses: Array  # (B,), ℓ_b
+    predictions: Array  # (B, ...)
+    dpredictions: Array  # dL/d(predictions), (B, ...)
+    dinputs: Array  # dL/dX
+    gradients: Arrays  # dL/d(parameter), penalties included, by dotted name
+    state: Arrays  # the next state, by dotted name
+
+    @property
+    def loss(self) -> Array:
+        """The number that the gradients are the derivatives of: data loss plus penalties."""
+        return self.data_loss + self.penalty
+
+
+def propagate(
+    xp: Any,
+    network: Layer,
+    loss: Loss,
+    values: Mapping[str, Array],
+    inputs: Array,
+    targets: Array,
+    shares: Array,
+    context: Context,
+) -> Pass:
+    """One pass forward and one backward: pure, the same on every engine.
+
+    `values` holds parameters and state by name; `targets` and `shares` come from `loss.prepare`.
+    """
+    predictions, kept, following = network.forward_pass(xp, inputs, values, context)
+    losses, kept_loss = loss.forward_pass(xp, predictions, targets)  # (B,)
+    data_loss = xp.sum(losses * shares[:, 0])
+    dpredictions = loss.backward_pass(xp, shares, kept_loss)
+    dinputs, gradients = network.backward_pass(xp, dpredictions, kept, values, context)
+    penalty = 0.0
+    for name, terms in network.penalty_terms().items():
+        for term in terms:
+            available = {"parameter": values[name]}
+            penalty = penalty + term.run_forward(xp, available)[0]
+            gradients[name] = gradients[name] + term.run_backward(xp, 1, available)["parameter"]
+    return Pass(data_loss, penalty, losses, predictions, dpredictions, dinputs, gradients, following)
+
+
+class _Problem(NamedTuple):
+    """What users pass, checked and cast: the arguments of `propagate` after `loss`."""
+
+    values: Arrays
+    inputs: Array
+    targets: NDArray[Any]
+    shares: NDArray[Any]
+    context: Context
+
+    def rows(self, rows: slice) -> _Problem:
+        """The same with some of the samples, each with its share of the whole batch's loss."""
+        context = replace(self.context, first_row=rows.start)
+        return _Problem(self.values, self.inputs[rows], self.targets[rows], self.shares[rows], context)
+
+
+def _problem(
+    network: Layer,
+    loss: Loss,
+    parameters: Mapping[str, Array],
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    state: Mapping[str, Array] | None,
+    sample_weights: ArrayLike | None,
+    context: Context,
+) -> _Problem:
+    values = {**check_parameters(network, parameters), **(network.initial_state() if state is None else state)}
+    dtype = next((p.dtype for p in parameters.values()), None)
+    X = as_inputs(inputs, dtype)
+    if dtype is not None:
+        values = {name: value.astype(dtype, copy=False) for name, value in values.items()}
+    shape = (X.shape[0], *network.output_shape(X.shape[1:]))
+    prepared, shares = loss.prepare(targets, shape, sample_weights, X.dtype)
+    return _Problem(values, X, prepared, shares, context)
+
+
+def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
+    """The inputs as an array of `dtype` (or as they are, integers as float64).
+
+    Raises `DataError` where they are not numbers, and `NonFiniteError` where they hold NaN or infinity.
+
+    >>> as_inputs([[1, 2]])
+    array([[1., 2.]])
+    """
+    try:
+        X = np.asarray(inputs)
+    except ValueError as error:
+        raise ShapeError(f"X: the rows have different lengths ({error}).") from None
+    if X.dtype.kind not in "fiub":
+        raise DataError(f"X must hold numbers, received dtype {X.dtype}; encode text columns as numbers first.")
+    if X.ndim == 0:
+        raise ShapeError("X is a single number; a batch of one sample with one feature is [[number]].")
+    X = X.astype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64), copy=False)
+    if not np.isfinite(X).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
+        raise NonFiniteError(f"X holds {X[index]} at index {index}; remove or replace such entries.")
+    return X
+
+
+def check_parameters(network: Layer, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
+    """The parameters, if they are the network's: every name, every shape.
+
+    Raises `UnknownNameError` for a name too many, `DataError` for one too few, `ShapeError` for a wrong shape.
+    """
+    shapes = network.parameter_shapes()
+    for name in parameters:
+        if name not in shapes:
+            raise UnknownNameError("parameter", name, shapes)
+    for name, shape in shapes.items():
+        if name not in parameters:
+            raise DataError(f"The parameter {name!r} is missing; the network has {', '.join(map(repr, shapes))}.")
+        if tuple(parameters[name].shape) != shape:
+            raise ShapeError(f"{name}: expected shape {shape}, received {tuple(parameters[name].shape)}.")
+    return parameters
+
+
+def loss_and_gradients(
+    network: Layer,
+    loss: Loss,
+    parameters: Mapping[str, Array],
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    state: Mapping[str, Array] | None = None,
+    sample_weights: ArrayLike | None = None,
+    training: bool = True,
+    seed: int = 0,
+    step: int = 0,
+) -> tuple[float, Arrays]:
+    """The loss, penalties included, and its derivative by every parameter, by dotted name.
+
+    `state` is the network's (initial where left out), `seed` and `step` choose the noise. The inputs are cast to the
+    dtype of the parameters. Raises `DataError` and its kinds for data that do not fit, naming the layer.
+
+    >>> from chainrule import Dense, MeanSquaredError, Sequential
+    >>> network = Sequential(Dense(1, 1))
+    >>> parameters = {"dense_0.weights": np.array([[2.0]]), "dense_0.biases": np.array([[0.0]])}
+    >>> loss_and_gradients(network, MeanSquaredError(), parameters, [[3.0]], [5.0])    # (6-5)², 2·(6-5)·3, 2·(6-5)
+    (1.0, {'dense_0.weights': array([[6.]]), 'dense_0.biases': array([[2.]])})
+    """
+    context = Context(training, seed, step)
+    problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
+    result = propagate(np, network, loss, *problem)
+    return float(result.loss), result.gradients
+
+
+@dataclass(frozen=True)
+class NodeTrace:
+    """What went through one node: dL/d(output) is `dvalues`, dL/d(inputs) is `dinputs`."""
+
+    inputs: Array
+    output: Array
+    dvalues: Array
+    dinputs: Array
+    gradients: Arrays  # dL/d(parameter) through this node alone, by its own names
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything that one pass computed: `trace["dense_0"].dvalues`, by the dotted names of the nodes.
+
+    The loss is the last node, under the name "loss": its inputs are the predictions, its output the losses (B,), its
+    dvalues each sample's share of the batch's loss.
+    """
+
+    loss: float
+    data_loss: float
+    penalty: float
+    predictions: NDArray[Any]
+    gradients: Arrays
+    state: Arrays
+    nodes: Mapping[str, NodeTrace]
+
+    def __getitem__(self, name: str) -> NodeTrace:
+        if name not in self.nodes:
+            raise UnknownNameError("node", name, self.nodes)
+        return self.nodes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+def trace(
+    network: Layer,
+    loss: Loss,
+    parameters: Mapping[str, Array],
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    state: Mapping[str, Array] | None = None,
+    sample_weights: ArrayLike | None = None,
+    training: bool = True,
+    seed: int = 0,
+    step: int = 0,
+) -> Trace:
+    """One pass with every node's inputs, output, dvalues and dinputs kept by name. Arguments as `loss_and_gradients`.
+
+    >>> from chainrule import Dense, MeanSquaredError, ReLU, Sequential
+    >>> network = Sequential(Dense(1, 1), ReLU())
+    >>> parameters = {"dense_0.weights": np.array([[2.0]]), "dense_0.biases": np.array([[0.0]])}
+    >>> one = trace(network, MeanSquaredError(), parameters, [[3.0]], [5.0])
+    >>> list(one), one["relu_0"].output, one["dense_0"].dvalues, one["dense_0"].dinputs
+    (['dense_0', 'relu_0', 'loss'], array([[6.]]), array([[2.]]), array([[4.]]))
+    """
+    record: dict[str, Arrays] = {}
+    context = Context(training, seed, step, record=record)
+    problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
+    result = propagate(np, network, loss, *problem)
+    nodes = {name: NodeTrace(**arrays) for name, arrays in record.items()}
+    nodes["loss"] = NodeTrace(result.predictions, result.losses, problem.shares, result.dpredictions, {})
+    return Trace(
+        loss=float(result.loss),
+        data_loss=float(result.data_loss),
+        penalty=float(result.penalty),
+        predictions=result.predictions,
+        gradients=result.gradients,
+        state=result.state,
+        nodes=nodes,
+    )
+
+
+def per_sample_gradient_chunks(
+    network: Layer,
+    loss: Loss,
+    parameters: Mapping[str, Array],
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    chunk_size: int = 32,
+    state: Mapping[str, Array] | None = None,
+    sample_weights: ArrayLike | None = None,
+    training: bool = True,
+    seed: int = 0,
+    step: int = 0,
+) -> Iterator[tuple[slice, Arrays]]:
+    """As `per_sample_gradients`, `chunk_size` samples at a time: pairs of (rows, arrays by name), to bound memory."""
+    context = Context(training, seed, step)
+    problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
+    chosen = tuple(parameters) if names is None else tuple(names)
+    for name in chosen:
+        if name not in parameters:
+            raise UnknownNameError("parameter", name, parameters)
+    if chunk_size < 1:
+        raise DataError(f"chunk_size must be at least 1, not {chunk_size!r}.")
+    samples = len(problem.inputs)
+    for start in range(0, samples, chunk_size):
+        rows = range(start, min(start + chunk_size, samples))
+        each = [_one_sample(network, loss, problem, row) for row in rows]
+        yield slice(rows.start, rows.stop), {name: np.stack([g[name] for g in each]) for name in chosen}
+
+
+def _one_sample(network: Layer, loss: Loss, problem: _Problem, row: int) -> Arrays:
+    """The part of the batch's gradient that comes from one sample's loss, without penalties."""
+    only = problem.rows(slice(row, row + 1))
+    if network.mixes_samples and problem.context.training:
+        # The other samples take part in this one's output: the whole batch runs, and only this loss counts.
+        shares = np.zeros_like(problem.shares)
+        shares[row] = problem.shares[row]
+        only = problem._replace(shares=shares)
+    predictions, kept, _ = network.forward_pass(np, only.inputs, only.values, only.context)
+    kept_loss = loss.forward_pass(np, predictions, only.targets)[1]
+    dvalues = loss.backward_pass(np, only.shares, kept_loss)
+    return network.backward_pass(np, dvalues, kept, only.values, only.context)[1]
+
+
+def per_sample_gradients(
+    network: Layer,
+    loss: Loss,
+    parameters: Mapping[str, Array],
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    **options: Any,
+) -> Arrays:
+    """The gradient before it is summed over the batch: one more axis in front, (B, ...), for each of `names`.
+
+    Entry b is the part of the gradient that comes from sample b's loss, its share 1/B of the mean included: the sum
+    over b, plus the penalties' gradient, is the gradient. Options as `per_sample_gradient_chunks`, which needs less memory.
+
+    >>> from chainrule import Dense, MeanSquaredError, Sequential
+    >>> network = Sequential(Dense(1, 1))
+    >>> parameters = {"dense_0.weights": np.array([[2.0]]), "dense_0.biases": np.array([[0.0]])}
+    >>> per_sample_gradients(network, MeanSquaredError(), parameters, [[3.0], [1.0]], [5.0, 4.0],
+    ...                      names=["dense_0.weights"])                     # 2·(6-5)·3 / 2 and 2·(2-4)·1 / 2
+    {'dense_0.weights': array([[[ 3.]],
+           [[-2.]]])}
+    """
+    chunks = per_sample_gradient_chunks(network, loss, parameters, inputs, targets, names=names, **options)
+    parts = [arrays for _, arrays in chunks]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+class Step(NamedTuple):
+    """What one training step returns."""
+
+    loss: float
+    parameters: Arrays
+    state: Arrays
+    slots: Arrays
+
+
+def train_step(
+    network: Layer,
+    loss: Loss,
+    optimizer: Optimizer,
+    parameters: Mapping[str, Array],
+    slots: Mapping[str, Array],
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    *,
+    state: Mapping[str, Array] | None = None,
+    sample_weights: ArrayLike | None = None,
+    seed: int = 0,
+    step: int = 0,
+) -> Step:
+    """Forward, backward and update: the loss before the step, and the parameters, state and slots after it.
+
+    Frozen layers keep their parameters and state. Arguments as `loss_and_gradients`; `slots` come from
+    `optimizer.initial_slots(np, parameters)`.
+
+    >>> from chainrule import SGD, Dense, MeanSquaredError, Sequential
+    >>> network = Sequential(Dense(1, 1))
+    >>> parameters = {"dense_0.weights": np.array([[2.0]]), "dense_0.biases": np.array([[0.0]])}
+    >>> after = train_step(network, MeanSquaredError(), SGD(0.1), parameters,
+    ...                    SGD(0.1).initial_slots(np, parameters), [[3.0]], [5.0])
+    >>> after.loss, after.parameters["dense_0.weights"]                   # 2 - 0.1·6
+    (1.0, array([[1.4]]))
+    """
+    context = Context(True, seed, step)
+    problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
+    result = propagate(np, network, loss, *problem)
+    gradients = {name: result.gradients[name] for name in network.trainable_names()}
+    following, following_slots = optimizer.update(np, step, parameters, gradients, slots)
+    state = {**(network.initial_state() if state is None else state), **result.state}
+    return Step(float(result.loss), following, state, following_slots)

@@ -1,0 +1,67 @@
+"""Every error that the library raises on purpose, in one small tree under `ChainruleError`.
+
+A message names the place (layer, array), what was received and what was expected, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ChainruleError",
+    "ConfigurationError",
+    "DataError",
+    "DefinitionError",
+    "FileFormatError",
+    "GraphError",
+    "NonFiniteError",
+    "ShapeError",
+    "UnknownNameError",
+]
+
+
+class ChainruleError(Exception):
+    """The base of every error below: `except ChainruleError` catches them all."""
+
+
+class ConfigurationError(ChainruleError, ValueError):
+    """A setting has a value that cannot work, such as a dropout rate of 1.5."""
+
+
+class DataError(ChainruleError, ValueError):
+    """The data cannot be used as they are: labels out of range, lengths that differ, an empty batch."""
+
+
+class DefinitionError(ChainruleError, TypeError):
+    """A layer, loss, penalty or optimizer is written in a way that cannot work."""
+
+
+class FileFormatError(ChainruleError, ValueError):
+    """A file is not what it should be: truncated, altered, or of another kind."""
+
+
+class GraphError(ChainruleError, ValueError):
+    """The nodes do not form a network: a cycle, an unknown or unused source, a duplicate name."""
+
+
+class NonFiniteError(DataError):
+    """An array holds NaN or infinity where only finite numbers make sense."""
+
+
+class ShapeError(DataError):
+    """An array has another shape than the layer that receives it expects."""
+
+
+class UnknownNameError(ChainruleError, KeyError):
+    """A name was asked for that does not exist; the message lists those that do."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        names = list(known)
+        close = difflib.get_close_matches(str(name), names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        listed = ", ".join(repr(n) for n in names) or "none"
+        super().__init__(f"There is no {kind} named {name!r}.{hint} Known: {listed}.")
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -1,0 +1,377 @@
+"""Graph: the only composite, named nodes that read one another, and a Layer itself. Sequential is a Graph in a line."""
+
+from __future__ import annotations
+
+import graphlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .errors import GraphError, ShapeError, UnknownNameError
+from .layer import Array, Arrays, Context, Layer, Shape
+from .penalties import Penalty
+
+__all__ = ["Graph", "Node", "Sequential"]
+
+INPUTS = "inputs"
+
+
+class Node(NamedTuple):
+    """A layer at its place: its name, and the names of the nodes that it reads (`"inputs"` is the graph's own)."""
+
+    name: str
+    layer: Layer
+    sources: tuple[str, ...]
+    joins: bool  # written as a tuple of sources: the layer receives a tuple of inputs
+
+
+class Graph(Layer):
+    """A network of named nodes: each a (name, layer, source), or (name, layer, (source, source, ...)) for a join.
+
+    Sources are names of other nodes or `"inputs"`; the order of the list is free. `output` names the node whose output
+    is the network's; without it, the only node that no other reads. A value that several nodes read receives the sum
+    of their gradients. `ties={"dense_1.weights": "dense_0.weights"}` makes two parameters one, whose gradient is the
+    sum over its uses. Parameters are one flat dict with dotted names, also those of graphs inside graphs.
+
+    Raises `GraphError` for a cycle, an unknown or unused source, a duplicate name, a layer object used twice, and
+    `ShapeError` where layers do not fit each other.
+
+    >>> import numpy as np
+    >>> from chainrule import Add, Dense, ReLU
+    >>> network = Graph([
+    ...     ("hidden", Dense(2, 2), "inputs"),
+    ...     ("active", ReLU(), "hidden"),
+    ...     ("sum", Add(), ("active", "inputs")),
+    ... ])
+    >>> network.parameter_shapes()
+    {'hidden.weights': (2, 2), 'hidden.biases': (1, 2)}
+    >>> network["hidden"].weights = np.array([[1.0, 0.0], [0.0, -1.0]])
+    >>> network.forward(np.array([[3.0, 4.0]]))                 # relu(3, -4) + (3, 4)
+    array([[6., 4.]])
+    >>> network.backward(np.array([[1.0, 1.0]]))                # through the layer, plus directly
+    array([[2., 1.]])
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[tuple[str, Layer, str | Sequence[str]]],
+        *,
+        output: str | None = None,
+        ties: Mapping[str, str] | None = None,
+    ) -> None:
+        given = [_node(entry) for entry in nodes]
+        _check_names(given)
+        self.nodes: dict[str, Node] = _sorted(given)
+        self.output_node = _output_node(self.nodes, output)
+        self.ties = dict(ties or {})
+        self._link()
+        self.mixes_samples = any(node.layer.mixes_samples for node in self)  # type: ignore[misc]
+        shape = self.input_shape()
+        if shape is not None:
+            self.output_shape(shape)
+
+    def _link(self) -> None:
+        """For each node the full name of every array it owns or borrows, so that passes need not build names."""
+        owned = {
+            f"{node.name}.{local}": shape for node in self for local, shape in node.layer.parameter_shapes().items()
+        }
+        for alias, owner in self.ties.items():
+            for name in (alias, owner):
+                if name not in owned:
+                    raise UnknownNameError("parameter", name, owned)
+            if owner in self.ties or alias == owner:
+                raise GraphError(f"ties: {alias!r} is tied to {owner!r}, which must be a parameter of its own.")
+            if owned[alias] != owned[owner]:
+                raise GraphError(
+                    f"ties: {alias!r} has shape {owned[alias]} and {owner!r} has shape {owned[owner]}; "
+                    "tied parameters must have the same shape."
+                )
+        self.parameters = tuple(name for name in owned if name not in self.ties)  # type: ignore[misc]
+        self.state = tuple(f"{node.name}.{local}" for node in self for local in node.layer.state)  # type: ignore[misc]
+        self._names = {
+            node.name: {
+                local: self.ties.get(f"{node.name}.{local}", f"{node.name}.{local}")
+                for local in (*node.layer.parameters, *node.layer.state)
+            }
+            for node in self
+        }
+
+    # Looking in
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes.values())
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __getitem__(self, name: str) -> Layer:
+        """The layer at a node, by its name; dotted for a graph inside."""
+        first, _, rest = name.partition(".")
+        if first not in self.nodes:
+            raise UnknownNameError("node", name, self.nodes)
+        layer = self.nodes[first].layer
+        return layer[rest] if rest and isinstance(layer, Graph) else layer
+
+    def __repr__(self) -> str:
+        lines = [f"  {n.name}: {n.layer!r} <- {', '.join(n.sources)}" for n in self]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+    # What a graph declares
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """The shape of every parameter, by dotted name; a tied one appears once."""
+        shapes = {
+            f"{node.name}.{local}": shape for node in self for local, shape in node.layer.parameter_shapes().items()
+        }
+        return {name: shapes[name] for name in self.parameters}
+
+    def initial_parameters(
+        self, rng: np.random.Generator | int | None = None, dtype: DTypeLike = np.float64
+    ) -> dict[str, NDArray[Any]]:
+        """New parameters drawn from `rng`, node by node in the order of the forward pass."""
+        generator = np.random.default_rng(rng)
+        drawn = self._gather(lambda layer: layer.initial_parameters(generator, dtype))
+        return {name: drawn[name] for name in self.parameters}
+
+    def initial_state(self, dtype: DTypeLike = np.float64) -> dict[str, NDArray[Any]]:
+        """The state before the first step, by dotted name."""
+        return self._gather(lambda layer: layer.initial_state(dtype))
+
+    def trainable_names(self) -> tuple[str, ...]:
+        """The parameters of every layer that is not frozen."""
+        if self.frozen:
+            return ()
+        names = {f"{node.name}.{local}" for node in self for local in node.layer.trainable_names()}
+        return tuple(name for name in self.parameters if name in names)
+
+    def penalty_terms(self) -> dict[str, tuple[Penalty, ...]]:
+        """The penalties on each parameter; those on a tied one count once for each use."""
+        terms: dict[str, tuple[Penalty, ...]] = {}
+        for node in self:
+            for local, penalties in node.layer.penalty_terms().items():
+                name = self._names[node.name][local]
+                terms[name] = (*terms.get(name, ()), *penalties)
+        return terms
+
+    def input_shape(self) -> Shape | None:
+        """The shape of one sample as the first node that reads the inputs fixes it, else None."""
+        shapes = (node.layer.input_shape() for node in self if INPUTS in node.sources and not node.joins)
+        return next((shape for shape in shapes if shape is not None), None)
+
+    def output_shape(self, shape: Any) -> Shape:
+        """The shape of one sample of the output, through every node."""
+        return self.shapes(shape)[self.output_node]
+
+    def shapes(self, shape: Any) -> dict[str, Shape]:
+        """The shape of one sample of every node's output, by name; a `ShapeError` names the node."""
+        shapes: dict[str, Shape] = {INPUTS: shape}
+        for node in self:
+            try:
+                shapes[node.name] = node.layer.output_shape(_read(node, shapes))
+            except ShapeError as error:
+                raise ShapeError(f"{node.name}: {error}") from None
+        return {name: s for name, s in shapes.items() if name != INPUTS}
+
+    def _gather(self, arrays_of: Any) -> dict[str, Any]:
+        return {f"{n.name}.{local}": array for n in self for local, array in arrays_of(n.layer).items()}
+
+    # The passes
+
+    def forward_pass(
+        self, xp: Any, inputs: Array, values: Mapping[str, Array], context: Context
+    ) -> tuple[Array, Arrays, Arrays]:
+        """Every node in order; each node's kept arrays under its name."""
+        outputs: Arrays = {INPUTS: inputs}
+        kept: Arrays = {}
+        following: Arrays = {}
+        for node in self:
+            read, inner = _read(node, outputs), context.enter(node.name, node.layer)
+            own = self._own(node, values)
+            outputs[node.name], kept[node.name], next_state = node.layer.forward_pass(xp, read, own, inner)
+            following |= {f"{node.name}.{local}": array for local, array in next_state.items()}
+            if context.record is not None:
+                context.record[inner.path] = {"inputs": read, "output": outputs[node.name]}
+        return outputs[self.output_node], kept, following
+
+    def backward_pass(
+        self, xp: Any, dvalues: Array, kept: Arrays, values: Mapping[str, Array], context: Context
+    ) -> tuple[Array, Arrays]:
+        """Every node in reverse; gradients that meet at a value, or at a tied parameter, are added."""
+        arriving: Arrays = {self.output_node: dvalues}
+        gradients: Arrays = {}
+        for node in reversed(self.nodes.values()):
+            inner, upstream = context.enter(node.name, node.layer), arriving.pop(node.name)
+            own = self._own(node, values)
+            dinputs, own_gradients = node.layer.backward_pass(xp, upstream, kept[node.name], own, inner)
+            for source, gradient in zip(node.sources, dinputs if node.joins else (dinputs,), strict=True):
+                _accumulate(arriving, source, gradient)
+            for local, gradient in own_gradients.items():
+                _accumulate(gradients, self._names[node.name][local], gradient)
+            if context.record is not None:
+                context.record[inner.path] |= {"dvalues": upstream, "dinputs": dinputs, "gradients": own_gradients}
+        return arriving[INPUTS], gradients
+
+    def _own(self, node: Node, values: Mapping[str, Array]) -> Arrays:
+        return {local: values[name] for local, name in self._names[node.name].items()}
+
+    # The stateful view: the layers' own attributes are the parameters
+
+    def forward(self, inputs: Array, training: bool = True) -> Array:
+        """Run the forward pass with the layers' own parameters (`network["dense_0"].weights`)."""
+        inputs = np.asarray(inputs)
+        self.output_shape(inputs.shape[1:])
+        context = Context(training and not self.frozen, step=vars(self).get("_calls", 0))
+        if context.training:
+            self._calls = context.step + 1
+        self.inputs = inputs
+        self.output, self._kept, following = self.forward_pass(self.xp, inputs, self._values(), context)
+        self._context = context
+        self._assign(following)
+        return self.output
+
+    def backward(self, dvalues: Array) -> Array:
+        """Run the backward pass and remember each layer's gradients (`network["dense_0"].dweights`)."""
+        if "_kept" not in vars(self):
+            raise GraphError(f"{type(self).__name__}.backward: call forward first.")
+        self.dinputs, gradients = self.backward_pass(self.xp, dvalues, self._kept, self._values(), self._context)
+        self._assign(gradients, prefix="d")
+        return self.dinputs
+
+    def initialize(self, rng: np.random.Generator | int | None = None, dtype: DTypeLike = np.float64) -> Graph:
+        """Set new parameters and state as attributes of the layers. Returns the graph."""
+        self._assign(self.initial_parameters(rng, dtype) | self.initial_state(dtype))
+        return self
+
+    def _values(self) -> Arrays:
+        return {name: getattr(layer, attribute) for name, (layer, attribute) in self._places().items()}
+
+    def _assign(self, values: Mapping[str, Array], prefix: str = "") -> None:
+        places = self._places()
+        for name, array in values.items():
+            layer, attribute = places[name]
+            setattr(layer, prefix + attribute, array)
+
+    def _places(self) -> dict[str, tuple[Layer, str]]:
+        places = {}
+        for name in (*self.parameters, *self.state):
+            node, _, attribute = name.rpartition(".")
+            places[name] = (self[node], attribute)
+        return places
+
+    def __getstate__(self) -> dict[str, Any]:
+        passes = {"inputs", "output", "dinputs", "_kept", "_context", "_calls"}
+        return {name: value for name, value in vars(self).items() if name not in passes}
+
+
+class Sequential(Graph):
+    """Layers in a line: each reads the one before it.
+
+    Nodes are named by type and counted per type (`dense_0, relu_0, dense_1`), so that an activation put in between
+    renames no weight; `("name", layer)` names a node by hand.
+
+    >>> from chainrule import Dense, ReLU
+    >>> network = Sequential(Dense(2, 3), ReLU(), ("last", Dense(3, 1)))
+    >>> list(network.nodes)
+    ['dense_0', 'relu_0', 'last']
+    """
+
+    def __init__(self, *layers: Layer | tuple[str, Layer], ties: Mapping[str, str] | None = None) -> None:
+        counts: dict[str, int] = {}
+        nodes, source = [], INPUTS
+        for entry in layers:
+            if isinstance(entry, tuple):
+                name, layer = entry
+            else:
+                layer, kind = entry, snake_case(type(entry).__name__)
+                name = f"{kind}_{counts.get(kind, 0)}"
+                counts[kind] = counts.get(kind, 0) + 1
+            nodes.append((name, layer, source))
+            source = name
+        super().__init__(nodes, ties=ties)
+
+
+def snake_case(name: str) -> str:
+    """The name of a type as the name of a node.
+
+    >>> [snake_case(name) for name in ("Dense", "ReLU", "LeakyReLU", "LogSoftmax")]
+    ['dense', 'relu', 'leaky_relu', 'log_softmax']
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _node(entry: Any) -> Node:
+    if not (isinstance(entry, tuple | list) and len(entry) == 3):
+        raise GraphError(f"A node is (name, layer, source), not {entry!r}.")
+    name, layer, sources = entry
+    if not isinstance(layer, Layer):
+        hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+        raise GraphError(f"{name}: expected a layer, received {layer!r}{hint}.")
+    joins = not isinstance(sources, str)
+    return Node(name, layer, tuple(sources) if joins else (sources,), joins)
+
+
+def _check_names(nodes: Sequence[Node]) -> None:
+    if not nodes:
+        raise GraphError("A graph needs at least one node.")
+    seen: dict[str, Node] = {}
+    layers: dict[int, str] = {}
+    for node in nodes:
+        if not isinstance(node.name, str) or not node.name or "." in node.name or node.name == INPUTS:
+            raise GraphError(f"{node.name!r} cannot name a node: use a word without dots, other than 'inputs'.")
+        if node.name in seen:
+            raise GraphError(f"Two nodes are named {node.name!r}; every name must be different.")
+        if id(node.layer) in layers:
+            raise GraphError(
+                f"{layers[id(node.layer)]!r} and {node.name!r} are the same layer object; make a second layer "
+                "and share its parameters with ties={'second.weights': 'first.weights'}."
+            )
+        seen[node.name], layers[id(node.layer)] = node, node.name
+    for node in nodes:
+        if not node.sources:
+            raise GraphError(f"{node.name}: names no source.")
+        for source in node.sources:
+            if source != INPUTS and source not in seen:
+                raise GraphError(f"{node.name}: {UnknownNameError('source', source, [INPUTS, *seen])}")
+
+
+def _sorted(nodes: Sequence[Node]) -> dict[str, Node]:
+    """The nodes by name, each after its sources and otherwise in the order given."""
+    by_name = {node.name: node for node in nodes}
+    needs = {node.name: [s for s in node.sources if s != INPUTS] for node in nodes}
+    try:
+        order = list(graphlib.TopologicalSorter(needs).static_order())
+    except graphlib.CycleError as error:
+        cycle = " -> ".join(reversed(error.args[1]))
+        raise GraphError(f"The nodes form a cycle, {cycle}: no node can come first.") from None
+    given = [node.name for node in nodes]
+    if all(given.index(source) < given.index(name) for name in given for source in needs[name]):
+        order = given
+    return {name: by_name[name] for name in order}
+
+
+def _output_node(nodes: Mapping[str, Node], output: str | None) -> str:
+    read = {source for node in nodes.values() for source in node.sources}
+    unread = [name for name in nodes if name not in read]
+    if output is not None and output not in nodes:
+        raise GraphError(f"output: {UnknownNameError('node', output, nodes)}")
+    output = unread[-1] if output is None else output
+    unused = [name for name in unread if name != output]
+    if unused:
+        raise GraphError(
+            f"No node reads {', '.join(map(repr, unused))} and the output is {output!r}: join them, "
+            "take them out, or name another node with output=."
+        )
+    if INPUTS not in read:
+        raise GraphError("No node reads 'inputs'.")
+    return output
+
+
+def _read(node: Node, values: Mapping[str, Any]) -> Any:
+    return tuple(values[s] for s in node.sources) if node.joins else values[node.sources[0]]
+
+
+def _accumulate(totals: Arrays, name: str, gradient: Array) -> None:
+    totals[name] = totals[name] + gradient if name in totals else gradient

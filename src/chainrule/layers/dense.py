@@ -1,0 +1,86 @@
+"""The dense layer: every neuron reads every input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import ConfigurationError, ShapeError
+from ..initializers import He, Initializer, Zeros
+from ..layer import Declared, Layer, Shape, format_shape
+from ..penalties import Penalty
+
+
+@dataclass(eq=False)
+class Dense(Layer):
+    """output = inputs · weights + biases.
+
+    Shapes: inputs (B, I), weights (I, N), biases (1, N), output (B, N). One column of `weights` is one neuron.
+    The gradients: dinputs = dvalues · weightsᵀ sums over the neurons that an input feeds; dweights = inputsᵀ · dvalues
+    and dbiases sum over the samples of the batch.
+
+    Weights start as `initializer` says (`He()` by default), biases at zero. `penalties` maps "weights" or "biases" to
+    `L1(rate)`, `L2(rate)` or a tuple of them. Raises `ShapeError` for inputs with another number of features.
+
+    >>> import numpy as np
+    >>> layer = Dense(3, 1)
+    >>> layer.weights, layer.biases = np.array([[-3.0], [-1.0], [2.0]]), np.array([[1.0]])
+    >>> layer.forward(np.array([[1.0, -2.0, 3.0]]))            # -3·1 - 1·(-2) + 2·3 + 1
+    array([[6.]])
+    >>> layer.backward(np.array([[1.0]]))                       # the weights, for dL/d(output) = 1
+    array([[-3., -1.,  2.]])
+    >>> layer.dweights.T, layer.dbiases                         # the inputs, and 1
+    (array([[ 1., -2.,  3.]]), array([[1.]]))
+
+    Source: Kinsley and Kukieła, Neural Networks from Scratch in Python (2020), chapter 9.
+    """
+
+    parameters = ("weights", "biases")
+
+    n_inputs: int
+    n_neurons: int
+    initializer: Initializer = field(default=He(), kw_only=True)
+    penalties: Mapping[str, Penalty | tuple[Penalty, ...]] = field(default_factory=dict, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("n_inputs", "n_neurons"):
+            size = getattr(self, name)
+            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+                raise ConfigurationError(f"Dense: {name} must be an integer of at least 1, not {size!r}.")
+        self.penalty_terms()
+
+    def pure_forward(self, xp, inputs, weights, biases):
+        return xp.matmul(inputs, weights) + biases  # (B,I)(I,N) + (1,N) -> (B,N)
+
+    def pure_backward(self, xp, dvalues, inputs, weights):  # output = inputs @ weights + biases
+        return dict(
+            dinputs=xp.matmul(dvalues, weights.T),  # (B,N)(N,I) -> (B,I)
+            dweights=xp.matmul(inputs.T, dvalues),  # (I,B)(B,N) -> (I,N), summed over the batch
+            dbiases=xp.sum(dvalues, axis=0, keepdims=True),  #      (1,N), summed over the batch
+        )
+
+    def declare(self) -> dict[str, Declared]:
+        """The weights (I, N) and the biases (1, N)."""
+        return {
+            "weights": Declared((self.n_inputs, self.n_neurons), self.initializer),
+            "biases": Declared((1, self.n_neurons), Zeros()),
+        }
+
+    def input_shape(self) -> Shape:
+        """(I,)."""
+        return (self.n_inputs,)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(N,), for inputs of (I,)."""
+        if shape == (self.n_inputs,):
+            return (self.n_neurons,)
+        if len(shape) == 1:
+            fix = f"write Dense({shape[0]}, {self.n_neurons}), or pass data with {self.n_inputs} features"
+        elif len(shape) == 0:
+            fix = "a single sample is a batch of one: write inputs.reshape(1, -1)"
+        else:
+            fix = "put Flatten() before it"
+        raise ShapeError(
+            f"Dense({self.n_inputs}, {self.n_neurons}): expected inputs of shape {format_shape((self.n_inputs,))}, "
+            f"received {format_shape(shape)}; {fix}."
+        )

@@ -1,0 +1,146 @@
+"""Normalization: subtract the mean, divide by the standard deviation, then scale and shift by learned numbers.
+
+Both layers share one derivative. With n = (x - mean) / std over M entries, and d = dL/dn, the mean and the variance
+each move with every x, and the three terms add up to dL/dx = (d - mean(d) - n·mean(d·n)) / std.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..errors import ConfigurationError, DataError, ShapeError
+from ..initializers import Constant, Zeros
+from ..layer import Declared, Layer, Shape, format_shape
+
+
+@dataclass(eq=False)
+class _Normalization(Layer):
+    parameters = ("gamma", "beta")
+
+    n_features: int
+    epsilon: float = field(default=1e-5, kw_only=True)
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        if not isinstance(self.n_features, int) or isinstance(self.n_features, bool) or self.n_features < 1:
+            raise ConfigurationError(f"{name}: n_features must be an integer of at least 1, not {self.n_features!r}.")
+        if not self.epsilon > 0:
+            raise ConfigurationError(f"{name}: epsilon must be above 0, not {self.epsilon!r}.")
+
+    def declare(self) -> dict[str, Declared]:
+        """gamma (1, N), at 1, and beta (1, N), at 0."""
+        shape = (1, self.n_features)
+        return {"gamma": Declared(shape, Constant(1.0)), "beta": Declared(shape, Zeros())}
+
+    def input_shape(self) -> Shape:
+        """(N,)."""
+        return (self.n_features,)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of the inputs, which must be (N,)."""
+        if shape != (self.n_features,):
+            raise ShapeError(
+                f"{type(self).__name__}({self.n_features}): expected inputs of shape "
+                f"{format_shape((self.n_features,))}, received {format_shape(shape)}; "
+                f"write {type(self).__name__}({shape[-1] if shape else 1})."
+            )
+        return shape
+
+
+class LayerNorm(_Normalization):
+    """gamma · (x - mean) / √(variance + epsilon) + beta, over the N features of each sample.
+
+    Shapes: inputs (B, N), gamma and beta (1, N), output (B, N). The variance is the mean of squared deviations.
+
+    >>> import numpy as np
+    >>> LayerNorm(2, epsilon=1e-12).forward(np.array([[1.0, 3.0], [10.0, 30.0]]))
+    array([[-1.,  1.],
+           [-1.,  1.]])
+
+    Source: Ba, Kiros and Hinton 2016.
+    """
+
+    keeps = ("normalized", "inverse_std")
+
+    def pure_forward(self, xp, inputs, gamma, beta):
+        centered = inputs - xp.mean(inputs, axis=-1, keepdims=True)  # (B,N) - (B,1) -> (B,N)
+        variance = xp.mean(centered * centered, axis=-1, keepdims=True)  # (B,1)
+        inverse_std = 1 / xp.sqrt(variance + self.epsilon)  # (B,1)
+        normalized = centered * inverse_std  # (B,N)
+        return gamma * normalized + beta, {"normalized": normalized, "inverse_std": inverse_std}  # (B,N)
+
+    def pure_backward(self, xp, dvalues, normalized, inverse_std, gamma):  # output = gamma * normalized + beta
+        d = dvalues * gamma  # (B,N), dL/d(normalized)
+        mean_d = xp.mean(d, axis=-1, keepdims=True)  # (B,1)
+        mean_dn = xp.mean(d * normalized, axis=-1, keepdims=True)  # (B,1)
+        return dict(
+            dinputs=inverse_std * (d - mean_d - normalized * mean_dn),  # (B,N)
+            dgamma=xp.sum(dvalues * normalized, axis=0, keepdims=True),  # (1,N), summed over the batch
+            dbeta=xp.sum(dvalues, axis=0, keepdims=True),  #                (1,N), summed over the batch
+        )
+
+
+@dataclass(eq=False)
+class BatchNorm(_Normalization):
+    """gamma · (x - mean) / √(variance + epsilon) + beta, over the B samples of each feature.
+
+    Shapes: inputs (B, N), gamma and beta (1, N), output (B, N). The variance is the mean of squared deviations. In
+    training the batch's own mean and variance are used and the running ones move: running ← momentum · running +
+    (1 - momentum) · batch. In inference the running ones are used, as constants. Raises `DataError` for an empty
+    batch in training.
+
+    >>> import numpy as np
+    >>> layer = BatchNorm(1, epsilon=1e-12, momentum=0.5)
+    >>> layer.forward(np.array([[1.0], [3.0]])).ravel(), layer.running_mean, layer.running_variance
+    (array([-1.,  1.]), array([[1.]]), array([[1.]]))
+    >>> layer.forward(np.array([[2.0]]), training=False)
+    array([[1.]])
+
+    Source: Ioffe and Szegedy 2015.
+    """
+
+    state = ("running_mean", "running_variance")
+    keeps = ("normalized", "inverse_std")
+    mixes_samples = True
+
+    momentum: float = field(default=0.9, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.momentum <= 1:
+            raise ConfigurationError(f"BatchNorm: momentum must lie between 0 and 1, not {self.momentum!r}.")
+
+    def declare(self) -> dict[str, Declared]:
+        """gamma and beta, the running mean (1, N), at 0, and the running variance (1, N), at 1."""
+        shape = (1, self.n_features)
+        running = {"running_mean": Declared(shape, Zeros()), "running_variance": Declared(shape, Constant(1.0))}
+        return super().declare() | running
+
+    def pure_forward(self, xp, inputs, gamma, beta, running_mean, running_variance, training):
+        following = {}
+        mean, variance = running_mean, running_variance  # (1,N)
+        if training:
+            if inputs.shape[0] == 0:
+                raise DataError("BatchNorm: an empty batch has no mean; pass at least one sample in training.")
+            mean = xp.mean(inputs, axis=0, keepdims=True)  # (1,N)
+            variance = xp.mean((inputs - mean) * (inputs - mean), axis=0, keepdims=True)  # (1,N)
+            following = {
+                "next_running_mean": self.momentum * running_mean + (1 - self.momentum) * mean,  # (1,N)
+                "next_running_variance": self.momentum * running_variance + (1 - self.momentum) * variance,  # (1,N)
+            }
+        inverse_std = 1 / xp.sqrt(variance + self.epsilon)  # (1,N)
+        normalized = (inputs - mean) * inverse_std  # (B,N)
+        kept = {"normalized": normalized, "inverse_std": inverse_std}
+        return gamma * normalized + beta, kept | following  # (B,N)
+
+    def pure_backward(self, xp, dvalues, normalized, inverse_std, gamma, training):
+        d = dvalues * gamma  # (B,N), dL/d(normalized); output = gamma * normalized + beta
+        if training:
+            mean_d = xp.mean(d, axis=0, keepdims=True)  # (1,N)
+            mean_dn = xp.mean(d * normalized, axis=0, keepdims=True)  # (1,N)
+            d = d - mean_d - normalized * mean_dn  # (B,N)
+        return dict(
+            dinputs=d * inverse_std,  # (B,N)
+            dgamma=xp.sum(dvalues * normalized, axis=0, keepdims=True),  # (1,N), summed over the batch
+            dbeta=xp.sum(dvalues, axis=0, keepdims=True),  #                (1,N), summed over the batch
+        )

@@ -1,0 +1,437 @@
+"""Losses: pairs that turn predictions and targets into one loss for each sample.
+
+The loss of a batch is the weighted mean L = Σ_b w_b·ℓ_b / Σ_b w_b (`reduction="mean"`) or the sum Σ_b w_b·ℓ_b, with
+w_b = 1 unless samples or classes have weights. So dL/dℓ_b = w_b / Σw, or w_b: that is the `dvalues` with which a loss's
+`pure_backward` is called, and the only place where anything is divided by the batch size.
+
+`prepare` turns what users pass (class indices, one-hot rows, a vector) into the array that the pair reads, and refuses
+what cannot be right. In every shape comment B = samples, C = classes, O = outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError
+from .layer import Array, Arrays
+from .pair import Pair
+from .special import logistic
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Huber",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SigmoidCrossentropy",
+    "SoftmaxCrossentropy",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(Pair):
+    """A pair: `pure_forward` gives one loss for each sample, (B,), `pure_backward` dL/d(predictions).
+
+    A subclass says in `_encode` which targets it takes. `reduction` is "mean" or "sum".
+    """
+
+    sources: ClassVar[tuple[str, ...]] = ("predictions",)
+    result: ClassVar[str] = "losses"
+    context: ClassVar[tuple[str, ...]] = ("targets",)
+
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        if self.reduction not in ("mean", "sum"):
+            raise ConfigurationError(f"{self.name}: reduction must be 'mean' or 'sum', not {self.reduction!r}.")
+
+    @property
+    def name(self) -> str:
+        """The name that error messages and tables show."""
+        return type(self).__name__
+
+    def forward_pass(self, xp: Any, predictions: Array, targets: Array) -> tuple[Array, Arrays]:
+        """One loss for each sample (B,), and what backward will read."""
+        available = {"predictions": predictions, "targets": targets}
+        losses, extra = self.run_forward(xp, available)
+        available |= {"losses": losses, **extra}
+        return losses, {name: available[name] for name in self.backward_reads}
+
+    def backward_pass(self, xp: Any, dvalues: Array, kept: Arrays) -> Array:
+        """dL/d(predictions), from dL/d(losses) as a column (B, 1)."""
+        return self.run_backward(xp, dvalues, kept)["predictions"]
+
+    def prepare(
+        self,
+        targets: ArrayLike,
+        shape: tuple[int, ...],
+        sample_weights: ArrayLike | None = None,
+        dtype: Any = np.float64,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The targets as the pair reads them, and the column (B, 1) of dL/d(losses), for predictions of `shape`.
+
+        Raises `DataError` for an empty batch, lengths that differ, targets or weights that cannot be right.
+
+        >>> targets, shares = SoftmaxCrossentropy().prepare([2, 0], (2, 3))
+        >>> targets, shares
+        (array([[0., 0., 1.],
+               [1., 0., 0.]]), array([[0.5],
+               [0.5]]))
+        """
+        array = np.asarray(targets)
+        if shape[0] == 0:
+            raise DataError(f"{self.name}: the batch is empty; a loss needs at least one sample.")
+        if array.ndim == 0 or len(array) != shape[0]:
+            count = "one number" if array.ndim == 0 else f"{len(array)} targets"
+            raise ShapeError(
+                f"{self.name}: received {shape[0]} samples of X but {count} in y; pass one for each sample."
+            )
+        weights = self._weights(sample_weights, shape[0])
+        encoded, factors = self._encode(array, shape)
+        if factors is not None:
+            weights = weights * factors
+        total = weights.sum()
+        if not total > 0:
+            raise DataError(f"{self.name}: the weights of the batch add up to {total:g}; at least one must be above 0.")
+        shares = weights / total if self.reduction == "mean" else weights
+        return encoded.astype(dtype, copy=False), shares.reshape(-1, 1).astype(dtype, copy=False)
+
+    def _weights(self, weights: ArrayLike | None, samples: int) -> NDArray[Any]:
+        if weights is None:
+            return np.ones(samples)
+        array = _finite(np.asarray(weights), f"{self.name}: sample_weights").reshape(-1)
+        if len(array) != samples:
+            raise ShapeError(f"{self.name}: received {samples} samples but {len(array)} sample weights.")
+        if (array < 0).any():
+            raise DataError(f"{self.name}: sample weights must be at least 0; entry {int(np.argmin(array))} is not.")
+        return array
+
+    def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The targets as an array of the predictions' `shape`, and a weight for each sample, or None."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ClassLoss(Loss):
+    """Losses of one class out of C: targets are class indices (B,) or rows of probabilities (B, C)."""
+
+    label_smoothing: float = 0.0
+    class_weights: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigurationError(
+                f"{self.name}: label_smoothing must be at least 0 and below 1, not {self.label_smoothing!r}."
+            )
+        if self.class_weights is not None:
+            object.__setattr__(self, "class_weights", tuple(float(w) for w in self.class_weights))
+            if not all(np.isfinite(w) and w >= 0 for w in self.class_weights):
+                raise ConfigurationError(f"{self.name}: class_weights must be finite and at least 0.")
+
+    def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        if len(shape) != 2:
+            raise ShapeError(
+                f"{self.name}: expected predictions of shape (B, C), received {shape}; put Flatten() before."
+            )
+        classes, factors = shape[1], None
+        one_hot = self._rows(targets, classes) if targets.ndim == 2 else self._indices(targets, classes)
+        if self.class_weights is not None:
+            if len(self.class_weights) != classes:
+                raise ConfigurationError(
+                    f"{self.name}: {len(self.class_weights)} class weights for {classes} classes; give one for each."
+                )
+            factors = one_hot @ np.asarray(self.class_weights)  # (B,C)(C,) -> (B,)
+        if self.label_smoothing:
+            one_hot = (1 - self.label_smoothing) * one_hot + self.label_smoothing / classes  # (B,C)
+        return one_hot, factors
+
+    def _indices(self, targets: NDArray[Any], classes: int) -> NDArray[Any]:
+        if targets.ndim != 1:
+            raise ShapeError(
+                f"{self.name}: expected class indices of shape (B,) or rows of shape (B, {classes}), "
+                f"received {targets.shape}."
+            )
+        if targets.dtype.kind not in "iu":
+            raise DataError(
+                f"{self.name}: class indices must be integers, received dtype {targets.dtype}; "
+                + (
+                    "write y.astype(int)."
+                    if targets.dtype.kind in "fb"
+                    else "number the classes: classes, y = np.unique(labels, return_inverse=True)."
+                )
+            )
+        wrong = np.flatnonzero((targets < 0) | (targets >= classes))
+        if len(wrong):
+            raise DataError(
+                f"{self.name}: class indices must lie in 0..{classes - 1} for {classes} outputs; y[{wrong[0]}] is "
+                f"{targets[wrong[0]]} ({len(wrong)} of {len(targets)} are outside). "
+                f"Count the classes from 0, or give the last layer {int(targets.max()) + 1} neurons."
+            )
+        return np.asarray(targets[:, None] == np.arange(classes))  # (B,1) == (C,) -> (B,C)
+
+    def _rows(self, targets: NDArray[Any], classes: int) -> NDArray[Any]:
+        if targets.shape[1] != classes:
+            fix = "write y.ravel()" if targets.shape[1] == 1 else f"give the last layer {targets.shape[1]} neurons"
+            raise ShapeError(
+                f"{self.name}: expected one-hot targets of shape (B, {classes}), received {targets.shape}; {fix}."
+            )
+        rows = _finite(targets, f"{self.name}: y")
+        sums = rows.sum(axis=1)
+        wrong = np.flatnonzero((np.abs(sums - 1) > 1e-5) | (rows < 0).any(axis=1))
+        if len(wrong):
+            raise DataError(
+                f"{self.name}: each one-hot row must hold numbers of at least 0 that add up to 1; row {wrong[0]} adds "
+                f"up to {sums[wrong[0]]:g} and its smallest number is {rows[wrong[0]].min():g}."
+            )
+        return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ValueLoss(Loss):
+    """Losses of O numbers: targets are (B, O), or (B,) where O is 1."""
+
+    def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        values = targets.reshape(-1, 1) if targets.ndim == 1 and shape[1:] == (1,) else targets
+        if values.shape != shape:
+            raise ShapeError(
+                f"{self.name}: expected targets of shape {shape}, as the predictions, received {targets.shape}; "
+                f"give the last layer {values.shape[-1] if values.ndim > 1 else 1} neurons, or reshape y."
+            )
+        return _finite(values, f"{self.name}: y"), None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _BinaryLoss(_ValueLoss):
+    """Losses of O yes-or-no questions: targets from 0 to 1."""
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigurationError(
+                f"{self.name}: label_smoothing must be at least 0 and below 1, not {self.label_smoothing!r}."
+            )
+
+    def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        values, _ = super()._encode(targets, shape)
+        outside = (values < 0) | (values > 1)
+        if outside.any():
+            raise DataError(
+                f"{self.name}: targets must lie between 0 and 1, received {values[outside][0]:g}; "
+                "code the two classes as 0 and 1."
+            )
+        return values * (1 - self.label_smoothing) + 0.5 * self.label_smoothing, None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Clipped:
+    """Probabilities are clipped to [clip, 1 - clip] before a logarithm or a division, in both passes."""
+
+    clip: float = 1e-7
+
+    def _clipped(self, xp, predictions):
+        above = xp.where(predictions < self.clip, self.clip, predictions)  # ...
+        return xp.where(above > 1 - self.clip, 1 - self.clip, above)  # ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoricalCrossentropy(_Clipped, _ClassLoss):
+    """ℓ_b = -Σ_c y_bc · log p_bc, for predictions that are probabilities; dℓ_b/dp_bc = -y_bc / p_bc.
+
+    Shapes: predictions p (B, C); targets are class indices (B,) or one-hot rows (B, C). Logarithms are natural.
+    p is clipped to [clip, 1 - clip] in forward and in backward, so that p = 0 gives a large gradient and never an
+    infinite one. It is the gradient of -log at the clipped value: a convention, not the derivative of the clip. Prefer
+    `SoftmaxCrossentropy`, which takes logits and needs no clip.
+
+    >>> import numpy as np
+    >>> loss = CategoricalCrossentropy()
+    >>> p, (y, shares) = np.array([[0.5, 0.25, 0.25]]), loss.prepare([1], (1, 3))
+    >>> loss.pure_forward(np, p, y)                             # -log(1/4)
+    array([1.38629436])
+    >>> loss.pure_backward(np, shares, p, y)["dpredictions"]    # -1 / (1/4)
+    array([[-0., -4., -0.]])
+
+    Source: book, chapters 5 and 9.
+    """
+
+    def pure_forward(self, xp, predictions, targets):
+        return -xp.sum(targets * xp.log(self._clipped(xp, predictions)), axis=1)  # (B,C) -> (B,)
+
+    def pure_backward(self, xp, dvalues, predictions, targets):  # losses = -sum(targets * log(predictions))
+        return dict(dpredictions=-targets / self._clipped(xp, predictions) * dvalues)  # (B,C) * (B,1) -> (B,C)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftmaxCrossentropy(_ClassLoss):
+    """Softmax and categorical cross-entropy in one, from logits z: ℓ_b = log Σ_c exp(z_bc) - Σ_c y_bc · z_bc.
+
+    Its gradient is the short one: dℓ_b/dz_bc = p_bc - y_bc, p = softmax(z). Nothing overflows and nothing is clipped.
+    Shapes: predictions z (B, C); targets are class indices (B,) or one-hot rows (B, C).
+
+    >>> import numpy as np
+    >>> loss = SoftmaxCrossentropy()
+    >>> z, (y, shares) = np.log([[0.7, 0.1, 0.2]]), loss.prepare([0], (1, 3))
+    >>> losses, kept = loss.forward_pass(np, z, y)
+    >>> losses, loss.backward_pass(np, shares, kept)            # -log 0.7; 0.7 - 1, 0.1, 0.2
+    (array([0.35667494]), array([[-0.3,  0.1,  0.2]]))
+
+    Source: book, chapter 9.
+    """
+
+    keeps = ("probabilities",)
+
+    def pure_forward(self, xp, predictions, targets):
+        shifted = predictions - xp.max(predictions, axis=1, keepdims=True)  # (B,C) - (B,1) -> (B,C)
+        e = xp.exp(shifted)  # (B,C)
+        total = xp.sum(e, axis=1, keepdims=True)  # (B,1)
+        losses = xp.sum(targets * (xp.log(total) - shifted), axis=1)  # (B,C) -> (B,)
+        return losses, {"probabilities": e / total}  # (B,C)
+
+    def pure_backward(self, xp, dvalues, probabilities, targets):  # losses = -sum(targets * log(softmax(predictions)))
+        return dict(dpredictions=(probabilities - targets) * dvalues)  # (B,C) * (B,1) -> (B,C)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryCrossentropy(_Clipped, _BinaryLoss):
+    """ℓ_b = mean over O of -(y·log p + (1 - y)·log(1 - p)); dℓ/dp = -(y/p - (1 - y)/(1 - p)) / O.
+
+    Shapes: predictions p (B, O), probabilities; targets (B, O) from 0 to 1, or (B,) where O is 1. p is clipped as in
+    `CategoricalCrossentropy`. Prefer `SigmoidCrossentropy`, which takes logits.
+
+    >>> import numpy as np
+    >>> loss = BinaryCrossentropy()
+    >>> p, (y, shares) = np.array([[0.25]]), loss.prepare([1], (1, 1))
+    >>> loss.pure_forward(np, p, y), loss.pure_backward(np, shares, p, y)["dpredictions"]
+    (array([1.38629436]), array([[-4.]]))
+
+    Source: book, chapter 16.
+    """
+
+    def pure_forward(self, xp, predictions, targets):
+        p = self._clipped(xp, predictions)  # (B,O)
+        return xp.mean(-(targets * xp.log(p) + (1 - targets) * xp.log(1 - p)), axis=-1)  # (B,O) -> (B,)
+
+    def pure_backward(self, xp, dvalues, predictions, targets):  # losses = mean(-(y log p + (1-y) log(1-p)))
+        p = self._clipped(xp, predictions)  # (B,O)
+        local = -(targets / p - (1 - targets) / (1 - p)) / predictions.shape[-1]  # (B,O)
+        return dict(dpredictions=local * dvalues)  # (B,O) * (B,1) -> (B,O)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigmoidCrossentropy(_BinaryLoss):
+    """Sigmoid and binary cross-entropy in one, from logits z: mean over O of log(1 + exp(z)) - y·z.
+
+    Its gradient is (σ(z) - y) / O. Shapes: predictions z (B, O); targets (B, O) from 0 to 1, or (B,) where O is 1.
+
+    >>> import numpy as np
+    >>> loss = SigmoidCrossentropy()
+    >>> z, (y, shares) = np.array([[0.0]]), loss.prepare([1], (1, 1))
+    >>> loss.pure_forward(np, z, y), loss.pure_backward(np, shares, z, y)["dpredictions"]
+    (array([0.69314718]), array([[-0.5]]))
+    """
+
+    def pure_forward(self, xp, predictions, targets):
+        above = xp.where(predictions > 0, predictions, 0)  # (B,O)
+        small = xp.exp(xp.where(predictions > 0, -predictions, predictions))  # (B,O), exp(-|z|)
+        return xp.mean(above - predictions * targets + xp.log1p(small), axis=-1)  # (B,O) -> (B,)
+
+    def pure_backward(self, xp, dvalues, predictions, targets):  # losses = mean(log(1 + exp(z)) - targets * z)
+        local = (logistic(xp, predictions) - targets) / predictions.shape[-1]  # (B,O)
+        return dict(dpredictions=local * dvalues)  # (B,O) * (B,1) -> (B,O)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanSquaredError(_ValueLoss):
+    """ℓ_b = mean over O of (y - p)²; dℓ/dp = 2·(p - y) / O. Shapes: predictions (B, O), targets (B, O) or (B,).
+
+    >>> import numpy as np
+    >>> loss = MeanSquaredError()
+    >>> p, (y, shares) = np.array([[3.0, 1.0]]), loss.prepare([[1.0, 1.0]], (1, 2))
+    >>> loss.pure_forward(np, p, y), loss.pure_backward(np, shares, p, y)["dpredictions"]
+    (array([2.]), array([[2., 0.]]))
+
+    Source: book, chapter 17.
+    """
+
+    def pure_forward(self, xp, predictions, targets):
+        return xp.mean((targets - predictions) * (targets - predictions), axis=-1)  # (B,O) -> (B,)
+
+    def pure_backward(self, xp, dvalues, predictions, targets):  # losses = mean((targets - predictions)**2)
+        return dict(dpredictions=2 * (predictions - targets) / predictions.shape[-1] * dvalues)  # (B,O)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanAbsoluteError(_ValueLoss):
+    """ℓ_b = mean over O of |y - p|; dℓ/dp = sign(p - y) / O, 0 where p = y.
+
+    The book's class has sign(y - p), the gradient of the opposite function: with it a network runs away from its
+    targets. Shapes: predictions (B, O), targets (B, O) or (B,).
+
+    >>> import numpy as np
+    >>> loss = MeanAbsoluteError()
+    >>> p, (y, shares) = np.array([[3.0, 1.0]]), loss.prepare([[1.0, 5.0]], (1, 2))
+    >>> loss.pure_forward(np, p, y), loss.pure_backward(np, shares, p, y)["dpredictions"]
+    (array([3.]), array([[ 0.5, -0.5]]))
+
+    Source: book, chapter 17, with the sign mended.
+    """
+
+    def pure_forward(self, xp, predictions, targets):
+        return xp.mean(xp.abs(targets - predictions), axis=-1)  # (B,O) -> (B,)
+
+    def pure_backward(self, xp, dvalues, predictions, targets):  # losses = mean(abs(targets - predictions))
+        return dict(dpredictions=xp.sign(predictions - targets) / predictions.shape[-1] * dvalues)  # (B,O)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Huber(_ValueLoss):
+    """Squared near the target, linear far from it: with e = p - y, the mean over O of e²/2 or delta·(|e| - delta/2).
+
+    The change is at |e| = delta; dℓ/dp = e clipped to [-delta, delta], divided by O. Shapes as `MeanSquaredError`.
+
+    >>> import numpy as np
+    >>> loss = Huber()
+    >>> p, (y, shares) = np.array([[0.5, 3.0]]), loss.prepare([[0.0, 0.0]], (1, 2))
+    >>> loss.pure_forward(np, p, y), loss.pure_backward(np, shares, p, y)["dpredictions"]   # (1/8 + 5/2) / 2
+    (array([1.3125]), array([[0.25, 0.5 ]]))
+
+    Source: Huber 1964.
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.delta > 0:
+            raise ConfigurationError(f"Huber: delta must be above 0, not {self.delta!r}.")
+
+    def pure_forward(self, xp, predictions, targets):
+        e = predictions - targets  # (B,O)
+        size = xp.abs(e)  # (B,O)
+        far = self.delta * (size - 0.5 * self.delta)  # (B,O)
+        return xp.mean(xp.where(size > self.delta, far, 0.5 * e * e), axis=-1)  # (B,O) -> (B,)
+
+    def pure_backward(self, xp, dvalues, predictions, targets):  # losses = mean(e*e/2 or delta*(|e| - delta/2))
+        e = predictions - targets  # (B,O)
+        e = xp.where(e > self.delta, self.delta, xp.where(e < -self.delta, -self.delta, e))  # (B,O)
+        return dict(dpredictions=e / predictions.shape[-1] * dvalues)  # (B,O)
+
+
+def _finite(array: NDArray[Any], where: str) -> NDArray[Any]:
+    """The array as floats; raises where an entry is NaN, infinite or no number."""
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{where} must hold numbers, received dtype {array.dtype}.")
+    values = array if array.dtype.kind == "f" else array.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise NonFiniteError(f"{where} holds {values[index]} at index {index}; remove or replace such entries.")
+    return values
