@@ -4,6 +4,7 @@ A layer is a pair of pure functions, `pure_forward` and `pure_backward`, side by
 reads. Everything else is built on that pair.
 """
 
+from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .errors import ChainruleError
 from .graph import Graph, Sequential
@@ -41,9 +42,11 @@ from .losses import (
     SigmoidCrossentropy,
     SoftmaxCrossentropy,
 )
+from .model import Model
 from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from .penalties import L1, L2, Penalty
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
+from .training import History
 from .value import Value
 
 __version__ = "0.1.0"
@@ -74,6 +77,7 @@ __all__ = [
     "Glorot",
     "Graph",
     "He",
+    "History",
     "Huber",
     "InverseTimeDecay",
     "Layer",
@@ -85,6 +89,7 @@ __all__ = [
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Model",
     "Multiply",
     "Normal",
     "OneCycle",
@@ -105,6 +110,7 @@ __all__ = [
     "Value",
     "Zeros",
     "__version__",
+    "datasets",
     "loss_and_gradients",
     "per_sample_gradients",
     "softmax_jacobian",

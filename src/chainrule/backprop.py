@@ -23,6 +23,7 @@ __all__ = [
     "Pass",
     "Step",
     "Trace",
+    "advance",
     "loss_and_gradients",
     "per_sample_gradient_chunks",
     "per_sample_gradients",
@@ -76,6 +77,26 @@ def propagate(
             penalty = penalty + term.run_forward(xp, available)[0]
             gradients[name] = gradients[name] + term.run_backward(xp, 1, available)["parameter"]
     return Pass(data_loss, penalty, losses, predictions, dpredictions, dinputs, gradients, following)
+
+
+def advance(
+    xp: Any,
+    network: Layer,
+    loss: Loss,
+    optimizer: Optimizer,
+    values: Mapping[str, Array],
+    inputs: Array,
+    targets: Array,
+    shares: Array,
+    context: Context,
+    slots: Mapping[str, Array],
+    rates: Mapping[str, Any] | None = None,
+) -> tuple[Pass, Arrays, Arrays]:
+    """`propagate`, then the optimizer's update of what is not frozen: the pass, the next values and the next slots."""
+    result = propagate(xp, network, loss, values, inputs, targets, shares, context)
+    trainable = {name: values[name] for name in network.trainable_names()}
+    updated, following_slots = optimizer.update(xp, context.step, trainable, result.gradients, slots, rates)
+    return result, {**values, **result.state, **updated}, following_slots
 
 
 class _Problem(NamedTuple):
@@ -319,7 +340,8 @@ def per_sample_gradients(
     """The gradient before it is summed over the batch: one more axis in front, (B, ...), for each of `names`.
 
     Entry b is the part of the gradient that comes from sample b's loss, its share 1/B of the mean included: the sum
-    over b, plus the penalties' gradient, is the gradient. Options as `per_sample_gradient_chunks`, which needs less memory.
+    over b, plus the penalties' gradient, is the gradient. Options as `per_sample_gradient_chunks`, which needs
+    less memory.
 
     >>> from chainrule import Dense, MeanSquaredError, Sequential
     >>> network = Sequential(Dense(1, 1))
@@ -372,8 +394,7 @@ def train_step(
     """
     context = Context(True, seed, step)
     problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
-    result = propagate(np, network, loss, *problem)
-    gradients = {name: result.gradients[name] for name in network.trainable_names()}
-    following, following_slots = optimizer.update(np, step, parameters, gradients, slots)
-    state = {**(network.initial_state() if state is None else state), **result.state}
-    return Step(float(result.loss), following, state, following_slots)
+    result, values, following_slots = advance(np, network, loss, optimizer, *problem, slots)
+    following = {name: values[name] for name in network.parameters}
+    following_state = {name: values[name] for name in network.state}
+    return Step(float(result.loss), following, following_state, following_slots)

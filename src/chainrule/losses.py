@@ -44,6 +44,7 @@ class Loss(Pair):
     sources: ClassVar[tuple[str, ...]] = ("predictions",)
     result: ClassVar[str] = "losses"
     context: ClassVar[tuple[str, ...]] = ("targets",)
+    metric: ClassVar[str] = "mean_absolute_error"  # what to report beside the loss, by its name in chainrule.metrics
 
     reduction: str = "mean"
 
@@ -66,6 +67,16 @@ class Loss(Pair):
     def backward_pass(self, xp: Any, dvalues: Array, kept: Arrays) -> Array:
         """dL/d(predictions), from dL/d(losses) as a column (B, 1)."""
         return self.run_backward(xp, dvalues, kept)["predictions"]
+
+    # What the predictions say
+
+    def probabilities(self, xp: Any, predictions: Array) -> Array:
+        """The probability of each class, from the predictions. Raises `ConfigurationError` where there is none."""
+        raise ConfigurationError(f"{self.name} compares values: it has no probabilities; use predict().")
+
+    def decide(self, xp: Any, predictions: Array) -> Array:
+        """The class, or the value, that the predictions stand for."""
+        return predictions
 
     def prepare(
         self,
@@ -121,8 +132,15 @@ class Loss(Pair):
 class _ClassLoss(Loss):
     """Losses of one class out of C: targets are class indices (B,) or rows of probabilities (B, C)."""
 
+    metric: ClassVar[str] = "accuracy"
     label_smoothing: float = 0.0
     class_weights: Sequence[float] | None = None
+
+    def probabilities(self, xp: Any, predictions: Array) -> Array:
+        return predictions  # (B,C)
+
+    def decide(self, xp: Any, predictions: Array) -> Array:
+        return xp.argmax(predictions, axis=1)  # (B,C) -> (B,)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -211,7 +229,15 @@ class _ValueLoss(Loss):
 class _BinaryLoss(_ValueLoss):
     """Losses of O yes-or-no questions: targets from 0 to 1."""
 
+    metric: ClassVar[str] = "accuracy"
     label_smoothing: float = 0.0
+
+    def probabilities(self, xp: Any, predictions: Array) -> Array:
+        return predictions  # (B,O), the probability of yes
+
+    def decide(self, xp: Any, predictions: Array) -> Array:
+        yes = xp.astype(self.probabilities(xp, predictions) > 0.5, xp.int64)  # (B,O)
+        return yes[:, 0] if yes.shape[1] == 1 else yes
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -298,6 +324,10 @@ class SoftmaxCrossentropy(_ClassLoss):
     def pure_backward(self, xp, dvalues, probabilities, targets):  # losses = -sum(targets * log(softmax(predictions)))
         return dict(dpredictions=(probabilities - targets) * dvalues)  # (B,C) * (B,1) -> (B,C)
 
+    def probabilities(self, xp: Any, predictions: Array) -> Array:
+        e = xp.exp(predictions - xp.max(predictions, axis=1, keepdims=True))  # (B,C)
+        return e / xp.sum(e, axis=1, keepdims=True)  # (B,C)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryCrossentropy(_Clipped, _BinaryLoss):
@@ -346,6 +376,9 @@ class SigmoidCrossentropy(_BinaryLoss):
     def pure_backward(self, xp, dvalues, predictions, targets):  # losses = mean(log(1 + exp(z)) - targets * z)
         local = (logistic(xp, predictions) - targets) / predictions.shape[-1]  # (B,O)
         return dict(dpredictions=local * dvalues)  # (B,O) * (B,1) -> (B,O)
+
+    def probabilities(self, xp: Any, predictions: Array) -> Array:
+        return logistic(xp, predictions)  # (B,O)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Optimizers: pure functions from a parameter and its gradient to the next parameter.
 
 `pure_update(xp, step, rate, parameter, gradient, ...)` is written for one array (or one flat vector of all of them:
-every rule is entry by entry) and names the slots that it carries from step to step. `step` counts from 0. Everything else
-(schedules, groups, weight decay, clipping) is shared by all and applied around it.
+every rule is entry by entry) and names the slots that it carries from step to step. `step` counts from 0. Everything
+else (schedules, groups, weight decay, clipping) is shared by all and applied around it.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class RMSprop(Optimizer):
         _fraction(self, "rho")
 
     def pure_update(self, xp, step, rate, parameter, gradient, cache):
-        cache = self.rho * cache + (1 - self.rho) * gradient * gradient
+        cache = self.rho * cache + (1 - self.rho) * (gradient * gradient)
         return parameter - rate * gradient / (xp.sqrt(cache) + self.epsilon), dict(cache=cache)
 
 
@@ -266,7 +266,7 @@ class Adam(Optimizer):
 
     def pure_update(self, xp, step, rate, parameter, gradient, momentum, cache):
         momentum = self.beta_1 * momentum + (1 - self.beta_1) * gradient
-        cache = self.beta_2 * cache + (1 - self.beta_2) * gradient * gradient
+        cache = self.beta_2 * cache + (1 - self.beta_2) * (gradient * gradient)
         corrected_momentum = momentum / (1 - self.beta_1 ** (step + 1))
         corrected_cache = cache / (1 - self.beta_2 ** (step + 1))
         parameter = parameter - rate * corrected_momentum / (xp.sqrt(corrected_cache) + self.epsilon)

@@ -1,8 +1,8 @@
 """The one idea: a pair of pure functions side by side, each of which names what it reads.
 
 `pure_forward(xp, inputs, ...)` computes a value; `pure_backward(xp, dvalues, ...)` receives dL/d(that value) and
-returns dL/d(everything that forward differentiably read). Both take their arrays by name from their own signatures, so that
-what must be kept between the two passes follows from the second signature. `xp` is an array-API namespace: numpy,
+returns dL/d(everything that forward differentiably read). Both take their arrays by name from their own signatures, so
+that what must be kept between the two passes follows from the second signature. `xp` is an array-API namespace: numpy,
 jax.numpy, array_api_strict, `chainrule.book.arithmetic`.
 """
 

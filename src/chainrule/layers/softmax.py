@@ -83,4 +83,4 @@ def softmax_jacobian(probabilities: ArrayLike) -> NDArray[Any]:
            [-0.14, -0.02,  0.16]])
     """
     diagonal, outer = softmax_jacobian_terms(probabilities)
-    return np.subtract(diagonal, outer)
+    return np.asarray(diagonal - outer)

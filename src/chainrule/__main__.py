@@ -1,0 +1,5 @@
+"""`python -m chainrule` is the shell."""
+
+from .cli import main
+
+main()
