@@ -30,9 +30,9 @@ def _commands() -> None:
 def train(
     data: Annotated[str, typer.Argument(help="A shipped data set; `chainrule datasets` lists them.")],
     layers: Annotated[str, typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.")] = "128",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data.")] = 30,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data.")] = 40,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
-    lr: Annotated[float, typer.Option(min=0.0, help="Learning rate of Adam.")] = 1e-3,
+    lr: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="First parameters and order of the batches.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: runs/DATA]")] = None,
 ) -> None:

@@ -1,12 +1,14 @@
 """Named arrays in one safetensors file, written atomically and checked on reading. Loading runs no code.
 
-The metadata hold a SHA-256 of every name, dtype, shape and byte, because the format itself has no checksum.
+The metadata hold one entry, a JSON object, so that equal content gives equal files (the format writes several entries
+in no fixed order); in it stands a SHA-256 of every name, dtype, shape and byte, because the format has no checksum.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -20,7 +22,7 @@ from .errors import FileFormatError
 
 __all__ = ["load_arrays", "save_arrays", "write_atomically"]
 
-CHECKSUM = "sha256"
+_ENTRY, _CHECKSUM = "chainrule", "sha256"
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
@@ -35,8 +37,8 @@ def save_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: 
         name: np.ascontiguousarray(array, dtype=np.asarray(array).dtype.newbyteorder("=")).reshape(np.shape(array))
         for name, array in arrays.items()
     }
-    described = {**metadata, CHECKSUM: _checksum(plain, metadata)}
-    write_atomically(path, save(plain, metadata=described))
+    described = {**metadata, _CHECKSUM: _checksum(plain, metadata)}
+    write_atomically(path, save(plain, metadata={_ENTRY: json.dumps(described, sort_keys=True)}))
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -48,17 +50,21 @@ def load_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, st
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
+            entry = (file.metadata() or {}).get(_ENTRY)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError:
         raise FileFormatError(f"{path}: there is no such file.") from None
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path} is not a readable safetensors file: {error}.") from None
-    expected = metadata.pop(CHECKSUM, None)
-    if expected is None:
-        raise FileFormatError(f"{path} was not written by chainrule: its metadata hold no {CHECKSUM}.")
+    if entry is None:
+        raise FileFormatError(f"{path} was not written by chainrule: its metadata have no entry {_ENTRY!r}.")
+    try:
+        metadata = dict(json.loads(entry))
+        expected = metadata.pop(_CHECKSUM)
+    except (ValueError, TypeError, KeyError):
+        raise FileFormatError(f"{path}: its metadata are not those of a chainrule file.") from None
     if _checksum(arrays, metadata) != expected:
-        raise FileFormatError(f"{path} was altered after it was written: its {CHECKSUM} does not agree.")
+        raise FileFormatError(f"{path} was altered after it was written: its {_CHECKSUM} does not agree.")
     return arrays, metadata
 
 

@@ -1,0 +1,249 @@
+"""Model: fit, evaluate, predict, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import (
+    SGD,
+    Adam,
+    BatchNorm,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Dense,
+    Dropout,
+    MeanSquaredError,
+    Model,
+    ReLU,
+    Sigmoid,
+    SigmoidCrossentropy,
+    Softmax,
+    SoftmaxCrossentropy,
+    datasets,
+    loss_and_gradients,
+)
+from chainrule.errors import ChainruleError, ConfigurationError, DataError, FileFormatError, NonFiniteError
+from chainrule.training import batch_rows
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4))
+CLASSES = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+YES = CLASSES > 0
+VALUES = X @ np.array([[1.0], [-2.0], [0.5], [0.0]])
+
+
+def classifier(**options: Any) -> Model:
+    layers = [Dense(4, 16), BatchNorm(16), ReLU(), Dropout(0.1), Dense(16, 3)]
+    return Model(layers, SoftmaxCrossentropy(), Adam(0.01), **options)
+
+
+def test_digits_are_learned_to_97_percent_on_the_part_held_out() -> None:
+    digits = datasets.load("digits")
+    model = Model([Dense(64, 128), ReLU(), Dense(128, 10)], SoftmaxCrossentropy(), Adam(1e-3))
+    history = model.fit(digits.X_train, digits.y_train, epochs=40, verbose=False)
+    assert model.evaluate(digits.X_test, digits.y_test)["accuracy"] >= 0.97
+    assert history["loss"][-1] < history["loss"][0] / 10
+    assert len(history) == 40
+
+
+KINDS: dict[str, tuple[Callable[[], Model], Any, tuple[int, ...]]] = {
+    "classes from logits": (lambda: Model([Dense(4, 3)], SoftmaxCrossentropy(), Adam(0.05)), CLASSES, (60,)),
+    "classes": (lambda: Model([Dense(4, 3), Softmax()], CategoricalCrossentropy(), Adam(0.05)), CLASSES, (60,)),
+    "yes or no from logits": (lambda: Model([Dense(4, 1)], SigmoidCrossentropy(), Adam(0.05)), YES, (60,)),
+    "yes or no": (lambda: Model([Dense(4, 1), Sigmoid()], BinaryCrossentropy(), Adam(0.05)), YES, (60,)),
+    "values": (lambda: Model([Dense(4, 1)], MeanSquaredError(), Adam(0.05)), VALUES, (60, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_target_is_learned_measured_and_predicted(kind: str) -> None:
+    build, y, shape = KINDS[kind]
+    model = build()
+    before = model.evaluate(X, y)
+    history = model.fit(X, y, epochs=60, batch_size=16, validation_data=(X, y), verbose=False)
+    after = model.evaluate(X, y)
+    metric = "mean_absolute_error" if kind == "values" else "accuracy"
+    assert list(after) == ["loss", metric]
+    assert after["loss"] < before["loss"] / 2
+    assert history["val_loss"][-1] == pytest.approx(after["loss"])
+    assert model.predict(X).shape == shape
+    assert model.logits(X).dtype == np.float32
+    if kind == "values":
+        with pytest.raises(ConfigurationError, match="no probabilities"):
+            model.predict_proba(X)
+    else:
+        assert after["accuracy"] == pytest.approx(np.mean(model.predict(X) == np.asarray(y)))
+        probabilities = model.predict_proba(X)
+        assert ((probabilities >= 0) & (probabilities <= 1)).all()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
+    def trained(seed: int) -> Any:
+        model = classifier(seed=seed)
+        model.fit(X, CLASSES, epochs=3, batch_size=16, verbose=False)
+        return model.logits(X)
+
+    np.testing.assert_array_equal(trained(1), trained(1))
+    assert (trained(1) != trained(2)).any()
+
+
+def test_two_short_fits_are_one_long_fit() -> None:
+    once, twice = classifier(), classifier()
+    once.fit(X, CLASSES, epochs=5, batch_size=16, verbose=False)
+    twice.fit(X, CLASSES, epochs=2, batch_size=16, verbose=False)
+    twice.fit(X, CLASSES, epochs=3, batch_size=16, verbose=False)
+    np.testing.assert_array_equal(once.logits(X), twice.logits(X))
+    assert once.history["epoch"] == twice.history["epoch"] == [1, 2, 3, 4, 5]
+
+
+def test_training_touches_no_global_random_state() -> None:
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    classifier().fit(X, CLASSES, epochs=1, verbose=False)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_every_sample_comes_once_in_each_epoch_and_in_another_order_in_the_next() -> None:
+    first, second = (np.concatenate(list(batch_rows(50, 16, seed=0, epoch=e))) for e in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert (first != second).any()
+
+
+def test_a_fit_of_no_epochs_changes_nothing() -> None:
+    model = classifier()
+    before = model.logits(X)
+    assert len(model.fit(X, CLASSES, epochs=0, verbose=False)) == 0
+    np.testing.assert_array_equal(model.logits(X), before)
+
+
+def test_an_empty_batch_has_empty_predictions() -> None:
+    assert classifier().predict(np.zeros((0, 4))).shape == (0,)
+    assert classifier().predict_proba(np.zeros((0, 4))).shape == (0, 3)
+
+
+def test_ctrl_c_ends_the_run_with_the_model_after_the_last_whole_step(capsys: pytest.CaptureFixture[str]) -> None:
+    model = classifier()
+    calls = 0
+
+    def schedule(step: int) -> float:
+        nonlocal calls
+        calls += 1
+        if step == 7:
+            raise KeyboardInterrupt
+        return 0.01
+
+    model._run.optimizer = Adam(schedule)
+    history = model.fit(X, CLASSES, epochs=50, batch_size=16)
+    assert history.interrupted
+    assert model._run.step == 7
+    assert "Stopped at step 7, after 1 whole epochs" in capsys.readouterr().out
+    assert np.isfinite(model.logits(X)).all()
+
+
+def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_finite_parameters() -> None:
+    model = Model([Dense(4, 1)], MeanSquaredError(), SGD(1e6))
+    with pytest.raises(NonFiniteError, match=r"The loss became (inf|nan) at step \d+ .*learning rate"):
+        model.fit(X, VALUES, epochs=100, verbose=False)
+    assert np.isfinite(model.parameters["dense_0.weights"]).all()
+
+
+def test_one_line_is_printed_for_each_epoch_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    classifier().fit(X, CLASSES, epochs=2, validation_data=(X, CLASSES))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
+    assert all(name in lines[0] for name in ("loss", "accuracy", "val_loss", "val_accuracy"))
+
+
+def test_sample_weights_are_copies_of_samples() -> None:
+    weights = RNG.integers(0, 3, 60)
+    rows = np.repeat(np.arange(60), weights)
+    weighted = Model([Dense(4, 3)], SoftmaxCrossentropy(), SGD(0.1), dtype="float64")
+    repeated = Model([Dense(4, 3)], SoftmaxCrossentropy(), SGD(0.1), dtype="float64")
+    weighted.fit(X, CLASSES, epochs=5, batch_size=60, sample_weights=weights, verbose=False)
+    repeated.fit(X[rows], CLASSES[rows], epochs=5, batch_size=len(rows), verbose=False)
+    np.testing.assert_allclose(weighted.logits(X), repeated.logits(X), rtol=1e-12, atol=1e-12)
+    assert weighted.evaluate(X, CLASSES, sample_weights=weights)["loss"] == pytest.approx(
+        repeated.evaluate(X[rows], CLASSES[rows])["loss"]
+    )
+
+
+def test_frozen_layers_stay_as_they_are() -> None:
+    model = Model([Dense(4, 8).freeze(), ReLU(), Dense(8, 3)], SoftmaxCrossentropy(), Adam(0.05))
+    before = model.parameters
+    model.fit(X, CLASSES, epochs=2, verbose=False)
+    np.testing.assert_array_equal(model.parameters["dense_0.weights"], before["dense_0.weights"])
+    assert (model.parameters["dense_1.weights"] != before["dense_1.weights"]).any()
+
+
+def test_gradients_and_trace_are_those_of_backprop() -> None:
+    model = classifier(dtype="float64")
+    gradients = model.gradients(X, CLASSES)
+    _, expected = loss_and_gradients(
+        model.network, model.loss, model.parameters, X, CLASSES, state=model.state, training=False
+    )
+    assert gradients.keys() == expected.keys()
+    for name, gradient in gradients.items():
+        np.testing.assert_array_equal(gradient, expected[name])
+        np.testing.assert_array_equal(model.trace(X, CLASSES).gradients[name], gradient)
+
+
+def test_parameters_come_back_from_their_file(tmp_path: Path) -> None:
+    model, other = classifier(), classifier(seed=1)
+    model.fit(X, CLASSES, epochs=2, verbose=False)
+    model.save_parameters(tmp_path / "parameters.safetensors")
+    other.load_parameters(tmp_path / "parameters.safetensors")
+    np.testing.assert_array_equal(other.logits(X), model.logits(X))
+    with pytest.raises(FileFormatError, match="this network has"):
+        Model([Dense(4, 3)], SoftmaxCrossentropy()).load_parameters(tmp_path / "parameters.safetensors")
+    with pytest.raises(FileFormatError, match=r"dense_0\.weights has shape \(4, 16\), expected \(4, 8\)"):
+        Model([Dense(4, 8), BatchNorm(8), ReLU(), Dropout(0.1), Dense(8, 3)], SoftmaxCrossentropy()).load_parameters(
+            tmp_path / "parameters.safetensors"
+        )
+
+
+def test_parameters_can_be_set_by_name() -> None:
+    model = Model([Dense(4, 1)], MeanSquaredError())
+    model.parameters = {"dense_0.weights": np.ones((4, 1)), "dense_0.biases": np.zeros((1, 1))}
+    np.testing.assert_allclose(model.predict(np.ones((1, 4))), [[4.0]])
+
+
+WRONG: dict[str, tuple[Callable[[], Any], type[ChainruleError], str]] = {
+    "epochs": (lambda: classifier().fit(X, CLASSES, epochs=-1), ConfigurationError, "epochs must be at least 0"),
+    "batch_size": (lambda: classifier().fit(X, CLASSES, batch_size=0), ConfigurationError, "batch_size at least 1"),
+    "dtype": (lambda: classifier(dtype="int32"), ConfigurationError, "float32 or float64"),
+    "seed": (lambda: classifier(seed=-1), ConfigurationError, "seed must be an integer from 0"),
+    "loss class": (
+        lambda: Model([Dense(4, 3)], SoftmaxCrossentropy),
+        ConfigurationError,
+        "loss must be a loss such as",
+    ),
+    "no samples": (lambda: classifier().fit(X[:0], CLASSES[:0]), DataError, "X is empty"),
+    "lengths": (lambda: classifier().fit(X, CLASSES[:-1]), DataError, "60 samples of X but 59 targets in y"),
+    "weights": (
+        lambda: classifier().fit(X, CLASSES, sample_weights=[1.0]),
+        DataError,
+        "X has 60 samples, sample_weights 1",
+    ),
+    "features": (lambda: classifier().predict(X[:, :3]), DataError, r"dense_0: Dense\(4, 16\)"),
+    "one late label": (
+        lambda: classifier().fit(X, np.where(np.arange(60) == 59, 7, CLASSES)),
+        DataError,
+        r"must lie in 0\.\.2",
+    ),
+    "validation": (
+        lambda: classifier().fit(X, CLASSES, validation_data=(X, CLASSES + 9)),
+        DataError,
+        r"must lie in 0\.\.2",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_work_is_refused_before_the_first_step(case: str) -> None:
+    action, error, message = WRONG[case]
+    with pytest.raises(error, match=message):
+        action()
