@@ -5,7 +5,6 @@ A message names the place (layer, array), what was received and what was expecte
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = [
@@ -57,6 +56,8 @@ class UnknownNameError(ChainruleError, KeyError):
     """A name was asked for that does not exist; the message lists those that do."""
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        import difflib
+
         names = list(known)
         close = difflib.get_close_matches(str(name), names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""

@@ -7,18 +7,17 @@ in no fixed order); in it stands a SHA-256 of every name, dtype, shape and byte,
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FileFormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["load_arrays", "save_arrays", "write_atomically"]
 
@@ -30,6 +29,8 @@ def save_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: 
 
     The file is whole or not there: it is written beside its place and moved there in one step.
     """
+    import json
+
     from safetensors.numpy import save
 
     # safetensors writes the memory of a Fortran-ordered or strided array as if it were in C order.
@@ -46,6 +47,8 @@ def load_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, st
 
     Raises `FileFormatError` where the file is truncated, altered or of another kind.
     """
+    import json
+
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -70,6 +73,9 @@ def load_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, st
 
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Replace the file at `path` by `content` in one step: a stop at any moment leaves the old file or the new one."""
+    import tempfile
+    from pathlib import Path
+
     target = Path(path)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
@@ -98,6 +104,8 @@ def _umask() -> int:
 
 
 def _checksum(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> str:
+    import hashlib
+
     digest = hashlib.sha256()
     for name in sorted(metadata):
         digest.update(repr((name, metadata[name])).encode())

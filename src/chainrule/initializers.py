@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from .errors import ConfigurationError
 
 __all__ = ["Constant", "Glorot", "He", "Initializer", "LeCun", "Normal", "Zeros"]
 
-Initializer = Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]
+# As text, because naming the generator would import numpy.random.
+Initializer: TypeAlias = "Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,6 @@ class _VarianceScaling:
         return rng.uniform(-limit, limit, shape)
 
 
-@dataclass(frozen=True)
 class He(_VarianceScaling):
     """Variance 2 / I, for layers followed by ReLU, which zeroes half of the signal (He et al. 2015).
 
@@ -104,7 +104,6 @@ class He(_VarianceScaling):
         return 2.0 / fan_in
 
 
-@dataclass(frozen=True)
 class Glorot(_VarianceScaling):
     """Variance 2 / (I + N), for tanh and sigmoid; also called Xavier (Glorot and Bengio 2010).
 
@@ -117,7 +116,6 @@ class Glorot(_VarianceScaling):
         return 2.0 / (fan_in + fan_out)
 
 
-@dataclass(frozen=True)
 class LeCun(_VarianceScaling):
     """Variance 1 / I, for linear and self-normalizing layers (LeCun et al. 1998).
 

@@ -295,7 +295,6 @@ class CategoricalCrossentropy(_Clipped, _ClassLoss):
         return dict(dpredictions=-targets / self._clipped(xp, predictions) * dvalues)  # (B,C) * (B,1) -> (B,C)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SoftmaxCrossentropy(_ClassLoss):
     """Softmax and categorical cross-entropy in one, from logits z: ℓ_b = log Σ_c exp(z_bc) - Σ_c y_bc · z_bc.
 
@@ -355,7 +354,6 @@ class BinaryCrossentropy(_Clipped, _BinaryLoss):
         return dict(dpredictions=local * dvalues)  # (B,O) * (B,1) -> (B,O)
 
 
-@dataclass(frozen=True, kw_only=True)
 class SigmoidCrossentropy(_BinaryLoss):
     """Sigmoid and binary cross-entropy in one, from logits z: mean over O of log(1 + exp(z)) - y·z.
 
@@ -381,7 +379,6 @@ class SigmoidCrossentropy(_BinaryLoss):
         return logistic(xp, predictions)  # (B,O)
 
 
-@dataclass(frozen=True, kw_only=True)
 class MeanSquaredError(_ValueLoss):
     """ℓ_b = mean over O of (y - p)²; dℓ/dp = 2·(p - y) / O. Shapes: predictions (B, O), targets (B, O) or (B,).
 
@@ -401,7 +398,6 @@ class MeanSquaredError(_ValueLoss):
         return dict(dpredictions=2 * (predictions - targets) / predictions.shape[-1] * dvalues)  # (B,O)
 
 
-@dataclass(frozen=True, kw_only=True)
 class MeanAbsoluteError(_ValueLoss):
     """ℓ_b = mean over O of |y - p|; dℓ/dp = sign(p - y) / O, 0 where p = y.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -18,6 +17,9 @@ from .losses import Loss
 from .optimizers import Adam, Optimizer
 from .progress import Progress
 from .training import History, Run, evaluate, forward, run_epochs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Model"]
 

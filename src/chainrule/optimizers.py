@@ -8,7 +8,6 @@ else (schedules, groups, weight decay, clipping) is shared by all and applied ar
 from __future__ import annotations
 
 import fnmatch
-import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -45,7 +44,8 @@ class Optimizer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        names = tuple(inspect.signature(cls.pure_update).parameters)
+        code = cls.pure_update.__code__
+        names = code.co_varnames[: code.co_argcount]
         leading = ("self", "xp", "step", "rate", "parameter", "gradient")
         if names[: len(leading)] != leading:
             raise DefinitionError(

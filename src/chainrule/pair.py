@@ -77,21 +77,21 @@ class Pair:
 
     @classmethod
     def _signature(cls, method: str, leading: tuple[str, ...], available: tuple[str, ...]) -> tuple[str, ...]:
-        parameters = list(inspect.signature(getattr(cls, method)).parameters.values())[1:]
-        names = tuple(p.name for p in parameters)
+        code = inspect.unwrap(getattr(cls, method)).__code__
+        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
         where = f"{cls.__name__}.{method}"
         if names[: len(leading)] != leading:
             raise DefinitionError(
                 f"{where} takes ({', '.join(names)}): write ({', '.join(('self', *leading))}, ...) instead."
             )
-        for parameter in parameters[len(leading) :]:
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise DefinitionError(f"{where} takes *{parameter.name}: name each array that it reads instead.")
-            if parameter.name not in available:
+        if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+            raise DefinitionError(f"{where} takes * or ** arguments: name each array that it reads instead.")
+        for name in names[len(leading) :]:
+            if name not in available:
                 raise DefinitionError(
-                    f"{where} reads {parameter.name!r}, which does not exist. It can read: {', '.join(available)}."
+                    f"{where} reads {name!r}, which does not exist. It can read: {', '.join(available)}."
                 )
-        return names[len(leading) :]
+        return tuple(names[len(leading) :])
 
     def run_forward(self, xp: Any, available: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Call `pure_forward` with what it names: (value, extra arrays)."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +47,9 @@ class History:
 
     def to_csv(self) -> str:
         """The records as a table with a header, one line for each epoch."""
+        import csv
+        import io
+
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=self.names, lineterminator="\n")
         writer.writeheader()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -64,6 +63,8 @@ def load(name: str) -> Dataset:
     """
     if name not in SHIPPED:
         raise UnknownNameError("data set", name, SHIPPED)
+    from importlib import resources
+
     description = SHIPPED[name]
     with resources.files(__package__).joinpath(f"data/{name}.npz").open("rb") as file, np.load(file) as arrays:
         X = arrays["X"].astype(np.float32) * np.float32(description.scale)
