@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import assert_close, attribute, central_difference, leaves, random_values, set_values
 
 from chainrule import (
     L2,
+    SGD,
     Add,
     BatchNorm,
     Concatenate,
@@ -31,10 +31,10 @@ from chainrule import (
     loss_and_gradients,
     train_step,
 )
-from chainrule import SGD as Descent
 from chainrule.errors import ChainruleError, GraphError, ShapeError, UnknownNameError
 from chainrule.graph import snake_case
 from chainrule.layer import Context
+from support import assert_close, attribute, central_difference, leaves, random_values, set_values
 
 INFERENCE = Context(training=False)
 
@@ -113,7 +113,7 @@ def test_a_branching_network_has_the_derivative_that_nudging_finds() -> None:
 
 def test_the_order_in_which_nodes_are_listed_is_free() -> None:
     rng = np.random.default_rng(0)
-    listed = [tuple(node)[:2] + ((n.sources if n.joins else n.sources[0]),) for n in residual() for node in [n]]
+    listed = [(node.name, node.layer, node.sources if node.joins else node.sources[0]) for node in residual()]
     inputs, dvalues = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
     values = random_values(residual(), rng)
     expected = gradients_of(Graph(listed), values, inputs, dvalues)
@@ -197,10 +197,9 @@ def test_a_network_can_be_looked_into() -> None:
 
 def test_parameters_are_drawn_node_by_node_from_one_generator() -> None:
     network, rng = Sequential(Dense(2, 3), Dense(3, 1)), np.random.default_rng(4)
-    expected = [Dense(2, 3).initial_parameters(rng)["weights"], Dense(3, 1).initial_parameters(rng)["weights"]]
     drawn = network.initial_parameters(4)
-    assert_close([drawn["dense_0.weights"], drawn["dense_1.weights"]][0], expected[0], 0.0)
-    assert_close(drawn["dense_1.weights"], expected[1], 0.0)
+    for name, layer in (("dense_0", Dense(2, 3)), ("dense_1", Dense(3, 1))):
+        assert_close(drawn[f"{name}.weights"], layer.initial_parameters(rng)["weights"], 0.0)
     assert {array.dtype for array in leaves(network.initial_parameters(4, np.float32))} == {np.dtype(np.float32)}
 
 
@@ -264,7 +263,7 @@ def step_of(network: Layer, values: Any = None) -> Any:
     state = {name: values[name] for name in network.state}
     inputs = rng.normal(size=(5, 2))
     targets = rng.normal(size=(5, *network.output_shape((2,))))
-    after = train_step(network, MeanSquaredError(), Descent(0.1), parameters, {}, inputs, targets, state=state)
+    after = train_step(network, MeanSquaredError(), SGD(0.1), parameters, {}, inputs, targets, state=state)
     return parameters | state, after.parameters | after.state
 
 
@@ -392,7 +391,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[ChainruleError], tuple[str, ...
     "a name with a dot": (lambda: Graph([("a.b", ReLU(), "inputs")]), GraphError, ("'a.b'", "without dots")),
     "a node named inputs": (lambda: Graph([("inputs", ReLU(), "inputs")]), GraphError, ("'inputs'",)),
     "an empty name": (lambda: Graph([("", ReLU(), "inputs")]), GraphError, ("''",)),
-    "no nodes": (lambda: Sequential(), GraphError, ("at least one node",)),
+    "no nodes": (Sequential, GraphError, ("at least one node",)),
     "a node without sources": (lambda: Graph([("a", Add(), ())]), GraphError, ("a", "no source")),
     "layers that do not fit": (
         lambda: Sequential(Dense(3, 4), ReLU(), Dense(5, 2)),

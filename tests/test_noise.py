@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.noise import ROUNDS, node_key, threefry, uniform
+from support import jax_float64
 
 ZEROS, ONES = (0, 0), (0xFFFFFFFF, 0xFFFFFFFF)
 PI_FIRST, PI_SECOND = (0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344)
@@ -67,7 +68,7 @@ def test_numpy_and_array_api_strict_agree_in_every_bit(seed: int, step: int, sha
 @pytest.mark.parametrize("x64", [False, True])
 def test_jax_agrees_in_every_bit_also_where_the_step_is_unknown_when_compiled(shape: Any, x64: bool) -> None:
     expected = uniform(np, 2**32 - 1, 12345, NODE, shape, 17)
-    with jax.enable_x64(x64):
+    with jax_float64(x64):
         received = jax.jit(lambda step: uniform(jnp, 2**32 - 1, step, NODE, shape, 17))(jnp.asarray(12345, jnp.uint32))
         assert np.array_equal(np.asarray(uniform(jnp, 2**32 - 1, 12345, NODE, shape, 17)), expected)
     assert received.dtype == np.float32 and np.array_equal(np.asarray(received), expected)

@@ -11,11 +11,11 @@ import array_api_strict
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import assert_close, compiled, each, leaves, public, read_only, strict
 
 from chainrule import SGD, Adagrad, Adam, AdamW, ConstantRate, Optimizer, RMSprop, StepDecay
 from chainrule.errors import UnknownNameError
 from chainrule.optimizers import gradient_norm
+from support import assert_close, compiled, each, leaves, public, read_only, strict
 
 # Three steps of one parameter that starts at 1 and meets the gradients 1, 2 and -1, after the formulas in the
 # documentation of torch.optim. Only the arithmetic is written here, with every number in its place.

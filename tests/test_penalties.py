@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import assert_close, central_difference, compiled, complex_step, public, read_only, strict
 
 from chainrule import L1, L2, Dense, MeanSquaredError, Penalty, Sequential, loss_and_gradients
 from chainrule.penalties import as_penalties
+from support import assert_close, central_difference, compiled, complex_step, public, read_only, strict
 
 W = np.array([[1.0, -2.0, 0.5], [3.0, -0.25, -1.0]])
 CASES = {  # penalty, its value and its gradient at W, analytic

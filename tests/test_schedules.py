@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import public
 
 from chainrule import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
 from chainrule.schedules import as_schedule
+from support import public
 
 HALF = math.sqrt(0.5)  # cos(π/4)
 

@@ -6,6 +6,16 @@ reads. Everything else is built on that pair.
 
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
+from .callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LearningRateFinder,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
+)
 from .errors import ChainruleError
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
@@ -45,6 +55,7 @@ from .losses import (
 from .model import Model
 from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from .penalties import L1, L2, Penalty
+from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
 from .training import History
 from .value import Value
@@ -63,6 +74,8 @@ __all__ = [
     "Add",
     "BatchNorm",
     "BinaryCrossentropy",
+    "CSVLogger",
+    "Callback",
     "CategoricalCrossentropy",
     "ChainruleError",
     "Concatenate",
@@ -72,6 +85,7 @@ __all__ = [
     "Declared",
     "Dense",
     "Dropout",
+    "EarlyStopping",
     "ExponentialDecay",
     "Flatten",
     "Glorot",
@@ -84,12 +98,14 @@ __all__ = [
     "LayerNorm",
     "LeCun",
     "LeakyReLU",
+    "LearningRateFinder",
     "Linear",
     "LogSoftmax",
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Model",
+    "ModelCheckpoint",
     "Multiply",
     "Normal",
     "OneCycle",
@@ -97,6 +113,7 @@ __all__ = [
     "Penalty",
     "RMSprop",
     "ReLU",
+    "ReduceLROnPlateau",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -106,6 +123,8 @@ __all__ = [
     "Softplus",
     "StepDecay",
     "Tanh",
+    "TensorBoard",
+    "TerminateOnNaN",
     "Trace",
     "Value",
     "Zeros",
@@ -113,6 +132,7 @@ __all__ = [
     "datasets",
     "loss_and_gradients",
     "per_sample_gradients",
+    "register",
     "softmax_jacobian",
     "trace",
     "train_step",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import DataError, NonFiniteError, ShapeError, UnknownNameError
+from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
 from .losses import Loss
 from .optimizers import Optimizer
@@ -65,6 +65,8 @@ def propagate(
 
     `values` holds parameters and state by name; `targets` and `shares` come from `loss.prepare`.
     """
+    if network.frozen:
+        context = replace(context, training=False)
     predictions, kept, following = network.forward_pass(xp, inputs, values, context)
     losses, kept_loss = loss.forward_pass(xp, predictions, targets)  # (B,)
     data_loss = xp.sum(losses * shares[:, 0])
@@ -124,8 +126,13 @@ def _problem(
     sample_weights: ArrayLike | None,
     context: Context,
 ) -> _Problem:
-    values = {**check_parameters(network, parameters), **(network.initial_state() if state is None else state)}
-    dtype = next((p.dtype for p in parameters.values()), None)
+    check_arrays("parameter", parameters, network.parameter_shapes())
+    if state is not None:
+        check_arrays("state array", state, network.state_shapes())
+    if not 0 <= context.seed < 2**32:
+        raise ConfigurationError(f"seed must be an integer from 0 to 2**32 - 1, not {context.seed!r}.")
+    values = {**parameters, **(network.initial_state() if state is None else state)}
+    dtype = next((p.dtype if p.dtype.kind == "f" else np.dtype("float64") for p in parameters.values()), None)
     X = as_inputs(inputs, dtype)
     if dtype is not None:
         values = {name: value.astype(dtype, copy=False) for name, value in values.items()}
@@ -150,28 +157,27 @@ def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
         raise DataError(f"X must hold numbers, received dtype {X.dtype}; encode text columns as numbers first.")
     if X.ndim == 0:
         raise ShapeError("X is a single number; a batch of one sample with one feature is [[number]].")
-    X = X.astype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64), copy=False)
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and is refused below
+        X = X.astype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64), copy=False)
     if not np.isfinite(X).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
         raise NonFiniteError(f"X holds {X[index]} at index {index}; remove or replace such entries.")
     return X
 
 
-def check_parameters(network: Layer, parameters: Mapping[str, Array]) -> Mapping[str, Array]:
-    """The parameters, if they are the network's: every name, every shape.
+def check_arrays(kind: str, arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """That the arrays are the network's own: every name, every shape.
 
     Raises `UnknownNameError` for a name too many, `DataError` for one too few, `ShapeError` for a wrong shape.
     """
-    shapes = network.parameter_shapes()
-    for name in parameters:
+    for name in arrays:
         if name not in shapes:
-            raise UnknownNameError("parameter", name, shapes)
+            raise UnknownNameError(kind, name, shapes)
     for name, shape in shapes.items():
-        if name not in parameters:
-            raise DataError(f"The parameter {name!r} is missing; the network has {', '.join(map(repr, shapes))}.")
-        if tuple(parameters[name].shape) != shape:
-            raise ShapeError(f"{name}: expected shape {shape}, received {tuple(parameters[name].shape)}.")
-    return parameters
+        if name not in arrays:
+            raise DataError(f"The {kind} {name!r} is missing; the network has {', '.join(map(repr, shapes))}.")
+        if tuple(arrays[name].shape) != shape:
+            raise ShapeError(f"{name}: expected shape {shape}, received {tuple(arrays[name].shape)}.")
 
 
 def loss_and_gradients(

@@ -45,30 +45,53 @@ def save_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: 
 def load_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The arrays and the metadata of a file that `save_arrays` wrote.
 
-    Raises `FileFormatError` where the file is truncated, altered or of another kind.
+    Raises `FileFormatError` where the file is truncated, altered, has a name twice, or is of another kind.
     """
     import json
+    from pathlib import Path
 
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
 
     try:
-        with safe_open(path, framework="numpy") as file:
-            entry = (file.metadata() or {}).get(_ENTRY)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        content = Path(path).read_bytes()
     except FileNotFoundError:
         raise FileFormatError(f"{path}: there is no such file.") from None
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(f"{path} is not a readable safetensors file: {error}.") from None
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
+    entry = _header(path, content).get("__metadata__", {}).get(_ENTRY)
     if entry is None:
         raise FileFormatError(f"{path} was not written by chainrule: its metadata have no entry {_ENTRY!r}.")
     try:
+        arrays = load(content)
         metadata = dict(json.loads(entry))
         expected = metadata.pop(_CHECKSUM)
-    except (ValueError, TypeError, KeyError):
-        raise FileFormatError(f"{path}: its metadata are not those of a chainrule file.") from None
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise FileFormatError(f"{path} is damaged: {error}.") from None
     if _checksum(arrays, metadata) != expected:
         raise FileFormatError(f"{path} was altered after it was written: its {_CHECKSUM} does not agree.")
     return arrays, metadata
+
+
+def _header(path: str | Path, content: bytes) -> dict[str, Any]:
+    """The header of a safetensors file, in which no name may stand twice."""
+    import json
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a name stands twice")
+        return dict(pairs)
+
+    size = int.from_bytes(content[:8], "little")
+    try:
+        if len(content) < 8 or size > len(content) - 8:
+            raise ValueError("it is truncated")
+        header = json.loads(content[8 : 8 + size], object_pairs_hook=once)
+        if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
+            raise ValueError("its header is not an object")
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path} is not a readable safetensors file: {error}.") from None
+    return header
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:

@@ -113,7 +113,11 @@ class Graph(Layer):
         if first not in self.nodes:
             raise UnknownNameError("node", name, self.nodes)
         layer = self.nodes[first].layer
-        return layer[rest] if rest and isinstance(layer, Graph) else layer
+        if not rest:
+            return layer
+        if not isinstance(layer, Graph):
+            raise UnknownNameError(f"node inside {first!r}, a {type(layer).__name__},", rest, ())
+        return layer[rest]
 
     def __repr__(self) -> str:
         lines = [f"  {n.name}: {n.layer!r} <- {', '.join(n.sources)}" for n in self]
@@ -127,6 +131,10 @@ class Graph(Layer):
             f"{node.name}.{local}": shape for node in self for local, shape in node.layer.parameter_shapes().items()
         }
         return {name: shapes[name] for name in self.parameters}
+
+    def state_shapes(self) -> dict[str, Shape]:
+        """The shape of every state array, by dotted name."""
+        return self._gather(lambda layer: layer.state_shapes())
 
     def initial_parameters(
         self, rng: np.random.Generator | int | None = None, dtype: DTypeLike = np.float64

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from numbers import Integral
+from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from . import noise
-from .errors import ChainruleError, DefinitionError, UnknownNameError
+from .errors import ChainruleError, ConfigurationError, DefinitionError, UnknownNameError
 from .initializers import Initializer
 from .pair import Pair
 from .penalties import Penalty, as_penalties
@@ -32,6 +34,14 @@ def format_shape(shape: Any) -> str:
     if shape and isinstance(shape[0], tuple):
         return " and ".join(format_shape(s) for s in shape)
     return f"({', '.join(['B', *map(str, shape)])})"
+
+
+def whole_number(layer: object, name: str) -> int:
+    """The attribute as an int. Raises `ConfigurationError` unless it is a whole number of at least 1."""
+    size = getattr(layer, name)
+    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+        raise ConfigurationError(f"{type(layer).__name__}: {name} must be an integer of at least 1, not {size!r}.")
+    return int(size)
 
 
 class Declared(NamedTuple):
@@ -131,6 +141,11 @@ class Layer(Pair):
         """The shape of every parameter, by name."""
         declared = self._declared()
         return {name: declared[name].shape for name in self.parameters}
+
+    def state_shapes(self) -> dict[str, Shape]:
+        """The shape of every state array, by name."""
+        declared = self._declared()
+        return {name: declared[name].shape for name in self.state}
 
     def initial_parameters(
         self, rng: np.random.Generator | int | None = None, dtype: DTypeLike = np.float64
@@ -294,12 +309,23 @@ class Layer(Pair):
             return vars(self)[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"  # a dataclass writes its own, with its settings
+
     def __getstate__(self) -> dict[str, Any]:
         """What pickles and copies take along: settings, parameters and state, none of the passes' arrays."""
         passes = {*self.backward_reads, *self.keeps, "inputs", "output", "training", "_calls"}
         passes |= {f"d{name}" for name in self.differentiated()}
         passes -= {*self.parameters, *self.state}
-        return {name: value for name, value in vars(self).items() if name not in passes}
+        kept = {name: value for name, value in vars(self).items() if name not in passes}
+        if isinstance(kept.get("xp"), ModuleType):
+            kept["xp"] = kept["xp"].__name__  # modules have no pickle of their own
+        return kept
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if isinstance(state.get("xp"), str):
+            self.xp = importlib.import_module(state["xp"])
 
     def _check_inputs(self, inputs: Array) -> None:
         if isinstance(inputs, tuple):

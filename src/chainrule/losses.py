@@ -95,7 +95,12 @@ class Loss(Pair):
                [1., 0., 0.]]), array([[0.5],
                [0.5]]))
         """
-        array = np.asarray(targets)
+        array = _array(targets, f"{self.name}: y")
+        if len(shape) != 2:
+            raise ShapeError(
+                f"{self.name}: expected predictions of shape (B, C), a column for each class or value, received "
+                f"{shape}; put Flatten() before the last layer, or reshape(-1, 1)."
+            )
         if shape[0] == 0:
             raise DataError(f"{self.name}: the batch is empty; a loss needs at least one sample.")
         if array.ndim == 0 or len(array) != shape[0]:
@@ -116,7 +121,8 @@ class Loss(Pair):
     def _weights(self, weights: ArrayLike | None, samples: int) -> NDArray[Any]:
         if weights is None:
             return np.ones(samples)
-        array = _finite(np.asarray(weights), f"{self.name}: sample_weights").reshape(-1)
+        where = f"{self.name}: sample_weights"
+        array = _finite(_array(weights, where), where).reshape(-1)
         if len(array) != samples:
             raise ShapeError(f"{self.name}: received {samples} samples but {len(array)} sample weights.")
         if (array < 0).any():
@@ -154,10 +160,6 @@ class _ClassLoss(Loss):
                 raise ConfigurationError(f"{self.name}: class_weights must be finite and at least 0.")
 
     def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        if len(shape) != 2:
-            raise ShapeError(
-                f"{self.name}: expected predictions of shape (B, C), received {shape}; put Flatten() before."
-            )
         classes, factors = shape[1], None
         one_hot = self._rows(targets, classes) if targets.ndim == 2 else self._indices(targets, classes)
         if self.class_weights is not None:
@@ -258,10 +260,15 @@ class _BinaryLoss(_ValueLoss):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Clipped:
+class _Clipped(Loss):
     """Probabilities are clipped to [clip, 1 - clip] before a logarithm or a division, in both passes."""
 
     clip: float = 1e-7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.clip < 0.5:
+            raise ConfigurationError(f"{self.name}: clip must be above 0 and below one half, not {self.clip!r}.")
 
     def _clipped(self, xp, predictions):
         above = xp.where(predictions < self.clip, self.clip, predictions)  # ...
@@ -452,6 +459,13 @@ class Huber(_ValueLoss):
         e = predictions - targets  # (B,O)
         e = xp.where(e > self.delta, self.delta, xp.where(e < -self.delta, -self.delta, e))  # (B,O)
         return dict(dpredictions=e / predictions.shape[-1] * dvalues)  # (B,O)
+
+
+def _array(values: ArrayLike, where: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ShapeError(f"{where}: its rows have different lengths.") from None
 
 
 def _finite(array: NDArray[Any], where: str) -> NDArray[Any]:

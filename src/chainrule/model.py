@@ -1,36 +1,40 @@
-"""Model: a network with its loss, its optimizer and its parameters, ready to fit, evaluate and predict."""
+"""Model: a network with its loss, its optimizer and its parameters, ready to fit, evaluate, predict and save."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .backprop import Trace, as_inputs, check_parameters, loss_and_gradients, trace
-from .errors import ConfigurationError, DataError, FileFormatError
-from .files import load_arrays, save_arrays
+from . import modelfile
+from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
+from .callbacks import Callback
+from .errors import ConfigurationError, DataError
+from .fitting import Plan, run_plan
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
 from .optimizers import Adam, Optimizer
-from .progress import Progress
-from .training import History, Run, evaluate, forward, run_epochs
+from .summary import Summary, summarize
+from .training import History, Run, evaluate, forward
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Model"]
+    from .datasets import Preprocessing
 
-_FORMAT = "chainrule parameters 1"
+__all__ = ["Model"]
 
 
 class Model:
     """A network, given as a list of layers or a `Graph`, that learns.
 
-    `seed` fixes the first parameters, the order of the batches and the noise: same seed, same numbers. Parameters are
-    float32 by default; float64 is the other choice.
+    `seed` fixes the first parameters, the order of the batches and the noise: same seed, same engine, same machine,
+    same bits. Parameters are float32 by default; float64 is the other choice. `preprocessing` (see `datasets`)
+    turns tables into inputs and is saved with the model; arrays go to the network as they are. `class_names` name
+    the classes.
 
     >>> from chainrule import Dense, ReLU, SoftmaxCrossentropy
     >>> model = Model([Dense(2, 8), ReLU(), Dense(8, 2)], loss=SoftmaxCrossentropy(), optimizer=Adam(0.05))
@@ -48,146 +52,188 @@ class Model:
         *,
         seed: int = 0,
         dtype: DTypeLike = "float32",
+        preprocessing: Preprocessing | None = None,
+        class_names: Sequence[str] = (),
     ) -> None:
-        if np.dtype(dtype) not in (np.dtype("float32"), np.dtype("float64")):
+        kind = np.dtype(dtype)
+        if kind not in (np.dtype("float32"), np.dtype("float64")):
             raise ConfigurationError(f"Model: dtype must be float32 or float64, not {dtype!r}.")
         if not 0 <= seed < 2**32:
             raise ConfigurationError(f"Model: seed must be an integer from 0 to 2**32 - 1, not {seed!r}.")
-        if isinstance(loss, type) or not isinstance(loss, Loss):
+        if not isinstance(loss, Loss):
             raise ConfigurationError(f"Model: loss must be a loss such as SoftmaxCrossentropy(), not {loss!r}.")
-        self.network = layers if isinstance(layers, Graph) else Sequential(*layers)
-        self.loss = loss
-        self.optimizer = Adam() if optimizer is None else optimizer
-        self.seed, self.dtype = seed, np.dtype(dtype)
-        parameters = self.network.initial_parameters(seed, self.dtype)
-        self._run = Run(
-            self.network,
-            loss,
-            self.optimizer,
-            values=parameters | self.network.initial_state(self.dtype),
-            slots=self.optimizer.initial_slots(np, {n: parameters[n] for n in self.network.trainable_names()}),
-            seed=seed,
-        )
+        chosen = Adam() if optimizer is None else optimizer
+        if not isinstance(chosen, Optimizer):
+            raise ConfigurationError(f"Model: optimizer must be an optimizer such as Adam(), not {optimizer!r}.")
+        network = layers if isinstance(layers, Graph) else Sequential(*layers)
+        parameters = network.initial_parameters(seed, kind)
+        trainable = {name: parameters[name] for name in network.trainable_names()}
+        slots = chosen.initial_slots(np, trainable)
+        self.run = Run(network, loss, chosen, parameters | network.initial_state(kind), slots, seed)
         self.history = History()
+        self.preprocessing = preprocessing
+        self.class_names = tuple(class_names)
+
+    @property
+    def network(self) -> Graph:
+        """The network."""
+        return self.run.network  # type: ignore[return-value]
+
+    @property
+    def loss(self) -> Loss:
+        """The loss."""
+        return self.run.loss
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer."""
+        return self.run.optimizer
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the parameters."""
+        return next((value.dtype for value in self.run.values.values()), np.dtype("float32"))
 
     @property
     def parameters(self) -> Arrays:
-        """The parameters by dotted name: `model.parameters["dense_0.weights"]`."""
-        return {name: self._run.values[name] for name in self.network.parameters}
+        """The parameters by dotted name: `model.parameters["dense_0.weights"]`; assign a dict to replace them."""
+        return {name: self.run.values[name] for name in self.network.parameters}
 
     @parameters.setter
-    def parameters(self, parameters: Arrays) -> None:
-        checked = check_parameters(self.network, parameters)
-        self._run.values = self._run.values | {n: np.array(p, dtype=self.dtype) for n, p in checked.items()}
+    def parameters(self, parameters: Mapping[str, Any]) -> None:
+        arrays = {name: np.array(value, dtype=self.dtype) for name, value in parameters.items()}
+        check_arrays("parameter", arrays, self.network.parameter_shapes())
+        self.run.values = {**self.run.values, **arrays}
 
     @property
     def state(self) -> Arrays:
         """The arrays that are carried but not optimized, by dotted name (BatchNorm's running statistics)."""
-        return {name: self._run.values[name] for name in self.network.state}
+        return {name: self.run.values[name] for name in self.network.state}
 
     def fit(
         self,
-        X: ArrayLike,
+        X: Any,
         y: ArrayLike,
         *,
         epochs: int = 10,
         batch_size: int = 32,
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[Any, ArrayLike] | None = None,
+        validation_split: float = 0.0,
         shuffle: bool = True,
+        callbacks: Sequence[Callback] = (),
         sample_weights: ArrayLike | None = None,
+        class_weights: Mapping[int, float] | Sequence[float] | str | None = None,
         verbose: bool = True,
+        record_every: int | None = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        engine: str = "auto",
     ) -> History:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
 
-        Ctrl-C ends the run with the model as it stands after the last whole step (`history.interrupted`).
+        `validation_split` holds a random part of the samples out, chosen by the seed. `class_weights` maps class
+        indices to weights, or is "balanced" (each class weighs the same). `record_every` is the number of epochs
+        between two records; without it one for each epoch, or fewer where an epoch has less than four steps.
+        `checkpoint` names a file that is kept up to date; with `resume=True` and the file there, the run continues
+        from it bit for bit as if it had never stopped. `engine` is "auto" or "numpy".
+
+        Ctrl-C ends the run with the model as it stands after the last whole step; `history.stopped` says so.
 
         Raises `DataError` and its kinds for data that do not fit, before the first step, and `NonFiniteError` where
-        the loss stops being a number.
+        numbers stop being finite, naming the first layer and array.
         """
-        if epochs < 0 or batch_size < 1:
-            raise ConfigurationError(
-                f"fit: epochs must be at least 0 and batch_size at least 1, not {epochs!r} and {batch_size!r}."
-            )
-        inputs, targets = self._checked(X, y, sample_weights)
-        weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
-        validation = None if validation_data is None else self._checked(*validation_data)
-        history = History()
-        with Progress(epochs, verbose) as progress:
-            records = run_epochs(
-                self._run,
-                inputs,
-                targets,
-                epochs=epochs,
-                batch_size=min(batch_size, len(inputs)),
-                shuffle=shuffle,
-                sample_weights=weights,
-                validation_data=validation,
-                on_batch=progress.batch,
-            )
-            try:
-                for record in records:
-                    history.records.append(record)
-                    progress.epoch(record)
-            except KeyboardInterrupt:
-                history.interrupted = True
-        self.history.records += history.records
-        if history.interrupted and verbose:
-            print(f"Stopped at step {self._run.step}, after {self._run.epoch} whole epochs; the model is as it stands.")
-        return history
+        if engine not in ("auto", "numpy"):
+            raise ConfigurationError(f"fit: engine must be 'auto' or 'numpy', not {engine!r}.")
+        inputs, targets = self.checked(X, y, sample_weights)
+        validation = None if validation_data is None else self.checked(*validation_data)
+        plan = Plan(
+            inputs,
+            targets,
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            sample_weights=None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1),
+            validation=validation,
+            record_every=record_every,
+        )
+        plan = plan.weighted(class_weights, self.loss).split(validation_split, self.run.seed)
+        return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume)
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
+    def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""
-        inputs, targets = self._checked(X, y, sample_weights)
+        inputs, targets = self.checked(X, y, sample_weights)
         weights = None if sample_weights is None else np.asarray(sample_weights)
-        return evaluate(self._run, inputs, targets, weights)
+        return evaluate(self.run, inputs, targets, weights)
 
-    def logits(self, X: ArrayLike) -> NDArray[Any]:
+    def logits(self, X: Any) -> NDArray[Any]:
         """The network's own outputs in inference, (B, C) or (B, O); (0, C) for an empty batch."""
-        inputs = as_inputs(X, self.dtype)
+        inputs = self.inputs(X)
         self.network.output_shape(inputs.shape[1:])
-        return np.concatenate([output for _, output in forward(self._run, inputs)])
+        return forward(self.run, inputs)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """The probability of each class, (B, C), or of "yes", (B, O). Raises `ConfigurationError` for values."""
         return np.asarray(self.loss.probabilities(np, self.logits(X)))
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: Any) -> NDArray[Any]:
         """The class of each sample, (B,), or its values, (B, O)."""
         return np.asarray(self.loss.decide(np, self.logits(X)))
 
-    def gradients(self, X: ArrayLike, y: ArrayLike, *, training: bool = False) -> Arrays:
+    def gradients(self, X: Any, y: ArrayLike, *, training: bool = False) -> Arrays:
         """dL/d(parameter) on these samples, by dotted name, in inference mode unless `training`."""
-        return loss_and_gradients(
-            self.network, self.loss, self.parameters, X, y, state=self.state, training=training, seed=self.seed
-        )[1]
+        options: dict[str, Any] = {"state": self.state, "training": training, "seed": self.run.seed}
+        return loss_and_gradients(self.network, self.loss, self.parameters, self.inputs(X), y, **options)[1]
 
-    def trace(self, X: ArrayLike, y: ArrayLike, *, training: bool = False) -> Trace:
+    def trace(self, X: Any, y: ArrayLike, *, training: bool = False) -> Trace:
         """Every node's inputs, output, dvalues and dinputs of one pass on these samples."""
-        return trace(
-            self.network, self.loss, self.parameters, X, y, state=self.state, training=training, seed=self.seed
-        )
+        options: dict[str, Any] = {"state": self.state, "training": training, "seed": self.run.seed}
+        return trace(self.network, self.loss, self.parameters, self.inputs(X), y, **options)
 
-    def save_parameters(self, path: str | Path) -> None:
-        """Write parameters and state to a safetensors file, whole or not at all."""
-        save_arrays(path, self._run.values, {"format": _FORMAT})
+    def summary(self) -> Summary:
+        """The table of the network: nodes, layers, output shapes, parameters. Prints as text, rich or HTML."""
+        return summarize(self.network)
 
-    def load_parameters(self, path: str | Path) -> None:
-        """Read what `save_parameters` wrote. Raises `FileFormatError` where it does not fit this network."""
-        arrays, metadata = load_arrays(path)
-        if metadata.get("format") != _FORMAT:
-            raise FileFormatError(f"{path} holds {metadata.get('format')!r}, expected {_FORMAT!r}.")
-        for name, array in self._run.values.items():
-            if arrays.keys() != self._run.values.keys():
-                raise FileFormatError(f"{path} holds {sorted(arrays)}, this network has {sorted(self._run.values)}.")
-            if arrays[name].shape != array.shape:
-                raise FileFormatError(f"{path}: {name} has shape {arrays[name].shape}, expected {array.shape}.")
-        self._run.values = {name: arrays[name].astype(self.dtype) for name in self._run.values}
+    def save(self, path: str | Path) -> None:
+        """Write the whole model to one safetensors file, whole or not at all.
 
-    def _checked(
-        self, X: ArrayLike, y: ArrayLike, sample_weights: ArrayLike | None = None
+        It holds architecture, parameters, preprocessing, class names, optimizer slots and history. Raises
+        `ConfigurationError` for a layer of yours that is not registered (`chainrule.register`).
+        """
+        modelfile.write(path, self.contents())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Model:
+        """Read what `save` wrote; nothing in the file is run as code. Raises `FileFormatError` for anything else."""
+        model = cls.__new__(cls)
+        model.take(modelfile.read(path))
+        return model
+
+    def contents(self) -> modelfile.Contents:
+        """What a file of this model holds."""
+        preprocessing = None if self.preprocessing is None else self.preprocessing.to_json()
+        extras = {"class_names": list(self.class_names), "preprocessing": preprocessing}
+        return modelfile.Contents(self.run, self.history, extras)
+
+    def take(self, contents: modelfile.Contents) -> None:
+        """Become the model of a file's contents."""
+        from .datasets import Preprocessing
+
+        stored = contents.extras.get("preprocessing")
+        self.preprocessing = None if stored is None else Preprocessing.from_json(stored)
+        self.class_names = tuple(str(name) for name in contents.extras.get("class_names", ()))
+        self.run, self.history = contents.run, contents.history
+
+    def inputs(self, X: Any) -> NDArray[Any]:
+        """X as the network reads it: an array as it is, a table (file, data frame, columns) through `preprocessing`."""
+        if self.preprocessing is not None and not isinstance(X, np.ndarray | list | tuple):
+            X = self.preprocessing.transform(X)
+        return as_inputs(X, self.dtype)
+
+    def checked(
+        self, X: Any, y: ArrayLike, sample_weights: ArrayLike | None = None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """X and y as arrays, after every check that a step would make, so that a run does not fail half-way."""
-        inputs, targets = as_inputs(X, self.dtype), np.asarray(y)
+        inputs, targets = self.inputs(X), np.asarray(y)
         output = self.network.output_shape(inputs.shape[1:])
         if not len(inputs):
             raise DataError("X is empty; pass at least one sample.")

@@ -11,6 +11,7 @@ import fnmatch
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 from .errors import ConfigurationError, DefinitionError, UnknownNameError
@@ -56,10 +57,14 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)
-        for name in ("weight_decay", "clip_norm", "clip_value"):
-            value, least = getattr(self, name), "at least 0" if name == "weight_decay" else "above 0"
-            if value is not None and not (math.isfinite(value) and (value > 0 or (value == 0 and least[0] == "a"))):
-                raise ConfigurationError(f"{type(self).__name__}: {name} must be {least}, not {value!r}.")
+        for name in ("clip_norm", "clip_value"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigurationError(f"{type(self).__name__}: {name} must be above 0, not {value!r}.")
+        for name in ("weight_decay", "epsilon"):
+            value = getattr(self, name, 0.0)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigurationError(f"{type(self).__name__}: {name} must be at least 0, not {value!r}.")
         for pattern, settings in self.groups.items():
             known = [f.name for f in fields(self) if f.name not in ("groups", "clip_norm", "clip_value")]
             for name in settings:
@@ -83,7 +88,7 @@ class Optimizer:
         >>> SGD(0.1, groups={"*.biases": {"learning_rate": 0.2}}).rate(0, "dense_0.biases")
         0.2
         """
-        return as_schedule(self.member(name).learning_rate)(step)
+        return float(as_schedule(self.member(name).learning_rate)(step))
 
     def member(self, name: str) -> Self:
         """This optimizer with the settings of the group that a parameter belongs to."""
@@ -127,6 +132,8 @@ class Optimizer:
         >>> parameters
         {'w': array([0.8])}
         """
+        if isinstance(step, Integral):
+            step = int(step)  # a NumPy integer would raise float32 arrays to float64
         gradients = self.clipped(xp, {name: gradients[name] for name in parameters if name in gradients})
         following, following_slots = dict(parameters), dict(slots)
         for name, gradient in gradients.items():

@@ -78,7 +78,7 @@ class Pair:
     @classmethod
     def _signature(cls, method: str, leading: tuple[str, ...], available: tuple[str, ...]) -> tuple[str, ...]:
         code = inspect.unwrap(getattr(cls, method)).__code__
-        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        names = code.co_varnames[1 : code.co_argcount]
         where = f"{cls.__name__}.{method}"
         if names[: len(leading)] != leading:
             raise DefinitionError(
@@ -86,6 +86,9 @@ class Pair:
             )
         if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
             raise DefinitionError(f"{where} takes * or ** arguments: name each array that it reads instead.")
+        if code.co_kwonlyargcount:
+            only = ", ".join(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+            raise DefinitionError(f"{where} takes {only} by keyword only: leave out the * before it.")
         for name in names[len(leading) :]:
             if name not in available:
                 raise DefinitionError(
@@ -116,14 +119,10 @@ class Pair:
         """Call `pure_backward` with what it names: the gradients, keyed by the names of their sources."""
         gradients = self.pure_backward(xp, dvalues, *[available[name] for name in self.backward_reads])
         sources = self.differentiated()
-        try:
-            named = {source: gradients["d" + source] for source in sources}
-        except (KeyError, TypeError):
-            named = {}
-        if len(named) != len(sources) or len(gradients) != len(sources):
+        if not isinstance(gradients, dict) or gradients.keys() != {"d" + source for source in sources}:
             received = sorted(gradients) if isinstance(gradients, dict) else type(gradients).__name__
             raise DefinitionError(
                 f"{type(self).__name__}.pure_backward returned {received}; "
                 f"write return dict({', '.join(f'd{s}=...' for s in sources)})."
             )
-        return named
+        return {source: gradients["d" + source] for source in sources}

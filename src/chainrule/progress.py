@@ -1,4 +1,4 @@
-"""What a person sees while a network trains: one bar on a terminal, a plain line for each epoch elsewhere."""
+"""What a person sees while a network trains: one bar on a terminal, a plain line for each record elsewhere."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
-from .training import summary_line
+from .training import INTERRUPTED, History, summary_line
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "report"]
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """A progress bar over `epochs`; `batch` moves it, `epoch` shows its numbers. Silent with `verbose=False`."""
+    """A progress bar over `epochs`; `batch` moves it, `show` shows a record. Silent with `verbose=False`."""
 
-    def __init__(self, epochs: int, verbose: bool) -> None:
-        self.epochs, self.verbose = epochs, verbose
+    def __init__(self, epochs: int, verbose: bool, done: int = 0) -> None:
+        self.epochs, self.verbose, self.finished = epochs, verbose, done
         self.bar: Any = None
-        self.finished = 0
 
     def __enter__(self) -> Self:
         if self.verbose and sys.stdout.isatty():
@@ -28,14 +27,15 @@ class Progress(AbstractContextManager["Progress"]):
 
             self.bar = Bar(
                 TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
-                BarColumn(),
+                BarColumn(bar_width=None),
                 TimeElapsedColumn(),
                 TextColumn("eta"),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[shown]}"),
+                expand=True,
             )
             self.bar.start()
-            self.task = self.bar.add_task("training", total=self.epochs, epoch=0, shown="")
+            self.task = self.bar.add_task("", total=self.epochs, completed=self.finished, epoch=self.finished, shown="")
         return self
 
     def batch(self, done: int, total: int) -> None:
@@ -43,16 +43,30 @@ class Progress(AbstractContextManager["Progress"]):
         if self.bar is not None:
             self.bar.update(self.task, completed=self.finished + done / total)
 
-    def epoch(self, record: Mapping[str, float]) -> None:
+    def epoch(self) -> None:
         """After an epoch."""
         self.finished += 1
-        names = [name for name in record if name not in ("epoch", "learning_rate", "seconds")]
         if self.bar is not None:
-            shown = "  ".join(f"{name} {record[name]:.4f}" for name in names)
-            self.bar.update(self.task, completed=self.finished, epoch=self.finished, shown=shown)
+            self.bar.update(self.task, completed=self.finished, epoch=self.finished)
+
+    def show(self, record: Mapping[str, float]) -> None:
+        """After a record."""
+        names = [name for name in record if name not in ("epoch", "learning_rate", "seconds") and "." not in name]
+        if self.bar is not None:
+            self.bar.update(self.task, shown="  ".join(f"{name} {record[name]:.4f}" for name in names))
         elif self.verbose:
             print(summary_line(record, names), flush=True)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def report(history: History, step: int, epoch: int) -> None:
+    """Print why a run ended early, and what its gradients looked like at the end."""
+    if history.stopped == INTERRUPTED:
+        print(f"Stopped at step {step}, after {epoch} whole epochs; the model is as it stands.")
+    elif history.stopped is not None:
+        print(f"Stopped after {epoch} epochs: {history.stopped}")
+    for note in history.notes:
+        print(f"Note: {note}")

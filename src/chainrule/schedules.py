@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 from .errors import ConfigurationError
 
@@ -31,6 +32,13 @@ def _require(condition: bool, message: str) -> None:
         raise ConfigurationError(message)
 
 
+def _not_negative(schedule: object, *names: str) -> None:
+    for name in names:
+        value = getattr(schedule, name)
+        fine = isinstance(value, Real) and math.isfinite(value) and float(value) >= 0
+        _require(fine, f"{type(schedule).__name__}: {name} must be a finite number of at least 0, not {value!r}.")
+
+
 def _cosine(start: float, end: float, fraction: float) -> float:
     """From `start` to `end` along half a cosine, as `fraction` goes from 0 to 1."""
     return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * fraction))
@@ -45,6 +53,9 @@ class ConstantRate:
     """
 
     rate: float
+
+    def __post_init__(self) -> None:
+        _not_negative(self, "rate")
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
@@ -61,6 +72,9 @@ class InverseTimeDecay:
 
     rate: float
     decay: float
+
+    def __post_init__(self) -> None:
+        _not_negative(self, "rate", "decay")
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
@@ -80,6 +94,7 @@ class StepDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
+        _not_negative(self, "rate", "factor")
         _require(self.every >= 1, f"StepDecay: every must be at least 1 step, not {self.every!r}.")
 
     def __call__(self, step: int) -> float:
@@ -100,6 +115,7 @@ class ExponentialDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
+        _not_negative(self, "rate", "factor")
         _require(self.every >= 1, f"ExponentialDecay: every must be at least 1 step, not {self.every!r}.")
 
     def __call__(self, step: int) -> float:
@@ -127,6 +143,7 @@ class CosineDecay:
             0 <= self.warmup < self.steps,
             f"CosineDecay: needs 0 <= warmup < steps, received warmup={self.warmup!r} and steps={self.steps!r}.",
         )
+        _not_negative(self, "rate", "final")
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
@@ -152,6 +169,9 @@ class OneCycle:
     final_divide: float = 1e4
 
     def __post_init__(self) -> None:
+        _not_negative(self, "peak")
+        for name in ("divide", "final_divide"):
+            _require(getattr(self, name) > 0, f"OneCycle: {name} must be above 0, not {getattr(self, name)!r}.")
         _require(self.steps >= 1, f"OneCycle: steps must be at least 1, not {self.steps!r}.")
         _require(0.0 < self.rise < 1.0, f"OneCycle: rise must lie between 0 and 1, not {self.rise!r}.")
 
@@ -173,6 +193,6 @@ def as_schedule(rate: float | Schedule) -> Schedule:
     """
     if callable(rate):
         return rate
-    if not math.isfinite(rate) or rate < 0:
+    if not isinstance(rate, Real) or not math.isfinite(rate) or rate < 0:
         raise ConfigurationError(f"A learning rate must be a finite number of at least 0, not {rate!r}.")
     return ConstantRate(float(rate))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,26 +12,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import metrics
-from .backprop import advance
+from .backprop import Pass, advance, propagate
 from .errors import NonFiniteError, UnknownNameError
 from .layer import Arrays, Context, Layer
 from .losses import Loss
 from .optimizers import Optimizer
 
-__all__ = ["History", "Run", "batch_rows", "evaluate", "run_epochs"]
+__all__ = [
+    "INTERRUPTED",
+    "Epoch",
+    "History",
+    "Run",
+    "batch_rows",
+    "evaluate",
+    "find_non_finite",
+    "forward",
+    "run_epoch",
+]
+
+INTERRUPTED = "interrupted"
 
 
 @dataclass
 class History:
-    """What was measured, one record for each epoch: `history["loss"]` is a list, `history.records` all of it.
+    """What was measured: `history["loss"]` is a list, `history.records` all of it, one record for each epoch.
+
+    `stopped` says why a run ended before its last epoch, `notes` what its gradients looked like at the end.
 
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history["loss"], len(history)
     ([0.5, 0.25], 2)
+    >>> history
+    History of 2 records of epoch, loss; the last: epoch 2: loss 0.2500
     """
 
     records: list[dict[str, float]] = field(default_factory=list)
-    interrupted: bool = False
+    stopped: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -45,8 +63,14 @@ class History:
         """The names of what was measured."""
         return list(dict.fromkeys(name for record in self.records for name in record))
 
+    def plot(self, **options: Any) -> Any:
+        """Draw the curves of loss and metric; needs matplotlib. Options as `chainrule.plots.plot_history`."""
+        from .plots import plot_history
+
+        return plot_history(self, **options)
+
     def to_csv(self) -> str:
-        """The records as a table with a header, one line for each epoch."""
+        """The records as a table with a header, one line for each record."""
         import csv
         import io
 
@@ -55,6 +79,28 @@ class History:
         writer.writeheader()
         writer.writerows(self.records)
         return text.getvalue()
+
+    def __repr__(self) -> str:
+        if not self.records:
+            return "History of 0 records"
+        shown = [name for name in self.names if name != "epoch" and "." not in name]
+        last = summary_line(self.records[-1], shown)
+        return f"History of {len(self)} records of {', '.join(self.names)}; the last: {last}"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        names = [name for name in self.names if "." not in name]
+        rows = self.records if len(self) <= 20 else [*self.records[:10], *self.records[-10:]]
+        head = "".join(f"<th>{escape(name)}</th>" for name in names)
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td>{record[name]:.5g}</td>" if name in record else "<td></td>" for name in names)
+            + "</tr>"
+            for record in rows
+        )
+        folded = f"<caption>{len(rows)} of {len(self)} records</caption>" if len(rows) < len(self) else ""
+        return f"<table>{folded}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 @dataclass
@@ -69,6 +115,22 @@ class Run:
     seed: int
     step: int = 0
     epoch: int = 0
+    rate_scale: float = 1.0  # what callbacks multiply the learning rate by
+
+    def rates(self) -> dict[str, float]:
+        """The learning rate of every parameter at this step."""
+        return {name: self.optimizer.rate(self.step, name) * self.rate_scale for name in self.network.trainable_names()}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to: means over its samples, and the last step for a closer look."""
+
+    loss: float
+    metric: float
+    rate: float
+    rows: NDArray[Any]
+    last: Pass
 
 
 def batch_rows(samples: int, batch_size: int, seed: int, epoch: int, shuffle: bool = True) -> Iterator[NDArray[Any]]:
@@ -77,85 +139,109 @@ def batch_rows(samples: int, batch_size: int, seed: int, epoch: int, shuffle: bo
     >>> [rows.tolist() for rows in batch_rows(5, 2, seed=0, epoch=0, shuffle=False)]
     [[0, 1], [2, 3], [4]]
     """
-    whole = shuffle and batch_size < samples  # the mean over a full batch does not depend on the order
-    order = np.random.default_rng([seed, epoch]).permutation(samples) if whole else np.arange(samples)
+    mixed = shuffle and batch_size < samples  # the mean over a full batch does not depend on the order
+    order = np.random.default_rng([seed, epoch]).permutation(samples) if mixed else np.arange(samples)
     for start in range(0, samples, batch_size):
         yield order[start : start + batch_size]
 
 
-def run_epochs(
+def run_epoch(
     run: Run,
     X: NDArray[Any],
     y: NDArray[Any],
     *,
-    epochs: int,
     batch_size: int,
     shuffle: bool = True,
     sample_weights: NDArray[Any] | None = None,
-    validation_data: tuple[NDArray[Any], NDArray[Any]] | None = None,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
-) -> Iterator[dict[str, float]]:
-    """Train for some epochs, yielding the record of each; `run` moves along with every step.
+) -> Epoch:
+    """Train for one epoch; `run` moves along with every step, and `on_batch(done, total)` is called after each.
 
-    `on_batch(done, total)` is called after each step. Raises `NonFiniteError` where the loss stops being a number.
+    Raises `NonFiniteError` where the loss stops being a number, naming the first array in which it happened; the run
+    then stands before the step that caused it.
     """
     total = -(-len(X) // batch_size)
-    for _ in range(epochs):
-        begin, sums, weight = time.perf_counter(), np.zeros(2), 0
-        rate = run.optimizer.rate(run.step)
-        for done, rows in enumerate(batch_rows(len(X), batch_size, run.seed, run.epoch, shuffle), start=1):
-            part = X[rows]
-            predictions, loss = _step(run, part, y[rows], None if sample_weights is None else sample_weights[rows])
-            measured = _measure(run.loss, y[rows], predictions)
-            sums += np.array([loss, measured]) * len(rows)
-            weight += len(rows)
-            on_batch(done, total)
-        run.epoch += 1
-        record = {"epoch": run.epoch, "loss": sums[0] / weight, run.loss.metric: sums[1] / weight}
-        if validation_data is not None:
-            record |= {f"val_{k}": v for k, v in evaluate(run, *validation_data).items()}
-        record |= {"learning_rate": rate, "seconds": time.perf_counter() - begin}
-        yield {name: float(value) if name != "epoch" else int(value) for name, value in record.items()}
+    loss_sum = metric_sum = 0.0
+    rate = run.optimizer.rate(run.step) * run.rate_scale
+    for done, rows in enumerate(batch_rows(len(X), batch_size, run.seed, run.epoch, shuffle), start=1):
+        last = _step(run, X[rows], y[rows], None if sample_weights is None else sample_weights[rows])
+        loss_sum += float(last.loss) * len(rows)
+        metric_sum += measure(run.loss, y[rows], last.predictions) * len(rows)
+        on_batch(done, total)
+    run.epoch += 1
+    return Epoch(loss_sum / len(X), metric_sum / len(X), rate, rows, last)
 
 
-def _step(run: Run, X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None) -> tuple[NDArray[Any], float]:
+def _step(run: Run, X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None) -> Pass:
     shape = (len(X), *run.network.output_shape(X.shape[1:]))
     targets, shares = run.loss.prepare(y, shape, weights, X.dtype)
     context = Context(True, run.seed, run.step)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # reported below, by name
+    rates = run.rates()
+    with np.errstate(all="ignore"):  # what is not finite is looked for below, and named
         result, values, slots = advance(
-            np, run.network, run.loss, run.optimizer, run.values, X, targets, shares, context, run.slots
+            np, run.network, run.loss, run.optimizer, run.values, X, targets, shares, context, run.slots, rates
         )
-    loss = float(result.loss)
-    if not np.isfinite(loss):
+        finite = math.isfinite(result.loss) and all(math.isfinite(np.sum(p)) for p in values.values())
+    if not finite:
+        place = find_non_finite(run, X, targets, shares) or "the update of the parameters"
         raise NonFiniteError(
-            f"The loss became {loss} at step {run.step} (epoch {run.epoch + 1}): the steps are too large. Lower the "
-            f"learning rate ({run.optimizer.rate(run.step):g} now), or clip the gradients with clip_norm=1.0. "
-            "The parameters are those before this step."
+            f"Training stopped at step {run.step} (epoch {run.epoch + 1}): the first numbers that are not finite "
+            f"are in {place}. Lower the learning rate ({run.optimizer.rate(run.step) * run.rate_scale:g} now), clip "
+            "the gradients with clip_norm=1.0, or scale the inputs. The parameters are those before this step."
         )
     run.values, run.slots, run.step = values, slots, run.step + 1
-    return result.predictions, loss
+    return result
 
 
-def forward(run: Run, X: NDArray[Any], batch_size: int = 1024) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """The network's output in inference, batch by batch."""
+def find_non_finite(run: Run, X: NDArray[Any], targets: NDArray[Any], shares: NDArray[Any]) -> str | None:
+    """The first array of the next step that holds NaN or infinity, in the order of computing: parameters, outputs, the
+    loss, then gradients from the loss down. None where all are finite."""
+    for name, value in run.values.items():
+        if not np.isfinite(value).all():
+            return f"the parameter {name}"
+    record: dict[str, Arrays] = {}
+    context = Context(True, run.seed, run.step, record=record)
+    with np.errstate(all="ignore"):
+        result = propagate(np, run.network, run.loss, run.values, X, targets, shares, context)
+    for name, arrays in record.items():
+        if not np.isfinite(arrays["output"]).all():
+            return f"the output of {name}"
+    if not np.isfinite(result.losses).all():
+        return "the loss"
+    if not np.isfinite(result.dpredictions).all():
+        return "the gradient of the loss, dpredictions"
+    for name, arrays in reversed(record.items()):
+        for own, gradient in arrays["gradients"].items():
+            if not np.isfinite(gradient).all():
+                return f"the gradient of {name}, d{own}"
+        dinputs = arrays["dinputs"] if isinstance(arrays["dinputs"], tuple) else (arrays["dinputs"],)
+        if not all(np.isfinite(d).all() for d in dinputs):
+            return f"the gradient of {name}, dinputs"
+    return None
+
+
+def forward(run: Run, X: NDArray[Any], batch_size: int = 1024) -> NDArray[Any]:
+    """The network's output in inference, computed batch by batch."""
     context = Context(training=False)
-    for start in range(0, len(X), batch_size) or [0]:
-        rows = slice(start, start + batch_size)
-        yield rows, run.network.forward_pass(np, X[rows], run.values, context)[0]
+    parts = [
+        run.network.forward_pass(np, X[start : start + batch_size], run.values, context)[0]
+        for start in range(0, len(X), batch_size) or [0]
+    ]
+    return np.concatenate(parts)
 
 
 def evaluate(
     run: Run, X: NDArray[Any], y: NDArray[Any], sample_weights: NDArray[Any] | None = None
 ) -> dict[str, float]:
     """The loss, penalties left out, and the metric on other data, in inference."""
-    outputs = np.concatenate([output for _, output in forward(run, X)])
+    outputs = forward(run, X)
     targets, shares = run.loss.prepare(y, outputs.shape, sample_weights, outputs.dtype)
     losses, _ = run.loss.forward_pass(np, outputs, targets)
-    return {"loss": float(np.sum(losses * shares[:, 0])), run.loss.metric: _measure(run.loss, y, outputs)}
+    return {"loss": float(np.sum(losses * shares[:, 0])), run.loss.metric: measure(run.loss, y, outputs)}
 
 
-def _measure(loss: Loss, y: NDArray[Any], predictions: NDArray[Any]) -> float:
+def measure(loss: Loss, y: NDArray[Any], predictions: NDArray[Any]) -> float:
+    """The loss's own metric of the predictions."""
     return float(getattr(metrics, loss.metric)(y, loss.decide(np, predictions)))
 
 
@@ -167,3 +253,16 @@ def summary_line(record: Mapping[str, float], names: Sequence[str]) -> str:
     """
     shown = ", ".join(f"{name} {record[name]:.4f}" for name in names if name in record)
     return f"epoch {record['epoch']}: {shown}"
+
+
+class Clock:
+    """Seconds between calls: the time of training between two records."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last call."""
+        now = time.perf_counter()
+        before, self.last = self.last, now
+        return now - before

@@ -91,15 +91,21 @@ class Value:
     def __pow__(self, exponent: float) -> Value:
         if isinstance(exponent, Value):
             raise ChainruleError("The exponent must be a plain number; write (a.log() * b).exp() for a**b.")
-        power = self.data**exponent
+        try:
+            power = self.data**exponent
+            slope = exponent * self.data ** (exponent - 1) if exponent else 0.0
+        except (ZeroDivisionError, OverflowError):
+            raise ChainruleError(f"{self.data:g} ** {exponent:g}, or its derivative, is not finite.") from None
         if isinstance(power, complex):
             raise ChainruleError(f"{self.data:g} ** {exponent:g} is not a real number.")
-        slope = exponent * self.data ** (exponent - 1) if exponent else 0.0
         return self._made(power, f"**{exponent:g}", (self, slope))
 
     def exp(self) -> Value:
-        """e^x; the derivative is e^x."""
-        result = math.exp(self.data)
+        """e^x; the derivative is e^x. Raises `ChainruleError` where it is beyond all floats."""
+        try:
+            result = math.exp(self.data)
+        except OverflowError:
+            raise ChainruleError(f"exp({self.data:g}) is beyond all floats.") from None
         return self._made(result, "exp", (self, result))
 
     def log(self) -> Value:

@@ -1,5 +1,31 @@
-"""Data to train on: small real sets that the package ships."""
+"""Data to train on: points that are made, real sets inside the package, Fashion-MNIST, and tables of one's own."""
 
-from .shipped import SHIPPED, Dataset, load
+from .dataset import Dataset, Description
+from .generators import blobs, circles, moons, sine, spiral, vertical, xor
+from .idx import fashion_mnist, read_idx
+from .preprocessing import Preprocessing
+from .reading import read
+from .shipped import SHIPPED, load
+from .sources import resolve
+from .tables import Table, read_table
 
-__all__ = ["SHIPPED", "Dataset", "load"]
+__all__ = [
+    "SHIPPED",
+    "Dataset",
+    "Description",
+    "Preprocessing",
+    "Table",
+    "blobs",
+    "circles",
+    "fashion_mnist",
+    "load",
+    "moons",
+    "read",
+    "read_idx",
+    "read_table",
+    "resolve",
+    "sine",
+    "spiral",
+    "vertical",
+    "xor",
+]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import ConfigurationError, ShapeError
+from ..errors import ShapeError
 from ..initializers import He, Initializer, Zeros
-from ..layer import Declared, Layer, Shape, format_shape
+from ..layer import Declared, Layer, Shape, format_shape, whole_number
 from ..penalties import Penalty
 
 
@@ -43,10 +43,7 @@ class Dense(Layer):
     penalties: Mapping[str, Penalty | tuple[Penalty, ...]] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in ("n_inputs", "n_neurons"):
-            size = getattr(self, name)
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise ConfigurationError(f"Dense: {name} must be an integer of at least 1, not {size!r}.")
+        self.n_inputs, self.n_neurons = whole_number(self, "n_inputs"), whole_number(self, "n_neurons")
         self.penalty_terms()
 
     def pure_forward(self, xp, inputs, weights, biases):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ConfigurationError, DataError, ShapeError
 from ..initializers import Constant, Zeros
-from ..layer import Declared, Layer, Shape, format_shape
+from ..layer import Declared, Layer, Shape, format_shape, whole_number
 
 
 @dataclass(eq=False)
@@ -21,11 +21,9 @@ class _Normalization(Layer):
     epsilon: float = field(default=1e-5, kw_only=True)
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        if not isinstance(self.n_features, int) or isinstance(self.n_features, bool) or self.n_features < 1:
-            raise ConfigurationError(f"{name}: n_features must be an integer of at least 1, not {self.n_features!r}.")
+        self.n_features = whole_number(self, "n_features")
         if not self.epsilon > 0:
-            raise ConfigurationError(f"{name}: epsilon must be above 0, not {self.epsilon!r}.")
+            raise ConfigurationError(f"{type(self).__name__}: epsilon must be above 0, not {self.epsilon!r}.")
 
     def declare(self) -> dict[str, Declared]:
         """gamma (1, N), at 1, and beta (1, N), at 0."""

@@ -1,0 +1,304 @@
+"""Callbacks: what happens between epochs. Each sees the live `Fit` after every record and may change the run or end it.
+
+A callback that must go on where it was after a resume returns its numbers from `state` and takes them in `restore`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import ConfigurationError, UnknownNameError
+from .layer import Arrays
+from .training import History, Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .model import Model
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "Fit",
+    "LearningRateFinder",
+    "ModelCheckpoint",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]
+
+
+@dataclass
+class Fit:
+    """One call of `fit` as callbacks see it: the model, with its run and its history, and where this call began."""
+
+    model: Model
+    epochs: int
+    first: int = 0  # the model's epoch at the beginning
+    looked: int = 0  # the step of the last closer look at the gradients
+    marked: int = 0  # the step that a checkpoint would go on from
+
+    @property
+    def run(self) -> Run:
+        """The run as it stands."""
+        return self.model.run
+
+    @property
+    def history(self) -> History:
+        """Every record so far, the newest last."""
+        return self.model.history
+
+    @property
+    def record(self) -> dict[str, float]:
+        """What was measured last."""
+        return self.history.records[-1]
+
+    def stop(self, reason: str) -> None:
+        """End the run after this epoch; `history.stopped` says why."""
+        self.history.stopped = self.history.stopped or reason
+
+    def watched(self, name: str, callback: object) -> float:
+        """A number of the newest record. Raises `UnknownNameError` where it is not measured."""
+        if name not in self.record:
+            hint = "; give fit() validation_data to measure val_ numbers" if name.startswith("val_") else ""
+            raise UnknownNameError(f"number to monitor for {type(callback).__name__}{hint},", name, self.record)
+        return self.record[name]
+
+
+class Callback:
+    """Does nothing; override what you need."""
+
+    handles_non_finite = False  # whether a loss that is not finite ends the run without an error
+
+    def begin(self, fit: Fit) -> None:
+        """Before the first epoch."""
+
+    def epoch(self, fit: Fit) -> None:
+        """After every record."""
+
+    def end(self, fit: Fit) -> None:
+        """After the last epoch, also after Ctrl-C and after an error."""
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """Plain numbers, and arrays by name, that a resumed run needs."""
+        return {}, {}
+
+    def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
+        """Take back what `state` returned."""
+
+
+@dataclass
+class _Monitor(Callback):
+    """Watches one number; `mode` is "min", "max", or "auto" (max for accuracy and its like, else min)."""
+
+    monitor: str = "val_loss"
+    mode: str = field(default="auto", kw_only=True)
+    min_delta: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("auto", "min", "max"):
+            raise ConfigurationError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', not {self.mode!r}.")
+        higher = any(word in self.monitor for word in ("accuracy", "precision", "recall", "f1", "r2"))
+        self._sign = 1.0 if self.mode == "max" or (self.mode == "auto" and higher) else -1.0
+        self._best, self._waited = -math.inf, 0
+
+    def begin(self, fit: Fit) -> None:
+        self._best, self._waited = -math.inf, 0
+
+    def improved(self, fit: Fit) -> bool:
+        """Whether the newest number is better than every one before by more than `min_delta`."""
+        value = self._sign * fit.watched(self.monitor, self)
+        better = value > self._best + self.min_delta
+        self._best, self._waited = (value, 0) if better else (self._best, self._waited + 1)
+        return better
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        return {"best": self._best if math.isfinite(self._best) else None, "waited": self._waited}, {}
+
+    def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
+        self._best = -math.inf if numbers["best"] is None else float(numbers["best"])
+        self._waited = int(numbers["waited"])
+
+
+@dataclass
+class EarlyStopping(_Monitor):
+    """Ends the run when a number has not improved for `patience` records, and brings the best parameters back.
+
+    >>> EarlyStopping("val_loss", patience=3)
+    EarlyStopping(monitor='val_loss', mode='auto', min_delta=0.0, patience=3, restore_best=True)
+    """
+
+    patience: int = field(default=5, kw_only=True)
+    restore_best: bool = field(default=True, kw_only=True)
+
+    def begin(self, fit: Fit) -> None:
+        super().begin(fit)
+        self._values: Arrays = {}
+
+    def epoch(self, fit: Fit) -> None:
+        if self.improved(fit):
+            self._values = fit.run.values
+        elif self._waited >= self.patience:
+            fit.stop(f"{self.monitor} has not improved for {self._waited} records (best {self._sign * self._best:.6g})")
+
+    def end(self, fit: Fit) -> None:
+        if self.restore_best and self._values:
+            fit.run.values = self._values
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        return super().state()[0], self._values
+
+    def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
+        super().restore(numbers, arrays)
+        self._values = arrays
+
+
+@dataclass
+class ModelCheckpoint(_Monitor):
+    """Saves the model after every record, or with `best_only` when the watched number improves.
+
+    `path` may hold names of the record: `"runs/{epoch:03.0f}-{val_loss:.4f}.safetensors"`.
+    """
+
+    path: str | Path = field(default="model.safetensors", kw_only=True)
+    best_only: bool = field(default=True, kw_only=True)
+
+    def epoch(self, fit: Fit) -> None:
+        if not self.best_only or self.improved(fit):
+            try:
+                path = str(self.path).format(**fit.record)
+            except KeyError as error:
+                raise UnknownNameError("number for the path of ModelCheckpoint", error.args[0], fit.record) from None
+            fit.model.save(path)
+
+
+@dataclass
+class ReduceLROnPlateau(_Monitor):
+    """Multiplies the learning rate by `factor` when a number has not improved for `patience` records.
+
+    It never takes the rate below `min_rate`; it multiplies what the optimizer's own schedule says.
+    """
+
+    factor: float = field(default=0.1, kw_only=True)
+    patience: int = field(default=5, kw_only=True)
+    min_rate: float = field(default=1e-7, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.factor < 1:
+            raise ConfigurationError(f"ReduceLROnPlateau: factor must lie between 0 and 1, not {self.factor!r}.")
+
+    def epoch(self, fit: Fit) -> None:
+        if self.improved(fit) or self._waited < self.patience:
+            return
+        self._waited = 0
+        rate = fit.run.optimizer.rate(fit.run.step)
+        fit.run.rate_scale = max(fit.run.rate_scale * self.factor, self.min_rate / rate if rate else 0.0)
+
+
+class TerminateOnNaN(Callback):
+    """Ends the run quietly where a loss is not finite: `history.stopped` names the array, and fit raises no error."""
+
+    handles_non_finite = True
+
+
+@dataclass
+class CSVLogger(Callback):
+    """Writes the history to a CSV file after every record, whole or not at all."""
+
+    path: str | Path
+
+    def epoch(self, fit: Fit) -> None:
+        from .files import write_atomically
+
+        write_atomically(self.path, fit.model.history.to_csv().encode())
+
+
+@dataclass
+class TensorBoard(Callback):
+    """Writes every number of every record to an event file in `folder`, for `tensorboard --logdir folder`."""
+
+    folder: str | Path
+
+    def begin(self, fit: Fit) -> None:
+        from .events import EventFile
+
+        self._file = EventFile(self.folder)
+
+    def epoch(self, fit: Fit) -> None:
+        self._file.scalars(int(fit.record["epoch"]), {n: v for n, v in fit.record.items() if n != "epoch"})
+
+    def end(self, fit: Fit) -> None:
+        self._file.close()
+
+
+@dataclass
+class LearningRateFinder:
+    """Tries growing learning rates on a copy of the model, one step each, and suggests one.
+
+    After `find(model, X, y)`: `rates` and `losses` (smoothed) hold the trial, `suggestion` the rate at which the loss
+    falls fastest; the model stays as it is (Smith 2017).
+
+    >>> from chainrule import Dense, Model, ReLU, SoftmaxCrossentropy, datasets
+    >>> digits = datasets.load("digits")
+    >>> model = Model([Dense(64, 32), ReLU(), Dense(32, 10)], SoftmaxCrossentropy())
+    >>> finder = LearningRateFinder()
+    >>> 1e-4 < finder.find(model, digits.X_train, digits.y_train) < 1.0
+    True
+    """
+
+    low: float = 1e-6
+    high: float = 10.0
+    steps: int = 100
+    batch_size: int = 64
+    rates: list[float] = field(default_factory=list, init=False, repr=False)
+    losses: list[float] = field(default_factory=list, init=False, repr=False)
+    suggestion: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if not (0 < self.low < self.high and self.steps >= 10):
+            raise ConfigurationError(
+                f"LearningRateFinder: needs 0 < low < high and at least 10 steps, not {self.low!r}, {self.high!r}, "
+                f"{self.steps!r}."
+            )
+
+    def find(self, model: Model, X: Any, y: Any) -> float:
+        """Run the trial and return the suggestion."""
+        from dataclasses import replace
+
+        from .errors import NonFiniteError
+        from .training import run_epoch
+
+        inputs, targets = model.checked(X, y)
+        self.rates, self.losses, average = [], [], 0.0
+        optimizer = replace(model.optimizer, learning_rate=1.0, groups={})
+        trainable = {name: model.parameters[name] for name in model.network.trainable_names()}
+        run = replace(model.run, optimizer=optimizer, slots=optimizer.initial_slots(np, trainable))
+        rng = np.random.default_rng(run.seed)
+        for trial in range(self.steps):
+            run.rate_scale = self.low * (self.high / self.low) ** (trial / (self.steps - 1))
+            rows = rng.choice(len(inputs), size=min(self.batch_size, len(inputs)), replace=False)
+            try:
+                loss = run_epoch(run, inputs[rows], targets[rows], batch_size=len(rows)).loss
+            except NonFiniteError:
+                break
+            average = 0.9 * average + 0.1 * loss
+            self.rates.append(run.rate_scale)
+            self.losses.append(average / (1 - 0.9 ** (trial + 1)))
+            if self.losses[-1] > 4 * min(self.losses):
+                break
+        slopes = np.gradient(self.losses, np.log(self.rates)) if len(self.rates) > 2 else np.zeros(1)
+        self.suggestion = self.rates[int(np.argmin(slopes))] if self.rates else self.low
+        return self.suggestion
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the loss against the rate with the suggestion marked; needs matplotlib."""
+        from .plots import plot_learning_rates
+
+        return plot_learning_rates(self, ax=ax)

@@ -1,0 +1,135 @@
+"""Target: the column to predict, as classes or as values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigurationError, DataError
+from .columns import is_missing, numbers, standardization
+from .tables import as_text, label
+
+__all__ = ["Target", "is_classes"]
+
+
+def is_classes(column: NDArray[Any]) -> bool:
+    """Whether a target column means classes, unless the user says: text does, and so do few whole numbers.
+
+    Few is at most two different ones, or at most twenty that each stand for ten rows on average.
+
+    >>> is_classes(np.array([0.0, 1.0, 1.0])), is_classes(np.array([0.0, 1.0, 2.0]))
+    (True, False)
+    >>> is_classes(np.array([0.0, 1.0, 2.0] * 10)), is_classes(np.array([0.5, 1.0] * 10))
+    (True, False)
+    """
+    if column.dtype == object:
+        return True
+    present = column[np.isfinite(column)]
+    few = len(np.unique(present))
+    return bool((present == np.floor(present)).all()) and (few <= 2 or (few <= 20 and 10 * few <= len(present)))
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target's name, its task, and its classes (for "classes") or its center and scale (for "values")."""
+
+    name: str
+    task: str
+    class_names: tuple[str, ...] = ()
+    center: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.task not in ("classes", "values"):
+            raise ConfigurationError(f'task must be "classes" or "values", not {self.task!r}.')
+        names = self.class_names
+        if not all(isinstance(name, str) and name for name in names) or len({*names}) < len(names):
+            raise ConfigurationError(f"The target {self.name!r} needs different, non-empty class names, not {names}.")
+        if (self.task == "classes") != (len(names) >= 2) or (self.task == "values" and names):
+            raise ConfigurationError(
+                f"The target {self.name!r} has {len(names)} class names; classes need two or more, values none."
+            )
+        finite = all(isinstance(n, float) and math.isfinite(n) for n in (self.center, self.scale))
+        if not finite or self.scale <= 0 or (self.task == "classes" and (self.center, self.scale) != (0.0, 1.0)):
+            raise ConfigurationError(
+                f"The target {self.name!r} cannot have center={self.center!r} and scale={self.scale!r}."
+            )
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the classes are words: a file's column is then text even where its cells look like numbers."""
+        try:
+            return not all(map(math.isfinite, map(float, self.class_names)))
+        except ValueError:
+            return True
+
+    @classmethod
+    def fit(cls, name: str, column: NDArray[Any], rows: Any, task: str | None, standardize: bool, where: str) -> Target:
+        """The classes of the whole column, or center and scale of the training rows."""
+        place = f"{where}: the target column {name!r}"
+        _refuse_missing(column, place)
+        if task not in (None, "classes", "values"):
+            raise ConfigurationError(f'task must be "classes" or "values", not {task!r}.')
+        if task == "classes" or (task is None and is_classes(column)):
+            return cls(name, "classes", _class_names(column, place))
+        values = numbers(column, place)
+        if values.min() == values.max():
+            raise DataError(f"{place} has one value only, {label(float(values[0]))}.")
+        return cls(name, "values", (), *(standardization(values[rows], place) if standardize else (0.0, 1.0)))
+
+    def encode(self, column: NDArray[Any], where: str) -> NDArray[Any]:
+        """(B,) -> int64 (B,) for classes, float32 (B, 1) for values."""
+        place = f"{where}: the target column {self.name!r}"
+        _refuse_missing(column, place)
+        if self.task == "values":
+            with np.errstate(over="ignore"):
+                standardized = (numbers(column, place) - self.center) / self.scale
+                y = standardized.reshape(-1, 1).astype(np.float32)  # (B,1)
+            if not np.isfinite(y).all():
+                raise DataError(f"{place} holds a number too large for float32.")
+            return y
+        index = {class_name: i for i, class_name in enumerate(self.class_names)}
+        text = as_text(column)
+        for row, value in enumerate(text, start=1):
+            if value not in index:
+                known = ", ".join(map(repr, self.class_names))
+                raise DataError(f"{place} has the unknown class {value!r} in row {row}; known are {known}.")
+        return np.array([index[value] for value in text], dtype=np.int64)
+
+    def decode(self, predictions: Any) -> NDArray[Any]:
+        """Class indices (B,) -> names (B,); standardized values -> values, float64."""
+        given = np.asarray(predictions)
+        if self.task == "values":
+            return np.asarray(given.astype(np.float64) * self.scale + self.center)
+        if given.ndim != 1 or given.dtype.kind not in "iu":
+            raise DataError(f"Classes are decoded from whole numbers of shape (B,), not {given.dtype} {given.shape}.")
+        if given.size and not 0 <= given.min() <= given.max() < len(self.class_names):
+            raise DataError(
+                f"Classes are numbered from 0 to {len(self.class_names) - 1}, not from {given.min()} to {given.max()}."
+            )
+        return np.asarray(np.array(self.class_names)[given])
+
+
+def _class_names(column: NDArray[Any], place: str) -> tuple[str, ...]:
+    if column.dtype == object:
+        names = sorted(set(column))
+        if len(names) > 20 and 2 * len(names) > len(column):
+            raise DataError(
+                f"{place} holds {len(names)} different texts in {len(column)} rows; choose another with target=..."
+            )
+    else:
+        names = [label(value) for value in sorted(set(numbers(column, place).tolist()))]
+    if len(names) == 1:
+        raise DataError(f"{place} has one class only, {names[0]!r}.")
+    return tuple(names)
+
+
+def _refuse_missing(column: NDArray[Any], place: str) -> None:
+    missing = is_missing(column)
+    if missing.any():
+        row = int(np.argmax(missing)) + 1
+        raise DataError(f"{place} has {missing.sum()} missing values, the first in row {row}; leave those rows out.")

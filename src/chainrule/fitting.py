@@ -1,0 +1,185 @@
+"""One call of `fit`: the plan (data, epochs, batches), the loop over records with callbacks, checkpoints and Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .callbacks import Callback, Fit
+from .checkpoint import Checkpoint
+from .errors import ConfigurationError, NonFiniteError
+from .losses import Loss
+from .progress import Progress, report
+from .training import INTERRUPTED, Clock, Epoch, History, evaluate, run_epoch
+from .watching import STEPS_BETWEEN, closer_look, notes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .model import Model
+
+__all__ = ["Plan", "run_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be trained on, and how; checked when it is made."""
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    sample_weights: NDArray[Any] | None
+    validation: tuple[NDArray[Any], NDArray[Any]] | None
+    record_every: int | None
+
+    def __post_init__(self) -> None:
+        least = {"epochs": 0, "batch_size": 1} | ({} if self.record_every is None else {"record_every": 1})
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < smallest:
+                raise ConfigurationError(f"fit: {name} must be a whole number of at least {smallest}, not {value!r}.")
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return -(-len(self.X) // self.batch_size)
+
+    def due(self, epoch: int) -> bool:
+        """Whether the `epoch`-th epoch of the plan, counted from 1, is recorded."""
+        every = self.record_every or -(-4 // self.steps)
+        return epoch % every == 0 or epoch in (1, self.epochs)
+
+    def weighted(self, class_weights: Mapping[int, float] | Sequence[float] | str | None, loss: Loss) -> Plan:
+        """The plan with class weights multiplied into the sample weights."""
+        if class_weights is None:
+            return self
+        if loss.metric != "accuracy":
+            raise ConfigurationError(f"fit: class_weights need classes, and {loss.name} compares values.")
+        labels = self.y.argmax(axis=1) if self.y.ndim == 2 and self.y.shape[1] > 1 else self.y.reshape(-1).astype(int)
+        factors = _class_factors(class_weights, labels)
+        weights = factors if self.sample_weights is None else factors * self.sample_weights
+        return replace(self, sample_weights=weights)
+
+    def split(self, part: float, seed: int) -> Plan:
+        """The plan with a random part of its samples held out for validation."""
+        if not part:
+            return self
+        if self.validation is not None:
+            raise ConfigurationError("fit: give validation_data or validation_split, not both.")
+        held_out = round(part * len(self.X)) if 0 < part < 1 else 0
+        if not 0 < held_out < len(self.X):
+            raise ConfigurationError(
+                f"fit: validation_split must leave samples on both sides, received {part!r} of {len(self.X)} samples."
+            )
+        order = np.random.default_rng([seed, 2**32]).permutation(len(self.X))
+        test, rest = np.sort(order[:held_out]), np.sort(order[held_out:])
+        weights = None if self.sample_weights is None else self.sample_weights[rest]
+        validation = (self.X[test], self.y[test])
+        return replace(self, X=self.X[rest], y=self.y[rest], sample_weights=weights, validation=validation)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What a resumed run must have in common with the stopped one."""
+        import zlib
+
+        data = [self.X, self.y] + ([] if self.sample_weights is None else [self.sample_weights])
+        checksum = 0
+        for array in data:
+            checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
+        settings = {
+            "batch_size": int(self.batch_size),
+            "shuffle": bool(self.shuffle),
+            "record_every": self.record_every,
+        }
+        return settings | {"samples": len(self.X), "data": checksum}
+
+
+def run_plan(
+    model: Model,
+    plan: Plan,
+    callbacks: Sequence[Callback],
+    verbose: bool,
+    checkpoint: str | Path | None,
+    resume: bool,
+) -> History:
+    """Carry the plan out; returns the history of this plan, and adds it to the model's."""
+    fit = Fit(model, plan.epochs, first=model.run.epoch, looked=model.run.step - STEPS_BETWEEN)
+    model.history.stopped, model.history.notes = None, []
+    for callback in callbacks:
+        callback.begin(fit)
+    saver = None if checkpoint is None else Checkpoint(checkpoint, plan, callbacks, fit)
+    if resume:
+        if saver is None:
+            raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
+        saver.resume()
+    clock = Clock()
+    with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
+        try:
+            while model.run.epoch - fit.first < plan.epochs and model.history.stopped is None:
+                epoch = run_epoch(
+                    model.run,
+                    plan.X,
+                    plan.y,
+                    batch_size=plan.batch_size,
+                    shuffle=plan.shuffle,
+                    sample_weights=plan.sample_weights,
+                    on_batch=progress.batch,
+                )
+                progress.epoch()
+                if plan.due(model.run.epoch - fit.first):
+                    model.history.records.append(_record(fit, plan, epoch) | {"seconds": clock.lap()})
+                    for callback in callbacks:
+                        callback.epoch(fit)
+                    progress.show(fit.record)
+                if saver is not None:
+                    saver.mark()
+        except KeyboardInterrupt:
+            fit.stop(INTERRUPTED)
+        except NonFiniteError as error:
+            fit.stop(str(error))
+            if not any(callback.handles_non_finite for callback in callbacks):
+                raise
+        finally:
+            whole = model.history.stopped is None or model.run.step == fit.marked
+            for callback in callbacks:
+                callback.end(fit)
+            model.history.notes = notes(model.history, model.network)
+            if saver is not None:
+                saver.finish(whole)
+    records = [record for record in model.history.records if record["epoch"] > fit.first]
+    history = History(records, model.history.stopped, model.history.notes)
+    if verbose:
+        report(history, model.run.step, model.run.epoch)
+    return history
+
+
+def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:
+    run = fit.model.run
+    record: dict[str, float] = {"epoch": run.epoch, "loss": epoch.loss, run.loss.metric: epoch.metric}
+    if plan.validation is not None:
+        record |= {f"val_{name}": value for name, value in evaluate(run, *plan.validation).items()}
+    record["learning_rate"] = epoch.rate
+    if run.step - fit.looked >= STEPS_BETWEEN or run.epoch - fit.first == plan.epochs:
+        record |= closer_look(run, plan.X, epoch)
+        fit.looked = run.step
+    return record
+
+
+def _class_factors(
+    class_weights: Mapping[int, float] | Sequence[float] | str, labels: NDArray[Any]
+) -> NDArray[np.float64]:
+    if isinstance(class_weights, str):
+        if class_weights != "balanced":
+            raise ConfigurationError(f"fit: class_weights must be numbers or 'balanced', not {class_weights!r}.")
+        counts = np.bincount(labels)
+        return np.asarray(len(labels) / (np.count_nonzero(counts) * counts[labels]), dtype=np.float64)
+    given = dict(class_weights) if isinstance(class_weights, Mapping) else dict(enumerate(class_weights))
+    missing = sorted(set(labels.tolist()) - set(given))
+    if missing:
+        raise ConfigurationError(f"fit: class_weights lack the classes {missing}; give a weight for each class.")
+    return np.array([float(given[label]) for label in labels.tolist()])

@@ -1,0 +1,77 @@
+"""What gradients look like while a network trains: their size in each layer, and units that have died.
+
+It is measured now and then (see `due`) so that it costs a few percent of a run at most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .graph import Graph
+from .layer import Arrays, Context, Layer
+from .layers import ReLU
+from .training import Epoch, History, Run
+
+__all__ = ["STEPS_BETWEEN", "closer_look", "notes"]
+
+STEPS_BETWEEN = 32  # a closer look costs about one step
+_SAMPLES = 256
+_VANISHING = 1e-6
+
+
+def closer_look(run: Run, X: NDArray[np.floating], epoch: Epoch) -> dict[str, float]:
+    """The gradient norm of each layer in the last step, and the share of dead units of each ReLU.
+
+    Columns `gradient_norm.<node>` hold √Σg² over a node's parameters; `dead.<node>` the share of units whose output is
+    0 for every one of the samples looked at (at most 256 of the last batch).
+    """
+    squares: dict[str, float] = {}
+    for name, gradient in epoch.last.gradients.items():
+        node = name.rpartition(".")[0]
+        squares[node] = squares.get(node, 0.0) + float(np.sum(np.square(gradient, dtype=np.float64)))
+    looked = {f"gradient_norm.{node}": float(np.sqrt(total)) for node, total in squares.items()}
+    relus = [name for name, layer in _leaves(run.network) if isinstance(layer, ReLU)]
+    if relus:
+        record: dict[str, Arrays] = {}
+        run.network.forward_pass(np, X[epoch.rows[:_SAMPLES]], run.values, Context(training=False, record=record))
+        looked |= {f"dead.{name}": float(np.mean(~(record[name]["output"] > 0).any(axis=0))) for name in relus}
+    return looked
+
+
+def notes(history: History, network: Layer) -> list[str]:
+    """What the last closer look says, in words: dead units, vanishing gradients. Empty where all is well.
+
+    >>> from chainrule import Dense, ReLU, Sequential
+    >>> network = Sequential(Dense(2, 4), ReLU(), Dense(4, 1))
+    >>> last = {"epoch": 9, "gradient_norm.dense_0": 1e-9, "gradient_norm.dense_1": 0.1, "dead.relu_0": 0.75}
+    >>> for note in notes(History([last]), network): print(note)
+    relu_0: 75 % of its units are dead, 0 for every sample looked at: no gradient reaches their weights. Lower the
+        learning rate, or use LeakyReLU.
+    dense_0: its gradient is 1e-08 of that of dense_1, it vanishes on the way down. Use He() weights, a normalization
+        layer, or skip connections with Add.
+    """
+    last = next((record for record in reversed(history.records) if any("." in name for name in record)), {})
+    found = []
+    for name, share in last.items():
+        if name.startswith("dead.") and share >= 0.5:
+            found.append(
+                f"{name[5:]}: {share:.0%} of its units are dead, 0 for every sample looked at: no gradient reaches "
+                "their weights. Lower the learning rate, or use LeakyReLU.".replace("%", " %", 1)
+            )
+    norms = {name[14:]: norm for name, norm in last.items() if name.startswith("gradient_norm.")}
+    trained = [node for node in norms if any(n.startswith(f"{node}.") for n in network.trainable_names())]
+    if len(trained) > 1:
+        first, largest = trained[0], max(trained, key=lambda node: norms[node])
+        if norms[largest] > 0 and norms[first] < _VANISHING * norms[largest]:
+            found.append(
+                f"{first}: its gradient is {norms[first] / norms[largest]:.0e} of that of {largest}, it vanishes on "
+                "the way down. Use He() weights, a normalization layer, or skip connections with Add."
+            )
+    return found
+
+
+def _leaves(layer: Layer, path: str = "") -> list[tuple[str, Layer]]:
+    if not isinstance(layer, Graph):
+        return [(path, layer)]
+    return [leaf for node in layer for leaf in _leaves(node.layer, f"{path}.{node.name}" if path else node.name)]

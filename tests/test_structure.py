@@ -1,0 +1,249 @@
+"""The structure of the package: imports go one way, the public names are in order, and each has an example."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import chainrule
+
+ROOT = Path(chainrule.__file__).parent
+
+# Each line imports only from lines above it, or from its own package. "" is chainrule itself.
+LEVELS = [
+    ("errors",),
+    ("pair", "special", "initializers", "schedules", "noise"),
+    ("penalties",),
+    ("layer",),
+    ("layers",),
+    ("graph",),
+    ("losses",),
+    ("optimizers",),
+    ("registry",),
+    ("backprop",),
+    ("value",),
+    ("metrics",),
+    ("training",),
+    ("progress",),
+    ("datasets",),
+    ("files",),
+    ("model",),
+    ("book",),
+    ("",),
+    ("cli",),
+    ("__main__",),
+]
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+TYPES_ONLY = {"Array", "Arrays"}  # what losses and optimizers may take from layer
+
+SOURCES = sorted(ROOT.rglob("*.py"))
+every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def parts_of(path: Path) -> tuple[str, ...]:
+    """Where a file lies inside the package: ("layers", "dense")."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def is_module(parts: tuple[str, ...]) -> bool:
+    place = ROOT.joinpath(*parts)
+    return place.is_dir() or place.with_suffix(".py").is_file()
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """(first part of the module, imported name) of each import from this package, also those inside functions."""
+    here = parts_of(path)
+    package = here if path.name == "__init__.py" else here[:-1]
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                first, *rest = alias.name.split(".")
+                if first == "chainrule":
+                    yield "".join(rest[:1]), ""
+        elif isinstance(node, ast.ImportFrom):
+            named = tuple((node.module or "").split(".")) if node.module else ()
+            if node.level:
+                base = (*package[: len(package) + 1 - node.level], *named)
+            elif named[:1] == ("chainrule",):
+                base = named[1:]
+            else:
+                continue
+            for alias in node.names:
+                full = (*base, alias.name) if is_module((*base, alias.name)) else base
+                yield "".join(full[:1]), alias.name
+
+
+@every_source
+def test_a_module_imports_only_from_the_levels_below_it(path: Path) -> None:
+    own = "".join(parts_of(path)[:1])
+    assert own in LEVEL, f"put {own!r} into LEVELS in tests/test_structure.py, below all that it imports"
+    for module, name in imports(path):
+        assert module in LEVEL, f"put {module!r} into LEVELS in tests/test_structure.py, below all that it imports"
+        inside = module == own and len(parts_of(path)) + (path.name == "__init__.py") > 1
+        assert inside or LEVEL[module] < LEVEL[own], f"{own or 'chainrule'} imports {name} from {module or 'chainrule'}"
+
+
+@pytest.mark.parametrize("name", ["losses", "optimizers"])
+def test_losses_and_optimizers_know_of_layers_only_the_names_of_types(name: str) -> None:
+    taken = {imported for module, imported in imports(ROOT / f"{name}.py") if module in ("layer", "layers", "graph")}
+    assert taken <= TYPES_ONLY
+
+
+def test_this_test_sees_imports_at_all() -> None:
+    assert ("pair", "Pair") in set(imports(ROOT / "layer.py"))
+    assert ("noise", "noise") in set(imports(ROOT / "layer.py"))
+    assert ("layer", "Layer") in set(imports(ROOT / "layers" / "dense.py"))
+    assert ("layers", "Dense") in set(imports(ROOT / "layers" / "__init__.py"))
+
+
+# Randomness
+
+GENERATORS = {"Generator", "RandomState", "SeedSequence", "default_rng", "BitGenerator", "MT19937", "PCG64", "Philox"}
+
+
+def global_randomness(tree: ast.Module) -> Iterator[str]:
+    """Every use of a random stream that programs share: numpy.random's functions, the random module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "random":
+            if node.attr not in GENERATORS:
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in ("random", "numpy.random"))
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module in ("random", "numpy.random"):
+            yield from (alias.name for alias in node.names if alias.name not in GENERATORS)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module == "numpy":
+            yield from (alias.name for alias in node.names if alias.name == "random")
+
+
+@every_source
+def test_no_module_uses_a_global_random_stream(path: Path) -> None:
+    assert list(global_randomness(parse(path))) == []
+
+
+def test_this_test_sees_global_randomness() -> None:
+    shared = ["import random", "from numpy.random import rand", "from numpy import random", "np.random.seed(0)"]
+    own = ["np.random.default_rng(0)", "from numpy.random import Generator", "rng.random(3)"]
+    assert all(len(list(global_randomness(ast.parse(line)))) == 1 for line in shared)
+    assert not any(list(global_randomness(ast.parse(line))) for line in own)
+
+
+# Importing
+
+
+def run_python(program: str) -> str:
+    """What a fresh interpreter prints, with this test's own search path for modules."""
+    prepared = f"import sys; sys.path[:] = {sys.path!r}\n{program}"
+    return subprocess.run([sys.executable, "-c", prepared], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_package_imports_no_other_package_than_numpy() -> None:
+    program = """
+before = {name.partition(".")[0] for name in sys.modules}
+import chainrule
+after = {name.partition(".")[0] for name in sys.modules}
+print(*sorted(after - before - sys.stdlib_module_names))
+"""
+    assert run_python(program).split() == ["chainrule", "numpy"]
+
+
+def test_importing_the_package_leaves_the_random_streams_alone() -> None:
+    program = """
+import random
+import numpy as np
+random.seed(1)
+np.random.seed(1)
+before = random.getstate(), [str(part) for part in np.random.get_state()]
+import chainrule
+print(before == (random.getstate(), [str(part) for part in np.random.get_state()]))
+"""
+    assert run_python(program).strip() == "True"
+
+
+def test_training_leaves_the_random_streams_alone() -> None:
+    program = """
+import numpy as np
+from chainrule import Adam, Dense, Dropout, MeanSquaredError, Sequential, train_step
+np.random.seed(1)
+network, X = Sequential(Dense(2, 3), Dropout(0.5), Dense(3, 1)), np.ones((4, 2))
+parameters = network.initial_parameters()
+train_step(network, MeanSquaredError(), Adam(), parameters, Adam().initial_slots(np, parameters), X, X[:, 0])
+print(np.random.random_sample() == np.random.RandomState(1).random_sample())
+"""
+    assert run_python(program).strip() == "True"
+
+
+# Public names
+
+
+def kind(name: str) -> int:
+    """Constants first, then classes, then the rest: the order of isort and ruff."""
+    return 0 if name.isupper() else 1 if name[0].isupper() else 2
+
+
+def test_public_names_are_sorted_unique_and_there() -> None:
+    names = chainrule.__all__
+    assert names == sorted(names, key=lambda name: (kind(name), name))
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not hasattr(chainrule, name)] == []
+
+
+def test_nothing_public_is_left_out_of_all() -> None:
+    """A name that `chainrule/__init__.py` imports is public."""
+    tree = parse(ROOT / "__init__.py")
+    imported = {alias.asname or alias.name for n in tree.body if isinstance(n, ast.ImportFrom) for alias in n.names}
+    assert imported - {"annotations"} <= set(chainrule.__all__)
+
+
+WITH_ALL = [path for path in SOURCES if "\n__all__ = " in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", WITH_ALL, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_all_of_each_module_names_what_is_there(path: Path) -> None:
+    module = importlib.import_module(".".join(("chainrule", *parts_of(path))))
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+NO_EXAMPLE = {
+    "ChainruleError": "the base of the errors; raised nowhere by itself",
+    "Declared": "shown in the example of Layer",
+    "Loss": "an abstract base; its example is that of prepare",
+    "Optimizer": "an abstract base; its examples are those of its methods",
+    "Penalty": "an abstract base",
+    "Trace": "what trace returns; shown there",
+}
+
+
+def documented() -> list[Any]:
+    items = {name: getattr(chainrule, name) for name in chainrule.__all__}
+    return [
+        pytest.param(item, id=name) for name, item in items.items() if inspect.isclass(item) or inspect.isroutine(item)
+    ]
+
+
+@pytest.mark.parametrize("item", documented())
+def test_every_public_class_and_function_has_a_docstring_with_an_example(item: Any) -> None:
+    text = item.__doc__ or ""
+    assert text.strip(), "write a docstring"
+    assert not text.startswith(f"{item.__name__}("), "a dataclass without a docstring of its own shows its signature"
+    if item.__name__ not in NO_EXAMPLE:
+        assert ">>>" in text, "write an example that a reader can redo by hand"
+
+
+def test_the_exceptions_have_no_example_and_are_still_public() -> None:
+    """So that the list above shrinks when an example is written."""
+    for name in NO_EXAMPLE:
+        assert name in chainrule.__all__ and ">>>" not in getattr(chainrule, name).__doc__

@@ -1,0 +1,337 @@
+"""Tables from CSV files, dicts, data frames and Parquet files."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.datasets import Table, read_table
+from chainrule.datasets.csvfile import MISSING
+from chainrule.errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
+
+NAN = float("nan")
+
+
+def written(folder: Path, content: str | bytes, name: str = "data.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def known(value: Any) -> Any:
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def columns(table: Table) -> dict[str, list[Any]]:
+    """The columns as lists, None for what is missing."""
+    return {name: [known(value) for value in table[name].tolist()] for name in table.names}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a,b\n1,x\n2.5,y\n", {"a": [1.0, 2.5], "b": ["x", "y"]}),
+        ("a;b\n1;x\n", {"a": [1.0], "b": ["x"]}),
+        ("a\tb\n1\tx\n", {"a": [1.0], "b": ["x"]}),
+        ("a,b\r\n1,x\r\n\r\n\r\n", {"a": [1.0], "b": ["x"]}),
+        ("a,b\r1,x\r", {"a": [1.0], "b": ["x"]}),
+        ("\ufeffa,b\n1,x", {"a": [1.0], "b": ["x"]}),
+        ("\n\na,b\n\n1,x\n", {"a": [1.0], "b": ["x"]}),
+        ("a,b\n1,x\n,\n,\n", {"a": [1.0], "b": ["x"]}),
+        (" a , b \n 1 , x \n", {"a": [1.0], "b": ["x"]}),
+        ('a,b\n1, "x, y"\n', {"a": [1.0], "b": ["x, y"]}),
+        ('"weight; kg","size; in; cm"\n1,2\n', {"weight; kg": [1.0], "size; in; cm": [2.0]}),
+        ('a,b\n1,"he said ""x""\nand left"\n', {"a": [1.0], "b": ['he said "x"\nand left']}),
+        ('a,b\r\n1,"x\r\ny"\r\n', {"a": [1.0], "b": ["x\r\ny"]}),
+        ("a\n1\n2\n", {"a": [1.0, 2.0]}),
+        ("a,b\ntrue,TRUE\nFalse,NA\n", {"a": [1.0, 0.0], "b": [1.0, None]}),
+        ("a;b\n1,5;x,y\n-2,25;z\n", {"a": [1.5, -2.25], "b": ["x,y", "z"]}),
+        ('a,b\n"1,5",x\n', {"a": ["1,5"], "b": ["x"]}),
+        ("a,b\n1_000,1e3\n", {"a": ["1_000"], "b": [1000.0]}),
+        ("a,b\n,x\nNA,?\n 7 ,null\n", {"a": [None, None, 7.0], "b": ["x", None, None]}),
+        ("a,b\nNA,x\n,y\n", {"a": [None, None], "b": ["x", "y"]}),
+        ("0,1,label\n5,6,x\n", {"0": [5.0], "1": [6.0], "label": ["x"]}),
+        ("1,2\n5,6\n", {"1": [5.0], "2": [6.0]}),
+        ("id,n,2019\n5,6,7\n", {"id": [5.0], "n": [6.0], "2019": [7.0]}),
+    ],
+)
+def test_a_csv_file_is_read_by_what_its_cells_are(content: str, expected: Any, tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, content))
+    assert columns(table) == expected
+
+
+@pytest.mark.parametrize("marker", sorted(MISSING))
+def test_every_marker_is_missing_among_numbers_and_among_texts(marker: str, tmp_path: Path) -> None:
+    assert columns(read_table(written(tmp_path, f"a,b\n1,x\n{marker},{marker}\n2,y\n"))) == {
+        "a": [1.0, None, 2.0],
+        "b": ["x", None, "y"],
+    }
+
+
+def test_names_that_only_resemble_a_marker_are_texts(tmp_path: Path) -> None:
+    assert columns(read_table(written(tmp_path, "element\nNa\nNone\n"))) == {"element": ["Na", "None"]}
+
+
+@pytest.mark.parametrize("name", ["data.csv.gz", "data.csv", "data.tsv.gz"])
+def test_a_compressed_file_is_read_whatever_its_name(name: str, tmp_path: Path) -> None:
+    content = b"a\tb\n1\tx,y,z\n"
+    assert columns(read_table(str(written(tmp_path, gzip.compress(content), name)))) == {"a": [1.0], "b": ["x,y,z"]}
+
+
+def test_a_tsv_file_is_separated_by_tabs_whatever_else_its_header_holds(tmp_path: Path) -> None:
+    assert columns(read_table(written(tmp_path, "a,b,c\td\n1\t2\n", "data.tsv"))) == {"a,b,c": [1.0], "d": [2.0]}
+
+
+def test_columns_named_in_text_keep_their_cells_as_they_stand(tmp_path: Path) -> None:
+    path = written(tmp_path, "code,n\n007,1\n,2\n")
+    assert columns(read_table(path, text=["code"])) == {"code": ["007", None], "n": [1.0, 2.0]}
+    assert columns(read_table({"code": [7, 0.5, None]}, text=["code"])) == {"code": ["7", "0.5", None]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "data.csv is empty; its first line must name the columns."),
+        ("\n\n", "data.csv is empty"),
+        ("a,b\n", "data.csv has a header and no rows below it."),
+        ("a,b\n1,2\n3\n", "data.csv, line 3: 1 cell where the header has 2."),
+        ('a,b\n"1\n1",2\n3,4,5\n', "data.csv, line 4: 3 cells where the header has 2."),
+        ("a,b,a\n1,2,3\n", "data.csv, line 1: two columns are named 'a'; rename one."),
+        (",a\n0,1\n", "data.csv, line 1: column 1 has no name; name it, or leave row numbers out on writing."),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "line 1: '5.1' is a number where the header must name the columns"),
+        ("\n7,3\n1,2\n", "data.csv, line 2: '7' is a number where"),
+        ("5,0,0,0\n1,2,3,4\n", "line 1: '5' is a number where"),
+        (b"a,b\n1,caf\xe9\n", "data.csv, line 2: not UTF-8; save the table as CSV in UTF-8."),
+        ('a,b\n1,"x\n2,y\n', "a quoted cell is not closed properly"),
+        ('a,b\n1,"x"y\n', "data.csv, line 2: a quoted cell is not closed properly"),
+        (gzip.compress(b"a,b\n1,2\n" * 50)[:-12], "data.csv: the compressed file is damaged or cut short."),
+        (b"\x1f\x8bnonsense", "data.csv: the compressed file is damaged or cut short."),
+        (b"PK\x03\x04rest", "data.csv is a spreadsheet or an archive; save the table as CSV."),
+    ],
+)
+def test_a_file_that_is_no_table_says_where_and_why(content: str | bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError) as raised:
+        read_table(written(tmp_path, content))
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_path_that_leads_nowhere_or_to_a_folder_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"none\.csv: there is no such file\."):
+        read_table(tmp_path / "none.csv")
+    with pytest.raises(FileFormatError, match="cannot be read: Is a directory"):
+        read_table(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"a": [1, 2.5, None], "b": ["x", "", NAN]}, {"a": [1.0, 2.5, None], "b": ["x", None, None]}),
+        ({"a": np.array([1, 2], dtype=np.uint8), "b": np.array(["x", " y "])}, {"a": [1.0, 2.0], "b": ["x", "y"]}),
+        ({"a": np.array([True, False]), "b": [True, None]}, {"a": [1.0, 0.0], "b": [1.0, None]}),
+        ({"a": np.ma.masked_array([1, 2], mask=[False, True])}, {"a": [1.0, None]}),
+        ({"a": ["1", "2"]}, {"a": ["1", "2"]}),
+        ({1: (1,)}, {"1": [1.0]}),
+        ({"a": []}, {"a": []}),
+    ],
+)
+def test_a_dict_is_read_by_the_types_of_its_values(source: Any, expected: Any) -> None:
+    assert columns(read_table(source)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "the table has no columns."),
+        ({"a": [1, 2], "b": [1]}, "the table: the column 'b' has 1 values, 'a' has 2."),
+        ({"a": "abc"}, "The column 'a' is of type str; pass a list or an array of values."),
+        ({"a": 3}, "The column 'a' is of type int; pass a list"),
+        ({"a": np.zeros((2, 2))}, "The column 'a' has shape (2, 2); pass one value for each row, (B,)."),
+        ({"a": [1, "x"]}, "The column 'a' holds int and str values; make them all numbers or all text."),
+        ({"a": [[1], [2, 3]]}, "The column 'a' holds list values"),
+        ({"a": np.array(["2020-01-01"], dtype="datetime64[D]")}, "The column 'a' holds date values"),
+        ({"a": [10**400]}, "The column 'a' holds a whole number too large for float64."),
+        ({1: [1], "1": [2]}, "Two columns are named '1'; rename one."),
+        ([[1, 2]], "A table is a path, a data frame or a dict of columns, not a value of type list; write {"),
+        (np.zeros((2, 2)), "not a value of type ndarray"),
+        (None, "not a value of type NoneType"),
+    ],
+)
+def test_what_is_no_table_says_so(source: Any, message: str) -> None:
+    with pytest.raises(DataError) as raised:
+        read_table(source)
+    assert message in str(raised.value)
+
+
+def test_a_table_shows_its_columns_and_names_them_where_one_is_asked_for_that_is_not_there() -> None:
+    table = read_table({"size": [1, 2], "kind": ["a", "b"]})
+    assert repr(table) == "Table('the table': 2 rows of 'size', 'kind')"
+    assert columns(read_table(table, text=["size"]))["size"] == ["1", "2"]
+    with pytest.raises(UnknownNameError, match=r"no column of the table named 'sise'\. Did you mean 'size'\?"):
+        table["sise"]
+    with pytest.raises(DataError, match="the column 'a' is not a float64 or object array of shape"):
+        Table({"a": np.array([1, 2])})
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, list[Any]]:
+    rows = draw(st.integers(1, 6))
+    number = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**6), 10**6).map(float)
+    text = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=8).map(lambda s: "t" + s)
+    made: dict[str, list[Any]] = {"first": [float(row) for row in range(rows)]}
+    for index, kind in enumerate(draw(st.lists(st.sampled_from([number, text]), max_size=4))):
+        made[f"column {index}"] = draw(st.lists(kind, min_size=rows, max_size=rows))
+    return made
+
+
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(
+    made=tables(),
+    delimiter=st.sampled_from(",;\t"),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
+    missing=st.sampled_from(sorted(MISSING)),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    compress=st.booleans(),
+)
+def test_what_is_written_as_csv_is_read_back_bit_for_bit(
+    tmp_path_factory: pytest.TempPathFactory,
+    made: dict[str, list[Any]],
+    delimiter: str,
+    ending: str,
+    encoding: str,
+    missing: str,
+    quoting: Any,
+    compress: bool,
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=ending, quoting=quoting)
+    writer.writerow(made)
+    writer.writerows([missing if v is None else v for v in row] for row in zip(*made.values(), strict=True))
+    content = text.getvalue().encode(encoding)
+    path = tmp_path_factory.getbasetemp() / "data.csv"
+    path.write_bytes(gzip.compress(content) if compress else content)
+    expected = {
+        name: [value.strip() if isinstance(value, str) else value for value in values] for name, values in made.items()
+    }
+    assert columns(read_table(path)) == expected
+
+
+def test_the_line_that_installs_what_is_missing_is_in_the_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "narwhals", None)
+    with pytest.raises(ConfigurationError, match=r'data frame needs narwhals; run: pip install "chainrule\[tables\]"'):
+        read_table(object())
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ConfigurationError, match=r'Parquet file needs pyarrow; run: pip install "chainrule\[tables\]"'):
+        read_table(written(tmp_path, b"PAR1rest", "data.parquet"))
+
+
+# Data frames. Every library is asked for what all of them have: numbers, truths, texts and categories with gaps.
+
+EXPECTED = {
+    "number": [1.5, None, 3.0],
+    "whole": [1.0, 2.0, 3.0],
+    "gaps": [1.0, None, 3.0],
+    "truth": [1.0, None, 0.0],
+    "text": ["x", None, "y"],
+    "kind": ["u", None, "v"],
+}
+
+
+def pandas_frame() -> Any:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    return pandas.DataFrame(
+        {
+            "number": [1.5, NAN, 3.0],
+            "whole": [1, 2, 3],
+            "gaps": pandas.array([1, None, 3], dtype="Int64"),
+            "truth": pandas.array([True, None, False], dtype="boolean"),
+            "text": ["x", None, "y"],
+            "kind": pandas.Categorical(["u", None, "v"]),
+        }
+    )
+
+
+def polars_frame() -> Any:
+    polars = pytest.importorskip("polars", reason="Polars is not installed")
+    return polars.DataFrame(
+        {
+            "number": [1.5, NAN, 3.0],
+            "whole": polars.Series([1, 2, 3], dtype=polars.UInt8),
+            "gaps": [1, None, 3],
+            "truth": [True, None, False],
+            "text": ["x", None, "y"],
+            "kind": polars.Series(["u", None, "v"], dtype=polars.Categorical),
+        }
+    )
+
+
+def arrow_frame() -> Any:
+    pyarrow = pytest.importorskip("pyarrow", reason="PyArrow is not installed")
+    return pyarrow.table(
+        {
+            "number": [1.5, NAN, 3.0],
+            "whole": pyarrow.array([1, 2, 3], pyarrow.int8()),
+            "gaps": [1, None, 3],
+            "truth": [True, None, False],
+            "text": ["x", None, "y"],
+            "kind": pyarrow.array(["u", None, "v"]).dictionary_encode(),
+        }
+    )
+
+
+FRAMES = {
+    "pandas": pandas_frame,
+    "polars": polars_frame,
+    "polars, lazy": lambda: polars_frame().lazy(),
+    "pyarrow": arrow_frame,
+}
+
+
+@pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
+def test_a_data_frame_is_read_alike_from_every_library(make: Any) -> None:
+    frame = make()
+    pytest.importorskip("narwhals", reason="narwhals is not installed")
+    assert columns(read_table(frame)) == EXPECTED
+
+
+def test_what_is_no_data_frame_says_so() -> None:
+    pytest.importorskip("narwhals", reason="narwhals is not installed")
+    with pytest.raises(DataError, match="not a value of type object"):
+        read_table(object())
+
+
+def test_pandas_columns_that_cannot_be_used_say_so() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    pytest.importorskip("narwhals", reason="narwhals is not installed")
+    with pytest.raises(DataError, match="The column 't' holds Timestamp values; make them all numbers or all text"):
+        read_table(pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01"])}))
+    with pytest.raises(DataError, match="'a' 2 times"):
+        read_table(pandas.DataFrame([[1, 2]], columns=["a", "a"]))
+    assert columns(read_table(pandas.DataFrame({"a": pandas.Categorical([1, 2, 1])}))) == {"a": ["1", "2", "1"]}
+    assert columns(read_table(pandas.DataFrame({"a": pandas.Series(["x", pandas.NA], dtype=object)}))) == {
+        "a": ["x", None]
+    }
+
+
+def test_a_parquet_file_is_read_as_its_data_frame(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="PyArrow is not installed")
+    pytest.importorskip("narwhals", reason="narwhals is not installed")
+    parquet.write_table(arrow_frame(), tmp_path / "data.parquet")
+    table = read_table(tmp_path / "data.parquet")
+    assert columns(table) == EXPECTED
+    assert table.name == "data.parquet"
+    content = (tmp_path / "data.parquet").read_bytes()
+    with pytest.raises(FileFormatError, match=r"short\.parquet is not a readable Parquet file"):
+        read_table(written(tmp_path, content[:-40], "short.parquet"))
