@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-EPOCHS = 2000
+EPOCHS = 600
 TRAIN = """
 import sys
 import numpy as np

@@ -1,12 +1,20 @@
-"""The shell, as a person runs it: another process, its output, its exit code."""
+"""The shell, as a person runs it: another process, its output, its files, its exit code."""
 
 from __future__ import annotations
 
+import csv
+import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+
+from chainrule import Model
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -20,44 +28,170 @@ def test_train_digits_reports_97_percent_and_saves_what_it_learned(tmp_path: Pat
     assert result.returncode == 0, result.stderr
     test = next(line for line in result.stdout.splitlines() if line.startswith("│ test"))
     assert float(test.split("│")[3].strip().rstrip("%")) >= 97.0
-    assert (tmp_path / "runs/digits/parameters.safetensors").stat().st_size > 30_000
     history = (tmp_path / "runs/digits/history.csv").read_text().splitlines()
-    assert history[0] == "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds"
-    assert len(history) == 41
-    again = run("train", "digits", "--out", "second", folder=tmp_path)
-    assert (tmp_path / "second/parameters.safetensors").read_bytes() == (
-        tmp_path / "runs/digits/parameters.safetensors"
-    ).read_bytes(), again.stdout
+    assert history[0].startswith("epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,")
+    assert "gradient_norm.dense_0" in history[0]
+    assert len(history) > 40
+    assert "next: chainrule predict runs/digits/model.safetensors digits" in result.stdout
 
 
-def test_datasets_lists_the_shipped_sets(tmp_path: Path) -> None:
+def write(path: Path, header: str, *rows: str) -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def flowers(tmp_path: Path) -> Path:
+    """Two kinds of flowers in a table with a number, a word and the kind."""
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(0, 2, 120)
+    rows = [f"{5 + 2 * k + rng.normal(0, 0.3):.3f},{('red', 'blue')[k]},{('rose', 'iris')[k]}" for k in kinds]
+    return write(tmp_path / "flowers.csv", "length,colour,kind", *rows)
+
+
+def test_a_table_is_trained_on_saved_and_predicted_from(flowers: Path, tmp_path: Path) -> None:
+    trained = run(
+        "train", "flowers.csv", "--target", "kind", "--layers", "8", "--epochs", "30", "--json", folder=tmp_path
+    )
+    assert trained.returncode == 0, trained.stderr
+    report = json.loads(trained.stdout)
+    assert report["test"]["accuracy"] == 1.0
+    assert set(report["test"]) == {"loss", "accuracy", "f1"}
+    model = "runs/flowers/model.safetensors"
+    assert (tmp_path / model).exists()
+
+    predicted = run("predict", model, "flowers.csv", folder=tmp_path)
+    rows = list(csv.DictReader(predicted.stdout.splitlines()))
+    wanted = [line.split(",")[2] for line in flowers.read_text().splitlines()[1:]]
+    assert [row["prediction"] for row in rows] == wanted
+    assert all(0.5 < float(row["probability"]) <= 1 for row in rows)
+    assert "120 rows: accuracy 1" in predicted.stderr
+
+    write(tmp_path / "new.csv", "colour,length", "red,5.0", "blue,7.0")
+    new = run("predict", model, "new.csv", "--out", "answers.csv", folder=tmp_path)
+    assert new.returncode == 0, new.stderr
+    answers = list(csv.DictReader((tmp_path / "answers.csv").read_text().splitlines()))
+    assert [row["prediction"] for row in answers] == ["rose", "iris"]
+
+    known = json.loads(run("info", model, "--json", folder=tmp_path).stdout)
+    assert known["classes"] == ["iris", "rose"]
+    assert known["features"] == ["length", "colour=blue", "colour=red"]
+    shown = run("info", model, folder=tmp_path).stdout
+    assert "dense_0" in shown
+    assert "iris, rose" in shown
+
+
+def test_values_are_reported_and_predicted_in_the_tables_own_unit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [f"{x:.4f},{1000 + 50 * x:.3f}" for x in rng.normal(size=200)]
+    write(tmp_path / "prices.csv", "size,price", *rows)
+    report = json.loads(run("train", "prices.csv", "--layers", "8", "--epochs", "300", "--json", folder=tmp_path).stdout)
+    assert report["test"]["mae"] < 10
+    assert report["test"]["r2"] > 0.95
+    answers = run("predict", "runs/prices/model.safetensors", "prices.csv", "--json", folder=tmp_path)
+    assert abs(np.mean(json.loads(answers.stdout)["prediction"]) - 1000) < 20
+
+
+def test_points_of_two_numbers_are_generated_and_learned(tmp_path: Path) -> None:
+    report = json.loads(run("train", "moons", "--json", folder=tmp_path).stdout)
+    assert report["test"]["accuracy"] >= 0.95
+    assert {Path(file).name for file in report["files"]} >= {"model.safetensors", "history.csv"}
+
+
+def without_seconds(path: Path) -> list[Any]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(path.read_text().splitlines())]
+
+
+def test_an_interrupted_run_resumes_to_the_bits_of_one_that_never_stopped(tmp_path: Path) -> None:
+    command = ["train", "digits", "--epochs", "60", "--layers", "256"]
+    whole = run(*command, "--out", "whole", folder=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chainrule", *command, "--out", "cut"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 5:"):
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stdout.read()
+    assert process.wait() == 130
+    assert "Stopped at step" in rest
+    assert "--resume" in rest
+    time.sleep(0.1)
+    resumed = run(*command, "--out", "cut", "--resume", folder=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    one, other = Model.load(tmp_path / "whole/model.safetensors"), Model.load(tmp_path / "cut/model.safetensors")
+    for name, value in one.run.values.items():
+        np.testing.assert_array_equal(value, other.run.values[name])
+    assert without_seconds(tmp_path / "whole/history.csv") == without_seconds(tmp_path / "cut/history.csv")
+
+
+def test_datasets_lists_the_shipped_sets_with_their_licences(tmp_path: Path) -> None:
     result = run("datasets", folder=tmp_path)
     assert result.returncode == 0
-    assert "digits" in result.stdout
+    for name in ("digits", "iris", "wine", "breast_cancer", "penguins", "diabetes", "fashion-mnist"):
+        assert name in result.stdout.replace("\n", "")
+    assert "CC BY" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], []])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "-h"], []])
 def test_help_says_what_there_is(arguments: list[str], tmp_path: Path) -> None:
     result = run(*arguments, folder=tmp_path)
     assert "train" in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["train", "digit"], "There is no data set named 'digit'. Did you mean 'digits'?"),
-        (["train", "digits", "--layers", "12,x"], "--layers: write whole numbers with commas"),
-        (["train", "digits", "--layers", "0"], "--layers: write whole numbers with commas"),
-        (["train", "digits", "--lr", "nan"], "learning rate"),
-        (["train", "digits", "--seed", str(2**40)], "seed must be an integer"),
-        (["train", "digits", "--lr", "1e30"], "The loss became"),
-        (["train", "digits", "--out", "file/inside"], "file"),
-    ],
-)
-def test_bad_input_gives_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+BAD: dict[str, tuple[list[str], str]] = {
+    "an unknown name": (["train", "digit"], "There is no data set named 'digit'. Did you mean 'digits'?"),
+    "a missing file": (["train", "missing.csv"], "There is no file or data set named 'missing.csv'"),
+    "an empty file": (["train", "empty.csv"], "empty.csv"),
+    "a header alone": (["train", "header.csv"], "header.csv"),
+    "an unknown column": (["train", "good.csv", "--target", "knid"], "'knid'. Did you mean 'kind'?"),
+    "one class only": (["train", "one.csv"], "one class only"),
+    "text where numbers belong": (["train", "good.csv", "--target", "kind", "--task", "values"], "'kind'"),
+    "missing values": (["train", "holes.csv"], "missing"),
+    "ragged lines": (["train", "ragged.csv"], "ragged.csv"),
+    "an option of a table for points": (["train", "moons", "--target", "x"], "no option 'target'"),
+    "layers of words": (["train", "digits", "--layers", "12,x"], "--layers: write whole numbers with commas"),
+    "no neurons": (["train", "digits", "--layers", "0"], "--layers: write whole numbers with commas"),
+    "a rate of nan": (["train", "digits", "--lr", "nan"], "learning rate"),
+    "a rate that explodes": (["train", "digits", "--lr", "1e30"], "not finite are in"),
+    "a large seed": (["train", "digits", "--seed", str(2**40)], "seed must be an integer"),
+    "an unknown optimizer": (["train", "digits", "--optimizer", "adm"], "Did you mean 'adam'?"),
+    "an unknown activation": (["train", "digits", "--activation", "rleu"], "Did you mean 'relu'?"),
+    "an unknown engine": (["train", "digits", "--engine", "warp"], "engine must be"),
+    "a file for a folder": (["train", "digits", "--out", "good.csv/inside"], "good.csv"),
+    "a model that is not there": (["predict", "none", "good.csv"], "none: there is no such file"),
+    "a model that is none": (["info", "good.csv"], "not a readable safetensors file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gives_one_line_and_exit_code_2(case: str, tmp_path: Path) -> None:
+    arguments, message = BAD[case]
+    write(tmp_path / "good.csv", "length,kind", *(f"{i},{'ab'[i % 2]}" for i in range(40)))
+    write(tmp_path / "one.csv", "length,kind", *(f"{i},a" for i in range(40)))
+    write(tmp_path / "holes.csv", "length,kind", *(f"{i if i else ''},{'ab'[i % 2]}" for i in range(40)))
+    write(tmp_path / "ragged.csv", "length,kind", "1,a", "2,b,c", "3,a")
+    write(tmp_path / "header.csv", "length,kind")
+    (tmp_path / "empty.csv").write_text("")
     result = run(*arguments, folder=tmp_path)
-    assert result.returncode == 2
+    assert result.returncode == 2, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     assert message in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def test_a_table_that_lacks_a_column_of_the_model_is_refused(flowers: Path, tmp_path: Path) -> None:
+    run("train", "flowers.csv", "--target", "kind", "--epochs", "1", folder=tmp_path)
+    write(tmp_path / "new.csv", "length", "5.0")
+    result = run("predict", "runs/flowers/model.safetensors", "new.csv", folder=tmp_path)
+    assert result.returncode == 2
+    assert "colour" in result.stderr
+    write(tmp_path / "new.csv", "length,colour", "5.0,green")
+    result = run("predict", "runs/flowers/model.safetensors", "new.csv", folder=tmp_path)
+    assert result.returncode == 2
+    assert "green" in result.stderr

@@ -43,7 +43,7 @@ def test_numbers_are_standardized_and_texts_one_hot_in_the_order_of_the_table() 
 
 def test_numbers_are_learned_from_the_training_rows_alone_and_names_from_all() -> None:
     preprocessing = fitted(rows=np.array([0, 1]))
-    assert (preprocessing.columns[0].center, preprocessing.columns[0].scale) == (25.0, 5.0)  # type: ignore[union-attr]
+    assert (preprocessing.columns[0].center, preprocessing.columns[0].scale) == (25.0, 5.0)
     assert "city=Bern" in preprocessing.feature_names
     values = fitted({"x": [1, 2, 3], "y": [0.5, 1.5, 70]}, "y", rows=np.array([0, 1]))
     assert (values.outcome.center, values.outcome.scale) == (1.0, 0.5)
@@ -231,7 +231,7 @@ def test_the_task_can_be_said() -> None:
         ({"kind": ["a", None, "b", None]}, {}, DataError, "'kind' has 2 missing values, the first in row 2; leave"),
         ({}, {"task": "values"}, DataError, "'kind' holds text where numbers belong: 'b' in row 1."),
         ({"age": [1, 2, 3, -np.inf]}, {}, NonFiniteError, "the column 'age' holds -inf in row 4"),
-        ({"age": [1.7e308, -1.7e308, 1, 2]}, {}, DataError, "the column 'age' cannot be standardized in float64"),
+        ({"age": [1.7e308, 1.7e308, 1, 2]}, {}, DataError, "the column 'age' cannot be standardized in float64"),
         ({"age": [None] * 4}, {"missing": "impute"}, DataError, "'age' has no value in the training part; add drop=["),
         ({"city": [None] * 4}, {"missing": "impute"}, DataError, "'city' has no value in the training part"),
         (
@@ -395,6 +395,14 @@ def test_the_target_is_the_last_column_unless_it_is_named(tmp_path: Path) -> Non
     named = read(path, target="hours", drop=["grade"])
     assert named.title == "grades.2024.csv, target column 'hours'"
     assert (named.task, named.feature_names) == ("values", ("school=north", "school=south"))
+
+
+def test_the_task_that_was_said_holds_for_the_split_and_for_the_target() -> None:
+    table = {"x": list(range(12)), "y": [1, 2, 3] * 4}
+    data = read(table, task="classes", test=0.25)
+    assert data.class_names == ("1", "2", "3")
+    assert np.bincount(data.y_test).tolist() == [1, 1, 1]
+    assert read(table, test=0.25).task == "values"
 
 
 def test_numbers_named_in_text_become_categories() -> None:

@@ -76,7 +76,7 @@ class Checkpoint:
         """After a whole epoch: note the state down, and write it if the last time is long enough ago."""
         model = self.fit.model
         self.run: Run = replace(model.run)
-        self.records = len(model.history)
+        self.records, self.looked = len(model.history), self.fit.looked
         self.states = [callback.state() for callback in self.callbacks]
         self.fit.marked = model.run.step
         if time.monotonic() - self.written >= _SECONDS_BETWEEN and self.run.epoch > self.fit.first:
@@ -93,7 +93,7 @@ class Checkpoint:
         history = replace(contents.history, records=contents.history.records[: self.records])
         described = self.common | {
             "first": self.fit.first,
-            "looked": self.fit.looked,
+            "looked": self.looked,
             "states": [numbers for numbers, _ in self.states],
         }
         arrays: Arrays = {f"{i}/{name}": a for i, (_, own) in enumerate(self.states) for name, a in own.items()}

@@ -1,8 +1,7 @@
-"""The shell: `chainrule train DATA`, `chainrule datasets`."""
+"""The shell: `chainrule train | predict | info | datasets`. What the commands do is in `commands`."""
 
 from __future__ import annotations
 
-import itertools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,83 +27,76 @@ def _commands() -> None:
 
 @app.command()
 def train(
-    data: Annotated[str, typer.Argument(help="A shipped data set; `chainrule datasets` lists them.")],
+    data: Annotated[
+        str, typer.Argument(help="A data set by name (see `chainrule datasets`) or a CSV or Parquet file.")
+    ],
+    target: Annotated[str | None, typer.Option(help="Column to predict.  [default: the last]")] = None,
+    task: Annotated[str | None, typer.Option(help="classes or values.  [default: as the target looks]")] = None,
+    missing: Annotated[str, typer.Option(help="error, or impute missing values.")] = "error",
+    drop: Annotated[str, typer.Option(help="Columns to leave out, with commas.")] = "",
     layers: Annotated[str, typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.")] = "128",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data.")] = 40,
+    activation: Annotated[str, typer.Option(help="relu, leaky_relu, elu, gelu, silu, sigmoid or tanh.")] = "relu",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the data.  [default: 40, or more for 2,000 steps]")
+    ] = None,
+    optimizer: Annotated[str, typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = "adam",
+    lr: Annotated[float | None, typer.Option(help="Learning rate.  [default: the optimizer's]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
-    lr: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 1e-3,
-    seed: Annotated[int, typer.Option(min=0, help="First parameters and order of the batches.")] = 0,
+    engine: Annotated[str, typer.Option(help="auto or numpy.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="First parameters, order of the batches, split of a table.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: runs/DATA]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Train a dense network with ReLU on a data set, and test it on the part held out."""
-    from rich.console import Console
-    from rich.table import Table
+    """Train a dense network on data, test it on the part held out, and save what it learned."""
+    from . import commands
 
-    from . import Adam, Dense, Layer, Model, ReLU, SoftmaxCrossentropy, datasets
-
-    hidden = _sizes(layers)
-    loaded = datasets.load(data)
-    sizes = [loaded.X_train.shape[1], *hidden, len(loaded.description.class_names)]
-    network: list[Layer] = []
-    for n_inputs, n_neurons in itertools.pairwise(sizes):
-        network += [Dense(n_inputs, n_neurons), ReLU()]
-    network.pop()  # the output layer has no activation: the loss takes logits
-    model = Model(network, loss=SoftmaxCrossentropy(), optimizer=Adam(lr), seed=seed)
-
-    console = Console()
-    console.print(f"[bold]{data}[/]: {loaded.description.title}")
-    console.print(
-        f"{len(loaded.X_train)} samples to train on, {len(loaded.X_test)} held out; "
-        f"network {'-'.join(map(str, sizes))}, "
-        f"{sum(p.size for p in model.parameters.values()):,} parameters"
-    )
-    folder = out if out is not None else Path("runs") / data
-    folder.mkdir(parents=True, exist_ok=True)
-    history = model.fit(
-        loaded.X_train,
-        loaded.y_train,
+    settings = commands.Settings(
+        layers=layers,
+        activation=activation,
         epochs=epochs,
+        optimizer=optimizer,
+        lr=lr,
         batch_size=batch_size,
-        validation_data=(loaded.X_test, loaded.y_test),
+        engine=engine,
+        seed=seed,
     )
-    table = Table("", "loss", "accuracy")
-    for name, X, y in (("train", loaded.X_train, loaded.y_train), ("test", loaded.X_test, loaded.y_test)):
-        measured = model.evaluate(X, y)
-        table.add_row(name, f"{measured['loss']:.4f}", f"{measured['accuracy']:.2%}")
-    console.print(table)
-    model.save_parameters(folder / "parameters.safetensors")
-    (folder / "history.csv").write_text(history.to_csv())
-    console.print(f"Saved {folder / 'parameters.safetensors'} and {folder / 'history.csv'}.")
-    if history.interrupted:
+    reading = {"target": target, "task": task, "missing": missing, "drop": [c for c in drop.split(",") if c]}
+    interrupted = commands.train(data, reading, settings, out, resume, json)
+    if interrupted:
         raise typer.Exit(130)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
+    data: Annotated[str, typer.Argument(help="A CSV or Parquet file with the model's columns, or a data set by name.")],
+    out: Annotated[Path | None, typer.Option(help="CSV file for the predictions.  [default: print them]")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Predict with a trained model; where the target's column is there, say how good it was."""
+    from . import commands
+
+    commands.predict(model, data, out, json)
+
+
+@app.command()
+def info(
+    model: Annotated[Path, typer.Argument(help="A model file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Show what a model file holds: layers, parameters, classes, columns, training."""
+    from . import commands
+
+    commands.info(model, json)
 
 
 @app.command(name="datasets")
 def list_datasets() -> None:
-    """List the data sets inside the package, with source and licence."""
-    from rich.console import Console
-    from rich.table import Table
+    """List the data sets by name, with source and licence."""
+    from . import commands
 
-    from .datasets import SHIPPED
-
-    table = Table("name", "samples", "features", "classes", "what it is", "source and licence")
-    for name, d in SHIPPED.items():
-        table.add_row(
-            name, str(d.samples), str(d.features), str(len(d.class_names)), d.title, f"{d.source}; {d.licence}"
-        )
-    Console().print(table)
-
-
-def _sizes(layers: str) -> list[int]:
-    from .errors import ConfigurationError
-
-    try:
-        sizes = [int(part) for part in layers.split(",") if part.strip()]
-    except ValueError:
-        sizes = [0]
-    if any(size < 1 for size in sizes):
-        raise ConfigurationError(f"--layers: write whole numbers with commas, such as 128,64; not {layers!r}.")
-    return sizes
+    commands.list_datasets()
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ class Model:
         self.run = Run(network, loss, chosen, parameters | network.initial_state(kind), slots, seed)
         self.history = History()
         self.preprocessing = preprocessing
-        self.class_names = tuple(class_names)
+        self.class_names = _class_names(network, class_names)
 
     @property
     def network(self) -> Graph:
@@ -204,8 +204,9 @@ class Model:
     @classmethod
     def load(cls, path: str | Path) -> Model:
         """Read what `save` wrote; nothing in the file is run as code. Raises `FileFormatError` for anything else."""
-        model = cls.__new__(cls)
-        model.take(modelfile.read(path))
+        model, contents = cls.__new__(cls), modelfile.read(path)
+        with modelfile.refusing(path):
+            model.take(contents)
         return model
 
     def contents(self) -> modelfile.Contents:
@@ -220,8 +221,8 @@ class Model:
 
         stored = contents.extras.get("preprocessing")
         self.preprocessing = None if stored is None else Preprocessing.from_json(stored)
-        self.class_names = tuple(str(name) for name in contents.extras.get("class_names", ()))
         self.run, self.history = contents.run, contents.history
+        self.class_names = _class_names(self.network, contents.extras.get("class_names", ()))
 
     def inputs(self, X: Any) -> NDArray[Any]:
         """X as the network reads it: an array as it is, a table (file, data frame, columns) through `preprocessing`."""
@@ -247,3 +248,16 @@ class Model:
             part = targets[rows]
             self.loss.prepare(part, (len(part), *output), None if weights is None else weights[rows])
         return inputs, targets
+
+
+def _class_names(network: Graph, names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(f"Model: class_names must be a list of names, not {names!r}.")
+    shape = network.input_shape()
+    outputs = None if shape is None else network.output_shape(shape)[-1]
+    if len(names) and outputs not in (None, 1, len(names)):
+        raise ConfigurationError(
+            f"Model: the network has {outputs} outputs and there are {len(names)} class names; "
+            f"give the last layer {len(names)} neurons."
+        )
+    return tuple(names)

@@ -6,7 +6,8 @@ Everything that is wrong with a file is a `FileFormatError` that names the file 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def read(path: str | Path) -> Contents:
     arrays, metadata = load_arrays(path)
     if metadata.get("format") != _FORMAT:
         raise FileFormatError(f"{path} holds {metadata.get('format', 'something else')!r}, expected {_FORMAT!r}.")
-    try:
+    with refusing(path):
         content = json.loads(metadata["content"])
         network, loss, optimizer = (build(content[name]) for name in ("network", "loss", "optimizer"))
         if not (isinstance(network, Graph) and isinstance(loss, Loss) and isinstance(optimizer, Optimizer)):
@@ -91,7 +92,22 @@ def read(path: str | Path) -> Contents:
             [str(note) for note in content["history"]["notes"]],
         )
         return Contents(run, history, dict(content["extras"]), _part("extra", arrays))
-    except (ChainruleError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+
+
+@contextlib.contextmanager
+def refusing(path: str | Path) -> Iterator[None]:
+    """Whatever goes wrong inside is a file that does not describe a model: a `FileFormatError` that says what."""
+    try:
+        yield
+    except (
+        ChainruleError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = f"{error.args[0]!r} is missing" if type(error) is KeyError else str(error).rstrip(".")
         raise FileFormatError(f"{path} does not describe a model: {reason}.") from None
 

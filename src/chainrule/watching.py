@@ -27,7 +27,8 @@ def closer_look(run: Run, X: NDArray[np.floating], epoch: Epoch) -> dict[str, fl
     0 for every one of the samples looked at (at most 256 of the last batch).
     """
     squares: dict[str, float] = {}
-    for name, gradient in epoch.last.gradients.items():
+    for name in run.network.parameters:
+        gradient = epoch.last.gradients[name]
         node = name.rpartition(".")[0]
         squares[node] = squares.get(node, 0.0) + float(np.sum(np.square(gradient, dtype=np.float64)))
     looked = {f"gradient_norm.{node}": float(np.sqrt(total)) for node, total in squares.items()}

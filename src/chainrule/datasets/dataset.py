@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError
+from .generators import stream
 from .preprocessing import Preprocessing
 from .tables import Table
 
@@ -103,14 +104,15 @@ def held_out(groups: NDArray[np.int64], test: float, seed: int, where: str) -> N
         raise ConfigurationError(f"test is the part to hold out, between 0 and 1, not {test!r}.")
     counts = np.bincount(groups)  # (G,)
     quota = counts * test
-    shares = np.floor(quota).astype(int)
-    most_left = np.argsort(shares - quota, kind="stable")
-    shares[most_left[: max(0, round(len(groups) * test) - shares.sum())]] += 1
-    shares = np.clip(shares, np.minimum(counts, 2) // 2, np.maximum(counts - 1, 0))
+    most = np.maximum(counts - 1, 0)
+    shares = np.clip(np.floor(quota).astype(int), np.minimum(most, 1), most)
+    by_remainder = np.argsort(np.where(shares < most, shares - quota, 1), kind="stable")
+    shares[by_remainder[: max(0, round(len(groups) * test) - shares.sum())]] += 1
+    shares = np.minimum(shares, most)
     if not shares.sum():
         raise DataError(f"{where} has too few rows to hold any out: {len(groups)}, at most one of each class.")
     mask = np.zeros(len(groups), dtype=bool)
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, where)
     for group, share in enumerate(shares):
         mask[rng.permutation(np.flatnonzero(groups == group))[:share]] = True
     return mask

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 
-__all__ = ["blobs", "circles", "moons", "sine", "spiral", "vertical", "xor"]
+__all__ = ["blobs", "circles", "moons", "sine", "spiral", "stream", "vertical", "xor"]
 
 Classes = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -159,8 +159,13 @@ def _stream(name: str, samples: Any, classes: Any, noise: Any, seed: Any) -> np.
             raise ConfigurationError(f"{name}: {word} must be a whole number from 1 up, not {number!r}.")
     if not isinstance(noise, int | float | np.number) or not 0 <= float(noise) < math.inf:
         raise ConfigurationError(f"{name}: noise must be a number from 0 up, not {noise!r}.")
+    return stream(seed, name)
+
+
+def stream(seed: Any, where: str) -> np.random.Generator:
+    """The random stream of a seed. Raises `ConfigurationError` for what is no seed."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ConfigurationError(f"{name}: seed must be a whole number from 0 up, not {seed!r}.")
+        raise ConfigurationError(f"{where}: seed must be a whole number from 0 up, not {seed!r}.")
     return np.random.default_rng(seed)
 
 

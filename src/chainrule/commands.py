@@ -1,0 +1,334 @@
+"""What the shell's commands do."""
+
+from __future__ import annotations
+
+import itertools
+import json as jsons
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import datasets, layers, metrics, optimizers
+from .datasets import Dataset
+from .errors import ConfigurationError, DataError, ShapeError, UnknownNameError
+from .graph import snake_case
+from .layer import Layer
+from .losses import Loss, MeanSquaredError, SoftmaxCrossentropy
+from .model import Model
+from .training import INTERRUPTED, History
+
+__all__ = ["Settings", "info", "list_datasets", "predict", "train"]
+
+_ACTIVATIONS = {
+    snake_case(kind.__name__): kind
+    for kind in (
+        layers.ReLU,
+        layers.LeakyReLU,
+        layers.ELU,
+        layers.GELU,
+        layers.SiLU,
+        layers.Sigmoid,
+        layers.Tanh,
+    )
+}
+_OPTIMIZERS: dict[str, Any] = {
+    "sgd": lambda **rate: optimizers.SGD(momentum=0.9, **rate),
+    "adagrad": optimizers.Adagrad,
+    "rmsprop": optimizers.RMSprop,
+    "adam": optimizers.Adam,
+    "adamw": optimizers.AdamW,
+}
+_STEPS = 2000  # what small data sets are trained for at least
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of `train` that say how."""
+
+    layers: str
+    activation: str
+    epochs: int | None
+    optimizer: str
+    lr: float | None
+    batch_size: int
+    engine: str
+    seed: int
+
+    def sizes(self) -> list[int]:
+        """The neurons of the hidden layers."""
+        try:
+            sizes = [int(part) for part in self.layers.split(",") if part.strip()]
+        except ValueError:
+            sizes = [0]
+        if any(size < 1 for size in sizes):
+            raise ConfigurationError(f"--layers: write whole numbers with commas, such as 128,64; not {self.layers!r}.")
+        return sizes
+
+    def model(self, data: Dataset) -> Model:
+        """A new model for the data."""
+        if self.activation not in _ACTIVATIONS:
+            raise UnknownNameError("activation", self.activation, _ACTIVATIONS)
+        if self.optimizer not in _OPTIMIZERS:
+            raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
+        outputs = len(data.class_names) or data.y_train.shape[1]
+        loss: Loss = SoftmaxCrossentropy() if data.class_names else MeanSquaredError()
+        rate = {} if self.lr is None else {"learning_rate": self.lr}
+        return Model(
+            dense_network([data.X_train.shape[1], *self.sizes(), outputs], _ACTIVATIONS[self.activation]),
+            loss,
+            _OPTIMIZERS[self.optimizer](**rate),
+            seed=self.seed,
+            preprocessing=data.preprocessing,
+            class_names=data.class_names,
+        )
+
+
+def dense_network(sizes: list[int], activation: Any) -> list[Layer]:
+    """Dense layers of these sizes with activations between them; the last has none, because the loss takes logits."""
+    network: list[Layer] = []
+    for n_inputs, n_neurons in itertools.pairwise(sizes):
+        network += [layers.Dense(n_inputs, n_neurons), activation()]
+    return network[:-1]
+
+
+def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | None, resume: bool, json: bool) -> bool:
+    """Train, test, save, report; returns whether Ctrl-C ended it."""
+    from rich.console import Console
+
+    console = Console(quiet=json)
+    is_table = name not in (*datasets.SHIPPED, "fashion-mnist") and os.path.exists(name)
+    data = datasets.resolve(name, **(_given(reading) | {"seed": settings.seed} if is_table else _given(reading)))
+    model = settings.model(data)
+    epochs = settings.epochs or max(40, math.ceil(_STEPS / math.ceil(len(data.X_train) / settings.batch_size)))
+    folder = out if out is not None else Path("runs") / Path(name).name.split(".")[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.safetensors"
+
+    sizes = [data.X_train.shape[1], *settings.sizes(), model.network.output_shape(data.X_train.shape[1:])[0]]
+    target = "" if data.preprocessing is None else f" of the column {data.preprocessing.target!r}"
+    console.print(f"[bold]{data.name}[/]: {data.title or data.task + target}", highlight=False)
+    console.print(
+        f"{len(data.X_train)} samples to train on, {len(data.X_test)} held out; network {'-'.join(map(str, sizes))}, "
+        f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine numpy",
+        highlight=False,
+    )
+    history = model.fit(
+        data.X_train,
+        data.y_train,
+        epochs=epochs,
+        batch_size=settings.batch_size,
+        validation_data=(data.X_test, data.y_test),
+        verbose=not json,
+        checkpoint=path,
+        resume=resume,
+        engine=settings.engine,
+    )
+    files = [path, folder / "history.csv"]
+    files[1].write_text(history.to_csv())
+    files += _plots(folder, model, data, history, console)
+    measured = {
+        part: measure(data, model, X, y)
+        for part, X, y in (("train", data.X_train, data.y_train), ("test", data.X_test, data.y_test))
+    }
+    interrupted = history.stopped == INTERRUPTED
+    if json:
+        print(
+            jsons.dumps(
+                {"data": data.name, "epochs": model.run.epoch, "interrupted": interrupted}
+                | measured
+                | {"files": [str(file) for file in files]}
+            )
+        )
+        return interrupted
+    _print_metrics(console, measured)
+    console.print(f"Saved {', '.join(file.name for file in files)} in {folder}", highlight=False, soft_wrap=True)
+    example = name if is_table or name in datasets.SHIPPED else "TABLE.csv"
+    for command in (f"info {path}", f"predict {path} {example}"):
+        console.print(f"  next: chainrule {command}", highlight=False, soft_wrap=True)
+    if interrupted:
+        console.print("  go on: the same command with --resume", highlight=False)
+    return interrupted
+
+
+def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
+    """The metrics of one part of the data; values in the table's own unit."""
+    if data.class_names:
+        predicted = model.predict(X)
+        return model.evaluate(X, y) | {"f1": float(metrics.f1(y, predicted, average="macro"))}
+    decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
+    wanted, given = decode(y), decode(model.predict(X))
+    return {
+        "loss": model.evaluate(X, y)["loss"],
+        "mae": metrics.mean_absolute_error(wanted, given),
+        "rmse": metrics.root_mean_squared_error(wanted, given),
+        "r2": metrics.r2(wanted, given),
+    }
+
+
+def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
+    """Predict for the rows of a table, or the held-out part of a data set by name."""
+    from rich.console import Console
+
+    model = Model.load(path)
+    X, wanted = _rows_to_predict(model, name)
+    predicted = _decoded(model, model.predict(X))
+    table: dict[str, Any] = {"prediction": [_plain(value) for value in predicted]}
+    if model.loss.metric == "accuracy":
+        table["probability"] = [round(float(p), 6) for p in model.predict_proba(X).max(axis=1)]
+    score = None if wanted is None else _score(model, wanted, predicted)
+    if json:
+        print(jsons.dumps(table | ({} if score is None else score)))
+        return
+    lines = [",".join(table), *(",".join(_quoted(cell) for cell in row) for row in zip(*table.values(), strict=True))]
+    text = "\n".join(lines) + "\n"
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text)
+    console = Console(stderr=out is None)
+    if score is not None:
+        shown = ", ".join(f"{key} {value:.4g}" for key, value in score.items())
+        console.print(f"{len(predicted)} rows: {shown}", highlight=False)
+    if out is not None:
+        console.print(f"Saved {len(predicted)} predictions in {out}", highlight=False)
+
+
+def info(path: Path, json: bool) -> None:
+    """Print what a model file holds."""
+    from rich.console import Console
+
+    from .registry import describe
+
+    model = Model.load(path)
+    summary = model.summary()
+    facts = {
+        "loss": type(model.loss).__name__,
+        "optimizer": describe(model.optimizer),
+        "dtype": str(model.dtype),
+        "parameters": summary.parameters,
+        "epochs": model.run.epoch,
+        "steps": model.run.step,
+        "seed": model.run.seed,
+        "classes": list(model.class_names),
+        "target": None if model.preprocessing is None else model.preprocessing.target,
+        "features": [] if model.preprocessing is None else list(model.preprocessing.feature_names),
+    }
+    if json:
+        print(jsons.dumps(facts))
+        return
+    console = Console()
+    console.print(summary)
+    last = model.history.records[-1] if model.history.records else {}
+    facts["optimizer"] = type(model.optimizer).__name__
+    facts |= {
+        name: f"{value:.4f}"
+        for name, value in last.items()
+        if "." not in name and name.startswith(("loss", "val_", "acc"))
+    }
+    for name, value in facts.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if shown not in (None, ""):
+            console.print(f"{name:>12}  {shown}", highlight=False)
+
+
+def list_datasets() -> None:
+    """Print the data sets by name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "samples", "features", "classes", "what it is", "source and licence", show_lines=True)
+    for name, d in datasets.SHIPPED.items():
+        classes = str(len(d.class_names)) if d.class_names else "values"
+        table.add_row(name, str(d.samples), str(d.features), classes, d.title, f"{d.source}; {d.licence}")
+    console = Console()
+    console.print(table)
+    console.print("Also: fashion-mnist (Debian package dataset-fashion-mnist), and points that are made anew:")
+    console.print("spiral, vertical, sine, moons, circles, blobs, xor; or any CSV or Parquet file.", highlight=False)
+
+
+def _given(reading: dict[str, Any]) -> dict[str, Any]:
+    """The options that differ from their defaults, so that a data set without a table takes none."""
+    return {name: value for name, value in reading.items() if value and (name, value) != ("missing", "error")}
+
+
+def _rows_to_predict(model: Model, name: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The inputs, and what the predictions should be where that is known."""
+    if not os.path.exists(name) or name in datasets.SHIPPED:
+        data = datasets.resolve(name)
+        expected = model.network.input_shape()
+        if expected is not None and data.X_test.shape[1:] != expected:
+            raise ShapeError(f"{name} has {data.X_test.shape[1]} features, the model expects {expected[0]}.")
+        decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
+        return data.X_test, decode(data.y_test) if not data.class_names else np.array(data.class_names)[data.y_test]
+    preprocessing = model.preprocessing
+    if preprocessing is None:
+        table = datasets.read_table(name)
+        columns = [table[column] for column in table.names]
+        if any(column.dtype == object for column in columns):
+            raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
+        return np.stack(columns, axis=1), None
+    table = datasets.read_table(name)
+    known = preprocessing.target in table.names
+    return preprocessing.transform(name), preprocessing.decode_target(
+        preprocessing.encode_target(name)
+    ) if known else None
+
+
+def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:
+    if model.preprocessing is not None:
+        return np.asarray(model.preprocessing.decode_target(predictions))
+    if model.class_names and predictions.ndim == 1:
+        return np.asarray(np.array(model.class_names)[predictions])
+    return predictions
+
+
+def _score(model: Model, wanted: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
+    if model.loss.metric == "accuracy":
+        return {"accuracy": metrics.accuracy(wanted, predicted)}
+    return {"mae": metrics.mean_absolute_error(wanted, predicted), "r2": metrics.r2(wanted, predicted)}
+
+
+def _plain(value: Any) -> Any:
+    flat = np.asarray(value).reshape(-1)
+    return flat[0].item() if flat.size == 1 else flat.tolist()
+
+
+def _quoted(cell: Any) -> str:
+    text = str(cell)
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
+
+
+def _print_metrics(console: Any, measured: dict[str, dict[str, float]]) -> None:
+    from rich.table import Table
+
+    names = list(measured["test"])
+    table = Table("", *names)
+    for part, numbers in measured.items():
+        table.add_row(part, *(f"{numbers[n]:.2%}" if n in ("accuracy", "f1") else f"{numbers[n]:.4g}" for n in names))
+    console.print(table)
+
+
+def _plots(folder: Path, model: Model, data: Dataset, history: History, console: Any) -> list[Path]:
+    """Draw what can be drawn, where matplotlib is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        console.print('No plots: pip install "chainrule[plots]" draws them.', highlight=False)
+        return []
+    from . import plots
+
+    drawn = {"loss.png": plots.plot_history(history)} if len(history) else {}
+    if data.class_names:
+        matrix = metrics.confusion_matrix(data.y_test, model.predict(data.X_test), classes=len(data.class_names))
+        drawn["confusion.png"] = plots.plot_confusion_matrix(matrix, data.class_names)
+        if data.X_train.shape[1:] == (2,):
+            drawn["boundary.png"] = plots.plot_decision_boundary(model, data.X_train, data.y_train, data.class_names)
+    for name, axes in drawn.items():
+        figure = getattr(axes, "figure", axes)
+        figure.savefig(folder / name, dpi=120)
+    return [folder / name for name in drawn]

@@ -1,0 +1,294 @@
+"""Callbacks, what is watched in training, and the table of a network."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import (
+    SGD,
+    Adam,
+    Add,
+    BinaryCrossentropy,
+    Callback,
+    CSVLogger,
+    Dense,
+    EarlyStopping,
+    Graph,
+    LearningRateFinder,
+    MeanSquaredError,
+    Model,
+    ModelCheckpoint,
+    Normal,
+    ReduceLROnPlateau,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    SoftmaxCrossentropy,
+    StepDecay,
+    TensorBoard,
+    TerminateOnNaN,
+    datasets,
+)
+from chainrule.callbacks import Fit
+from chainrule.errors import ConfigurationError, NonFiniteError, UnknownNameError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, 4))
+Y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+
+
+def model(rate: Any = 0.01, **options: Any) -> Model:
+    return Model([Dense(4, 16), ReLU(), Dense(16, 3)], SoftmaxCrossentropy(), Adam(rate), **options)
+
+
+def fit(one: Model, epochs: int = 5, **options: Any) -> Any:
+    return one.fit(X, Y, epochs=epochs, batch_size=16, verbose=False, **options)
+
+
+class Scripted(Callback):
+    """Writes its own numbers into the record, so that a run has the course that a test needs."""
+
+    def __init__(self, name: str, numbers: list[float]) -> None:
+        self.name, self.numbers = name, numbers
+
+    def epoch(self, fit: Fit) -> None:
+        fit.record[self.name] = self.numbers[int(fit.record["epoch"]) - 1]
+
+
+def test_early_stopping_waits_and_brings_the_best_parameters_back() -> None:
+    one, seen = model(), []
+
+    class Remember(Callback):
+        def epoch(self, fit: Fit) -> None:
+            seen.append(fit.run.values)
+
+    losses = [3.0, 2.0, 1.0, 1.5, 1.2, 1.1, 0.5]
+    history = fit(one, 7, callbacks=[Scripted("loss", losses), Remember(), EarlyStopping("loss", patience=3)])
+    assert len(history) == 6
+    assert history.stopped == "loss has not improved for 3 records (best 1)"
+    for name, value in one.run.values.items():
+        np.testing.assert_array_equal(value, seen[2][name])
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "numbers", "stops_after"),
+    [
+        ("accuracy", "auto", [0.1, 0.2, 0.2, 0.2, 0.9], 4),
+        ("loss", "auto", [0.4, 0.3, 0.3, 0.3, 0.1], 4),
+        ("loss", "max", [0.4, 0.3, 0.3, 0.3, 0.1], 3),
+    ],
+)
+def test_what_counts_as_better_follows_the_number_or_the_mode(
+    monitor: str, mode: str, numbers: list[float], stops_after: int
+) -> None:
+    stopping = EarlyStopping(monitor, mode=mode, patience=2)
+    assert len(fit(model(), 5, callbacks=[Scripted(monitor, numbers), stopping])) == stops_after
+
+
+def test_an_improvement_below_min_delta_does_not_count() -> None:
+    stopping = EarlyStopping("loss", patience=2, min_delta=0.1)
+    assert len(fit(model(), 5, callbacks=[Scripted("loss", [1.0, 0.95, 0.92, 0.91, 0.0]), stopping])) == 3
+
+
+def test_a_number_that_is_not_measured_is_refused_with_those_that_are() -> None:
+    with pytest.raises(UnknownNameError, match=r"give fit\(\) validation_data.*'loss', 'accuracy'"):
+        fit(model(), callbacks=[EarlyStopping("val_loss")])
+
+
+def test_a_plateau_multiplies_the_schedules_rate_and_never_goes_below_the_least() -> None:
+    one = model(StepDecay(0.1, every=10, factor=0.5))
+    plateau = ReduceLROnPlateau("loss", patience=1, factor=0.1, min_rate=1e-3)
+    history = fit(one, 5, callbacks=[Scripted("loss", [1.0, 1.0, 0.5, 0.5, 0.5]), plateau])
+    # epochs of 5 steps: the schedule says .1 .1 .05 .05 .025; the plateau strikes after the 2nd, 4th and 5th
+    np.testing.assert_allclose(history["learning_rate"], [0.1, 0.1, 0.005, 0.005, 0.001])
+
+
+def test_model_checkpoint_keeps_the_best_or_every_record(tmp_path: Path) -> None:
+    best, every = tmp_path / "best", tmp_path / "{epoch:02.0f}"
+    callbacks = [
+        Scripted("loss", [3.0, 1.0, 2.0]),
+        ModelCheckpoint("loss", path=best),
+        ModelCheckpoint(path=every, best_only=False),
+    ]
+    fit(model(), 3, callbacks=callbacks)
+    assert Model.load(best).run.epoch == 2
+    assert [Model.load(tmp_path / f"{epoch:02}").run.epoch for epoch in (1, 2, 3)] == [1, 2, 3]
+    with pytest.raises(UnknownNameError, match="'val_loss'"):
+        fit(model(), 1, callbacks=[ModelCheckpoint(path="{val_loss}", best_only=False)])
+
+
+def test_the_csv_file_holds_every_record(tmp_path: Path) -> None:
+    one = model()
+    fit(one, 3, callbacks=[CSVLogger(tmp_path / "history.csv")])
+    rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+    assert [float(row["loss"]) for row in rows] == one.history["loss"]
+
+
+def test_tensorboard_itself_reads_the_event_file(tmp_path: Path) -> None:
+    loading = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader", reason="needs tensorboard")
+    history = fit(model(), 3, callbacks=[TensorBoard(tmp_path / "log")])
+    (path,) = (tmp_path / "log").iterdir()
+    read: dict[str, list[tuple[int, float]]] = {}
+    for event in loading.EventFileLoader(str(path)).Load():
+        for value in event.summary.value:
+            number = value.tensor.float_val[0] if value.HasField("tensor") else value.simple_value
+            read.setdefault(value.tag, []).append((event.step, number))
+    assert [step for step, _ in read["loss"]] == [1, 2, 3]
+    np.testing.assert_allclose([number for _, number in read["loss"]], history["loss"], rtol=1e-6)
+    assert {"accuracy", "learning_rate", "gradient_norm.dense_0"} <= set(read)
+
+
+def test_a_loss_that_is_not_finite_raises_and_names_the_array_or_ends_the_run_quietly() -> None:
+    def explode(**options: Any) -> tuple[Model, Any]:
+        one = Model([Dense(4, 4), ReLU(), Dense(4, 1)], MeanSquaredError(), SGD(1e15))
+        return one, lambda: one.fit(X, X[:, 0], epochs=20, verbose=False, **options)
+
+    _, raising = explode()
+    with pytest.raises(NonFiniteError, match=r"stopped at step \d+ .* are in the (output of dense|loss|gradient)"):
+        raising()
+    one, quiet = explode(callbacks=[TerminateOnNaN()])
+    assert "not finite" in quiet().stopped
+    assert all(np.isfinite(value).all() for value in one.parameters.values())
+
+
+PLACES: dict[str, tuple[Callable[[], Model], Any, str]] = {
+    "an activation that overflows": (
+        lambda: Model([("up", Dense(4, 4, initializer=Normal(1e30))), ("again", Dense(4, 1))], MeanSquaredError()),
+        1e10 * X,
+        "the output of up",
+    ),
+    "a loss that overflows": (
+        lambda: Model([("up", Dense(4, 1, initializer=Normal(1e15)))], MeanSquaredError()),
+        1e8 * X,
+        "the loss",
+    ),
+    "a gradient that overflows": (
+        lambda: Model([("up", Dense(4, 1, initializer=Normal(1e-30)))], MeanSquaredError()),
+        1e38 * np.sign(X),
+        "dweights",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_the_first_array_that_is_not_finite_is_named(case: str) -> None:
+    build, inputs, place = PLACES[case]
+    one = build()
+    before = one.parameters
+    with pytest.raises(NonFiniteError, match=place):
+        one.fit(inputs, 10 * X[:, 0], epochs=3, verbose=False)
+    for name, value in one.parameters.items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_the_finder_suggests_a_rate_that_trains_and_leaves_the_model_alone() -> None:
+    digits = datasets.load("digits")
+    one = Model([Dense(64, 32), ReLU(), Dense(32, 10)], SoftmaxCrossentropy(), Adam())
+    before, finder = one.parameters, LearningRateFinder()
+    rate = finder.find(one, digits.X_train, digits.y_train)
+    assert 1e-4 < rate < 0.5
+    assert one.run.step == 0
+    for name, value in one.parameters.items():
+        np.testing.assert_array_equal(value, before[name])
+    assert finder.losses[-1] > min(finder.losses)
+    trained = Model([Dense(64, 32), ReLU(), Dense(32, 10)], SoftmaxCrossentropy(), Adam(rate))
+    trained.fit(digits.X_train, digits.y_train, epochs=3, verbose=False)
+    assert trained.evaluate(digits.X_train, digits.y_train)["accuracy"] > 0.9
+
+
+# What is watched
+
+
+def test_gradient_norms_of_each_layer_and_dead_units_are_in_the_history() -> None:
+    one = model()
+    history = fit(one, 8)
+    norms = history["gradient_norm.dense_0"]
+    assert 1 <= len(norms) <= 3  # 40 steps: a closer look costs a step, and comes at most every 32
+    assert all(norm > 0 for norm in norms)
+    assert set(history["dead.relu_0"]) <= {i / 16 for i in range(17)}
+    assert one.history.notes == []
+
+
+def test_dead_units_and_vanishing_gradients_are_reported_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    dead = Model([Dense(4, 8), ReLU(), Dense(8, 3)], SoftmaxCrossentropy(), SGD(0.1))
+    dead.parameters = dead.parameters | {"dense_0.biases": np.full((1, 8), -100.0)}
+    dead.fit(X, Y, epochs=1)
+    assert "Note: relu_0: 100 % of its units are dead" in capsys.readouterr().out
+    layers: list[Any] = [part for _ in range(6) for part in (Dense(4, 4, initializer=Normal(0.01)), Sigmoid())]
+    deep = Model([*layers, Dense(4, 1), Sigmoid()], BinaryCrossentropy(), SGD(0.1))
+    history = deep.fit(X, Y > 0, epochs=1, verbose=False)
+    assert len(history.notes) == 1
+    assert history.notes[0].startswith("dense_0: its gradient is")
+    assert "vanishes on the way down" in history.notes[0]
+
+
+def test_records_are_every_epoch_or_as_told_or_rarer_where_an_epoch_is_a_step() -> None:
+    assert fit(model(), 5)["epoch"] == [1, 2, 3, 4, 5]
+    assert fit(model(), 7, record_every=3)["epoch"] == [1, 3, 6, 7]
+    one_step = model().fit(X, Y, epochs=10, batch_size=80, verbose=False)
+    assert one_step["epoch"] == [1, 4, 8, 10]
+    with pytest.raises(ConfigurationError, match="record_every must be a whole number of at least 1"):
+        fit(model(), record_every=0)
+
+
+def test_a_history_shows_itself() -> None:
+    history = fit(model(), 30)
+    assert repr(history).startswith("History of 30 records of epoch, loss, accuracy")
+    assert "<caption>20 of 30 records</caption>" in history._repr_html_()
+    with pytest.raises(UnknownNameError, match="Did you mean 'loss'"):
+        history["los"]
+
+
+# Weights of classes and parts held out
+
+
+def test_balanced_class_weights_are_copies_of_the_rare_class() -> None:
+    rare = np.where(np.arange(80) % 4 == 0, 1, 0)
+    copies = np.concatenate([np.arange(80), np.flatnonzero(rare), np.flatnonzero(rare)])
+    weighted, copied = (Model([Dense(4, 2)], SoftmaxCrossentropy(), SGD(0.1), dtype="float64") for _ in range(2))
+    weighted.fit(X, rare, epochs=5, batch_size=80, class_weights="balanced", verbose=False)
+    copied.fit(X[copies], rare[copies], epochs=5, batch_size=len(copies), verbose=False)
+    np.testing.assert_allclose(weighted.logits(X), copied.logits(X), rtol=1e-10, atol=1e-12)
+    by_number = Model([Dense(4, 2)], SoftmaxCrossentropy(), SGD(0.1), dtype="float64")
+    by_number.fit(X, rare, epochs=5, batch_size=80, class_weights={0: 1, 1: 3}, verbose=False)
+    np.testing.assert_allclose(weighted.logits(X), by_number.logits(X), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(class_weights={0: 1.0}), r"lack the classes \[1, 2\]"),
+        (dict(class_weights="equal"), "numbers or 'balanced'"),
+        (dict(validation_split=1.0), "must leave samples on both sides"),
+        (dict(validation_split=0.001), "must leave samples on both sides"),
+        (dict(validation_split=0.5, validation_data=(X, Y)), "not both"),
+    ],
+)
+def test_weights_and_splits_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        fit(model(), **options)
+
+
+def test_a_split_holds_out_the_same_part_for_the_same_seed() -> None:
+    first, second, third = (fit(model(seed=seed), 2, validation_split=0.25)["val_loss"] for seed in (0, 0, 1))
+    assert first == second != third
+
+
+# The table of a network
+
+
+def test_the_summary_shows_graphs_inside_and_what_is_frozen() -> None:
+    block = Sequential(Dense(3, 3).freeze(), ReLU())
+    network = Graph([("in", Dense(2, 3), "inputs"), ("block", block, "in"), ("sum", Add(), ("block", "in"))])
+    summary = Model(network, MeanSquaredError()).summary()
+    assert [row.name for row in summary.rows] == ["in", "block.dense_0", "block.relu_0", "sum"]
+    assert [row.output for row in summary.rows] == ["(B, 3)"] * 4
+    assert (summary.parameters, summary.trainable) == (21, 9)
+    assert "12 of them frozen" in str(summary)
+    assert summary._repr_html_().count("<tr>") == 5
