@@ -22,9 +22,9 @@ EPOCHS = 600
 TRAIN = """
 import sys
 import numpy as np
-import chainrule.checkpoint
+import chainrule.training.checkpoint
 from chainrule import Adam, Dense, Dropout, EarlyStopping, Model, ReLU, SoftmaxCrossentropy
-chainrule.checkpoint._SECONDS_BETWEEN = 0.0
+chainrule.training.checkpoint._SECONDS_BETWEEN = 0.0
 rng = np.random.default_rng(0)
 X = rng.normal(size=(64, 4))
 y = (X[:, 0] > 0).astype(int)

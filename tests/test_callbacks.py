@@ -35,8 +35,8 @@ from chainrule import (
     TerminateOnNaN,
     datasets,
 )
-from chainrule.callbacks import Fit
 from chainrule.errors import ConfigurationError, NonFiniteError, UnknownNameError
+from chainrule.training.callbacks import Fit
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4))

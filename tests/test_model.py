@@ -27,7 +27,7 @@ from chainrule import (
     loss_and_gradients,
 )
 from chainrule.errors import ChainruleError, ConfigurationError, DataError, NonFiniteError
-from chainrule.training import batch_rows
+from chainrule.training.steps import batch_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))

@@ -248,18 +248,18 @@ class Stop(Exception):
 def test_a_run_that_dies_goes_on_from_its_checkpoint_bit_for_bit(
     epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chainrule.checkpoint._SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr("chainrule.training.checkpoint._SECONDS_BETWEEN", 0.0)
     whole = model()
     fit(whole, 12, None)
     path, dying = tmp_path / "checkpoint", model()
-    monkeypatch.setattr("chainrule.checkpoint.Checkpoint.finish", lambda self, whole: None)
+    monkeypatch.setattr("chainrule.training.checkpoint.Checkpoint.finish", lambda self, whole: None)
 
     def die(done: int, total: int) -> None:
         if dying.run.epoch == epoch and done == 2:
             raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr("chainrule.progress.Progress.batch", lambda self, done, total: die(done, total))
+        patch.setattr("chainrule.training.progress.Progress.batch", lambda self, done, total: die(done, total))
         if epoch < 12:
             with pytest.raises(Stop):
                 fit(dying, 12, path)
@@ -280,7 +280,7 @@ def test_ctrl_c_leaves_the_last_whole_epoch_in_the_checkpoint(tmp_path: Path, mo
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("chainrule.progress.Progress.batch", interrupt)
+        patch.setattr("chainrule.training.progress.Progress.batch", interrupt)
         assert fit(stopped, 6, path).stopped == "interrupted"
     assert stopped.run.step == 3 * 4 + 2
     resumed = model()

@@ -6,16 +6,6 @@ reads. Everything else is built on that pair.
 
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
-from .callbacks import (
-    Callback,
-    CSVLogger,
-    EarlyStopping,
-    LearningRateFinder,
-    ModelCheckpoint,
-    ReduceLROnPlateau,
-    TensorBoard,
-    TerminateOnNaN,
-)
 from .errors import ChainruleError
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
@@ -57,7 +47,17 @@ from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from .penalties import L1, L2, Penalty
 from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
-from .training import History
+from .training.callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LearningRateFinder,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
+)
+from .training.history import History
 from .value import Value
 
 __version__ = "0.1.0"

@@ -20,7 +20,7 @@ from .graph import snake_case
 from .layer import Layer
 from .losses import Loss, MeanSquaredError, SoftmaxCrossentropy
 from .model import Model
-from .training import INTERRUPTED, History
+from .training.history import INTERRUPTED, History
 
 __all__ = ["Settings", "info", "list_datasets", "predict", "train"]
 

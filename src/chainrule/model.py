@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import modelfile
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
-from .callbacks import Callback
 from .errors import ConfigurationError, DataError
-from .fitting import Plan, run_plan
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
 from .optimizers import Adam, Optimizer
 from .summary import Summary, summarize
-from .training import History, Run, evaluate, forward
+from .training import modelfile
+from .training.callbacks import Callback
+from .training.fitting import Plan, run_plan
+from .training.history import History
+from .training.steps import Run, evaluate, forward
 
 if TYPE_CHECKING:
     from pathlib import Path

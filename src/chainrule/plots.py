@@ -40,7 +40,7 @@ __all__ = [
     "plot_loss_along",
 ]
 
-BLUE, VERMILLION, BLACK = "#0072B2", "#D55E00", "#000000"
+BLUE, VERMILLION, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#999999"
 OKABE_ITO = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", BLACK, "#F0E442")
 MARKERS = "osD^vP*X"
 MISSING = 'plots need matplotlib: pip install "chainrule[plots]"'
@@ -156,7 +156,7 @@ def plot_gradient_norms(history: Recorded, *, ax: Axes | None = None) -> Axes:
         zero = "" if (norms > 0).any() else " (always 0)"
         _curve(panel, epochs, np.where(norms > 0, norms, np.nan), label=_shown(column[len(NORM) :]) + zero, color=color)
     panel.set_yscale("log", nonpositive="mask")
-    _label(panel, "Gradient norm of each layer", "epoch", "√Σg²")
+    _label(panel, "Gradient norm of each layer", "epoch", "gradient norm √Σg²")
     _unformatted(panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False).get_texts())
     return panel
 
@@ -178,7 +178,7 @@ def _curve(ax: Axes, epochs: NDArray[Any], values: NDArray[Any], **style: Any) -
     from matplotlib.ticker import MaxNLocator
 
     ax.plot(epochs, values, marker="o" if len(epochs) <= 25 else "", markersize=3.5, **style)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     ax.grid(alpha=0.25)
 
 
@@ -233,11 +233,12 @@ def plot_decision_boundary(
         lead = p[:, :, c] - np.delete(p, c, axis=2).max(axis=2)  # (S,S), 0 where class c is as probable as another
         if lead.min() < 0 < lead.max():
             panel.contour(x0, x1, lead, levels=[0.0], colors=BLACK, linewidths=0.8, alpha=0.6)
-    size = 26 if len(points) <= 400 else 12
+    size = 26 if len(points) <= 400 else 16
     for c in range(classes):
         own, marker = points[labels == c], MARKERS[c % len(MARKERS)]
         style: dict[str, Any] = {"s": size, "color": colors[c], "edgecolors": BLACK, "linewidths": 0.5}
         panel.scatter(own[:, 0], own[:, 1], marker=marker, label=_shown(shown[c]), **style)
+    panel.locator_params(nbins=6)
     _label(panel, "Decision boundary", "feature 0", "feature 1")
     legend = panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     _unformatted(legend.get_texts())
@@ -253,9 +254,9 @@ def plot_confusion_matrix(
 ) -> Axes:
     """The counts of `metrics.confusion_matrix`, (C, C): true classes down, predicted ones across.
 
-    The colour is the share of the row, so that rare classes show as well as frequent ones; `normalize=True` writes the
-    shares in place of the counts. Raises `ShapeError` for another shape or number of names, `DataError` for negative
-    counts.
+    The colour is the share of the row, so that rare classes show as well as frequent ones, on a square-root scale, so
+    that few mistakes show beside many hits; `normalize=True` writes the shares in place of the counts. Raises
+    `ShapeError` for another shape or number of names, `DataError` for negative counts.
 
     >>> ax = plot_confusion_matrix([[2, 1], [0, 3]], ["cat", "dog"])
     >>> [text.get_text() for text in ax.texts]
@@ -268,24 +269,39 @@ def plot_confusion_matrix(
         )
     if from_user.dtype.kind not in "fiub" or not (from_user >= 0).all():
         raise DataError("A confusion matrix holds counts of at least 0; write confusion_matrix(targets, predictions).")
+    _require_matplotlib()
+    from matplotlib.colors import PowerNorm
+
     counts = from_user.astype(np.float64)  # (C,C)
     classes = len(counts)
     shown = [_short(name) for name in _names(class_names, classes, "{}")]
     totals = counts.sum(axis=1, keepdims=True)  # (C,1)
     shares = counts / np.where(totals > 0, totals, 1.0)  # (C,C)
-    side = min(2.6 + 0.42 * classes, 14.0)
-    (panel,) = _panels(ax, 1, 1, (max(side, 4.0) + 1.0, max(side, 4.0)))
-    image = panel.imshow(shares, cmap=_colormap("white", BLUE), vmin=0, vmax=1)
-    whole = (counts == np.round(counts)).all()
-    written = [
-        [f"{s:.0%}" if normalize else f"{n:.0f}" if whole else f"{n:.2g}" for n, s in zip(*rows, strict=True)]
+    side = min(max(0.42 * classes, 2.4), 12.0)  # inches
+    names = 0.085 * max(len(name) for name in shown)
+    (panel,) = _panels(ax, 1, 1, (side + names + 1.9, side + min(names, 1.4) + 0.8))
+    image = panel.imshow(shares, cmap=_colormap("white", BLUE), norm=PowerNorm(0.5, 0, 1))
+    texts = [
+        [_share(s) if normalize else f"{n:.0f}" if n == round(n) else f"{n:.2g}" for n, s in zip(*rows, strict=True)]
         for rows in zip(counts, shares, strict=True)
     ]
-    _write_cells(panel, image, written)
+    _write_cells(panel, image, texts, faint=counts == 0)
     _name_cells(panel, shown, shown)
     _label(panel, "Confusion matrix", "predicted class", "true class")
-    panel.figure.colorbar(image, ax=panel, label="share of the true class", format="{x:.0%}", shrink=0.8)
+    bar = panel.figure.colorbar(image, ax=panel, label="share of the true class", fraction=0.046, pad=0.03)
+    bar.set_ticks([0, 0.02, 0.1, 0.25, 0.5, 0.75, 1], labels=["0%", "2%", "10%", "25%", "50%", "75%", "100%"])
     return panel
+
+
+def _share(share: float) -> str:
+    """A share as a short percentage that does not round a mistake away.
+
+    >>> [_share(share) for share in (0.0, 0.001, 0.28, 0.999, 1.0)]
+    ['0%', '<1%', '28%', '>99%', '100%']
+    """
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def _all_classes(p: NDArray[Any]) -> NDArray[np.float64]:
@@ -311,7 +327,7 @@ def _shades(p: NDArray[np.float64], colors: Sequence[str]) -> NDArray[np.float64
     classes = p.shape[2]
     sure = (p.max(axis=2, keepdims=True) - 1 / classes) / (1 - 1 / classes) if classes > 1 else p  # (S,S,1)
     rgb = np.array([to_rgb(color) for color in colors])[p.argmax(axis=2)]  # (S,S,3)
-    return np.asarray(1 - (0.12 + 0.4 * sure.clip(0, 1)) * (1 - rgb))
+    return np.asarray(1 - (0.15 + 0.45 * sure.clip(0, 1)) * (1 - rgb))
 
 
 # Numbers inside
@@ -337,6 +353,9 @@ def plot_histograms(
     if not arrays:
         raise DataError("There are no arrays to draw; pass model.parameters or model.gradients(X, y).")
     _at_least("bins", bins, 1)
+    _require_matplotlib()
+    from matplotlib.ticker import MaxNLocator
+
     columns = min(len(arrays), 4 if len(arrays) > 6 else 3 if len(arrays) > 4 else 2)
     axes = _panels(ax, len(arrays), columns, (3.3, 2.5))
     for i, (panel, (name, array)) in enumerate(zip(axes, arrays.items(), strict=True)):
@@ -349,7 +368,9 @@ def plot_histograms(
         across = "value" if i >= len(arrays) - columns else ""
         _label(panel, f"{_short(name, 36)}\n{spread}{lost}", across, "count" if i % columns == 0 else "")
         panel.title.set_fontsize("medium")
-        panel.locator_params(nbins=5)
+        panel.xaxis.set_major_locator(MaxNLocator(4))
+        panel.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.ticklabel_format(axis="x", style="sci", scilimits=(-2, 4), useMathText=True)
     figure: Figure = axes[0].figure  # type: ignore[assignment]
     if title:
         _unformatted([figure.suptitle(title)])
@@ -444,7 +465,8 @@ def plot_loss_along(
     tangent.set_label(f"tangent, dL/dw = {slope:.4g}")
     panel.plot([today], [loss], "o", color=BLACK, label=f"today, w = {today:.4g}, L = {loss:.4g}")
     finite = [loss, *losses[np.isfinite(losses)]]
-    margin = max(0.08 * (max(finite) - min(finite)), 1e-6 * abs(loss), 1e-12)
+    flat = max(finite) - min(finite) <= 1e-9 * abs(loss)  # no more than rounding
+    margin = 0.1 * abs(loss) or 1.0 if flat else 0.08 * (max(finite) - min(finite))
     panel.set_xlim(values[0], values[-1])
     panel.set_ylim(min(finite) - margin, max(finite) + margin)
     panel.ticklabel_format(useOffset=False)
@@ -469,11 +491,11 @@ def _place(name: str, shape: tuple[int, ...], index: int | Sequence[int]) -> tup
 
 def _panels(ax: Axes | Sequence[Axes] | None, count: int, columns: int, size: tuple[float, float]) -> list[Axes]:
     """The Axes to draw on: those given, or new ones in rows of `columns`, each of `size` in inches."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise ConfigurationError(MISSING) from None
+    _require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     if ax is not None:
         given: list[Axes] = np.asarray(ax, dtype=object).reshape(-1).tolist()
         if len(given) != count:
@@ -483,12 +505,25 @@ def _panels(ax: Axes | Sequence[Axes] | None, count: int, columns: int, size: tu
             )
         return given
     rows = -(-count // columns)
-    figure = Figure(figsize=(size[0] * columns, size[1] * rows), dpi=100, layout="constrained")
+    figure = Figure(
+        figsize=(size[0] * columns, size[1] * rows),
+        dpi=100,
+        layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, compress=True),
+    )
     FigureCanvasAgg(figure)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
     for shows in (figure, *axes):
         vars(shows)["_repr_png_"] = functools.partial(_png, figure)  # what notebooks ask for
     return axes
+
+
+def _require_matplotlib() -> None:
+    import importlib
+
+    try:
+        importlib.import_module("matplotlib")
+    except ModuleNotFoundError:
+        raise ConfigurationError(MISSING) from None
 
 
 def _png(figure: Figure) -> bytes:
@@ -513,21 +548,21 @@ def _colormap(*colors: str) -> Colormap:
     return LinearSegmentedColormap.from_list(" to ".join(colors), colors)
 
 
-def _write_cells(ax: Axes, image: Any, texts: Sequence[Sequence[str]]) -> None:
+def _write_cells(ax: Axes, image: Any, texts: Sequence[Sequence[str]], faint: Any = False) -> None:
     """A text in each cell of an image, black or white, whichever stands out, as large as fits; none where too small."""
-    width, height = _cell(ax, len(texts), len(texts[0]), image)
+    width, height = _cell(ax, len(texts), len(texts[0]))
     size = min(10.0, 0.85 * width / (0.64 * max(len(text) for row in texts for text in row)), 0.6 * height)
     if size < 4:
         return
     rgb = np.asarray(image.to_rgba(image.get_array()))[:, :, :3]  # (N,I,3)
-    light = rgb @ np.array([0.299, 0.587, 0.114]) > 0.5  # (N,I)
-    for i, row in enumerate(texts):
-        for j, text in enumerate(row):
-            color = BLACK if light[i, j] else "white"
-            ax.text(j, i, text, ha="center", va="center", fontsize=size, color=color)
+    light = rgb**2.2 @ np.array([0.2126, 0.7152, 0.0722]) > 0.18  # (N,I), where black has the higher contrast
+    grey = np.broadcast_to(faint, light.shape)  # (N,I)
+    for (i, j), bright in np.ndenumerate(light):
+        color = GREY if grey[i, j] else BLACK if bright else "white"
+        ax.text(j, i, texts[i][j], ha="center", va="center", fontsize=size, color=color)
 
 
-def _cell(ax: Axes, rows: int, columns: int, image: Any) -> tuple[float, float]:
+def _cell(ax: Axes, rows: int, columns: int) -> tuple[float, float]:
     """Width and height of a cell in points, about."""
     box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())  # inches
     width, height = 72 * box.width / columns, 72 * box.height / rows
@@ -536,9 +571,10 @@ def _cell(ax: Axes, rows: int, columns: int, image: Any) -> tuple[float, float]:
 
 def _name_cells(ax: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
     """Names under the columns and beside the rows of an image: slanted where they are long, thinned where many."""
-    width, height = _cell(ax, len(rows), len(columns), None)
-    across, down = math.ceil(9 / width), math.ceil(9 / height)
-    slanted = max(len(name) for name in columns) * 6.5 > across * width
+    width, height = _cell(ax, len(rows), len(columns))
+    needed = 6.5 * max(len(name) for name in columns) + 4  # points
+    slanted = needed > max(width, 30)
+    across, down = math.ceil((13 if slanted else needed) / width), math.ceil(11 / height)
     style: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     ax.set_xticks(range(0, len(columns), across), columns[::across], **style)
     ax.set_yticks(range(0, len(rows), down), rows[::down])

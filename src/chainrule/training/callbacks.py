@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ConfigurationError, UnknownNameError
-from .layer import Arrays
-from .training import History, Run
+from ..errors import ConfigurationError, UnknownNameError
+from ..layer import Arrays
+from .history import History
+from .steps import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .model import Model
+    from ..model import Model
 
 __all__ = [
     "CSVLogger",
@@ -183,6 +184,9 @@ class ReduceLROnPlateau(_Monitor):
     """Multiplies the learning rate by `factor` when a number has not improved for `patience` records.
 
     It never takes the rate below `min_rate`; it multiplies what the optimizer's own schedule says.
+
+    >>> ReduceLROnPlateau("val_loss", factor=0.5, patience=3).factor
+    0.5
     """
 
     factor: float = field(default=0.1, kw_only=True)
@@ -203,7 +207,14 @@ class ReduceLROnPlateau(_Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Ends the run quietly where a loss is not finite: `history.stopped` names the array, and fit raises no error."""
+    """Ends the run quietly where a loss is not finite: `history.stopped` names the array, and fit raises no error.
+
+    >>> from chainrule import SGD, Dense, MeanSquaredError, Model
+    >>> model = Model([Dense(1, 1)], MeanSquaredError(), SGD(1e20))
+    >>> history = model.fit([[1.0]], [1.0], epochs=9, callbacks=[TerminateOnNaN()], verbose=False)
+    >>> "not finite" in history.stopped
+    True
+    """
 
     handles_non_finite = True
 
@@ -215,7 +226,7 @@ class CSVLogger(Callback):
     path: str | Path
 
     def epoch(self, fit: Fit) -> None:
-        from .files import write_atomically
+        from ..files import write_atomically
 
         write_atomically(self.path, fit.model.history.to_csv().encode())
 
@@ -272,8 +283,8 @@ class LearningRateFinder:
         """Run the trial and return the suggestion."""
         from dataclasses import replace
 
-        from .errors import NonFiniteError
-        from .training import run_epoch
+        from ..errors import NonFiniteError
+        from .steps import run_epoch
 
         inputs, targets = model.checked(X, y)
         self.rates, self.losses, average = [], [], 0.0
@@ -299,6 +310,6 @@ class LearningRateFinder:
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the loss against the rate with the suggestion marked; needs matplotlib."""
-        from .plots import plot_learning_rates
+        from ..plots import plot_learning_rates
 
         return plot_learning_rates(self, ax=ax)

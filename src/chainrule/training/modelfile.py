@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ChainruleError, FileFormatError
-from .files import load_arrays, save_arrays
-from .graph import Graph
-from .layer import Arrays
-from .losses import Loss
-from .optimizers import Optimizer
-from .registry import build, describe
-from .training import History, Run
+from ..errors import ChainruleError, FileFormatError
+from ..files import load_arrays, save_arrays
+from ..graph import Graph
+from ..layer import Arrays
+from ..losses import Loss
+from ..optimizers import Optimizer
+from ..registry import build, describe
+from .history import History
+from .steps import Run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..errors import ConfigurationError, FileFormatError
+from ..layer import Arrays
+from ..registry import describe
 from . import modelfile
 from .callbacks import Callback, Fit
-from .errors import ConfigurationError, FileFormatError
-from .layer import Arrays
-from .registry import describe
-from .training import INTERRUPTED, Run
+from .history import INTERRUPTED
+from .steps import Run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
-from .training import INTERRUPTED, History, summary_line
+from .history import INTERRUPTED, History, summary_line
 
 __all__ = ["Progress", "report"]
 

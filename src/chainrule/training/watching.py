@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .graph import Graph
-from .layer import Arrays, Context, Layer
-from .layers import ReLU
-from .training import Epoch, History, Run
+from ..graph import Graph
+from ..layer import Arrays, Context, Layer
+from ..layers import ReLU
+from .history import History
+from .steps import Epoch, Run
 
 __all__ = ["STEPS_BETWEEN", "closer_look", "notes"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigurationError, NonFiniteError
+from ..losses import Loss
 from .callbacks import Callback, Fit
 from .checkpoint import Checkpoint
-from .errors import ConfigurationError, NonFiniteError
-from .losses import Loss
+from .history import INTERRUPTED, History
 from .progress import Progress, report
-from .training import INTERRUPTED, Clock, Epoch, History, evaluate, run_epoch
+from .steps import Epoch, evaluate, run_epoch
 from .watching import STEPS_BETWEEN, closer_look, notes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .model import Model
+    from ..model import Model
 
 __all__ = ["Plan", "run_plan"]
 
@@ -117,7 +119,7 @@ def run_plan(
         if saver is None:
             raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
         saver.resume()
-    clock = Clock()
+    clock = _Clock()
     with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
         try:
             while model.run.epoch - fit.first < plan.epochs and model.history.stopped is None:
@@ -183,3 +185,16 @@ def _class_factors(
     if missing:
         raise ConfigurationError(f"fit: class_weights lack the classes {missing}; give a weight for each class.")
     return np.array([float(given[label]) for label in labels.tolist()])
+
+
+class _Clock:
+    """Seconds between calls: the time of training between two records."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last call."""
+        now = time.perf_counter()
+        before, self.last = self.last, now
+        return now - before

@@ -1,106 +1,23 @@
-"""The training loop, written once: epochs, shuffled batches, one step after another, and the History of it."""
+"""The steps of training: epochs, shuffled batches, one step after another."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import metrics
-from .backprop import Pass, advance, propagate
-from .errors import NonFiniteError, UnknownNameError
-from .layer import Arrays, Context, Layer
-from .losses import Loss
-from .optimizers import Optimizer
+from .. import metrics
+from ..backprop import Pass, advance, propagate
+from ..errors import NonFiniteError
+from ..layer import Arrays, Context, Layer
+from ..losses import Loss
+from ..optimizers import Optimizer
 
-__all__ = [
-    "INTERRUPTED",
-    "Epoch",
-    "History",
-    "Run",
-    "batch_rows",
-    "evaluate",
-    "find_non_finite",
-    "forward",
-    "run_epoch",
-]
-
-INTERRUPTED = "interrupted"
-
-
-@dataclass
-class History:
-    """What was measured: `history["loss"]` is a list, `history.records` all of it, one record for each epoch.
-
-    `stopped` says why a run ended before its last epoch, `notes` what its gradients looked like at the end.
-
-    >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
-    >>> history["loss"], len(history)
-    ([0.5, 0.25], 2)
-    >>> history
-    History of 2 records of epoch, loss; the last: epoch 2: loss 0.2500
-    """
-
-    records: list[dict[str, float]] = field(default_factory=list)
-    stopped: str | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, name: str) -> list[float]:
-        if name not in self.names:
-            raise UnknownNameError("column of the history", name, self.names)
-        return [record[name] for record in self.records if name in record]
-
-    @property
-    def names(self) -> list[str]:
-        """The names of what was measured."""
-        return list(dict.fromkeys(name for record in self.records for name in record))
-
-    def plot(self, **options: Any) -> Any:
-        """Draw the curves of loss and metric; needs matplotlib. Options as `chainrule.plots.plot_history`."""
-        from .plots import plot_history
-
-        return plot_history(self, **options)
-
-    def to_csv(self) -> str:
-        """The records as a table with a header, one line for each record."""
-        import csv
-        import io
-
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=self.names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records)
-        return text.getvalue()
-
-    def __repr__(self) -> str:
-        if not self.records:
-            return "History of 0 records"
-        shown = [name for name in self.names if name != "epoch" and "." not in name]
-        last = summary_line(self.records[-1], shown)
-        return f"History of {len(self)} records of {', '.join(self.names)}; the last: {last}"
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        names = [name for name in self.names if "." not in name]
-        rows = self.records if len(self) <= 20 else [*self.records[:10], *self.records[-10:]]
-        head = "".join(f"<th>{escape(name)}</th>" for name in names)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{record[name]:.5g}</td>" if name in record else "<td></td>" for name in names)
-            + "</tr>"
-            for record in rows
-        )
-        folded = f"<caption>{len(rows)} of {len(self)} records</caption>" if len(rows) < len(self) else ""
-        return f"<table>{folded}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+__all__ = ["Epoch", "Run", "batch_rows", "evaluate", "find_non_finite", "forward", "run_epoch"]
 
 
 @dataclass
@@ -243,26 +160,3 @@ def evaluate(
 def measure(loss: Loss, y: NDArray[Any], predictions: NDArray[Any]) -> float:
     """The loss's own metric of the predictions."""
     return float(getattr(metrics, loss.metric)(y, loss.decide(np, predictions)))
-
-
-def summary_line(record: Mapping[str, float], names: Sequence[str]) -> str:
-    """One epoch on one line.
-
-    >>> summary_line({"epoch": 3, "loss": 0.51234}, ["loss"])
-    'epoch 3: loss 0.5123'
-    """
-    shown = ", ".join(f"{name} {record[name]:.4f}" for name in names if name in record)
-    return f"epoch {record['epoch']}: {shown}"
-
-
-class Clock:
-    """Seconds between calls: the time of training between two records."""
-
-    def __init__(self) -> None:
-        self.last = time.perf_counter()
-
-    def lap(self) -> float:
-        """Seconds since the last call."""
-        now = time.perf_counter()
-        before, self.last = self.last, now
-        return now - before
