@@ -332,6 +332,16 @@ def test_extreme_predictions_give_finite_losses_and_gradients(case: Case, shape:
         assert np.isfinite(total(np, *arguments)) and np.isfinite(gradient(np, *arguments)).all()
 
 
+@pytest.mark.parametrize("p", [0.0, 1.0])
+@pytest.mark.parametrize("make", [CategoricalCrossentropy, BinaryCrossentropy])
+def test_a_clip_finer_than_float32_keeps_losses_finite(make: Any, p: float) -> None:
+    """1 - 1e-9 is 1 in float32, where log(1 - p) would be infinite."""
+    loss, predictions = make(clip=1e-9), np.array([[p]], dtype=np.float32)
+    targets, shares = loss.prepare([0], (1, 1), dtype=np.float32)
+    arguments = loss, predictions, targets, shares
+    assert np.isfinite(total(np, *arguments)) and np.isfinite(gradient(np, *arguments)).all()
+
+
 def test_clipped_losses_take_the_gradient_at_the_clipped_value() -> None:
     """The convention: at p = 0 it is that of -log at the clip, large and finite."""
     loss, slope = of_batch(CategoricalCrossentropy(clip=1e-3), np.array([[0.0, 1.0]]), [0])

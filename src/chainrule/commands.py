@@ -322,7 +322,7 @@ def _plots(folder: Path, model: Model, data: Dataset, history: History, console:
         return []
     from . import plots
 
-    drawn = {"loss.png": plots.plot_history(history)} if len(history) else {}
+    drawn: dict[str, Any] = {"loss.png": plots.plot_history(history)} if len(history) else {}
     if data.class_names:
         matrix = metrics.confusion_matrix(data.y_test, model.predict(data.X_test), classes=len(data.class_names))
         drawn["confusion.png"] = plots.plot_confusion_matrix(matrix, data.class_names)

@@ -68,7 +68,6 @@ class Graph(Layer):
         self.output_node = _output_node(self.nodes, output)
         self.ties = dict(ties or {})
         self._link()
-        self.mixes_samples = any(node.layer.mixes_samples for node in self)  # type: ignore[misc]
         shape = self.input_shape()
         if shape is not None:
             self.output_shape(shape)
@@ -124,6 +123,11 @@ class Graph(Layer):
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
     # What a graph declares
+
+    @property
+    def mixes_samples(self) -> bool:  # type: ignore[override]
+        """Whether a layer inside mixes the samples of a batch; a frozen one does not."""
+        return any(node.layer.mixes_samples and not node.layer.frozen for node in self)
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, by dotted name; a tied one appears once."""

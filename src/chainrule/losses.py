@@ -271,8 +271,9 @@ class _Clipped(Loss):
             raise ConfigurationError(f"{self.name}: clip must be above 0 and below one half, not {self.clip!r}.")
 
     def _clipped(self, xp, predictions):
+        top = 1 - max(self.clip, float(xp.finfo(predictions.dtype).eps) / 2)  # the largest number below 1, or less
         above = xp.where(predictions < self.clip, self.clip, predictions)  # ...
-        return xp.where(above > 1 - self.clip, 1 - self.clip, above)  # ...
+        return xp.where(above > top, top, above)  # ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ __all__ = [
     "plot_histograms",
     "plot_history",
     "plot_jacobian",
+    "plot_learning_rates",
     "plot_loss_along",
 ]
 
@@ -55,6 +56,14 @@ class Recorded(Protocol):
     @property
     def names(self) -> list[str]:
         """The names of what was measured."""
+
+
+class Found(Protocol):
+    """What is drawn of a `LearningRateFinder`."""
+
+    rates: list[float]
+    losses: list[float]
+    suggestion: float | None
 
 
 class Trained(Protocol):
@@ -127,7 +136,7 @@ def plot_history(
             _curve(panel, *_column(history, name), label="validation" if held_out else "training", **style)
         _label(panel, title.replace("_", " ").capitalize(), "epoch", title.replace("_", " "))
         if log and title.rpartition("_")[2] in ("loss", "error", "rate"):
-            panel.set_yscale("log", nonpositive="mask")
+            _logarithmic(panel)
         if any(name.startswith("val_") for name in columns):
             panel.legend()
     return axes[0].figure  # type: ignore[return-value]
@@ -155,9 +164,32 @@ def plot_gradient_norms(history: Recorded, *, ax: Axes | None = None) -> Axes:
         epochs, norms = _column(history, column)
         zero = "" if (norms > 0).any() else " (always 0)"
         _curve(panel, epochs, np.where(norms > 0, norms, np.nan), label=_shown(column[len(NORM) :]) + zero, color=color)
-    panel.set_yscale("log", nonpositive="mask")
+    _logarithmic(panel)
     _label(panel, "Gradient norm of each layer", "epoch", "gradient norm √Σg²")
     _unformatted(panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False).get_texts())
+    return panel
+
+
+def plot_learning_rates(finder: Found, *, ax: Axes | None = None) -> Axes:
+    """The loss that a `LearningRateFinder` saw at each learning rate, on a logarithmic scale, with its suggestion.
+
+    Raises `DataError` where it has not searched yet.
+
+    >>> from types import SimpleNamespace
+    >>> ax = plot_learning_rates(SimpleNamespace(rates=[0.01, 0.1, 1.0], losses=[2.0, 1.0, 3.0], suggestion=0.1))
+    >>> ax.lines[0].get_ydata().tolist(), [text.get_text() for text in ax.get_legend().get_texts()]
+    ([2.0, 1.0, 3.0], ['suggestion 0.1'])
+    """
+    if not finder.rates:
+        raise DataError("The finder has tried no learning rate yet; let it search first.")
+    (panel,) = _panels(ax, 1, 1, (6.0, 4.0))
+    panel.plot(finder.rates, finder.losses, color=BLUE)
+    panel.set_xscale("log")
+    if finder.suggestion is not None:
+        panel.axvline(finder.suggestion, color=VERMILLION, linestyle="--", label=f"suggestion {finder.suggestion:.2g}")
+        panel.legend()
+    panel.grid(alpha=0.25)
+    _label(panel, "Loss while the learning rate grows", "learning rate", "smoothed loss")
     return panel
 
 
@@ -180,6 +212,12 @@ def _curve(ax: Axes, epochs: NDArray[Any], values: NDArray[Any], **style: Any) -
     ax.plot(epochs, values, marker="o" if len(epochs) <= 25 else "", markersize=3.5, **style)
     ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     ax.grid(alpha=0.25)
+
+
+def _logarithmic(ax: Axes) -> None:
+    """A logarithmic scale where there is something to put on it; numbers that are not above 0 are left out."""
+    if any((np.asarray(line.get_ydata()) > 0).any() for line in ax.lines):
+        ax.set_yscale("log", nonpositive="mask")
 
 
 # What a network decides
@@ -262,17 +300,17 @@ def plot_confusion_matrix(
     >>> [text.get_text() for text in ax.texts]
     ['2', '1', '0', '3']
     """
-    from_user = np.asarray(matrix)
-    if from_user.ndim != 2 or from_user.shape[0] != from_user.shape[1] or not len(from_user):
+    given = np.asarray(matrix)
+    if given.ndim != 2 or given.shape[0] != given.shape[1] or not len(given):
         raise ShapeError(
-            f"A confusion matrix has shape (C, C), not {from_user.shape}; write confusion_matrix(targets, predictions)."
+            f"A confusion matrix has shape (C, C), not {given.shape}; write confusion_matrix(targets, predictions)."
         )
-    if from_user.dtype.kind not in "fiub" or not (from_user >= 0).all():
+    if given.dtype.kind not in "fiub" or not (given >= 0).all():
         raise DataError("A confusion matrix holds counts of at least 0; write confusion_matrix(targets, predictions).")
     _require_matplotlib()
     from matplotlib.colors import PowerNorm
 
-    counts = from_user.astype(np.float64)  # (C,C)
+    counts = given.astype(np.float64)  # (C,C)
     classes = len(counts)
     shown = [_short(name) for name in _names(class_names, classes, "{}")]
     totals = counts.sum(axis=1, keepdims=True)  # (C,1)
@@ -361,8 +399,7 @@ def plot_histograms(
     for i, (panel, (name, array)) in enumerate(zip(axes, arrays.items(), strict=True)):
         numbers = np.asarray(array, dtype=np.float64).reshape(-1)
         finite = numbers[np.isfinite(numbers)]
-        narrow = len(finite) > 0 and np.ptp(finite) < 1e-9 * np.abs(finite).max()  # too narrow to be cut up
-        panel.hist(finite, bins=1 if narrow else bins, color=BLUE)
+        panel.hist(finite, bins=bins, range=_range(finite), color=BLUE)
         lost = f", {len(numbers) - len(finite)} not finite" if len(finite) < len(numbers) else ""
         spread = f"mean {finite.mean():.2g}, std {finite.std():.2g}" if len(finite) else "empty"
         across = "value" if i >= len(arrays) - columns else ""
@@ -377,6 +414,14 @@ def plot_histograms(
     return figure
 
 
+def _range(numbers: NDArray[np.float64]) -> tuple[float, float] | None:
+    """From where to where to count: None, all of them, unless they lie too close together to be told apart."""
+    if not len(numbers) or np.ptp(numbers) > 1e-9 * np.abs(numbers).max():
+        return None
+    middle = float(numbers[0])
+    return middle - abs(middle) / 2 - (middle == 0), middle + abs(middle) / 2 + (middle == 0)
+
+
 def plot_jacobian(
     jacobian: ArrayLike,
     input_names: Sequence[str] | None = None,
@@ -386,7 +431,8 @@ def plot_jacobian(
 ) -> Axes:
     """One sample's Jacobian (N, I) as a map: row n, column i is d(output n) / d(input i), white is 0.
 
-    Small ones have their numbers in the cells. Raises `ShapeError` for another shape or number of names.
+    Small ones have their numbers in the cells; what is not finite is grey. Raises `ShapeError` for another shape or
+    number of names.
 
     >>> from chainrule import softmax_jacobian
     >>> ax = plot_jacobian(softmax_jacobian([0.7, 0.1, 0.2]))
@@ -402,7 +448,8 @@ def plot_jacobian(
     width, height = min(2.6 + 0.5 * columns, 12.0), min(1.6 + 0.5 * rows, 9.0)
     (panel,) = _panels(ax, 1, 1, (max(width, 4.2), max(height, 2.8)))
     largest = np.max(np.abs(J), where=np.isfinite(J), initial=0.0) or 1.0
-    image = panel.imshow(J, cmap=_colormap(BLUE, "white", VERMILLION), vmin=-largest, vmax=largest, aspect="auto")
+    colors = _colormap(BLUE, "white", VERMILLION).with_extremes(bad="#DDDDDD")
+    image = panel.imshow(np.ma.masked_invalid(J), cmap=colors, vmin=-largest, vmax=largest, aspect="auto")
     if rows <= 16 and columns <= 16:
         _write_cells(panel, image, [[f"{number:.2g}" for number in row] for row in J + 0.0])
     _name_cells(panel, [_short(n) for n in inputs], [_short(n) for n in outputs])

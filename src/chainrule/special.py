@@ -21,7 +21,7 @@ _ERFC = (
 
 
 def erfc(xp: Any, x: Any) -> Any:
-    """1 - erf(x) = 2/√π · ∫ₓ^∞ exp(-s²) ds, with a relative error of a few 1e-16 where the result is not subnormal.
+    """1 - erf(x) = 2/√π · ∫ₓ^∞ exp(-s²) ds, with a relative error below 1e-13 (2e-15 for x < 3).
 
     >>> import numpy as np
     >>> erfc(np, np.array([0.0, 0.5, -0.5]))
