@@ -20,6 +20,7 @@ from .training.callbacks import Callback
 from .training.fitting import Plan, run_plan
 from .training.history import History
 from .training.steps import Run, evaluate, forward
+from .training.threads import blas_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,7 +159,8 @@ class Model:
             record_every=record_every,
         )
         plan = plan.weighted(class_weights, self.loss).split(validation_split, self.run.seed)
-        return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume)
+        with blas_threads(self.network, plan.batch_size):
+            return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume)
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""
