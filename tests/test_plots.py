@@ -427,10 +427,12 @@ def test_a_float32_model_is_evaluated_in_float64() -> None:
     assert central_difference(loss, np.array([2.0]))[0] == pytest.approx(6)
 
 
-def test_the_model_stays_as_it_is(spiral: Any) -> None:
-    model, X, y = spiral
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_model_stays_as_it_is(spiral: Any, dtype: str) -> None:
+    trained, X, y = spiral
+    model = Model(trained.network, trained.loss, dtype=dtype)
     before = pickle.dumps(model.run)
-    plots.plot_loss_along(model, X, y, "dense_1.biases", (0, -1), points=3)
+    plots.plot_loss_along(model, X, y, "dense_1.biases", (0, -1), points=4)
     plots.plot_decision_boundary(model, X, y, steps=3)
     assert pickle.dumps(model.run) == before
 

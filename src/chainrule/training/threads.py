@@ -1,7 +1,7 @@
 """How many threads the matrix products of a run may use.
 
-A product of a small network takes a few microseconds, and threads that wait for one another cost more than they bring: on
-two cores, one of them busy with something else, 20 epochs of 64-256-128-10 on the digits took 29.3 s with two
+A product of a small network takes a few microseconds, and threads that wait for one another cost more than they
+bring: on two cores, one of them busy with something else, 20 epochs of 64-256-128-10 on the digits took 29.3 s with two
 threads and 1.6 s with one.
 """
 
