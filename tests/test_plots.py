@@ -361,7 +361,7 @@ def test_0_is_white_and_the_signs_have_colours_of_their_own() -> None:
 
 
 def test_a_large_jacobian_has_no_numbers_and_names_that_fit() -> None:
-    ax = plots.plot_jacobian(np.random.default_rng(0).normal(size=(40, 100)))
+    ax = plots.plot_jacobian(np.random.default_rng(0).normal(size=(40, 200)))
     ax.figure.canvas.draw()
     assert not ax.texts
     boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
@@ -432,6 +432,8 @@ def test_the_model_stays_as_it_is(spiral: Any, dtype: str) -> None:
     trained, X, y = spiral
     model = Model(trained.network, trained.loss, dtype=dtype)
     before = pickle.dumps(model.run)
+    for value in model.run.values.values():
+        value.flags.writeable = False  # not even for a moment
     plots.plot_loss_along(model, X, y, "dense_1.biases", (0, -1), points=4)
     plots.plot_decision_boundary(model, X, y, steps=3)
     assert pickle.dumps(model.run) == before

@@ -111,11 +111,11 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
 
     sizes = [data.X_train.shape[1], *settings.sizes(), model.network.output_shape(data.X_train.shape[1:])[0]]
     target = "" if data.preprocessing is None else f" of the column {data.preprocessing.target!r}"
-    console.print(f"[bold]{data.name}[/]: {data.title or data.task + target}", highlight=False)
-    console.print(
+    _say(console, f"{data.name}: {data.title or data.task + target}")
+    _say(
+        console,
         f"{len(data.X_train)} samples to train on, {len(data.X_test)} held out; network {'-'.join(map(str, sizes))}, "
         f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine numpy",
-        highlight=False,
     )
     history = model.fit(
         data.X_train,
@@ -146,12 +146,12 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
         )
         return interrupted
     _print_metrics(console, measured)
-    console.print(f"Saved {', '.join(file.name for file in files)} in {folder}", highlight=False, soft_wrap=True)
+    _say(console, f"Saved {', '.join(file.name for file in files)} in {folder}")
     example = name if is_table or name in datasets.SHIPPED else "TABLE.csv"
     for command in (f"info {path}", f"predict {path} {example}"):
-        console.print(f"  next: chainrule {command}", highlight=False, soft_wrap=True)
+        _say(console, f"  next: chainrule {command}")
     if interrupted:
-        console.print("  go on: the same command with --resume", highlight=False)
+        _say(console, "  go on: the same command with --resume")
     return interrupted
 
 
@@ -193,9 +193,9 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     console = Console(stderr=out is None)
     if score is not None:
         shown = ", ".join(f"{key} {value:.4g}" for key, value in score.items())
-        console.print(f"{len(predicted)} rows: {shown}", highlight=False)
+        _say(console, f"{len(predicted)} rows: {shown}")
     if out is not None:
-        console.print(f"Saved {len(predicted)} predictions in {out}", highlight=False)
+        _say(console, f"Saved {len(predicted)} predictions in {out}")
 
 
 def info(path: Path, json: bool) -> None:
@@ -233,7 +233,7 @@ def info(path: Path, json: bool) -> None:
     for name, value in facts.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
         if shown not in (None, ""):
-            console.print(f"{name:>12}  {shown}", highlight=False)
+            _say(console, f"{name:>12}  {shown}")
 
 
 def list_datasets() -> None:
@@ -247,8 +247,8 @@ def list_datasets() -> None:
         table.add_row(name, str(d.samples), str(d.features), classes, d.title, f"{d.source}; {d.licence}")
     console = Console()
     console.print(table)
-    console.print("Also: fashion-mnist (Debian package dataset-fashion-mnist), and points that are made anew:")
-    console.print("spiral, vertical, sine, moons, circles, blobs, xor; or any CSV or Parquet file.", highlight=False)
+    _say(console, "Also: fashion-mnist (Debian package dataset-fashion-mnist), points that are made anew (spiral,")
+    _say(console, "vertical, sine, moons, circles, blobs, xor), and any CSV or Parquet file.")
 
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
@@ -303,6 +303,11 @@ def _quoted(cell: Any) -> str:
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
 
 
+def _say(console: Any, text: str) -> None:
+    """One line as it is: names of files and columns may hold what rich would take for markup."""
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
 def _print_metrics(console: Any, measured: dict[str, dict[str, float]]) -> None:
     from rich.table import Table
 
@@ -318,7 +323,7 @@ def _plots(folder: Path, model: Model, data: Dataset, history: History, console:
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
-        console.print('No plots: pip install "chainrule[plots]" draws them.', highlight=False)
+        _say(console, 'No plots: pip install "chainrule[plots]" draws them.')
         return []
     from . import plots
 

@@ -57,11 +57,12 @@ class Summary:
 
     def __rich__(self) -> Any:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(*self._HEAD[:-1], caption=self.total)
         table.add_column(self._HEAD[-1], justify="right")
         for cells in self.cells():
-            table.add_row(*cells)
+            table.add_row(*map(Text, cells))  # as they are: a name may hold what rich would take for markup
         return table
 
     def _repr_html_(self) -> str:
