@@ -1,0 +1,7 @@
+"""What the shell's commands do."""
+
+from .info import info, list_datasets
+from .predict import predict
+from .train import Settings, train
+
+__all__ = ["Settings", "info", "list_datasets", "predict", "train"]

@@ -1,0 +1,63 @@
+"""`chainrule info` and `chainrule datasets`: what there is."""
+
+from __future__ import annotations
+
+import json as jsons
+from pathlib import Path
+
+from .. import datasets
+from ..model import Model
+from .console import say
+
+
+def info(path: Path, json: bool) -> None:
+    """Print what a model file holds."""
+    from rich.console import Console
+
+    from ..registry import describe
+
+    model = Model.load(path)
+    summary = model.summary()
+    facts = {
+        "loss": type(model.loss).__name__,
+        "optimizer": describe(model.optimizer),
+        "dtype": str(model.dtype),
+        "parameters": summary.parameters,
+        "epochs": model.run.epoch,
+        "steps": model.run.step,
+        "seed": model.run.seed,
+        "classes": list(model.class_names),
+        "target": None if model.preprocessing is None else model.preprocessing.target,
+        "features": [] if model.preprocessing is None else list(model.preprocessing.feature_names),
+    }
+    if json:
+        print(jsons.dumps(facts))
+        return
+    console = Console()
+    console.print(summary)
+    last = model.history.records[-1] if model.history.records else {}
+    facts["optimizer"] = type(model.optimizer).__name__
+    facts |= {
+        name: f"{value:.4f}"
+        for name, value in last.items()
+        if "." not in name and name.startswith(("loss", "val_", "acc"))
+    }
+    for name, value in facts.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if shown not in (None, ""):
+            say(console, f"{name:>12}  {shown}")
+
+
+def list_datasets() -> None:
+    """Print the data sets by name."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "samples", "features", "classes", "what it is", "source and licence", show_lines=True)
+    for name, d in datasets.SHIPPED.items():
+        classes = str(len(d.class_names)) if d.class_names else "values"
+        table.add_row(name, str(d.samples), str(d.features), classes, d.title, f"{d.source}; {d.licence}")
+    console = Console()
+    console.print(table)
+    say(console, "Also: fashion-mnist (Debian package dataset-fashion-mnist), points that are made anew (spiral,")
+    say(console, "vertical, sine, moons, circles, blobs, xor), and any CSV or Parquet file.")

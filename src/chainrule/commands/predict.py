@@ -1,0 +1,91 @@
+"""`chainrule predict`: a trained model on the rows of a table."""
+
+from __future__ import annotations
+
+import json as jsons
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import datasets, metrics
+from ..errors import DataError, ShapeError
+from ..model import Model
+from .console import say
+
+
+def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
+    """Predict for the rows of a table, or the held-out part of a data set by name."""
+    from rich.console import Console
+
+    model = Model.load(path)
+    X, wanted = _rows_to_predict(model, name)
+    predicted = _decoded(model, model.predict(X))
+    table: dict[str, Any] = {"prediction": [_plain(value) for value in predicted]}
+    if model.loss.metric == "accuracy":
+        table["probability"] = [round(float(p), 6) for p in model.predict_proba(X).max(axis=1)]
+    score = None if wanted is None else _score(model, wanted, predicted)
+    if json:
+        print(jsons.dumps(table | ({} if score is None else score)))
+        return
+    lines = [",".join(table), *(",".join(_quoted(cell) for cell in row) for row in zip(*table.values(), strict=True))]
+    text = "\n".join(lines) + "\n"
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text)
+    console = Console(stderr=out is None)
+    if score is not None:
+        shown = ", ".join(f"{key} {value:.4g}" for key, value in score.items())
+        say(console, f"{len(predicted)} rows: {shown}")
+    if out is not None:
+        say(console, f"Saved {len(predicted)} predictions in {out}")
+
+
+def _rows_to_predict(model: Model, name: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The inputs, and what the predictions should be where that is known."""
+    if not os.path.exists(name) or name in datasets.SHIPPED:
+        data = datasets.resolve(name)
+        expected = model.network.input_shape()
+        if expected is not None and data.X_test.shape[1:] != expected:
+            raise ShapeError(f"{name} has {data.X_test.shape[1]} features, the model expects {expected[0]}.")
+        decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
+        return data.X_test, decode(data.y_test) if not data.class_names else np.array(data.class_names)[data.y_test]
+    preprocessing = model.preprocessing
+    if preprocessing is None:
+        table = datasets.read_table(name)
+        columns = [table[column] for column in table.names]
+        if any(column.dtype == object for column in columns):
+            raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
+        return np.stack(columns, axis=1), None
+    table = datasets.read_table(name)
+    known = preprocessing.target in table.names
+    return preprocessing.transform(name), preprocessing.decode_target(
+        preprocessing.encode_target(name)
+    ) if known else None
+
+
+def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:
+    if model.preprocessing is not None:
+        return np.asarray(model.preprocessing.decode_target(predictions))
+    if model.class_names and predictions.ndim == 1:
+        return np.asarray(np.array(model.class_names)[predictions])
+    return predictions
+
+
+def _score(model: Model, wanted: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
+    if model.loss.metric == "accuracy":
+        return {"accuracy": metrics.accuracy(wanted, predicted)}
+    return {"mae": metrics.mean_absolute_error(wanted, predicted), "r2": metrics.r2(wanted, predicted)}
+
+
+def _plain(value: Any) -> Any:
+    flat = np.asarray(value).reshape(-1)
+    return flat[0].item() if flat.size == 1 else flat.tolist()
+
+
+def _quoted(cell: Any) -> str:
+    text = str(cell)
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text

@@ -1,0 +1,23 @@
+"""Pictures of networks and their training, drawn with matplotlib: pip install "chainrule[plots]".
+
+A function that draws one panel returns its `Axes`, one that draws several returns the `Figure`. Given `ax` it draws
+there. Otherwise it makes a figure of its own, without pyplot: nothing global changes, no window opens, and it works in
+threads and without a screen. Such a picture shows itself at the end of a notebook cell; elsewhere
+`ax.figure.savefig("picture.png")` keeps it. Colours are those of Okabe and Ito (2008), apart for colour-blind readers
+too. B = samples, I = inputs, N = neurons, C = classes.
+"""
+
+from .decisions import plot_confusion_matrix, plot_decision_boundary
+from .numbers import plot_histograms, plot_jacobian, plot_loss_along
+from .progress import plot_gradient_norms, plot_history, plot_learning_rates
+
+__all__ = [
+    "plot_confusion_matrix",
+    "plot_decision_boundary",
+    "plot_gradient_norms",
+    "plot_histograms",
+    "plot_history",
+    "plot_jacobian",
+    "plot_learning_rates",
+    "plot_loss_along",
+]

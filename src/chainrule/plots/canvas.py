@@ -1,0 +1,219 @@
+"""What every picture is made of: figures without pyplot, colours, labels, numbers in cells."""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigurationError, ShapeError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+    from ..graph import Graph
+    from ..layer import Arrays
+    from ..losses import Loss
+
+BLUE, VERMILLION, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#999999"
+OKABE_ITO = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", BLACK, "#F0E442")
+MARKERS = "osD^vP*X"
+MISSING = 'plots need matplotlib: pip install "chainrule[plots]"'
+NORM = "gradient_norm."
+
+
+def make_panels(ax: Axes | Sequence[Axes] | None, count: int, columns: int, size: tuple[float, float]) -> list[Axes]:
+    """The Axes to draw on: those given, or new ones in rows of `columns`, each of `size` in inches."""
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if ax is not None:
+        given: list[Axes] = np.asarray(ax, dtype=object).reshape(-1).tolist()
+        if len(given) != count:
+            raise ShapeError(
+                f"There are {count} panels to draw and {len(given)} Axes in ax; "
+                f"write ax=figure.subplots(1, {count}), or leave ax out."
+            )
+        return given
+    rows = -(-count // columns)
+    figure = Figure(
+        figsize=(size[0] * columns, size[1] * rows),
+        dpi=100,
+        layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08, compress=True),
+    )
+    FigureCanvasAgg(figure)
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
+    for shows in (figure, *axes):
+        vars(shows)["_repr_png_"] = functools.partial(as_png, figure)  # what notebooks ask for
+    return axes
+
+
+def require_matplotlib() -> None:
+    """Raises `ConfigurationError` with the line to install where matplotlib is missing."""
+    import importlib
+
+    try:
+        importlib.import_module("matplotlib")
+    except ModuleNotFoundError:
+        raise ConfigurationError(MISSING) from None
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as a PNG, for notebooks."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def colors_of(count: int) -> list[str]:
+    """A colour for each of some classes or layers; more than there are in the palette run from dark to light."""
+    if count <= len(OKABE_ITO):
+        return list(OKABE_ITO[:count])
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(color) for color in colormaps["viridis"](np.linspace(0, 0.95, count))]
+
+
+def colormap_of(*colors: str) -> Colormap:
+    """A colormap that runs through the colours."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(" to ".join(colors), colors)
+
+
+def write_cells(ax: Axes, image: Any, texts: Sequence[Sequence[str]], faint: Any = False) -> None:
+    """A text in each cell of an image, black or white, whichever stands out, as large as fits; none where too small."""
+    width, height = cell_size(ax, len(texts), len(texts[0]))
+    size = min(10.0, 0.85 * width / (0.64 * max(len(text) for row in texts for text in row)), 0.6 * height)
+    if size < 4:
+        return
+    rgb = np.asarray(image.to_rgba(image.get_array()))[:, :, :3]  # (N,I,3)
+    light = rgb**2.2 @ np.array([0.2126, 0.7152, 0.0722]) > 0.18  # (N,I), where black has the higher contrast
+    grey = np.broadcast_to(faint, light.shape)  # (N,I)
+    for (i, j), bright in np.ndenumerate(light):
+        color = GREY if grey[i, j] else BLACK if bright else "white"
+        ax.text(j, i, texts[i][j], ha="center", va="center", fontsize=size, color=color)
+
+
+def cell_size(ax: Axes, rows: int, columns: int) -> tuple[float, float]:
+    """Width and height of a cell in points, about."""
+    box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())  # inches
+    width, height = 72 * box.width / columns, 72 * box.height / rows
+    return (min(width, height),) * 2 if ax.get_aspect() == 1 else (width, height)
+
+
+def name_cells(ax: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
+    """Names under the columns and beside the rows of an image: slanted where they are long, thinned where many."""
+    width, height = cell_size(ax, len(rows), len(columns))
+    needed = 6.5 * max(len(name) for name in columns) + 4  # points
+    slanted = needed > max(width, 30)
+    across, down = math.ceil((13 if slanted else needed) / width), math.ceil(11 / height)
+    style: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    ax.set_xticks(range(0, len(columns), across), columns[::across], **style)
+    ax.set_yticks(range(0, len(rows), down), rows[::down])
+    unformatted([*ax.get_xticklabels(), *ax.get_yticklabels()])
+
+
+def label_axes(ax: Axes, title: str, across: str, up: str) -> None:
+    """Title and names of the axes, with no character taken for a formula."""
+    unformatted([ax.set_title(title)])
+    ax.set_xlabel(across)
+    ax.set_ylabel(up)
+
+
+def names_of(names: Sequence[str] | None, count: int, otherwise: str) -> list[str]:
+    """The names if there are as many as needed, or numbers."""
+    if names is None or not len(names):
+        return [otherwise.format(i) for i in range(count)]
+    if len(names) != count:
+        raise ShapeError(f"Received {len(names)} names for {count} rows or classes; pass one for each.")
+    return [str(name) for name in names]
+
+
+def shortened(name: str, longest: int = 24) -> str:
+    """The name, cut to a length with an ellipsis."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def as_shown(name: str) -> str:
+    """A name for a legend, which would leave out one that begins with an underscore."""
+    return f" {name}" if name.startswith("_") else shortened(name)
+
+
+def unformatted(texts: Sequence[Any]) -> None:
+    """Show names as they are: "$10-$20" is no formula."""
+    for text in texts:
+        text.set_parse_math(False)
+
+
+def require_at_least(name: str, value: int, smallest: int) -> None:
+    """Raises `ConfigurationError` unless the value is a whole number of at least the smallest."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < smallest:
+        raise ConfigurationError(f"{name} must be a whole number of at least {smallest}, not {value!r}.")
+
+
+def draw_curve(ax: Axes, epochs: NDArray[Any], values: NDArray[Any], **style: Any) -> None:
+    """A line over the epochs, with points where they are few."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.plot(epochs, values, marker="o" if len(epochs) <= 25 else "", markersize=3.5, **style)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    ax.grid(alpha=0.25)
+
+
+def make_logarithmic(ax: Axes) -> None:
+    """A logarithmic scale where there is something to put on it; numbers that are not above 0 are left out."""
+    if any((np.asarray(line.get_ydata()) > 0).any() for line in ax.lines):
+        ax.set_yscale("log", nonpositive="mask")
+
+
+def share_text(share: float) -> str:
+    """A share as a short percentage that does not round a mistake away.
+
+    >>> [share_text(share) for share in (0.0, 0.001, 0.28, 0.999, 1.0)]
+    ['0%', '<1%', '28%', '>99%', '100%']
+    """
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+class Trained(Protocol):
+    """What is drawn of a `Model`."""
+
+    class_names: tuple[str, ...]
+
+    @property
+    def network(self) -> Graph:
+        """The network."""
+
+    @property
+    def loss(self) -> Loss:
+        """The loss."""
+
+    @property
+    def parameters(self) -> Arrays:
+        """The parameters by dotted name."""
+
+    @property
+    def state(self) -> Arrays:
+        """The state by dotted name."""
+
+    def inputs(self, X: Any) -> NDArray[Any]:
+        """X as the network reads it."""
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The class of each sample, (B,)."""
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """The probability of each class, (B, C), or of "yes", (B, 1)."""
