@@ -667,3 +667,14 @@ def test_inserting_a_layer_before_a_dropout_leaves_its_noise() -> None:
         one = trace(Sequential(*layers), MeanSquaredError(), {}, np.ones((4, 4)), np.ones((4, 4)))
         masks.append(one["dropout_0"].output)
     assert_close(masks[1], masks[0], 0.0)
+
+
+@pytest.mark.parametrize("layer", [lambda: Dropout(0.5), lambda: BatchNorm(8)], ids=["dropout", "batch norm"])
+def test_per_sample_gradients_of_a_frozen_network_add_up_to_its_gradient(layer: Any) -> None:
+    network = Sequential(Dense(4, 8), layer(), Dense(8, 2)).freeze()
+    rng = np.random.default_rng(0)
+    parameters, inputs, targets = network.initial_parameters(0), rng.normal(size=(6, 4)), rng.integers(0, 2, 6)
+    _, gradients = loss_and_gradients(network, SoftmaxCrossentropy(), parameters, inputs, targets)
+    each = per_sample_gradients(network, SoftmaxCrossentropy(), parameters, inputs, targets)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(each[name].sum(axis=0), gradient, atol=1e-14)

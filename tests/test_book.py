@@ -369,3 +369,8 @@ def test_one_import_brings_every_name_that_programs_use() -> None:
         book.__all__
     )
     exec(program, {})
+
+
+def test_whole_numbers_go_through_softmax_and_sigmoid_as_in_the_book() -> None:
+    assert str(Activation_Softmax().forward(np.array([[1, 2, 3]]))) == "[[0.09003057 0.24472847 0.66524096]]"
+    assert str(Activation_Sigmoid().forward(np.array([[0, 1]]))) == "[[0.5        0.73105858]]"

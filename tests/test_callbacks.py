@@ -97,8 +97,10 @@ def test_an_improvement_below_min_delta_does_not_count() -> None:
 
 
 def test_a_number_that_is_not_measured_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UnknownNameError, match=r"give fit\(\) validation_data.*'loss', 'accuracy'"):
+    with pytest.raises(ConfigurationError, match=r"'val_loss' is not measured; give fit\(\) validation_data"):
         fit(model(), callbacks=[EarlyStopping("val_loss")])
+    with pytest.raises(UnknownNameError, match=r"'los'.*Did you mean 'loss'"):
+        fit(model(), callbacks=[EarlyStopping("los")])
 
 
 def test_a_plateau_multiplies_the_schedules_rate_and_never_goes_below_the_least() -> None:
@@ -265,6 +267,10 @@ def test_balanced_class_weights_are_copies_of_the_rare_class() -> None:
     [
         (dict(class_weights={0: 1.0}), r"lack the classes \[1, 2\]"),
         (dict(class_weights="equal"), "numbers or 'balanced'"),
+        (dict(class_weights={0: 1.0, 1: -1.0, 2: 1.0}), "that of class 1 is -1.0"),
+        (dict(class_weights=[1.0, float("nan"), 1.0]), "that of class 1 is nan"),
+        (dict(validation_split="x"), "must be a number between 0 and 1"),
+        (dict(validation_data=(X,)), "must be a pair"),
         (dict(validation_split=1.0), "must leave samples on both sides"),
         (dict(validation_split=0.001), "must leave samples on both sides"),
         (dict(validation_split=0.5, validation_data=(X, Y)), "not both"),
@@ -292,3 +298,110 @@ def test_the_summary_shows_graphs_inside_and_what_is_frozen() -> None:
     assert (summary.parameters, summary.trainable) == (21, 9)
     assert "12 of them frozen" in str(summary)
     assert summary._repr_html_().count("<tr>") == 5
+
+
+def test_a_plateau_never_raises_the_rate() -> None:
+    history = fit(model(1e-8), 4, callbacks=[ReduceLROnPlateau("loss", patience=1, min_delta=9.0)])
+    assert history["learning_rate"] == [1e-8] * 4
+
+
+def test_every_callback_that_began_is_ended_whatever_another_raises() -> None:
+    ended = []
+
+    class Tidy(Callback):
+        def end(self, fit: Fit) -> None:
+            ended.append(self)
+
+    class Broken(Callback):
+        def begin(self, fit: Fit) -> None:
+            raise RuntimeError("begin")
+
+    class Brittle(Tidy):
+        def end(self, fit: Fit) -> None:
+            super().end(fit)
+            raise RuntimeError("end")
+
+    with pytest.raises(RuntimeError, match="begin"):
+        fit(model(), callbacks=[Tidy(), Broken()])
+    assert len(ended) == 1
+    with pytest.raises(RuntimeError, match="end"):
+        fit(model(), callbacks=[Tidy(), Brittle(), Tidy()])
+    assert len(ended) == 4
+
+
+@pytest.mark.parametrize("wrong", [LearningRateFinder(), EarlyStopping])
+def test_what_is_no_callback_is_refused(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="callbacks must be a list of callbacks"):
+        fit(model(), callbacks=[wrong])
+
+
+@pytest.mark.parametrize("path", ["a{b", "{}", "{epoch.x}", "{loss:d}"])
+def test_a_path_that_cannot_be_filled_in_is_refused(path: str, tmp_path: Path) -> None:
+    with pytest.raises((ConfigurationError, UnknownNameError), match=r"path"):
+        fit(model(), 1, callbacks=[ModelCheckpoint("loss", path=tmp_path / path)])
+
+
+@pytest.mark.parametrize("patience", [0, -3, 2.5, "a"])
+def test_a_patience_that_is_no_count_is_refused(patience: Any) -> None:
+    with pytest.raises(ConfigurationError, match="patience must be a whole number"):
+        EarlyStopping("loss", patience=patience)
+
+
+def test_healthy_units_are_not_called_dead_after_a_short_last_batch() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(65, 4))
+    one = Model([Dense(4, 64), ReLU(), Dense(64, 2)], SoftmaxCrossentropy(), Adam(1e-4))
+    history = one.fit(inputs, (inputs[:, 0] > 0).astype(int), epochs=1, batch_size=32, verbose=False)
+    assert history["dead.relu_0"][0] < 0.1
+
+
+# Losses and metrics of weighted samples
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_history_holds_the_loss_that_evaluate_finds_where_nothing_moves(reduction: str) -> None:
+    weights = RNG.uniform(0, 3, 80)
+    one = Model([Dense(4, 3)], SoftmaxCrossentropy(reduction=reduction, class_weights=[1, 2, 3]), SGD(0.0))
+    history = one.fit(X, Y, epochs=1, batch_size=16, sample_weights=weights, verbose=False)
+    expected = one.evaluate(X, Y, sample_weights=weights)
+    assert history["loss"][0] == pytest.approx(expected["loss"], rel=1e-5)
+    assert history["accuracy"][0] == pytest.approx(expected["accuracy"])
+    right = (one.predict(X) == Y).astype(float)
+    assert one.evaluate(X, Y, sample_weights=right)["accuracy"] == 1.0
+
+
+def test_a_batch_without_weight_moves_nothing_and_stops_nothing() -> None:
+    one = Model([Dense(4, 3)], SoftmaxCrossentropy(), SGD(0.1))
+    one.fit(X, Y, epochs=2, batch_size=1, class_weights={0: 0.0, 1: 1.0, 2: 1.0}, verbose=False)
+    before = one.parameters["dense_0.weights"]
+    only_last = np.where(np.arange(80) < 64, 0.0, 1.0)
+    one.fit(X, Y, epochs=1, batch_size=16, shuffle=False, sample_weights=only_last, verbose=False)
+    assert np.isfinite(one.parameters["dense_0.weights"]).all()
+    assert (one.parameters["dense_0.weights"] != before).any()
+
+
+def test_more_metrics_are_measured_monitored_and_saved(tmp_path: Path) -> None:
+    one = Model([Dense(4, 3)], SoftmaxCrossentropy(), Adam(0.05), metrics=["f1"])
+    history = one.fit(X, Y, epochs=3, validation_data=(X, Y), callbacks=[EarlyStopping("val_f1")], verbose=False)
+    assert history["val_f1"][-1] == pytest.approx(one.evaluate(X, Y)["f1"], abs=0.2)
+    one.save(tmp_path / "model")
+    assert Model.load(tmp_path / "model").evaluate(X, Y) == one.evaluate(X, Y)
+    with pytest.raises(UnknownNameError, match="Known: 'precision', 'recall', 'f1'"):
+        Model([Dense(4, 3)], SoftmaxCrossentropy(), metrics=["r2"])
+
+
+def test_the_limit_on_threads_ends_with_the_last_run_that_needs_it() -> None:
+    from threadpoolctl import threadpool_info
+
+    from chainrule.training.threads import blas_threads
+
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before, small = threads(), Sequential(Dense(2, 2))
+    first, second = blas_threads(small, 32), blas_threads(small, 32)
+    with first:
+        second.__enter__()
+    assert threads() == [1] * len(before)
+    second.__exit__(None, None, None)
+    assert threads() == before

@@ -152,7 +152,9 @@ BAD: dict[str, tuple[list[str], str]] = {
     "an unknown column": (["train", "good.csv", "--target", "knid"], "'knid'. Did you mean 'kind'?"),
     "one class only": (["train", "one.csv"], "one class only"),
     "text where numbers belong": (["train", "good.csv", "--target", "kind", "--task", "values"], "'kind'"),
-    "missing values": (["train", "holes.csv"], "missing"),
+    "missing values": (["train", "holes.csv"], "--missing impute"),
+    "a stray word among numbers": (["train", "stray.csv"], "'oops' in row 8"),
+    "too many neurons": (["train", "digits", "--layers", "100000000000"], "not enough memory"),
     "ragged lines": (["train", "ragged.csv"], "ragged.csv"),
     "an option of a table for points": (["train", "moons", "--target", "x"], "no option 'target'"),
     "layers of words": (["train", "digits", "--layers", "12,x"], "--layers: write whole numbers with commas"),
@@ -162,7 +164,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a large seed": (["train", "digits", "--seed", str(2**40)], "seed must be an integer"),
     "an unknown optimizer": (["train", "digits", "--optimizer", "adm"], "Did you mean 'adam'?"),
     "an unknown activation": (["train", "digits", "--activation", "rleu"], "Did you mean 'relu'?"),
-    "an unknown engine": (["train", "digits", "--engine", "warp"], "engine must be"),
+    "an unknown engine": (["train", "digits", "--engine", "warp"], "There is no engine named 'warp'"),
     "a file for a folder": (["train", "digits", "--out", "good.csv/inside"], "good.csv"),
     "a model that is not there": (["predict", "none", "good.csv"], "none: there is no such file"),
     "a model that is none": (["info", "good.csv"], "not a readable safetensors file"),
@@ -177,6 +179,7 @@ def test_bad_input_gives_one_line_and_exit_code_2(case: str, tmp_path: Path) -> 
     write(tmp_path / "holes.csv", "length,kind", *(f"{i if i else ''},{'ab'[i % 2]}" for i in range(40)))
     write(tmp_path / "ragged.csv", "length,kind", "1,a", "2,b,c", "3,a")
     write(tmp_path / "header.csv", "length,kind")
+    write(tmp_path / "stray.csv", "length,kind", *(f"{'oops' if i == 7 else i},{'ab'[i % 2]}" for i in range(40)))
     (tmp_path / "empty.csv").write_text("")
     result = run(*arguments, folder=tmp_path)
     assert result.returncode == 2, result.stdout + result.stderr
@@ -195,3 +198,13 @@ def test_a_table_that_lacks_a_column_of_the_model_is_refused(flowers: Path, tmp_
     result = run("predict", "runs/flowers/model.safetensors", "new.csv", folder=tmp_path)
     assert result.returncode == 2
     assert "green" in result.stderr
+
+
+def test_a_table_with_more_columns_and_an_unknown_target_is_predicted_without_a_score(
+    flowers: Path, tmp_path: Path
+) -> None:
+    run("train", "flowers.csv", "--target", "kind", "--epochs", "40", folder=tmp_path)
+    write(tmp_path / "new.csv", "id,length,colour,kind", "1,5.0,red,", "2,7.0,blue,tulip")
+    result = run("predict", "runs/flowers/model.safetensors", "new.csv", folder=tmp_path)
+    assert [line.split(",")[0] for line in result.stdout.splitlines()] == ["prediction", "rose", "iris"]
+    assert result.stderr == ""

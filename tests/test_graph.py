@@ -482,3 +482,29 @@ def test_every_permutation_of_a_chain_is_the_same_chain() -> None:
     chain = [("a", Dense(1, 2), "inputs"), ("b", Tanh(), "a"), ("c", Dense(2, 1), "b")]
     orders = {tuple(Graph(order).nodes) for order in itertools.permutations(chain)}
     assert orders == {("a", "b", "c")}
+
+
+def test_a_join_inside_a_graph_that_joins_adds_the_gradients_of_each_input() -> None:
+    """sum + product + ... of two branches, read twice inside: each branch receives its own sum."""
+    inner = Graph([("s", Add(), "inputs"), ("m", Multiply(), "inputs"), ("j", Concatenate(), ("s", "m"))])
+    outer = Graph([("a", Dense(2, 2), "inputs"), ("b", Dense(2, 2), "inputs"), ("g", inner, ("a", "b"))])
+    rng = np.random.default_rng(0)
+    values, inputs = random_values(outer, rng), rng.normal(size=(3, 2))
+    upstream = rng.normal(size=(3, 4))
+    _, kept, _ = outer.forward_pass(np, inputs, values, Context())
+    dinputs, gradients = outer.backward_pass(np, upstream, kept, values, Context())
+
+    def total(changed: Any) -> float:
+        return float(np.sum(upstream * outer.forward_pass(np, changed, values, Context())[0]))
+
+    h = 1e-6
+    for index in np.ndindex(3, 2):
+        step = np.zeros((3, 2))
+        step[index] = h
+        assert dinputs[index] == pytest.approx((total(inputs + step) - total(inputs - step)) / (2 * h), rel=1e-6)
+    assert set(gradients) == set(outer.parameters)
+    left, right = rng.normal(size=(2, 2)), rng.normal(size=(2, 2))
+    np.testing.assert_allclose(inner.forward((left, right)), np.concatenate([left + right, left * right], axis=1))
+    back = inner.backward(np.ones((2, 4)))
+    np.testing.assert_allclose(back[0], 1 + right)
+    np.testing.assert_allclose(back[1], 1 + left)

@@ -228,6 +228,17 @@ WRONG: dict[str, tuple[Callable[[], Any], type[ChainruleError], str]] = {
         DataError,
         r"must lie in 0\.\.2",
     ),
+    "the row of a late label": (
+        lambda: Model([Dense(1, 2)], SoftmaxCrossentropy()).fit(
+            np.zeros((6000, 1)), np.where(np.arange(6000) == 5000, 7, 0)
+        ),
+        DataError,
+        r"y\[5000\] is 7 \(1 of 6000",
+    ),
+    "weights of nothing": (lambda: classifier().fit(X, CLASSES, sample_weights=np.zeros(60)), DataError, "all 0"),
+    "a layer alone": (lambda: Model(Dense(4, 3), SoftmaxCrossentropy()), ConfigurationError, "layers must be a list"),
+    "seed of text": (lambda: classifier(seed="a"), ConfigurationError, "seed must be an integer"),
+    "dtype of text": (lambda: classifier(dtype="foo"), ConfigurationError, "float32 or float64"),
     "validation": (
         lambda: classifier().fit(X, CLASSES, validation_data=(X, CLASSES + 9)),
         DataError,

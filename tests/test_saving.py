@@ -19,6 +19,7 @@ from chainrule import (
     Adam,
     Add,
     BatchNorm,
+    Callback,
     CosineDecay,
     Dense,
     Dropout,
@@ -34,6 +35,7 @@ from chainrule import (
 )
 from chainrule.errors import ConfigurationError, DefinitionError, FileFormatError
 from chainrule.files import load_arrays, save_arrays
+from chainrule.training.callbacks import Fit
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4))
@@ -252,7 +254,7 @@ def test_a_run_that_dies_goes_on_from_its_checkpoint_bit_for_bit(
     whole = model()
     fit(whole, 12, None)
     path, dying = tmp_path / "checkpoint", model()
-    monkeypatch.setattr("chainrule.training.checkpoint.Checkpoint.finish", lambda self, whole: None)
+    monkeypatch.setattr("chainrule.training.checkpoint.Checkpoint.finish", lambda self: None)
 
     def die(done: int, total: int) -> None:
         if dying.run.epoch == epoch and done == 2:
@@ -288,6 +290,86 @@ def test_ctrl_c_leaves_the_last_whole_epoch_in_the_checkpoint(tmp_path: Path, mo
     assert_same(whole, resumed)
 
 
+@pytest.mark.parametrize("error", [SystemExit, MemoryError, RuntimeError])
+@pytest.mark.parametrize("record_every", [None, 3])
+def test_a_run_that_an_error_ends_in_mid_epoch_resumes_bit_for_bit(
+    error: type[BaseException], record_every: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped, path = model(), model(), tmp_path / "checkpoint"
+    fit(whole, 6, None, record_every=record_every)
+
+    def fail(self: Any, done: int, total: int) -> None:
+        if stopped.run.epoch == 3 and done == 2:
+            raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chainrule.training.progress.Progress.batch", fail)
+        with pytest.raises(error):
+            fit(stopped, 6, path, record_every=record_every)
+    resumed = model()
+    fit(resumed, 6, path, resume=True, record_every=record_every)
+    assert_same(whole, resumed)
+
+
+def test_a_run_that_a_callback_ends_resumes_bit_for_bit(tmp_path: Path) -> None:
+    """The callbacks after the one that failed have not seen the epoch: it counts as not over."""
+
+    class Full(Callback):
+        def epoch(self, fit: Fit) -> None:
+            if fit.record["epoch"] == 3 and failing:
+                raise OSError(28, "No space left on device")
+
+    options: dict[str, Any] = dict(epochs=6, batch_size=16, verbose=False)
+    watching = [Full(), ReduceLROnPlateau("loss", patience=1, min_delta=0.05)]
+    failing, whole, stopped, resumed = False, model(), model(), model()
+    whole.fit(X, Y, callbacks=watching, **options)
+    failing = True
+    with pytest.raises(OSError, match="No space"):
+        stopped.fit(X, Y, callbacks=watching, checkpoint=tmp_path / "c", **options)
+    failing = False
+    resumed.fit(X, Y, callbacks=watching, checkpoint=tmp_path / "c", resume=True, **options)
+    assert_same(whole, resumed)
+
+
+@pytest.mark.parametrize("record_every", [None, 5])
+def test_early_stopping_saves_the_best_and_goes_on_from_the_last(record_every: int | None, tmp_path: Path) -> None:
+    """A longer run is what it would have been, also where the shorter one brought older parameters back."""
+
+    def train(epochs: int, path: Path | None, resume: bool = False) -> Model:
+        one = Model(network(), SoftmaxCrossentropy(), SGD(1.5))
+        one.fit(
+            X,
+            Y,
+            epochs=epochs,
+            batch_size=16,
+            callbacks=[EarlyStopping("val_loss", patience=99)],
+            validation_split=0.3,
+            checkpoint=path,
+            resume=resume,
+            record_every=record_every,
+            verbose=False,
+        )
+        return one
+
+    path = tmp_path / "checkpoint"
+    short = train(5, path)
+    np.testing.assert_array_equal(Model.load(path).predict_proba(X), short.predict_proba(X))
+    assert_same(train(10, None), train(10, path, resume=True))
+
+
+def test_ctrl_c_with_early_stopping_leaves_the_model_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, last = model(), []
+
+    def interrupt(self: Any, done: int, total: int) -> None:
+        last[:] = [one.run.values]
+        if one.run.epoch == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("chainrule.training.progress.Progress.batch", interrupt)
+    fit(one, 9, None)
+    assert one.run.values is last[0]
+
+
 def test_a_finished_run_resumes_to_nothing_and_to_more_epochs(tmp_path: Path) -> None:
     path, first = tmp_path / "checkpoint", model()
     first.fit(X, Y, epochs=3, checkpoint=path, verbose=False)
@@ -303,7 +385,7 @@ def test_a_finished_run_resumes_to_nothing_and_to_more_epochs(tmp_path: Path) ->
     [
         (dict(batch_size=8), r"a run with batch_size=16 \(now 8\)"),
         (dict(y=Y[::-1]), "a run with other data"),
-        (dict(callbacks=[]), r"a run with callbacks=\['EarlyStopping'"),
+        (dict(callbacks=[]), r"a run with callbacks=\[.EarlyStopping"),
         (dict(shuffle=False), "a run with shuffle=True"),
     ],
 )
@@ -313,6 +395,8 @@ def test_a_checkpoint_of_another_run_is_refused(change: dict[str, Any], message:
     model().fit(X, **options)
     with pytest.raises(ConfigurationError, match=message):
         model().fit(X, **(options | change), resume=True)
+    with pytest.raises(ConfigurationError, match=r"a run with seed=0 \(now 7\)"):
+        model(seed=7).fit(X, **options, resume=True)
     other = Model([Dense(4, 3)], SoftmaxCrossentropy())
     with pytest.raises(ConfigurationError, match="its network, loss or optimizer is another one"):
         other.fit(X, **options, resume=True)

@@ -65,8 +65,6 @@ def propagate(
 
     `values` holds parameters and state by name; `targets` and `shares` come from `loss.prepare`.
     """
-    if network.frozen:
-        context = replace(context, training=False)
     predictions, kept, following = network.forward_pass(xp, inputs, values, context)
     losses, kept_loss = loss.forward_pass(xp, predictions, targets)  # (B,)
     data_loss = xp.sum(losses * shares[:, 0])
@@ -131,6 +129,7 @@ def _problem(
         check_arrays("state array", state, network.state_shapes())
     if not 0 <= context.seed < 2**32:
         raise ConfigurationError(f"seed must be an integer from 0 to 2**32 - 1, not {context.seed!r}.")
+    context = replace(context, training=context.training and not network.frozen)
     values = {**parameters, **(network.initial_state() if state is None else state)}
     dtype = next((p.dtype if p.dtype.kind == "f" else np.dtype("float64") for p in parameters.values()), None)
     X = as_inputs(inputs, dtype)

@@ -92,7 +92,8 @@ class _Arithmetic:
 
     @staticmethod
     def exp(x: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(np.exp(x.astype(np.float64))).astype(x.dtype)
+        result = np.asarray(np.exp(x.astype(np.float64)))
+        return result.astype(x.dtype) if x.dtype.kind == "f" else result
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)

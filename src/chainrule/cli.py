@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +45,10 @@ def train(
     lr: Annotated[float | None, typer.Option(help="Learning rate.  [default: the optimizer's]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
     engine: Annotated[str, typer.Option(help="auto or numpy.")] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="First parameters, order of the batches, split of a table.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="First parameters, order of batches, split of a table; points that are made stay."),
+    ] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: runs/DATA]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -103,11 +108,21 @@ def main() -> None:
     """Run the shell; an error of the library is one line on standard error and exit code 2."""
     from .errors import ChainruleError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show × shows ? instead
     try:
         app()
-    except (ChainruleError, OSError) as error:
-        print(f"chainrule: {error}", file=sys.stderr)
+    except (ChainruleError, OSError, MemoryError) as error:
+        message = "there is not enough memory for this" if isinstance(error, MemoryError) else str(error)
+        print(f"chainrule: {_for_the_shell(message)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _for_the_shell(message: str) -> str:
+    """What to write instead, as an option rather than as an argument in Python."""
+    message = message.replace('missing="impute"', "--missing impute")
+    return re.sub(r"drop=\[['\"](.*?)['\"]\]", r"--drop \1", message)
 
 
 if __name__ == "__main__":

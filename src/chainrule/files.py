@@ -7,6 +7,7 @@ in no fixed order); in it stands a SHA-256 of every name, dtype, shape and byte,
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["load_arrays", "save_arrays", "write_atomically"]
 
 _ENTRY, _CHECKSUM = "chainrule", "sha256"
+_PARTIAL, _HOUR = ".chainrule-partial-", 3600
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
@@ -95,22 +97,33 @@ def _header(path: str | Path, content: bytes) -> dict[str, Any]:
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Replace the file at `path` by `content` in one step: a stop at any moment leaves the old file or the new one."""
+    """Replace the file at `path` by `content` in one step: a stop at any moment leaves the old file or the new one.
+
+    A file that is there keeps its permissions, a link stays a link; what a killed process left half-written in the
+    folder an hour ago or earlier is removed. Raises `OSError` with the path that was asked for.
+    """
     import tempfile
     from pathlib import Path
 
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    target = Path(os.path.realpath(path))
+    if not str(path) or target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "this is a folder, not a file to write", str(path))
+    temporary = None
     try:
+        _remove_leftovers(target.parent)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_PARTIAL)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask())
         os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         raise
     if os.name == "posix":
         folder = os.open(target.parent, os.O_RDONLY)
@@ -118,6 +131,15 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    import time
+
+    for leftover in folder.glob(f"{_PARTIAL}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _HOUR:
+                leftover.unlink()
 
 
 def _umask() -> int:

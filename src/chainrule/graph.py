@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .errors import GraphError, ShapeError, UnknownNameError
-from .layer import Array, Arrays, Context, Layer, Shape
+from .layer import Array, Arrays, Context, Layer, Shape, as_arrays
 from .penalties import Penalty
 
 __all__ = ["Graph", "Node", "Sequential"]
 
 INPUTS = "inputs"
+RESERVED = (INPUTS, "loss")  # a trace shows the loss as the last node
 
 
 class Node(NamedTuple):
@@ -233,8 +234,8 @@ class Graph(Layer):
 
     def forward(self, inputs: Array, training: bool = True) -> Array:
         """Run the forward pass with the layers' own parameters (`network["dense_0"].weights`)."""
-        inputs = np.asarray(inputs)
-        self.output_shape(inputs.shape[1:])
+        inputs = as_arrays(self.xp, inputs)
+        self._check_inputs(inputs)
         context = Context(training and not self.frozen, step=vars(self).get("_calls", 0))
         if context.training:
             self._calls = context.step + 1
@@ -331,8 +332,10 @@ def _check_names(nodes: Sequence[Node]) -> None:
     seen: dict[str, Node] = {}
     layers: dict[int, str] = {}
     for node in nodes:
-        if not isinstance(node.name, str) or not node.name or "." in node.name or node.name == INPUTS:
-            raise GraphError(f"{node.name!r} cannot name a node: use a word without dots, other than 'inputs'.")
+        if not isinstance(node.name, str) or not node.name or "." in node.name or node.name in RESERVED:
+            raise GraphError(
+                f"{node.name!r} cannot name a node: use a word without dots, other than {' and '.join(RESERVED)}."
+            )
         if node.name in seen:
             raise GraphError(f"Two nodes are named {node.name!r}; every name must be different.")
         if id(node.layer) in layers:
@@ -385,5 +388,8 @@ def _read(node: Node, values: Mapping[str, Any]) -> Any:
     return tuple(values[s] for s in node.sources) if node.joins else values[node.sources[0]]
 
 
-def _accumulate(totals: Arrays, name: str, gradient: Array) -> None:
-    totals[name] = totals[name] + gradient if name in totals else gradient
+def _accumulate(totals: Arrays, name: str, gradient: Any) -> None:
+    if name in totals and isinstance(gradient, tuple):  # the inputs of a graph that joins
+        totals[name] = tuple(total + part for total, part in zip(totals[name], gradient, strict=True))
+    else:
+        totals[name] = totals[name] + gradient if name in totals else gradient

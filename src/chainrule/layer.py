@@ -44,6 +44,13 @@ def whole_number(layer: object, name: str) -> int:
     return int(size)
 
 
+def as_arrays(xp: Any, inputs: Any) -> Any:
+    """An array as it is, a list as an array, a tuple of inputs as a tuple of arrays."""
+    if isinstance(inputs, tuple):
+        return tuple(as_arrays(xp, each) for each in inputs)
+    return inputs if hasattr(inputs, "shape") else xp.asarray(inputs)
+
+
 class Declared(NamedTuple):
     """One parameter or state array that a layer declares: its shape and how it starts."""
 
@@ -260,8 +267,7 @@ class Layer(Pair):
 
     def forward(self, inputs: Array, training: bool = True) -> Array:
         """Run the forward pass and remember `.inputs`, `.output` and what backward reads; returns the output."""
-        if not hasattr(inputs, "shape"):
-            inputs = tuple(np.asarray(i) for i in inputs) if isinstance(inputs, tuple) else self.xp.asarray(inputs)
+        inputs = as_arrays(self.xp, inputs)
         self._check_inputs(inputs)
         context = Context(training and not self.frozen, step=vars(self).get("_calls", 0), path=type(self).__name__)
         if context.training:

@@ -84,10 +84,13 @@ class Loss(Pair):
         shape: tuple[int, ...],
         sample_weights: ArrayLike | None = None,
         dtype: Any = np.float64,
+        *,
+        weightless: bool = False,
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """The targets as the pair reads them, and the column (B, 1) of dL/d(losses), for predictions of `shape`.
 
-        Raises `DataError` for an empty batch, lengths that differ, targets or weights that cannot be right.
+        Raises `DataError` for an empty batch, lengths that differ, targets or weights that cannot be right; weights
+        that are all 0 are refused unless `weightless`.
 
         >>> targets, shares = SoftmaxCrossentropy().prepare([2, 0], (2, 3))
         >>> targets, shares
@@ -113,10 +116,20 @@ class Loss(Pair):
         if factors is not None:
             weights = weights * factors
         total = weights.sum()
+        if weightless and total == 0:
+            total = 1.0  # a batch that does not count: every share is 0
         if not total > 0:
             raise DataError(f"{self.name}: the weights of the batch add up to {total:g}; at least one must be above 0.")
         shares = weights / total if self.reduction == "mean" else weights
         return encoded.astype(dtype, copy=False), shares.reshape(-1, 1).astype(dtype, copy=False)
+
+    def labels(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """The targets as `decide` gives predictions: class indices, or values."""
+        return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
+
+    def total_weight(self, targets: NDArray[Any], sample_weights: NDArray[Any] | None) -> float:
+        """The sum of the weights of a batch, Σ_b w_b, of targets that `prepare` accepts."""
+        return float(len(targets) if sample_weights is None else np.sum(sample_weights))
 
     def _weights(self, weights: ArrayLike | None, samples: int) -> NDArray[Any]:
         if weights is None:
@@ -147,6 +160,16 @@ class _ClassLoss(Loss):
 
     def decide(self, xp: Any, predictions: Array) -> Array:
         return xp.argmax(predictions, axis=1)  # (B,C) -> (B,)
+
+    def labels(self, targets: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(targets.argmax(axis=1)) if targets.ndim == 2 else targets  # (B,C) -> (B,)
+
+    def total_weight(self, targets: NDArray[Any], sample_weights: NDArray[Any] | None) -> float:
+        if self.class_weights is None:
+            return super().total_weight(targets, sample_weights)
+        factors = np.asarray(self.class_weights)  # (C,)
+        own = targets @ factors if targets.ndim == 2 else factors[targets]  # (B,)
+        return float(np.sum(own if sample_weights is None else own * sample_weights))
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -33,16 +33,17 @@ AVERAGES = ("macro", "micro", "weighted", None)
 # Classes
 
 
-def accuracy(targets: ArrayLike, predictions: ArrayLike) -> float:
+def accuracy(targets: ArrayLike, predictions: ArrayLike, *, sample_weights: ArrayLike | None = None) -> float:
     """The share of predictions that equal their targets; one-hot targets (B, C) count as class indices.
 
-    Several yes-or-no outputs (B, O) count one by one. Raises `ShapeError` for shapes that differ, `DataError` for none.
+    Several yes-or-no outputs (B, O) count one by one; `sample_weights` (B,) weigh the samples. Raises
+    `ShapeError` for shapes that differ, `DataError` for none.
 
     >>> accuracy([0, 1, 2, 2], [0, 1, 2, 0])
     0.75
     """
     wanted, given = _pair(targets, predictions)
-    return float(np.mean(wanted == given))
+    return _mean(wanted == given, sample_weights)
 
 
 def top_k_accuracy(targets: ArrayLike, probabilities: ArrayLike, k: int) -> float:
@@ -167,14 +168,18 @@ def f1(
 # Values
 
 
-def mean_absolute_error(targets: ArrayLike, predictions: ArrayLike) -> float:
+def mean_absolute_error(
+    targets: ArrayLike, predictions: ArrayLike, *, sample_weights: ArrayLike | None = None
+) -> float:
     """The mean of |y - p| over samples and outputs, in the unit of y. Shapes: (B, O), or (B,) where O is 1.
+
+    `sample_weights` (B,) weigh the samples.
 
     >>> mean_absolute_error([1.0, 2.0], [1.5, 2.0])
     0.25
     """
     wanted, given = _values(targets, predictions)
-    return float(np.mean(np.abs(wanted - given)))
+    return _mean(np.abs(wanted - given), sample_weights)
 
 
 def root_mean_squared_error(targets: ArrayLike, predictions: ArrayLike) -> float:
@@ -207,6 +212,17 @@ def r2(targets: ArrayLike, predictions: ArrayLike) -> float:
 
 
 # What the functions above share
+
+
+def _mean(each: NDArray[Any], weights: ArrayLike | None) -> float:
+    """The mean over samples (weighted, where there are weights that do not add up to 0) and outputs."""
+    if weights is None:
+        return float(np.mean(each))
+    samples = each.reshape(len(each), -1).mean(axis=1)  # (B,)
+    given = np.asarray(weights, dtype=np.float64).reshape(-1)
+    if given.shape != samples.shape:
+        raise ShapeError(f"There are {len(samples)} samples and {len(given)} sample weights; pass one for each.")
+    return float(np.average(samples, weights=given if given.sum() > 0 else None))
 
 
 def _pair(targets: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
-from .errors import ConfigurationError, DataError
+from .errors import ConfigurationError, DataError, UnknownNameError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
@@ -19,7 +20,7 @@ from .training import modelfile
 from .training.callbacks import Callback
 from .training.fitting import Plan, run_plan
 from .training.history import History
-from .training.steps import Run, evaluate, forward
+from .training.steps import Run, evaluate, forward, known_metrics
 from .training.threads import blas_threads
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
     from .datasets import Preprocessing
 
-__all__ = ["Model"]
+__all__ = ["ENGINES", "Model"]
+
+ENGINES = ("auto", "numpy")
 
 
 class Model:
@@ -36,7 +39,8 @@ class Model:
     `seed` fixes the first parameters, the order of the batches and the noise: same seed, same engine, same machine,
     same bits. Parameters are float32 by default; float64 is the other choice. `preprocessing` (see `datasets`)
     turns tables into inputs and is saved with the model; arrays go to the network as they are. `class_names` name
-    the classes.
+    the classes. `metrics` names what `evaluate` and the validation measure beside the loss and its own metric:
+    "precision", "recall", "f1" (macro averages) for classes, "root_mean_squared_error", "r2" for values.
 
     >>> from chainrule import Dense, ReLU, SoftmaxCrossentropy
     >>> model = Model([Dense(2, 8), ReLU(), Dense(8, 2)], loss=SoftmaxCrossentropy(), optimizer=Adam(0.05))
@@ -45,6 +49,11 @@ class Model:
     >>> model.predict(X)                                        # exclusive or
     array([0, 1, 1, 0])
     """
+
+    run: Run
+    history: History
+    preprocessing: Preprocessing | None
+    class_names: tuple[str, ...]
 
     def __init__(
         self,
@@ -56,24 +65,31 @@ class Model:
         dtype: DTypeLike = "float32",
         preprocessing: Preprocessing | None = None,
         class_names: Sequence[str] = (),
+        metrics: Sequence[str] = (),
     ) -> None:
-        kind = np.dtype(dtype)
+        try:
+            kind = np.dtype(dtype)
+        except TypeError:
+            kind = np.dtype(object)
         if kind not in (np.dtype("float32"), np.dtype("float64")):
             raise ConfigurationError(f"Model: dtype must be float32 or float64, not {dtype!r}.")
-        if not 0 <= seed < 2**32:
+        if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed < 2**32:
             raise ConfigurationError(f"Model: seed must be an integer from 0 to 2**32 - 1, not {seed!r}.")
         if not isinstance(loss, Loss):
             raise ConfigurationError(f"Model: loss must be a loss such as SoftmaxCrossentropy(), not {loss!r}.")
         chosen = Adam() if optimizer is None else optimizer
         if not isinstance(chosen, Optimizer):
             raise ConfigurationError(f"Model: optimizer must be an optimizer such as Adam(), not {optimizer!r}.")
+        if isinstance(layers, Layer) and not isinstance(layers, Graph):
+            raise ConfigurationError(f"Model: layers must be a list or a Graph; write [{layers!r}].")
         network = layers if isinstance(layers, Graph) else Sequential(*layers)
         parameters = network.initial_parameters(seed, kind)
         trainable = {name: parameters[name] for name in network.trainable_names()}
         slots = chosen.initial_slots(np, trainable)
-        self.run = Run(network, loss, chosen, parameters | network.initial_state(kind), slots, seed)
+        self.run = Run(network, loss, chosen, parameters | network.initial_state(kind), slots, int(seed))
+        self.run.metrics = known_metrics(metrics, loss)
         self.history = History()
-        self.preprocessing = preprocessing
+        self.preprocessing = _fitting(network, preprocessing)
         self.class_names = _class_names(network, class_names)
 
     @property
@@ -144,9 +160,11 @@ class Model:
         Raises `DataError` and its kinds for data that do not fit, before the first step, and `NonFiniteError` where
         numbers stop being finite, naming the first layer and array.
         """
-        if engine not in ("auto", "numpy"):
-            raise ConfigurationError(f"fit: engine must be 'auto' or 'numpy', not {engine!r}.")
+        if engine not in ENGINES:
+            raise UnknownNameError("engine", engine, ENGINES)
         inputs, targets = self.checked(X, y, sample_weights)
+        if validation_data is not None and len(validation_data) != 2:
+            raise ConfigurationError("fit: validation_data must be a pair, (X, y).")
         validation = None if validation_data is None else self.checked(*validation_data)
         plan = Plan(
             inputs,
@@ -223,8 +241,8 @@ class Model:
         from .datasets import Preprocessing
 
         stored = contents.extras.get("preprocessing")
-        self.preprocessing = None if stored is None else Preprocessing.from_json(stored)
         self.run, self.history = contents.run, contents.history
+        self.preprocessing = _fitting(self.network, None if stored is None else Preprocessing.from_json(stored))
         self.class_names = _class_names(self.network, contents.extras.get("class_names", ()))
 
     def inputs(self, X: Any) -> NDArray[Any]:
@@ -246,11 +264,26 @@ class Model:
         weights = None if sample_weights is None else np.asarray(sample_weights)
         if weights is not None and len(weights) != len(inputs):
             raise DataError(f"X has {len(inputs)} samples, sample_weights {len(weights)}; pass one for each sample.")
-        for start in range(0, len(inputs), 4096):
-            rows = slice(start, start + 4096)
-            part = targets[rows]
-            self.loss.prepare(part, (len(part), *output), None if weights is None else weights[rows])
+        try:
+            for start in range(0, len(inputs), 4096):  # in parts, because a class index becomes a row of C numbers
+                rows = slice(start, start + 4096)
+                own = None if weights is None else weights[rows]
+                self.loss.prepare(targets[rows], (len(targets[rows]), *output), own, weightless=True)
+        except DataError:
+            self.loss.prepare(targets, (len(inputs), *output), weights)  # names the right row
+            raise
+        if weights is not None and not weights.sum() > 0:
+            raise DataError("sample_weights are all 0; at least one must be above 0.")
         return inputs, targets
+
+
+def _fitting(network: Graph, preprocessing: Preprocessing | None) -> Preprocessing | None:
+    shape = network.input_shape()
+    if preprocessing is not None and shape is not None and shape != (len(preprocessing.feature_names),):
+        raise ConfigurationError(
+            f"Model: the preprocessing gives {len(preprocessing.feature_names)} features, the network reads {shape[0]}."
+        )
+    return preprocessing
 
 
 def _class_names(network: Graph, names: Sequence[str]) -> tuple[str, ...]:

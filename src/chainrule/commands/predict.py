@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import datasets, metrics
-from ..errors import DataError, ShapeError
+from ..errors import DataError, ShapeError, UnknownNameError
+from ..files import write_atomically
 from ..model import Model
 from .console import say
 
@@ -35,7 +36,7 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     if out is None:
         print(text, end="")
     else:
-        out.write_text(text)
+        write_atomically(out, text.encode())
     console = Console(stderr=out is None)
     if score is not None:
         shown = ", ".join(f"{key} {value:.4g}" for key, value in score.items())
@@ -46,7 +47,7 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
 
 def _rows_to_predict(model: Model, name: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """The inputs, and what the predictions should be where that is known."""
-    if not os.path.exists(name) or name in datasets.SHIPPED:
+    if name in datasets.NAMES or not os.path.isfile(name):
         data = datasets.resolve(name)
         expected = model.network.input_shape()
         if expected is not None and data.X_test.shape[1:] != expected:
@@ -60,11 +61,14 @@ def _rows_to_predict(model: Model, name: str) -> tuple[NDArray[Any], NDArray[Any
         if any(column.dtype == object for column in columns):
             raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
         return np.stack(columns, axis=1), None
-    table = datasets.read_table(name)
-    known = preprocessing.target in table.names
-    return preprocessing.transform(name), preprocessing.decode_target(
-        preprocessing.encode_target(name)
-    ) if known else None
+    table = preprocessing.read(name)
+    used = (*(column.name for column in preprocessing.columns), preprocessing.target)
+    table = datasets.Table({column: table[column] for column in table.names if column in used}, table.name)
+    try:
+        wanted = preprocessing.decode_target(preprocessing.encode_target(table))
+    except (DataError, UnknownNameError):
+        wanted = None  # no target, or not in every row: predict without a score
+    return preprocessing.transform(table), wanted
 
 
 def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:

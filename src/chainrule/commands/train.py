@@ -6,6 +6,7 @@ import itertools
 import json as jsons
 import math
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from .. import datasets, layers, metrics, optimizers
 from ..datasets import Dataset
 from ..errors import ConfigurationError, UnknownNameError
+from ..files import write_atomically
 from ..graph import snake_case
 from ..layer import Layer
 from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
-from ..model import Model
+from ..model import ENGINES, Model
 from ..training.history import INTERRUPTED, History
 from .console import say
 
@@ -73,6 +75,8 @@ class Settings:
         """A new model for the data."""
         if self.activation not in _ACTIVATIONS:
             raise UnknownNameError("activation", self.activation, _ACTIVATIONS)
+        if self.engine not in ENGINES:
+            raise UnknownNameError("engine", self.engine, ENGINES)
         if self.optimizer not in _OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
         outputs = len(data.class_names) or data.y_train.shape[1]
@@ -101,7 +105,7 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
     from rich.console import Console
 
     console = Console(quiet=json)
-    is_table = name not in (*datasets.SHIPPED, "fashion-mnist") and os.path.exists(name)
+    is_table = name not in datasets.NAMES and os.path.isfile(name)
     data = datasets.resolve(name, **(_given(reading) | {"seed": settings.seed} if is_table else _given(reading)))
     model = settings.model(data)
     epochs = settings.epochs or max(40, math.ceil(_STEPS / math.ceil(len(data.X_train) / settings.batch_size)))
@@ -129,7 +133,7 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
         engine=settings.engine,
     )
     files = [path, folder / "history.csv"]
-    files[1].write_text(history.to_csv())
+    write_atomically(files[1], history.to_csv().encode())
     files += _plots(folder, model, data, history, console)
     measured = {
         part: measure(data, model, X, y)
@@ -148,7 +152,8 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
     _print_metrics(console, measured)
     say(console, f"Saved {', '.join(file.name for file in files)} in {folder}")
     example = name if is_table or name in datasets.SHIPPED else "TABLE.csv"
-    for command in (f"info {path}", f"predict {path} {example}"):
+    quoted = shlex.quote(str(path))
+    for command in (f"info {quoted}", f"predict {quoted} {shlex.quote(example)}"):
         say(console, f"  next: chainrule {command}")
     if interrupted:
         say(console, "  go on: the same command with --resume")

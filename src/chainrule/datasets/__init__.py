@@ -6,10 +6,11 @@ from .idx import fashion_mnist, read_idx
 from .preprocessing import Preprocessing
 from .reading import read
 from .shipped import SHIPPED, load
-from .sources import resolve
+from .sources import NAMES, resolve
 from .tables import Table, read_table
 
 __all__ = [
+    "NAMES",
     "SHIPPED",
     "Dataset",
     "Description",

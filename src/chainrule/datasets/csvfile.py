@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FileFormatError
+from ..errors import DataError, FileFormatError
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -42,7 +42,7 @@ def read_csv(path: str, text: Collection[str] = ()) -> dict[str, NDArray[Any]]:
         raise FileFormatError(f"{path} has a header and no rows below it.")
     columns = zip(*rows, strict=True)
     return {
-        name: _column(cells, text=name in text, comma=delimiter == ";")
+        name: _column(cells, f"{path}: the column {name!r}", text=name in text, comma=delimiter == ";")
         for name, cells in zip(header, columns, strict=True)
     }
 
@@ -128,7 +128,20 @@ def _number(cell: str) -> float | None:
     return None if "_" in cell or not math.isfinite(value) else value
 
 
-def _column(cells: Sequence[str], *, text: bool, comma: bool) -> NDArray[Any]:
+def _refuse_stray_text(cells: Sequence[str], where: str) -> None:
+    """Raises where nine of ten cells or more are numbers: the others are mistakes rather than names."""
+    present = [(row, cell) for row, cell in enumerate(cells, start=1) if cell not in MISSING]
+    strays = [(row, cell) for row, cell in present if _number(cell) is None]
+    if 10 * len(strays) <= len(present):
+        row, cell = strays[0]
+        name = where.rpartition("the column ")[2]
+        raise DataError(
+            f"{where}: text where numbers belong, {cell!r} in row {row} ({len(strays)} of {len(present)} cells); "
+            f"write a number there, or NA where it is missing. Where the numbers are names, pass text=[{name}]."
+        )
+
+
+def _column(cells: Sequence[str], where: str, *, text: bool, comma: bool) -> NDArray[Any]:
     """Numbers, numbers with decimal commas (in files with semicolons), true and false, or text: what every cell is."""
     numbers = None if text else _numbers(cells)
     if numbers is None and comma and not text:
@@ -138,6 +151,8 @@ def _column(cells: Sequence[str], *, text: bool, comma: bool) -> NDArray[Any]:
     stripped = [cell.strip() for cell in cells]
     if not text and {cell.lower() for cell in set(stripped) - MISSING} <= {"true", "false"}:
         return np.array([math.nan if cell in MISSING else float(cell.lower() == "true") for cell in stripped])
+    if not text:
+        _refuse_stray_text(stripped, where)
     column = np.empty(len(stripped), dtype=object)
     column[:] = [None if cell in MISSING else cell for cell in stripped]
     return column

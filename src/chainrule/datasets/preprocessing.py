@@ -125,7 +125,7 @@ class Preprocessing:
         category, for text among numbers and for missing values unless they are imputed, and `NonFiniteError` for
         infinities and for what is too large for float32.
         """
-        table = self._read(source)
+        table = self.read(source)
         used = {column.name: None for column in self.columns}  # a dict keeps the order
         known = {**used, self.target: None} | dict.fromkeys(self.ignored)
         for name in used:
@@ -147,7 +147,7 @@ class Preprocessing:
 
     def encode_target(self, source: Any) -> NDArray[Any]:
         """y of a table: the index of the class, int64 (B,), or the standardized value, float32 (B, 1)."""
-        table = self._read(source)
+        table = self.read(source)
         return self.outcome.encode(table[self.target], table.name)
 
     def decode_target(self, predictions: Any) -> NDArray[Any]:
@@ -159,7 +159,8 @@ class Preprocessing:
         """
         return self.outcome.decode(predictions)
 
-    def _read(self, source: Any) -> Table:
+    def read(self, source: Any) -> Table:
+        """The table of a source, with the columns as text that were text when this was fitted."""
         text = [column.name for column in self.columns if isinstance(column, Categorical)]
         return read_table(source, text=text + [self.target] * self.outcome.is_text)
 

@@ -12,16 +12,18 @@ from .idx import fashion_mnist
 from .reading import read
 from .shipped import SHIPPED, load
 
-__all__ = ["resolve"]
+__all__ = ["NAMES", "resolve"]
 
 GENERATORS = ("spiral", "vertical", "sine", "moons", "circles", "blobs", "xor")
+NAMES = (*SHIPPED, "fashion-mnist", *GENERATORS)
 
 
 def resolve(name_or_path: str | os.PathLike[str], **options: Any) -> Dataset:
     """The data set of a name or a file: a shipped set, "fashion-mnist", a generator, or a table.
 
     A generator (spiral, vertical, sine, moons, circles, blobs, xor) takes its own options, and `test`, the part to hold
-    out, a fifth by default; "fashion-mnist" takes `folder`; a path takes the options of `read`.
+    out, a fifth by default; "fashion-mnist" takes `folder`; a folder holds IDX files; a path takes the options of
+    `read`.
 
     Raises `UnknownNameError` where there is neither a name nor a file, `ConfigurationError` for an option that does
     not belong to it, and what `load`, `fashion_mnist` and `read` raise.
@@ -36,11 +38,12 @@ def resolve(name_or_path: str | os.PathLike[str], **options: Any) -> Dataset:
         return fashion_mnist(**_accepted(fashion_mnist, name, options))
     if name in GENERATORS:
         return _generate(name, **options)
+    if os.path.isdir(name):
+        return fashion_mnist(name, **_accepted(fashion_mnist, name, options))
     if os.path.exists(name):
         return read(name, **_accepted(read, name, options))
-    known = (*SHIPPED, "fashion-mnist", *GENERATORS)
     looks_like_a_path = os.sep in name or "." in name
-    raise UnknownNameError("file or data set" if looks_like_a_path else "data set", name, known)
+    raise UnknownNameError("file or data set" if looks_like_a_path else "data set", name, NAMES)
 
 
 def _accepted(function: Any, name: str, options: dict[str, Any], *more: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
-from .history import History
+from .history import INTERRUPTED, History
 from .steps import Run
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Fit:
     first: int = 0  # the model's epoch at the beginning
     looked: int = 0  # the step of the last closer look at the gradients
     marked: int = 0  # the step that a checkpoint would go on from
+    validates: bool = False  # whether validation data are measured
 
     @property
     def run(self) -> Run:
@@ -103,6 +104,11 @@ class _Monitor(Callback):
     min_delta: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
+        patience = getattr(self, "patience", 1)
+        if not isinstance(patience, int) or isinstance(patience, bool) or patience < 1:
+            raise ConfigurationError(
+                f"{type(self).__name__}: patience must be a whole number of at least 1, not {patience!r}."
+            )
         if self.mode not in ("auto", "min", "max"):
             raise ConfigurationError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', not {self.mode!r}.")
         higher = any(word in self.monitor for word in ("accuracy", "precision", "recall", "f1", "r2"))
@@ -111,6 +117,11 @@ class _Monitor(Callback):
 
     def begin(self, fit: Fit) -> None:
         self._best, self._waited = -math.inf, 0
+        if self.monitor.startswith("val_") and not fit.validates:
+            raise ConfigurationError(
+                f"{type(self).__name__}: {self.monitor!r} is not measured; give fit() validation_data or "
+                "validation_split, or monitor 'loss'."
+            )
 
     def improved(self, fit: Fit) -> bool:
         """Whether the newest number is better than every one before by more than `min_delta`."""
@@ -149,7 +160,7 @@ class EarlyStopping(_Monitor):
             fit.stop(f"{self.monitor} has not improved for {self._waited} records (best {self._sign * self._best:.6g})")
 
     def end(self, fit: Fit) -> None:
-        if self.restore_best and self._values:
+        if self.restore_best and self._values and fit.history.stopped != INTERRUPTED:
             fit.run.values = self._values
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
@@ -170,13 +181,24 @@ class ModelCheckpoint(_Monitor):
     path: str | Path = field(default="model.safetensors", kw_only=True)
     best_only: bool = field(default=True, kw_only=True)
 
+    def begin(self, fit: Fit) -> None:
+        if self.best_only:
+            super().begin(fit)
+
     def epoch(self, fit: Fit) -> None:
         if not self.best_only or self.improved(fit):
-            try:
-                path = str(self.path).format(**fit.record)
-            except KeyError as error:
-                raise UnknownNameError("number for the path of ModelCheckpoint", error.args[0], fit.record) from None
-            fit.model.save(path)
+            fit.model.save(self._path(fit.record))
+
+    def _path(self, record: Mapping[str, float]) -> str:
+        try:
+            return str(self.path).format(**record)
+        except KeyError as error:
+            raise UnknownNameError("number for the path of ModelCheckpoint", error.args[0], record) from None
+        except (ValueError, IndexError, AttributeError) as error:
+            raise ConfigurationError(
+                f"ModelCheckpoint: the path {str(self.path)!r} cannot be filled in ({error}); write names of the "
+                "record in braces, such as {epoch:03.0f}, and {{ for a brace."
+            ) from None
 
 
 @dataclass
@@ -203,7 +225,8 @@ class ReduceLROnPlateau(_Monitor):
             return
         self._waited = 0
         rate = fit.run.optimizer.rate(fit.run.step)
-        fit.run.rate_scale = max(fit.run.rate_scale * self.factor, self.min_rate / rate if rate else 0.0)
+        least = self.min_rate / rate if rate else 0.0
+        fit.run.rate_scale = min(fit.run.rate_scale, max(fit.run.rate_scale * self.factor, least))
 
 
 class TerminateOnNaN(Callback):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigurationError, FileFormatError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint"]
 
 _SECONDS_BETWEEN = 1.0
+_LAST = "last/"
 
 
 class Fingerprinted(Protocol):
@@ -28,6 +29,9 @@ class Fingerprinted(Protocol):
 
     def fingerprint(self) -> dict[str, Any]:
         """Settings and a checksum of the data."""
+
+    def due(self, epoch: int) -> bool:
+        """Whether an epoch is recorded."""
 
 
 class Checkpoint:
@@ -38,8 +42,11 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | Path, plan: Fingerprinted, callbacks: Sequence[Callback], fit: Fit) -> None:
-        self.path, self.callbacks, self.fit = path, callbacks, fit
-        self.common = plan.fingerprint() | {"callbacks": [type(callback).__name__ for callback in callbacks]}
+        self.path, self.plan, self.callbacks, self.fit = path, plan, callbacks, fit
+        self.common = plan.fingerprint() | {
+            "seed": int(fit.run.seed),
+            "callbacks": [repr(c) if is_dataclass(c) else type(c).__name__ for c in callbacks],
+        }
         self.written = -float("inf")
         _architecture(fit.run)  # what cannot be written fails before the first step
         self.mark()
@@ -67,6 +74,9 @@ class Checkpoint:
         if model.history.stopped == INTERRUPTED:
             model.history.stopped = None
         self.fit.first, self.fit.looked = int(stored["first"]), int(stored["looked"])
+        last = {n[len(_LAST) :]: a for n, a in contents.extra_arrays.items() if n.startswith(_LAST)}
+        model.run.values = last or model.run.values
+        self._forget_the_end(int(stored["epochs"]))
         for index, (callback, numbers) in enumerate(zip(self.callbacks, stored["states"], strict=True)):
             prefix = f"{index}/"
             arrays = {n[len(prefix) :]: a for n, a in contents.extra_arrays.items() if n.startswith(prefix)}
@@ -83,23 +93,41 @@ class Checkpoint:
         if time.monotonic() - self.written >= _SECONDS_BETWEEN and self.run.epoch > self.fit.first:
             self._write()
 
-    def finish(self, whole: bool) -> None:
-        """At the end of the run: the model as it stands after a `whole` epoch, else the last whole epoch."""
-        if whole:
-            self.mark()
-        self._write()
+    def finish(self) -> None:
+        """At the end of the run: write the last whole epoch.
 
-    def _write(self) -> None:
+        Where the run came to its end and a callback then put other parameters in place (the best ones), those are the
+        model of the file, and the last ones stand beside them for a longer run to go on from.
+        """
+        model, last = self.fit.model, self.run.values
+        if model.run.step == self.fit.marked and model.run.values is not last:
+            self.run = replace(self.run, values=model.run.values)
+            self._write({f"{_LAST}{name}": array for name, array in last.items()})
+        else:
+            self._write({})
+
+    def _forget_the_end(self, epochs: int) -> None:
+        """Take out of the history what was recorded only because a shorter run ended there."""
+        records, first = self.fit.history.records, self.fit.first
+        if not records or records[-1]["epoch"] - first != epochs or epochs == self.fit.epochs:
+            return
+        if not self.plan.due(epochs):
+            records.pop()
+        elif self.fit.looked != self.fit.run.step:
+            records[-1] = {name: value for name, value in records[-1].items() if "." not in name}
+
+    def _write(self, extra: Arrays | None = None) -> None:
         contents = self.fit.model.contents()
         history = replace(contents.history, records=contents.history.records[: self.records])
         described = self.common | {
+            "epochs": int(self.fit.epochs),
             "first": self.fit.first,
             "looked": self.looked,
             "states": [numbers for numbers, _ in self.states],
         }
         arrays: Arrays = {f"{i}/{name}": a for i, (_, own) in enumerate(self.states) for name, a in own.items()}
         extras = {**contents.extras, "fit": described}
-        modelfile.write(self.path, modelfile.Contents(self.run, history, extras, arrays))
+        modelfile.write(self.path, modelfile.Contents(self.run, history, extras, arrays | (extra or {})))
         self.written = time.monotonic()
 
 

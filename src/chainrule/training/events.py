@@ -5,6 +5,8 @@ The format is TFRecord around the protocol buffers `Event` and `Summary`, of whi
 
 from __future__ import annotations
 
+import contextlib
+import math
 import struct
 import time
 from collections.abc import Mapping
@@ -95,7 +97,9 @@ def _double(field: int, value: float) -> bytes:
 
 
 def _float(field: int, value: float) -> bytes:
-    return _varint(field << 3 | 5) + struct.pack("<f", value)
+    with contextlib.suppress(OverflowError):
+        return _varint(field << 3 | 5) + struct.pack("<f", value)
+    return _float(field, math.copysign(math.inf, value))
 
 
 def _text(field: int, value: bytes) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, NonFiniteError
 from ..losses import Loss
-from .callbacks import Callback, Fit
+from .callbacks import Callback, Fit, LearningRateFinder
 from .checkpoint import Checkpoint
 from .history import INTERRUPTED, History
 from .progress import Progress, report
@@ -63,7 +65,10 @@ class Plan:
             return self
         if loss.metric != "accuracy":
             raise ConfigurationError(f"fit: class_weights need classes, and {loss.name} compares values.")
-        labels = self.y.argmax(axis=1) if self.y.ndim == 2 and self.y.shape[1] > 1 else self.y.reshape(-1).astype(int)
+        labels = loss.labels(self.y)
+        if labels.ndim != 1:
+            raise ConfigurationError("fit: class_weights need one class for each sample; use sample_weights instead.")
+        labels = labels.astype(int)
         factors = _class_factors(class_weights, labels)
         weights = factors if self.sample_weights is None else factors * self.sample_weights
         return replace(self, sample_weights=weights)
@@ -74,7 +79,9 @@ class Plan:
             return self
         if self.validation is not None:
             raise ConfigurationError("fit: give validation_data or validation_split, not both.")
-        held_out = round(part * len(self.X)) if 0 < part < 1 else 0
+        if not isinstance(part, Real):
+            raise ConfigurationError(f"fit: validation_split must be a number between 0 and 1, not {part!r}.")
+        held_out = round(float(part) * len(self.X)) if 0 < part < 1 else 0
         if not 0 < held_out < len(self.X):
             raise ConfigurationError(
                 f"fit: validation_split must leave samples on both sides, received {part!r} of {len(self.X)} samples."
@@ -90,6 +97,7 @@ class Plan:
         import zlib
 
         data = [self.X, self.y] + ([] if self.sample_weights is None else [self.sample_weights])
+        data += [] if self.validation is None else list(self.validation)
         checksum = 0
         for array in data:
             checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
@@ -110,10 +118,15 @@ def run_plan(
     resume: bool,
 ) -> History:
     """Carry the plan out; returns the history of this plan, and adds it to the model's."""
-    fit = Fit(model, plan.epochs, first=model.run.epoch, looked=model.run.step - STEPS_BETWEEN)
+    fit = Fit(
+        model,
+        plan.epochs,
+        first=model.run.epoch,
+        looked=model.run.step - STEPS_BETWEEN,
+        validates=plan.validation is not None,
+    )
     model.history.stopped, model.history.notes = None, []
-    for callback in callbacks:
-        callback.begin(fit)
+    _begin(callbacks, fit)
     saver = None if checkpoint is None else Checkpoint(checkpoint, plan, callbacks, fit)
     if resume:
         if saver is None:
@@ -123,6 +136,7 @@ def run_plan(
     with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
         try:
             while model.run.epoch - fit.first < plan.epochs and model.history.stopped is None:
+                due = plan.due(model.run.epoch - fit.first + 1)
                 epoch = run_epoch(
                     model.run,
                     plan.X,
@@ -130,10 +144,11 @@ def run_plan(
                     batch_size=plan.batch_size,
                     shuffle=plan.shuffle,
                     sample_weights=plan.sample_weights,
+                    measured=due,
                     on_batch=progress.batch,
                 )
                 progress.epoch()
-                if plan.due(model.run.epoch - fit.first):
+                if due:
                     model.history.records.append(_record(fit, plan, epoch) | {"seconds": clock.lap()})
                     for callback in callbacks:
                         callback.epoch(fit)
@@ -147,17 +162,29 @@ def run_plan(
             if not any(callback.handles_non_finite for callback in callbacks):
                 raise
         finally:
-            whole = model.history.stopped is None or model.run.step == fit.marked
-            for callback in callbacks:
-                callback.end(fit)
-            model.history.notes = notes(model.history, model.network)
-            if saver is not None:
-                saver.finish(whole)
+            with contextlib.ExitStack() as ending:  # every part of the end happens, whatever another raises
+                if saver is not None:
+                    ending.callback(saver.finish)
+                model.history.notes = notes(model.history, model.network)
+                for callback in reversed(callbacks):
+                    ending.callback(callback.end, fit)
     records = [record for record in model.history.records if record["epoch"] > fit.first]
     history = History(records, model.history.stopped, model.history.notes)
     if verbose:
         report(history, model.run.step, model.run.epoch)
     return history
+
+
+def _begin(callbacks: Sequence[Callback], fit: Fit) -> None:
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = "; call finder.find(model, X, y) before fit()" if isinstance(callback, LearningRateFinder) else ""
+            raise ConfigurationError(f"fit: callbacks must be a list of callbacks, and {callback!r} is none{hint}.")
+    with contextlib.ExitStack() as begun:
+        for callback in callbacks:
+            callback.begin(fit)
+            begun.callback(callback.end, fit)
+        begun.pop_all()  # all began: from now on the end of the run ends them
 
 
 def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:
@@ -166,8 +193,10 @@ def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:
     if plan.validation is not None:
         record |= {f"val_{name}": value for name, value in evaluate(run, *plan.validation).items()}
     record["learning_rate"] = epoch.rate
-    if run.step - fit.looked >= STEPS_BETWEEN or run.epoch - fit.first == plan.epochs:
+    due = run.step - fit.looked >= STEPS_BETWEEN
+    if due or run.epoch - fit.first == plan.epochs:
         record |= closer_look(run, plan.X, epoch)
+    if due:
         fit.looked = run.step
     return record
 
@@ -184,6 +213,9 @@ def _class_factors(
     missing = sorted(set(labels.tolist()) - set(given))
     if missing:
         raise ConfigurationError(f"fit: class_weights lack the classes {missing}; give a weight for each class.")
+    for label, weight in given.items():
+        if not (isinstance(weight, Real) and np.isfinite(float(weight)) and weight >= 0):
+            raise ConfigurationError(f"fit: class_weights must be at least 0; that of class {label} is {weight!r}.")
     return np.array([float(given[label]) for label in labels.tolist()])
 
 

@@ -21,7 +21,7 @@ from ..losses import Loss
 from ..optimizers import Optimizer
 from ..registry import build, describe
 from .history import History
-from .steps import Run
+from .steps import Run, known_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,13 @@ def write(path: str | Path, contents: Contents) -> None:
         "network": describe(run.network),
         "loss": describe(run.loss),
         "optimizer": describe(run.optimizer),
-        "run": {"seed": run.seed, "step": run.step, "epoch": run.epoch, "rate_scale": run.rate_scale},
+        "run": {
+            "seed": run.seed,
+            "step": run.step,
+            "epoch": run.epoch,
+            "rate_scale": run.rate_scale,
+            "metrics": list(run.metrics),
+        },
         "history": {"records": history.records, "stopped": history.stopped, "notes": history.notes},
         "extras": contents.extras,
     }
@@ -86,6 +92,7 @@ def read(path: str | Path) -> Contents:
             step=_whole(state["step"]),
             epoch=_whole(state["epoch"]),
             rate_scale=float(state["rate_scale"]),
+            metrics=known_metrics(state["metrics"], loss),
         )
         history = History(
             [{str(k): v if k == "epoch" else float(v) for k, v in r.items()} for r in content["history"]["records"]],

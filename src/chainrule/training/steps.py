@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..backprop import Pass, advance, propagate
-from ..errors import NonFiniteError
+from ..errors import NonFiniteError, UnknownNameError
 from ..layer import Arrays, Context, Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
@@ -33,6 +33,7 @@ class Run:
     step: int = 0
     epoch: int = 0
     rate_scale: float = 1.0  # what callbacks multiply the learning rate by
+    metrics: tuple[str, ...] = ()  # what is measured beside the loss and its own metric
 
     def rates(self) -> dict[str, float]:
         """The learning rate of every parameter at this step."""
@@ -46,7 +47,6 @@ class Epoch:
     loss: float
     metric: float
     rate: float
-    rows: NDArray[Any]
     last: Pass
 
 
@@ -70,33 +70,48 @@ def run_epoch(
     batch_size: int,
     shuffle: bool = True,
     sample_weights: NDArray[Any] | None = None,
+    measured: bool = True,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Epoch:
     """Train for one epoch; `run` moves along with every step, and `on_batch(done, total)` is called after each.
 
-    Raises `NonFiniteError` where the loss stops being a number, naming the first array in which it happened; the run
-    then stands before the step that caused it.
+    The loss of the epoch is the mean over its samples (the sum, with `reduction="sum"`) of the losses that its steps
+    met, plus the mean of the penalties; the metric, NaN unless `measured`, is that of the predictions they met. Raises
+    `NonFiniteError` where numbers stop being finite, naming the first array in which it happened; the run then stands
+    before the step that caused it.
     """
     total = -(-len(X) // batch_size)
-    loss_sum = metric_sum = 0.0
     rate = run.optimizer.rate(run.step) * run.rate_scale
+    data_loss = penalties = weight = 0.0
+    order, decided = [], []
     for done, rows in enumerate(batch_rows(len(X), batch_size, run.seed, run.epoch, shuffle), start=1):
-        last = _step(run, X[rows], y[rows], None if sample_weights is None else sample_weights[rows])
-        loss_sum += float(last.loss) * len(rows)
-        metric_sum += measure(run.loss, y[rows], last.predictions) * len(rows)
+        own = None if sample_weights is None else sample_weights[rows]
+        last = _step(run, X[rows], y[rows], own)
+        share = run.loss.total_weight(y[rows], own)
+        data_loss += float(last.data_loss) * (share if run.loss.reduction == "mean" else 1.0)
+        penalties += float(last.penalty)
+        weight += share
+        if measured:
+            order.append(rows)
+            decided.append(run.loss.decide(np, last.predictions))
         on_batch(done, total)
     run.epoch += 1
-    return Epoch(loss_sum / len(X), metric_sum / len(X), rate, rows, last)
+    loss = (data_loss / weight if run.loss.reduction == "mean" else data_loss) + penalties / total
+    metric = math.nan
+    if measured:
+        seen = np.concatenate(order)
+        weights = None if sample_weights is None else sample_weights[seen]
+        metric = _metric(run.loss, y[seen], np.concatenate(decided), weights)
+    return Epoch(loss, metric, rate, last)
 
 
 def _step(run: Run, X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None) -> Pass:
     shape = (len(X), *run.network.output_shape(X.shape[1:]))
-    targets, shares = run.loss.prepare(y, shape, weights, X.dtype)
-    context = Context(True, run.seed, run.step)
-    rates = run.rates()
+    targets, shares = run.loss.prepare(y, shape, weights, X.dtype, weightless=True)
+    context = Context(not run.network.frozen, run.seed, run.step)
     with np.errstate(all="ignore"):  # what is not finite is looked for below, and named
         result, values, slots = advance(
-            np, run.network, run.loss, run.optimizer, run.values, X, targets, shares, context, run.slots, rates
+            np, run.network, run.loss, run.optimizer, run.values, X, targets, shares, context, run.slots, run.rates()
         )
         finite = math.isfinite(result.loss) and all(math.isfinite(np.sum(p)) for p in values.values())
     if not finite:
@@ -117,7 +132,7 @@ def find_non_finite(run: Run, X: NDArray[Any], targets: NDArray[Any], shares: ND
         if not np.isfinite(value).all():
             return f"the parameter {name}"
     record: dict[str, Arrays] = {}
-    context = Context(True, run.seed, run.step, record=record)
+    context = Context(not run.network.frozen, run.seed, run.step, record=record)
     with np.errstate(all="ignore"):
         result = propagate(np, run.network, run.loss, run.values, X, targets, shares, context)
     for name, arrays in record.items():
@@ -150,13 +165,27 @@ def forward(run: Run, X: NDArray[Any], batch_size: int = 1024) -> NDArray[Any]:
 def evaluate(
     run: Run, X: NDArray[Any], y: NDArray[Any], sample_weights: NDArray[Any] | None = None
 ) -> dict[str, float]:
-    """The loss, penalties left out, and the metric on other data, in inference."""
+    """The loss, penalties left out, and the metrics on other data, in inference."""
     outputs = forward(run, X)
     targets, shares = run.loss.prepare(y, outputs.shape, sample_weights, outputs.dtype)
     losses, _ = run.loss.forward_pass(np, outputs, targets)
-    return {"loss": float(np.sum(losses * shares[:, 0])), run.loss.metric: measure(run.loss, y, outputs)}
+    decided = run.loss.decide(np, outputs)
+    measured = {
+        "loss": float(np.sum(losses * shares[:, 0])),
+        run.loss.metric: _metric(run.loss, y, decided, sample_weights),
+    }
+    return measured | {name: float(getattr(metrics, name)(run.loss.labels(y), decided)) for name in run.metrics}
 
 
-def measure(loss: Loss, y: NDArray[Any], predictions: NDArray[Any]) -> float:
-    """The loss's own metric of the predictions."""
-    return float(getattr(metrics, loss.metric)(y, loss.decide(np, predictions)))
+def _metric(loss: Loss, y: NDArray[Any], decided: NDArray[Any], weights: NDArray[Any] | None) -> float:
+    """The loss's own metric of what the predictions stand for."""
+    return float(getattr(metrics, loss.metric)(loss.labels(y), decided, sample_weights=weights))
+
+
+def known_metrics(names: Any, loss: Loss) -> tuple[str, ...]:
+    """The names of metrics that can be measured for this loss. Raises `UnknownNameError` for another."""
+    known = ("precision", "recall", "f1") if loss.metric == "accuracy" else ("root_mean_squared_error", "r2")
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(f"metric beside {loss.metric}", name, known)
+    return tuple(names)

@@ -25,7 +25,7 @@ def closer_look(run: Run, X: NDArray[np.floating], epoch: Epoch) -> dict[str, fl
     """The gradient norm of each layer in the last step, and the share of dead units of each ReLU.
 
     Columns `gradient_norm.<node>` hold √Σg² over a node's parameters; `dead.<node>` the share of units whose output is
-    0 for every one of the samples looked at (at most 256 of the last batch).
+    0 for every one of the samples looked at (at most 256, spread over X).
     """
     squares: dict[str, float] = {}
     for name in run.network.parameters:
@@ -36,7 +36,8 @@ def closer_look(run: Run, X: NDArray[np.floating], epoch: Epoch) -> dict[str, fl
     relus = [name for name, layer in _leaves(run.network) if isinstance(layer, ReLU)]
     if relus:
         record: dict[str, Arrays] = {}
-        run.network.forward_pass(np, X[epoch.rows[:_SAMPLES]], run.values, Context(training=False, record=record))
+        rows = np.linspace(0, len(X) - 1, min(_SAMPLES, len(X))).astype(int)
+        run.network.forward_pass(np, X[rows], run.values, Context(training=False, record=record))
         looked |= {f"dead.{name}": float(np.mean(~(record[name]["output"] > 0).any(axis=0))) for name in relus}
     return looked
 
