@@ -211,7 +211,7 @@ def test_gradient_norms_of_each_layer_and_dead_units_are_in_the_history() -> Non
     one = model()
     history = fit(one, 8)
     norms = history["gradient_norm.dense_0"]
-    assert 1 <= len(norms) <= 3  # 40 steps: a closer look costs a step, and comes at most every 32
+    assert 1 <= len(norms) <= 3  # 40 steps: a closer look costs a step, and comes at most every 64
     assert all(norm > 0 for norm in norms)
     assert set(history["dead.relu_0"]) <= {i / 16 for i in range(17)}
     assert one.history.notes == []
@@ -234,7 +234,7 @@ def test_records_are_every_epoch_or_as_told_or_rarer_where_an_epoch_is_a_step() 
     assert fit(model(), 5)["epoch"] == [1, 2, 3, 4, 5]
     assert fit(model(), 7, record_every=3)["epoch"] == [1, 3, 6, 7]
     one_step = model().fit(X, Y, epochs=10, batch_size=80, verbose=False)
-    assert one_step["epoch"] == [1, 4, 8, 10]
+    assert one_step["epoch"] == [1, 8, 10]
     with pytest.raises(ConfigurationError, match="record_every must be a whole number of at least 1"):
         fit(model(), record_every=0)
 

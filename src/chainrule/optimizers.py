@@ -88,7 +88,8 @@ class Optimizer:
         >>> SGD(0.1, groups={"*.biases": {"learning_rate": 0.2}}).rate(0, "dense_0.biases")
         0.2
         """
-        return float(as_schedule(self.member(name).learning_rate)(step))
+        rate = self.member(name).learning_rate
+        return float(rate(step) if callable(rate) else rate)
 
     def member(self, name: str) -> Self:
         """This optimizer with the settings of the group that a parameter belongs to."""

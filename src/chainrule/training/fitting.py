@@ -56,7 +56,7 @@ class Plan:
 
     def due(self, epoch: int) -> bool:
         """Whether the `epoch`-th epoch of the plan, counted from 1, is recorded."""
-        every = self.record_every or -(-4 // self.steps)
+        every = self.record_every or -(-8 // self.steps)
         return epoch % every == 0 or epoch in (1, self.epochs)
 
     def weighted(self, class_weights: Mapping[int, float] | Sequence[float] | str | None, loss: Loss) -> Plan:

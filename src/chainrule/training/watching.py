@@ -16,7 +16,7 @@ from .steps import Epoch, Run
 
 __all__ = ["STEPS_BETWEEN", "closer_look", "notes"]
 
-STEPS_BETWEEN = 32  # a closer look costs about one step
+STEPS_BETWEEN = 64  # a closer look costs one or two steps
 _SAMPLES = 256
 _VANISHING = 1e-6
 
