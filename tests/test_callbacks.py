@@ -231,10 +231,10 @@ def test_dead_units_and_vanishing_gradients_are_reported_in_words(capsys: pytest
 
 
 def test_records_are_every_epoch_or_as_told_or_rarer_where_an_epoch_is_a_step() -> None:
-    assert model().fit(X, Y, epochs=3, batch_size=10, verbose=False)["epoch"] == [1, 2, 3]
+    assert model().fit(X, Y, epochs=3, batch_size=2, verbose=False)["epoch"] == [1, 2, 3]
     assert fit(model(), 7, record_every=3)["epoch"] == [1, 3, 6, 7]
     one_step = model().fit(X, Y, epochs=10, batch_size=80, verbose=False)
-    assert one_step["epoch"] == [1, 8, 10]
+    assert one_step["epoch"] == [1, 10]
     with pytest.raises(ConfigurationError, match="record_every must be a whole number of at least 1"):
         fit(model(), record_every=0)
 
@@ -382,7 +382,7 @@ def test_a_batch_without_weight_moves_nothing_and_stops_nothing() -> None:
 
 def test_more_metrics_are_measured_monitored_and_saved(tmp_path: Path) -> None:
     one = Model([Dense(4, 3)], SoftmaxCrossentropy(), Adam(0.05), metrics=["f1"])
-    history = one.fit(X, Y, epochs=3, validation_data=(X, Y), callbacks=[EarlyStopping("val_f1")], verbose=False)
+    history = fit(one, 3, validation_data=(X, Y), callbacks=[EarlyStopping("val_f1")])
     assert history["val_f1"][-1] == pytest.approx(one.evaluate(X, Y)["f1"], abs=0.2)
     one.save(tmp_path / "model")
     assert Model.load(tmp_path / "model").evaluate(X, Y) == one.evaluate(X, Y)

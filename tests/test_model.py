@@ -93,9 +93,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
 
 def test_two_short_fits_are_one_long_fit() -> None:
     once, twice = classifier(), classifier()
-    once.fit(X, CLASSES, epochs=5, batch_size=16, verbose=False)
-    twice.fit(X, CLASSES, epochs=2, batch_size=16, verbose=False)
-    twice.fit(X, CLASSES, epochs=3, batch_size=16, verbose=False)
+    once.fit(X, CLASSES, epochs=5, batch_size=16, record_every=1, verbose=False)
+    twice.fit(X, CLASSES, epochs=2, batch_size=16, record_every=1, verbose=False)
+    twice.fit(X, CLASSES, epochs=3, batch_size=16, record_every=1, verbose=False)
     np.testing.assert_array_equal(once.logits(X), twice.logits(X))
     assert once.history["epoch"] == twice.history["epoch"] == [1, 2, 3, 4, 5]
 

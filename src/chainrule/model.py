@@ -151,7 +151,7 @@ class Model:
 
         `validation_split` holds a random part of the samples out, chosen by the seed. `class_weights` maps class
         indices to weights, or is "balanced" (each class weighs the same). `record_every` is the number of epochs
-        between two records; without it one for each epoch, or fewer where an epoch has less than eight steps.
+        between two records; without it one for each epoch, or fewer where an epoch has less than 24 steps.
         `checkpoint` names a file that is kept up to date; with `resume=True` and the file there, the run continues
         from it bit for bit as if it had never stopped. `engine` is "auto" or "numpy".
 

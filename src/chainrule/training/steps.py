@@ -83,7 +83,7 @@ def run_epoch(
     total = -(-len(X) // batch_size)
     rate = run.optimizer.rate(run.step) * run.rate_scale
     data_loss = penalties = weight = 0.0
-    order, decided = [], []
+    metric = _RunningMetric(run.loss, y, sample_weights)
     for done, rows in enumerate(batch_rows(len(X), batch_size, run.seed, run.epoch, shuffle), start=1):
         own = None if sample_weights is None else sample_weights[rows]
         last = _step(run, X[rows], y[rows], own)
@@ -92,17 +92,44 @@ def run_epoch(
         penalties += float(last.penalty)
         weight += share
         if measured:
-            order.append(rows)
-            decided.append(run.loss.decide(np, last.predictions))
+            metric.add(rows, last.predictions)
         on_batch(done, total)
     run.epoch += 1
     loss = (data_loss / weight if run.loss.reduction == "mean" else data_loss) + penalties / total
-    metric = math.nan
-    if measured:
-        seen = np.concatenate(order)
-        weights = None if sample_weights is None else sample_weights[seen]
-        metric = _metric(run.loss, y[seen], np.concatenate(decided), weights)
-    return Epoch(loss, metric, rate, last)
+    return Epoch(loss, metric.mean() if measured else math.nan, rate, last)
+
+
+class _RunningMetric:
+    """The metric of the predictions of many batches, taken a few thousand samples at a time: a batch costs little."""
+
+    def __init__(self, loss: Loss, y: NDArray[Any], weights: NDArray[Any] | None) -> None:
+        self.loss, self.y, self.weights = loss, y, weights
+        self.rows: list[NDArray[Any]] = []
+        self.predictions: list[NDArray[Any]] = []
+        self.waiting, self.total, self.weight = 0, 0.0, 0.0
+
+    def add(self, rows: NDArray[Any], predictions: NDArray[Any]) -> None:
+        """The predictions (B, C) for the samples `rows` (B,)."""
+        self.rows.append(rows)
+        self.predictions.append(predictions)
+        self.waiting += len(rows)
+        if self.waiting >= 4096:
+            self._measure()
+
+    def mean(self) -> float:
+        """The mean over all samples so far."""
+        if self.waiting:
+            self._measure()
+        return self.total / self.weight if self.weight else math.nan
+
+    def _measure(self) -> None:
+        rows = np.concatenate(self.rows)
+        own = None if self.weights is None else self.weights[rows]
+        decided = self.loss.decide(np, np.concatenate(self.predictions))
+        weight = float(len(rows) if own is None else own.sum())
+        self.total += weight * _metric(self.loss, self.y[rows], decided, own)
+        self.weight += weight
+        self.rows, self.predictions, self.waiting = [], [], 0
 
 
 def _step(run: Run, X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None) -> Pass:
