@@ -374,7 +374,9 @@ def test_a_finished_run_resumes_to_nothing_and_to_more_epochs(tmp_path: Path) ->
     path, first = tmp_path / "checkpoint", model()
     first.fit(X, Y, epochs=3, batch_size=16, record_every=1, checkpoint=path, verbose=False)
     again, longer = model(), model()
-    assert len(again.fit(X, Y, epochs=3, batch_size=16, record_every=1, checkpoint=path, resume=True, verbose=False)) == 3
+    assert (
+        len(again.fit(X, Y, epochs=3, batch_size=16, record_every=1, checkpoint=path, resume=True, verbose=False)) == 3
+    )
     assert_same(first, again)
     longer.fit(X, Y, epochs=5, batch_size=16, record_every=1, checkpoint=path, resume=True, verbose=False)
     assert longer.run.epoch == 5
@@ -397,8 +399,11 @@ def test_a_checkpoint_of_another_run_is_refused(change: dict[str, Any], message:
         model().fit(X, **(options | change), resume=True)
     with pytest.raises(ConfigurationError, match=r"a run with seed=0 \(now 7\)"):
         model(seed=7).fit(X, **options, resume=True)
+    slower = Model(network(), SoftmaxCrossentropy(label_smoothing=0.1), model().optimizer, class_names=["a", "b", "c"])
+    with pytest.raises(ConfigurationError, match=r"another loss, label_smoothing 0\.05 in the file and 0\.1 now"):
+        slower.fit(X, **options, resume=True)
     other = Model([Dense(4, 3)], SoftmaxCrossentropy())
-    with pytest.raises(ConfigurationError, match="its network, loss or optimizer is another one"):
+    with pytest.raises(ConfigurationError, match="it has another network, of another kind or size"):
         other.fit(X, **options, resume=True)
 
 

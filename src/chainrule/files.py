@@ -87,7 +87,7 @@ def _header(path: str | Path, content: bytes) -> dict[str, Any]:
     size = int.from_bytes(content[:8], "little")
     try:
         if len(content) < 8 or size > len(content) - 8:
-            raise ValueError("it is truncated")
+            raise ValueError("it is truncated, or another kind of file")
         header = json.loads(content[8 : 8 + size], object_pairs_hook=once)
         if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
             raise ValueError("its header is not an object")

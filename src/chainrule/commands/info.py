@@ -51,13 +51,17 @@ def info(path: Path, json: bool) -> None:
 def list_datasets() -> None:
     """Print the data sets by name."""
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table("name", "samples", "features", "classes", "what it is", "source and licence", show_lines=True)
-    for name, d in datasets.SHIPPED.items():
-        classes = str(len(d.class_names)) if d.class_names else "values"
-        table.add_row(name, str(d.samples), str(d.features), classes, d.title, f"{d.source}; {d.licence}")
     console = Console()
-    console.print(table)
-    say(console, "Also: fashion-mnist (Debian package dataset-fashion-mnist), points that are made anew (spiral,")
-    say(console, "vertical, sine, moons, circles, blobs, xor), and any CSV or Parquet file.")
+    for name, d in datasets.SHIPPED.items():
+        target = f"{len(d.class_names)} classes" if d.class_names else "values"
+        say(console, f"{name}: {d.title}")
+        say(console, f"    {d.samples} samples, {d.features} features, {target}")
+        say(console, f"    source: {d.source}")
+        say(console, f"    licence: {d.licence}")
+    say(
+        console,
+        "fashion-mnist: from the Debian package dataset-fashion-mnist, or the path of a folder with its IDX files",
+    )
+    say(console, "spiral, vertical, sine, moons, circles, blobs, xor: points that are made anew")
+    say(console, "or the path of a CSV or Parquet file")

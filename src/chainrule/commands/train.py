@@ -121,6 +121,13 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
         f"{len(data.X_train)} samples to train on, {len(data.X_test)} held out; network {'-'.join(map(str, sizes))}, "
         f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine numpy",
     )
+    if data.task == "values" and data.preprocessing is not None:
+        unit = f"standard deviations of {data.preprocessing.target!r}; the table at the end has its own unit"
+        say(console, f"While training, losses and errors are in {unit}.")
+    if resume:
+        say(console, f"Going on from {path}." if path.exists() else f"No checkpoint in {folder}: starting anew.")
+    elif path.exists():
+        say(console, f"Replacing the model in {folder}.")
     history = model.fit(
         data.X_train,
         data.y_train,
@@ -151,12 +158,14 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
         return interrupted
     _print_metrics(console, measured)
     say(console, f"Saved {', '.join(file.name for file in files)} in {folder}")
-    example = name if is_table or name in datasets.SHIPPED else "TABLE.csv"
+    example = name if is_table or name in datasets.NAMES else "TABLE.csv"
     quoted = shlex.quote(str(path))
     for command in (f"info {quoted}", f"predict {quoted} {shlex.quote(example)}"):
         say(console, f"  next: chainrule {command}")
     if interrupted:
         say(console, "  go on: the same command with --resume")
+    elif (best := _best_epoch(history)) is not None:
+        say(console, f"  hint: val_loss was lowest at epoch {best} and has risen since; try --epochs {best}")
     elif measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
         say(console, "  hint: the training data are not learned yet; try --lr 0.02 --layers 64,64, or more --epochs")
     return interrupted
@@ -175,6 +184,15 @@ def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> di
         "rmse": metrics.root_mean_squared_error(wanted, given),
         "r2": metrics.r2(wanted, given),
     }
+
+
+def _best_epoch(history: History) -> int | None:
+    """The epoch with the lowest validation loss, where the last one is a good deal higher."""
+    records = [record for record in history.records if "val_loss" in record]
+    if not records:
+        return None
+    best = min(records, key=lambda record: record["val_loss"])
+    return int(best["epoch"]) if records[-1]["val_loss"] > 1.2 * best["val_loss"] + 0.02 else None
 
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ __all__ = ["Checkpoint"]
 
 _SECONDS_BETWEEN = 1.0
 _LAST = "last/"
+_PARTS = ("network", "loss", "optimizer")
 
 
 class Fingerprinted(Protocol):
@@ -68,8 +69,12 @@ class Checkpoint:
             if stored.get(name) != value:
                 what = "other data" if name == "data" else f"{name}={stored.get(name)!r} (now {value!r})"
                 raise ConfigurationError(f"{self.path} cannot be resumed: it belongs to a run with {what}.")
-        if _architecture(contents.run) != _architecture(model.run):
-            raise ConfigurationError(f"{self.path} cannot be resumed: its network, loss or optimizer is another one.")
+        parts = zip(_PARTS, _architecture(contents.run), _architecture(model.run), strict=True)
+        for part, theirs, ours in parts:
+            if theirs != ours:
+                raise ConfigurationError(
+                    f"{self.path} cannot be resumed: it has another {part}, {_difference(theirs, ours)}."
+                )
         model.take(contents)
         if model.history.stopped == INTERRUPTED:
             model.history.stopped = None
@@ -132,4 +137,13 @@ class Checkpoint:
 
 
 def _architecture(run: Run) -> list[Any]:
-    return [describe(part) for part in (run.network, run.loss, run.optimizer)]
+    return [describe(getattr(run, part)) for part in _PARTS]
+
+
+def _difference(theirs: Any, ours: Any) -> str:
+    """The first setting that differs."""
+    if isinstance(theirs, dict) and isinstance(ours, dict) and theirs.keys() == ours.keys():
+        name = next(name for name in theirs if theirs[name] != ours[name])
+        if not isinstance(theirs[name], dict | list):
+            return f"{name} {theirs[name]!r} in the file and {ours[name]!r} now"
+    return "of another kind or size"

@@ -1,0 +1,43 @@
+"""Every Python example in the documents runs."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule import book
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = [
+    pytest.param(re.sub(rf"^{indent}", "", code, flags=re.M), id=f"{name}-{index}")
+    for name in ("README.md", "CONTRIBUTING.md")
+    for index, (indent, code) in enumerate(
+        re.findall(r"^( *)```python\n(.*?)^ *```$", (ROOT / name).read_text(encoding="utf-8"), flags=re.M | re.S)
+    )
+]
+
+
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) >= 4
+
+
+@pytest.mark.parametrize("code", BLOCKS)
+def test_an_example_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = types.ModuleType("example")
+    monkeypatch.setitem(sys.modules, "example", module)
+    names = vars(module)
+    names["Layer"] = chainrule.Layer
+    exec(code, names)
+    book.init(dot_precision_workaround=False, default_dtype="float64")
+    if "PReLU" in names:
+        layer, inputs = names["PReLU"](), np.array([[2.0, -3.0], [-1.0, 4.0]])
+        np.testing.assert_array_equal(layer.forward(inputs), [[2.0, -0.75], [-0.25, 4.0]])
+        np.testing.assert_array_equal(layer.backward(np.ones((2, 2))), [[1.0, 0.25], [0.25, 1.0]])
+        assert layer.dslope == -4.0  # the two inputs below zero
