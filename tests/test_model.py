@@ -235,6 +235,11 @@ WRONG: dict[str, tuple[Callable[[], Any], type[ChainruleError], str]] = {
         DataError,
         r"y\[5000\] is 7 \(1 of 6000",
     ),
+    "more outputs than classes": (
+        lambda: classifier(class_names=["a", "b"]),
+        ConfigurationError,
+        "3 outputs and there are 2 class names",
+    ),
     "weights of nothing": (lambda: classifier().fit(X, CLASSES, sample_weights=np.zeros(60)), DataError, "all 0"),
     "a layer alone": (lambda: Model(Dense(4, 3), SoftmaxCrossentropy()), ConfigurationError, "layers must be a list"),
     "seed of text": (lambda: classifier(seed="a"), ConfigurationError, "seed must be an integer"),
