@@ -33,7 +33,7 @@ from chainrule import (
     SoftmaxCrossentropy,
     register,
 )
-from chainrule.errors import ConfigurationError, DefinitionError, FileFormatError
+from chainrule.errors import ConfigurationError, DefinitionError, FileFormatError, NonFiniteError
 from chainrule.files import load_arrays, save_arrays
 from chainrule.training.callbacks import Fit
 
@@ -405,6 +405,15 @@ def test_a_checkpoint_of_another_run_is_refused(change: dict[str, Any], message:
     other = Model([Dense(4, 3)], SoftmaxCrossentropy())
     with pytest.raises(ConfigurationError, match="it has another network, of another kind or size"):
         other.fit(X, **options, resume=True)
+
+
+def test_a_run_that_fails_in_its_first_epoch_leaves_the_earlier_model_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    model().fit(X, Y, epochs=2, checkpoint=path, verbose=False)
+    before = path.read_bytes()
+    with pytest.raises(NonFiniteError):
+        Model(network(), SoftmaxCrossentropy(), SGD(1e30)).fit(X, Y, checkpoint=path, verbose=False)
+    assert path.read_bytes() == before
 
 
 def test_a_plain_model_file_is_no_checkpoint(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ __all__ = [
 class Loss(Pair):
     """A pair: `pure_forward` gives one loss for each sample, (B,), `pure_backward` dL/d(predictions).
 
-    A subclass says in `_encode` which targets it takes. `reduction` is "mean" or "sum".
+    Targets are values of the predictions' shape unless a
+    subclass says otherwise in `_encode`. `reduction` is "mean" or "sum".
     """
 
     sources: ClassVar[tuple[str, ...]] = ("predictions",)
@@ -143,8 +144,17 @@ class Loss(Pair):
         return array
 
     def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """The targets as an array of the predictions' `shape`, and a weight for each sample, or None."""
-        raise NotImplementedError
+        """The targets as an array of the predictions' `shape`, and a weight for each sample, or None.
+
+        Here the targets are values: (B, O), or (B,) where O is 1.
+        """
+        values = targets.reshape(-1, 1) if targets.ndim == 1 and shape[1:] == (1,) else targets
+        if values.shape != shape:
+            raise ShapeError(
+                f"{self.name}: expected targets of shape {shape}, as the predictions, received {targets.shape}; "
+                f"give the last layer {values.shape[-1] if values.ndim > 1 else 1} neurons, or reshape y."
+            )
+        return _finite(values, f"{self.name}: y"), None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,21 +247,7 @@ class _ClassLoss(Loss):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ValueLoss(Loss):
-    """Losses of O numbers: targets are (B, O), or (B,) where O is 1."""
-
-    def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        values = targets.reshape(-1, 1) if targets.ndim == 1 and shape[1:] == (1,) else targets
-        if values.shape != shape:
-            raise ShapeError(
-                f"{self.name}: expected targets of shape {shape}, as the predictions, received {targets.shape}; "
-                f"give the last layer {values.shape[-1] if values.ndim > 1 else 1} neurons, or reshape y."
-            )
-        return _finite(values, f"{self.name}: y"), None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _BinaryLoss(_ValueLoss):
+class _BinaryLoss(Loss):
     """Losses of O yes-or-no questions: targets from 0 to 1."""
 
     metric: ClassVar[str] = "accuracy"
@@ -410,7 +406,7 @@ class SigmoidCrossentropy(_BinaryLoss):
         return logistic(xp, predictions)  # (B,O)
 
 
-class MeanSquaredError(_ValueLoss):
+class MeanSquaredError(Loss):
     """ℓ_b = mean over O of (y - p)²; dℓ/dp = 2·(p - y) / O. Shapes: predictions (B, O), targets (B, O) or (B,).
 
     >>> import numpy as np
@@ -429,7 +425,7 @@ class MeanSquaredError(_ValueLoss):
         return dict(dpredictions=2 * (predictions - targets) / predictions.shape[-1] * dvalues)  # (B,O)
 
 
-class MeanAbsoluteError(_ValueLoss):
+class MeanAbsoluteError(Loss):
     """ℓ_b = mean over O of |y - p|; dℓ/dp = sign(p - y) / O, 0 where p = y.
 
     The book's class has sign(y - p), the gradient of the opposite function: with it a network runs away from its
@@ -452,7 +448,7 @@ class MeanAbsoluteError(_ValueLoss):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Huber(_ValueLoss):
+class Huber(Loss):
     """Squared near the target, linear far from it: with e = p - y, the mean over O of e²/2 or delta·(|e| - delta/2).
 
     The change is at |e| = delta; dℓ/dp = e clipped to [-delta, delta], divided by O. Shapes as `MeanSquaredError`.

@@ -102,8 +102,11 @@ class Checkpoint:
         """At the end of the run: write the last whole epoch.
 
         Where the run came to its end and a callback then put other parameters in place (the best ones), those are the
-        model of the file, and the last ones stand beside them for a longer run to go on from.
+        model of the file, and the last ones stand beside them for a longer run to go on from. A run that ends before
+        its first whole epoch leaves the file of an earlier run as it is.
         """
+        if self.run.epoch == self.fit.first:
+            return
         model, last = self.fit.model, self.run.values
         if model.run.step == self.fit.marked and model.run.values is not last:
             self.run = replace(self.run, values=model.run.values)

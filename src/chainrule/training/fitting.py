@@ -127,13 +127,10 @@ def run_plan(
         looked=model.run.step - STEPS_BETWEEN,
         validates=plan.validation is not None,
     )
+    if resume and checkpoint is None:
+        raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
     model.history.stopped, model.history.notes = None, []
-    _begin(callbacks, fit)
-    saver = None if checkpoint is None else Checkpoint(checkpoint, plan, callbacks, fit)
-    if resume:
-        if saver is None:
-            raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
-        saver.resume()
+    saver = _begin(fit, plan, callbacks, checkpoint, resume)
     clock = _Clock()
     with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
         try:
@@ -177,7 +174,10 @@ def run_plan(
     return history
 
 
-def _begin(callbacks: Sequence[Callback], fit: Fit) -> None:
+def _begin(
+    fit: Fit, plan: Plan, callbacks: Sequence[Callback], checkpoint: str | Path | None, resume: bool
+) -> Checkpoint | None:
+    """Begin every callback, and put everything where the checkpoint says; what fails here ends what had begun."""
     for callback in callbacks:
         if not isinstance(callback, Callback):
             hint = "; call finder.find(model, X, y) before fit()" if isinstance(callback, LearningRateFinder) else ""
@@ -186,7 +186,11 @@ def _begin(callbacks: Sequence[Callback], fit: Fit) -> None:
         for callback in callbacks:
             callback.begin(fit)
             begun.callback(callback.end, fit)
+        saver = None if checkpoint is None else Checkpoint(checkpoint, plan, callbacks, fit)
+        if saver is not None and resume:
+            saver.resume()
         begun.pop_all()  # all began: from now on the end of the run ends them
+    return saver
 
 
 def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What gradients look like while a network trains: their size in each layer, and units that have died.
 
-It is measured now and then (see `due`) so that it costs a few percent of a run at most.
+It is measured every `STEPS_BETWEEN` steps at most, so that it costs a few percent of a run.
 """
 
 from __future__ import annotations
