@@ -36,6 +36,7 @@ LEVELS = [
     ("training",),
     ("model",),
     ("book",),
+    ("checking",),
     ("",),
     ("commands",),
     ("cli",),

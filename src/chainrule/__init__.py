@@ -6,7 +6,8 @@ reads. Everything else is built on that pair.
 
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
-from .errors import ChainruleError
+from .checking import Report, check
+from .errors import ChainruleError, GradientMismatch
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
@@ -89,6 +90,7 @@ __all__ = [
     "ExponentialDecay",
     "Flatten",
     "Glorot",
+    "GradientMismatch",
     "Graph",
     "He",
     "History",
@@ -114,6 +116,7 @@ __all__ = [
     "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
+    "Report",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -129,6 +132,7 @@ __all__ = [
     "Value",
     "Zeros",
     "__version__",
+    "check",
     "datasets",
     "loss_and_gradients",
     "per_sample_gradients",

@@ -13,6 +13,7 @@ __all__ = [
     "DataError",
     "DefinitionError",
     "FileFormatError",
+    "GradientMismatch",
     "GraphError",
     "NonFiniteError",
     "ShapeError",
@@ -38,6 +39,14 @@ class DefinitionError(ChainruleError, TypeError):
 
 class FileFormatError(ChainruleError, ValueError):
     """A file is not what it should be: truncated, altered, or of another kind."""
+
+
+class GradientMismatch(ChainruleError, AssertionError):
+    """A gradient is not the derivative of its forward; `report` says where and what the mistake is."""
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class GraphError(ChainruleError, ValueError):
