@@ -60,12 +60,13 @@ def _overwritten(
 
 def earlier_calls(bench: Bench) -> Iterator[Finding]:
     """The result of a pass does not depend on the passes before it."""
-    first, second = bench.two_points()
+    own, second = bench.two_points()
     reference = bench.subject.create()
     output = bench.forward(reference, second)
     dvalues = bench.dvalues(output)
     expected = reference.backward(dvalues.copy())
-    for calls in ("forward", "forward and backward"):
+    orders = [(first, calls) for calls in ("forward", "forward and backward") for first in (own, bench.like(second))]
+    for first, calls in orders:
         instance = bench.subject.create()
         earlier = bench.forward(instance, first)
         before: dict[str, Any] = {}
@@ -83,7 +84,10 @@ def earlier_calls(bench: Bench) -> Iterator[Finding]:
             says = f"forward depends on an earlier call: after {calls} on another batch its output is different."
             yield bench.error("earlier_calls", "output", says, "stale_cache")
             return
-        yield from _differences(bench, calls, expected, received, before)
+        differences = list(_differences(bench, calls, expected, received, before))
+        yield from differences
+        if differences:
+            return
 
 
 def _differences(
@@ -114,7 +118,8 @@ def dtypes(bench: Bench) -> Iterator[Finding]:
         output, gradients, dvalues = _pass_in(bench, point, np.float32)
     except Exception:  # an object that does not run in float32 is reported for what it does in float64
         return
-    wide = [name for name, g in {"output": output, **gradients}.items() if _kind(g) == np.float64]
+    results = {"output": output, **gradients} if bench.subject.upstream else gradients
+    wide = [name for name, g in results.items() if _kind(g) == np.float64]
     whole = [name for name, g in {"output": output, **gradients}.items() if getattr(g, "dtype", output.dtype).kind in "iub"]
     for name in whole:
         says = f"{bench.label(name)} has dtype {np.asarray({**gradients, 'output': output}[name]).dtype}: it must be of floats."
@@ -177,13 +182,13 @@ def independence(bench: Bench) -> Iterator[Finding]:
         else:
             gradients = instance.backward(np.ones(output.shape))
         for name, gradient in gradients.items():
-            part = np.asarray(gradient, dtype=np.float64) * share
-            totals.setdefault(name, []).append(part)
+            part = np.asarray(gradient, dtype=np.float64) - instance.penalty()[1].get(name, 0.0)
+            totals.setdefault(name, []).append(part * share)
     if not own:
         yield from _mixing(bench)
         return
     for name, parts in totals.items():
-        received = np.asarray(whole.gradients.get(name))
+        received = np.asarray(whole.gradients.get(name), dtype=np.float64) - whole.penalty.get(name, 0.0)
         together = np.concatenate(parts) if name in bench.subject.inputs else np.sum(parts, axis=0)
         if together.shape == received.shape and not _close(received, together, 1e-7):
             says = (
@@ -224,7 +229,7 @@ def switches(bench: Bench) -> Iterator[Finding]:
         says = "Inference changes what later passes give: running statistics may move in training only."
         yield bench.error("switch", "output", says, "inference_changes_state")
         return
-    bench.forward(instance, replace(first, training=True))
+    bench.forward(instance, replace(bench.like(second), training=True))
     yield from _leaks(bench, instance, second)
 
 
@@ -232,7 +237,12 @@ def _leaks(bench: Bench, instance: Instance, point: Point) -> Iterator[Finding]:
     """After a training pass, the gradient in inference is still that of the forward in inference."""
     output = bench.forward(instance, point)
     dvalues = bench.dvalues(output)
-    gradients = instance.backward(dvalues.copy())
+    try:
+        gradients = instance.backward(dvalues.copy())
+    except Exception as error:  # the object is not ours: anything may come
+        says = f"backward in inference fails once a training pass came before it: {type(error).__name__}: {error}."
+        yield bench.error("switch", "", says, "training_leaks")
+        return
     for name in bench.subject.inputs:
         received = np.asarray(gradients.get(name, np.nan), dtype=np.float64)
         direction = np.random.default_rng(0).normal(size=point.values[name].shape)

@@ -65,6 +65,17 @@ class Bench:
         second = next(points(self.subject_with(others), self.rng, self.subject.modes[0], 0))
         return first, second
 
+    def like(self, point: Point) -> Point:
+        """Another batch of the same length, with the same parameters."""
+        rng = np.random.default_rng([self.seed, 11])
+        inputs = {
+            name: redrawn_inputs(rng, point.values[name], len(point.values[name]), self.subject.domain)
+            if point.values[name].ndim
+            else -point.values[name]
+            for name in self.subject.inputs
+        }
+        return next(points(self.subject_with(inputs), rng, point.training, 0))
+
     def own_point(self) -> Point:
         """The subject's own batch."""
         return next(points(self.subject, self.rng, self.subject.modes[0], 0))
@@ -80,8 +91,7 @@ class Bench:
     def setting(self, point: Point) -> Setting:
         """Forward and backward at a point. Raises `Broken` where one of them fails."""
         instance = self.subject.create()
-        copied = point.with_values({name: value.copy() for name, value in point.values.items()})
-        output = self._tried(instance, copied)
+        output = self._tried(instance, point)
         dvalues = self.dvalues(output)
         try:
             gradients = instance.backward(dvalues.copy())
@@ -95,7 +105,7 @@ class Bench:
 
     def _tried(self, instance: Instance, point: Point) -> Floats:
         try:
-            return self.forward(instance, point)
+            return self.forward(instance, point.copied())
         except Exception as error:  # the object is not ours: anything may come
             raise Broken(self._failed("forward", error, point)) from error
 
@@ -106,8 +116,8 @@ class Bench:
 
     # What the object does with randomness and rounding
 
-    def settle(self) -> list[Finding]:
-        """Find out whether the object is random, remembers earlier calls, and how it rounds; what is wrong with that."""
+    def settle(self) -> None:
+        """Find out whether the object is random, whether it remembers earlier calls, and how it rounds."""
         point = self.own_point()
         first = self._tried(self.subject.create(), point)
         if not np.array_equal(first, self._tried(self.subject.create(), point), equal_nan=True):
@@ -123,7 +133,6 @@ class Bench:
         outputs = [self._tried(reused, point) for _ in range(2)]
         self.runner.fresh_each = not np.array_equal(outputs[0], outputs[1], equal_nan=True)
         self.noise = self._noise(point)
-        return []
 
     def _noise(self, point: Point) -> float:
         name, array = next(iter(point.values.items()))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError, GradientMismatch
-from . import behaviour, gradients
+from . import behaviour, edges, gradients
 from .bench import Bench, Broken
 from .measure import Tolerance
 from .report import Checked, Finding, Report, joined
@@ -21,7 +21,8 @@ __all__ = ["CHECKS", "check"]
 
 # What is checked beside the gradients themselves, by name.
 CHECKS: dict[str, Callable[[Bench], Iterator[Finding]]] = {
-    "kinks": gradients.kinks,
+    "kinks": edges.kinks,
+    "clipping": edges.clipping,
     "mutation": behaviour.mutation,
     "earlier_calls": behaviour.earlier_calls,
     "batch": behaviour.independence,
@@ -56,7 +57,7 @@ def check(
     what the difference itself may be off by. Arrays of up to 400 entries are compared in every entry, larger ones in
     some and along random directions. `reduction` says whether a loss that gives one number for each sample means
     their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
-    or with `at_kinks="any"` any slope between the two sides. `only` names some of the checks: "gradients", "kinks",
+    or with `at_kinks="any"` any slope between the two sides. `only` names some of the checks: "gradients", "kinks", "clipping",
     "mutation", "earlier_calls", "batch", "switch", "dtype". With `raises`, a failing check raises `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
@@ -99,7 +100,7 @@ def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
     findings: list[Finding] = []
     arrays: list[Checked] = []
     try:
-        findings += bench.settle()
+        bench.settle()
         if not only or "gradients" in only:
             found, arrays = gradients.compare(bench)
             findings += found
@@ -125,8 +126,12 @@ def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[F
 
 
 def _by_severity(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Errors first, causes before what follows from them; what one error says already is left out of the others."""
     order = ("error", "warning", "note")
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+    causes = ("parameter_changed", "inputs_overwritten", "not_deterministic")
+    wrong = {finding.array for finding in findings if finding.kind == "gradient"}
+    kept = [finding for finding in findings if not (finding.kind == "batch" and finding.array in wrong)]
+    return tuple(sorted(kept, key=lambda f: (order.index(f.severity), f.mistake not in causes)))
 
 
 def _as_one(item: Any, reports: list[Report], seconds: float) -> Report:

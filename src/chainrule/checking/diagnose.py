@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -39,27 +40,38 @@ def _explaining(settings: Sequence[Measured]) -> Iterator[Candidate]:
     """Candidates of the setting that tells most, if they are right in the others too; pure ones, then with a factor."""
     first = max(settings, key=lambda m: (m.wrong.sum(), len(m.flats)))
     with np.errstate(all="ignore"):
-        by_setting = [[list(hypothesis(m)) for hypothesis in HYPOTHESES] for m in settings]
+        by_setting = [_candidates(m) for m in settings]
     mine = by_setting[[m is first for m in settings].index(True)]
-    for number in range(len(HYPOTHESES)):
-        for place, candidate in enumerate(mine[number]):
-            twins = [_twin(others[number], place, candidate) for others in by_setting]
-            if all(t is None or _matches(m, t.predicted) for m, t in zip(settings, twins, strict=True)):
-                yield candidate
-    for number in range(len(HYPOTHESES)):
-        for place, candidate in enumerate(mine[number]):
-            twins = [_twin(others[number], place, candidate) for others in by_setting]
-            factor = _factor(settings, [None if t is None else t.predicted for t in twins])
-            if factor is not None and candidate.mistake not in ("wrong_sign", "feature_mean_missing"):
-                says = f"{candidate.says} It is also {_times(factor)} what that gives."
-                yield candidate._replace(says=says)
+    for key, candidate in mine.items():
+        twins = [others.get(key) for others in by_setting]
+        if _explain(settings, twins):
+            yield candidate
+    for key, candidate in mine.items():
+        if candidate.mistake in ("wrong_sign", "feature_mean_missing", "feature_mean_doubled"):
+            continue  # with a factor, these are a constant factor
+        twins = [others.get(key) for others in by_setting]
+        factor = _factor(settings, [None if twin is None else twin.predicted for twin in twins])
+        if factor is not None:
+            yield candidate._replace(says=f"{candidate.says} It is also {_times(factor)} what that gives.")
 
 
-def _twin(others: list[Candidate], place: int, candidate: Candidate) -> Candidate | None:
-    """The same candidate in another setting, which may have fewer (a batch of one has no batch mean)."""
-    if place < len(others) and others[place].mistake == candidate.mistake:
-        return others[place]
-    return next((other for other in others if other.mistake == candidate.mistake), None)
+def _candidates(m: Measured) -> dict[tuple[str, str, int], Candidate]:
+    """Every candidate of a setting, by mistake, sentence and number among those of the same sentence."""
+    found: dict[tuple[str, str, int], Candidate] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for hypothesis in HYPOTHESES:
+        for candidate in hypothesis(m):
+            same = candidate.mistake, candidate.says
+            found[(*same, counts[same])] = candidate
+            counts[same] += 1
+    return found
+
+
+def _explain(settings: Sequence[Measured], twins: Sequence[Candidate | None]) -> bool:
+    """Whether a candidate is right wherever it could be formed, which is in most of the settings that are wrong."""
+    pairs = list(zip(settings, twins, strict=True))
+    wrong = [twin is not None for m, twin in pairs if m.wrong.any()]
+    return 2 * sum(wrong) > len(wrong) and all(_matches(m, t.predicted) for m, t in pairs if t is not None)
 
 
 def _matches(m: Measured, predicted: Floats) -> bool:

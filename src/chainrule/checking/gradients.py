@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from .bench import Bench, Broken
 from .diagnose import diagnose, diagnose_shape
 from .forms import right_line
-from .measure import Measured, Setting, Tolerance, measure, sides
-from .report import Checked, Diagnosis, Finding, Grid, Sample
+from .measure import Measured, Setting, Tolerance, measure
+from .report import Checked, Diagnosis, Finding, Grid, Sample, number
 from .squares import in_squares
-from .trials import kinked_point, points
+from .trials import points
 
-__all__ = ["compare", "kinks"]
+__all__ = ["compare"]
 
 Floats = NDArray[Any]
 
@@ -143,15 +143,6 @@ def _finding(bench: Bench, name: str, items: Sequence[Measured]) -> Finding:
     )  # fmt: skip
 
 
-def number(value: float) -> str:
-    """Seven significant digits: enough to see 0.05 % and to redo it by hand.
-
-    >>> number(0.1), number(-1234.5678)
-    ('0.1', '-1234.568')
-    """
-    return f"{value:.7g}"
-
-
 def _grid(m: Measured) -> Grid:
     shape = m.value.shape
     rows, columns = (int(np.prod(shape[:-1])), shape[-1]) if shape else (1, 1)
@@ -196,54 +187,3 @@ def _checked(bench: Bench, name: str, items: Sequence[Measured], wrong: set[str]
         kinks=sum(int(m.kinks.sum()) for m in items),
         passed=bench.label(name) not in wrong,
     )
-
-
-# At a kink
-
-
-def kinks(bench: Bench) -> Iterator[Finding]:
-    """At a kink any slope between the two sides is right; where one side is flat, the convention takes the flat one."""
-    point = kinked_point(bench.subject, bench.rng, bench.subject.modes[0])
-    if point is None:
-        return
-    setting = bench.setting(point)
-    if not np.isfinite(setting.output).all() or bench.noise > 1e-12:
-        return
-    for name, value in setting.values.items():
-        received = np.asarray(setting.gradients.get(name, np.nan), dtype=np.float64)
-        if name not in bench.subject.inputs or received.shape != value.shape or value.size > 64:
-            continue
-        yield from _at_zeros(bench, setting, name, received.reshape(-1))
-
-
-def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> Iterator[Finding]:
-    array = bench.label(name)
-    for flat in np.flatnonzero(setting.values[name].reshape(-1) == 0):
-        index = [int(i) for i in np.unravel_index(flat, setting.values[name].shape)]
-        if not np.isfinite(received[flat]):
-            says = f"{array} is {received[flat]} at {index}, where the input is 0: look for a division by the input."
-            yield bench.error("finite", array, says, "not_finite_at_zero")
-            return
-        left, right, settled = sides(setting, name, int(flat))
-        size = abs(left) + abs(right)
-        if not settled or abs(right - left) <= 1e-3 * size + 1e-9:
-            continue
-        low, high = min(left, right), max(left, right)
-        if not low - 1e-3 * size <= received[flat] <= high + 1e-3 * size:
-            says = (
-                f"{array} is {number(received[flat])} at {index}, where the input is 0 and the slope goes from "
-                f"{number(left)} to {number(right)}: it must be one of them or lie between."
-            )
-            yield bench.error("kinks", array, says, "outside_the_kink")
-            return
-        flat_side = min(abs(left), abs(right)) <= 1e-6 * size
-        if bench.at_kinks == "zero" and flat_side and abs(received[flat]) > 1e-6 * size:
-            d_, own = bench.subject.style.dvalues, bench.subject.style.own
-            says = (
-                f"At an input of exactly 0 {array} passes the gradient ({number(received[flat])} at {index}), as >= "
-                "does. By the convention of the book and of every framework the derivative of max(x, 0) at 0 is 0: "
-                "write > 0."
-            )
-            write = bench.subject.style.line("inputs", f"{d_} * ({own}inputs > 0)")
-            yield bench.error("kinks", array, says, "gate_at_zero", write=write)
-            return

@@ -17,7 +17,7 @@ from .forms import one_hot, products, right_form
 from .measure import Measured, Tolerance, measure
 from .subjects import batch_of
 
-__all__ = ["HYPOTHESES", "Candidate", "is_elementwise", "is_gate"]
+__all__ = ["HYPOTHESES", "Candidate"]
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def _diagonal(m: Measured) -> Floats:
     return np.asarray(m.columns[np.arange(len(m.flats)), m.flats])
 
 
-def is_elementwise(m: Measured) -> bool:
+def _is_elementwise(m: Measured) -> bool:
     """Whether each entry of the input moves its own entry of the output and no other."""
     if m.value.shape != m.setting.output.shape:
         return False
@@ -59,16 +59,24 @@ def is_elementwise(m: Measured) -> bool:
     return bool((others <= 1e-9 * max(np.max(np.abs(m.columns), initial=0.0), 1e-300)).all())
 
 
-def is_gate(m: Measured) -> bool:
+def _is_gate(m: Measured) -> bool:
     """Whether each entry lets the gradient through, whole, or blocks it."""
-    slope = _diagonal(m) if is_elementwise(m) else np.array([0.5])
+    slope = _diagonal(m) if _is_elementwise(m) else np.array([0.5])
     open_, shut = np.isclose(slope, 1), np.isclose(slope, 0)
     return bool((open_ | shut).all() and shut.any())
 
 
+def _is_softmax(m: Measured) -> bool:
+    """Whether the rows of the output are positive and add up to 1, or to the logarithm of that."""
+    y = m.setting.output
+    if m.value.shape != y.shape or y.ndim < 2 or _is_elementwise(m):
+        return False
+    return any(bool((p >= 0).all()) and np.allclose(p.sum(axis=-1), 1) for p in (y, np.exp(y)))
+
+
 def _is_mask(m: Measured) -> bool:
     """Whether each entry is blocked or scaled by one factor above 1, as dropout does."""
-    if not is_elementwise(m):
+    if not _is_elementwise(m):
         return False
     slope = _diagonal(m)
     passed = slope[np.abs(slope) > 1e-9]
@@ -87,7 +95,8 @@ def batch_mean(m: Measured) -> Iterator[Candidate]:
     """1/B is missing, or there once too often, or squared away."""
     samples = _samples(m)
     if m.setting.subject.upstream:
-        sums = m.name in m.setting.subject.parameters and m.value.shape[0] == 1 and m.setting.dvalues.ndim > 1
+        row = m.value.ndim == 1 or m.value.shape[:1] == (1,)
+        sums = m.name in m.setting.subject.parameters and row and m.setting.dvalues.ndim > 1
         form = right_form(m) if sums else None
         if form is not None and ".sum(" in form.code:
             says = "It takes the mean over the batch where the sum belongs: only the loss divides by the batch size."
@@ -130,7 +139,7 @@ def passed_through(m: Measured) -> Iterator[Candidate]:
     d = _upstream(m)
     if d is None:
         return
-    if not is_elementwise(m):
+    if _is_softmax(m):
         says = (
             "The upstream gradient is passed through unchanged, as if cross-entropy were folded in already: a softmax "
             "by itself must multiply by its Jacobian."
@@ -138,7 +147,7 @@ def passed_through(m: Measured) -> Iterator[Candidate]:
         yield Candidate("crossentropy_folded_in", d, says)
     elif _is_mask(m):
         yield Candidate("mask_missing", d, "The mask is missing: entries that were dropped must pass no gradient.")
-    elif is_gate(m):
+    elif _is_gate(m):
         says = "The gate is missing: where the input is not above 0 no gradient passes."
         yield Candidate("gate_missing", d, says)
     else:
@@ -152,7 +161,7 @@ def passed_through(m: Measured) -> Iterator[Candidate]:
 def gates(m: Measured) -> Iterator[Candidate]:
     """A gate that is inverted, or set by the wrong array."""
     d = _upstream(m)
-    if d is None or not is_gate(m):
+    if d is None or not _is_gate(m):
         return
     open_ = np.abs(_diagonal(m)) > 0.5
     x = m.value.reshape(-1)[m.flats]
@@ -184,7 +193,7 @@ def dropout(m: Measured) -> Iterator[Candidate]:
 def softmax(m: Measured) -> Iterator[Candidate]:
     """The off-diagonal part of the Jacobian left out, or cross-entropy's gradient mixed in."""
     d = _upstream(m)
-    if d is None or is_elementwise(m):
+    if d is None or not _is_softmax(m):
         return
     y = _output(m)
     says = "The cross terms are missing: every input moves every output of its row, not its own alone."
@@ -202,7 +211,7 @@ def softmax(m: Measured) -> Iterator[Candidate]:
 def derivative_elsewhere(m: Measured) -> Iterator[Candidate]:
     """The right formula with the wrong array in it: the input for the output, or the other way round."""
     d = _upstream(m)
-    if d is None or not is_elementwise(m):
+    if d is None or not _is_elementwise(m):
         return
     x, y, slope = m.value.reshape(-1)[m.flats], _output(m), _diagonal(m)
     own = m.setting.subject.style.own
@@ -290,7 +299,7 @@ def branches(m: Measured) -> Iterator[Candidate]:
     if m.setting.subject.upstream:
         held[style.dvalues] = m.setting.dvalues
     for name, array in held.items():
-        if array.shape != m.value.shape or array.dtype.kind != "f" or name == f"{style.own}d{m.name}":
+        if array.shape != m.value.shape or array.dtype.kind != "f" or name in (f"{style.own}d{m.name}", "self.dinputs"):
             continue
         one = array.reshape(-1)[m.flats]
         if not np.any(one) or np.allclose(m.expected, one):
@@ -309,13 +318,11 @@ def branches(m: Measured) -> Iterator[Candidate]:
 def normalization(m: Measured) -> Iterator[Candidate]:
     """Mean and variance taken for constants."""
     d = _upstream(m)
-    if d is None or is_elementwise(m) or m.value.ndim != 2:
+    if d is None or _is_elementwise(m) or m.value.ndim != 2:
         return
     gammas = [np.ones((1, 1))]
     gammas += [a.reshape(1, -1) for n, a in m.setting.values.items() if n != m.name and a.size == m.value.shape[1]]
     for axis in (0, 1):
-        if m.value.shape[axis] < 2:
-            continue
         std = np.sqrt(m.value.var(axis=axis, keepdims=True) + 1e-5)
         for gamma in gammas:
             local = np.broadcast_to(gamma / std, m.value.shape).reshape(-1)[m.flats]
@@ -364,12 +371,12 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     dropout,
     softmax,
     derivative_elsewhere,
+    branches,
     passed_through,
     upstream_gradient,
     batch_mean,
     feature_mean,
     wrong_product,
     transposed,
-    branches,
     normalization,
 )

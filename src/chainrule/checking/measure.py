@@ -22,6 +22,7 @@ _BLOCK = 8  # of larger ones a block of 8 x 8 entries, and
 _SCATTERED = 32  # so many others, and
 _DIRECTIONS = 3  # the whole array in so many random directions
 _LOCATED = 2  # how many wrong entries of a large array are looked for where a direction disagrees
+_CLIP = 1e-6  # probabilities this close to 0 and 1 may be clipped
 _AGREES = 1e-6  # how closely a complex step must agree with central differences to be believed
 
 
@@ -51,7 +52,7 @@ class Runner:
         """The output at a point, by an instance used for nothing else."""
         if self._reused is None or self.fresh_each:
             self._reused = self.subject.create()
-        return self.forward(self._reused, point)
+        return self.forward(self._reused, point.copied())
 
 
 @dataclass
@@ -184,6 +185,7 @@ def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Ge
     result = Measured(
         setting, name, received, flats, columns, expected, allowed, wrong, unknown, slopes.method, projections
     )
+    _set_clipped_apart(result)
     _set_kinks_apart(result)
     return result
 
@@ -290,6 +292,22 @@ def _disagrees(
     allowed = 1e-9 * float(np.linalg.norm(terms)) + 1e-13 * float(np.abs(terms).sum()) + 4 * error
     rounding = 1e-13 * float(np.abs(setting.dvalues * slope.value).sum())
     return not abs(float(terms.sum()) - expected) <= allowed + rounding
+
+
+def _set_clipped_apart(result: Measured) -> None:
+    """A clipped loss does not move with its predictions, and its gradient is by convention that at the clip."""
+    setting, value = result.setting, result.value
+    if setting.subject.redraw_targets is None or value.ndim != 2 or result.name not in setting.subject.inputs:
+        return
+    rows, at = result.flats // value.shape[1], value.reshape(-1)[result.flats]
+    still = np.ones(value.shape[0], dtype=bool)
+    np.logical_and.at(still, rows, ~result.columns.any(axis=1))
+    clipped = still[rows]
+    if setting.subject.domain == "probabilities":
+        clipped |= (at <= _CLIP) | (at >= 1 - _CLIP)
+    clipped &= np.isfinite(result.given)
+    result.kinks |= clipped
+    result.wrong &= ~clipped
 
 
 def _set_kinks_apart(result: Measured) -> None:

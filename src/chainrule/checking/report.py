@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Checked", "Diagnosis", "Finding", "Grid", "Report", "Sample"]
+__all__ = ["Checked", "Diagnosis", "Finding", "Grid", "Report", "Sample", "joined", "number"]
 
 
 @dataclass(frozen=True)
@@ -154,3 +154,12 @@ def joined(reports: Iterable[Report]) -> Report:
         seed=parts[-1].seed,
         seconds=sum(part.seconds for part in parts),
     )
+
+
+def number(value: float) -> str:
+    """Seven significant digits: enough to see 0.05 % and to redo it by hand.
+
+    >>> number(0.1), number(-1234.5678)
+    ('0.1', '-1234.568')
+    """
+    return f"{value:.7g}"

@@ -23,7 +23,8 @@ def points(subject: Subject, rng: np.random.Generator, training: bool, others: i
     yield Point(own, targets[0], training, _label(samples, 1.0, training, subject, own=subject.given))
     for position, (length, size) in enumerate(_OTHERS[:others], start=1):
         batch = length + 1 if length == samples else length
-        scale = size if subject.domain == "numbers" else 1.0
+        largest = 3.0 if subject.redraw_targets else 10.0  # softmax beyond that is clipped in a loss
+        scale = min(size, largest) if subject.domain == "numbers" else 1.0
         values = {name: scale * redrawn_inputs(rng, array, batch, subject.domain) for name, array in subject.inputs.items()}
         values |= {name: redrawn_parameter(rng, array) for name, array in subject.parameters.items()}
         point = Point(values, None, training, _label(batch, scale, training, subject))

@@ -30,6 +30,11 @@ class Point:
         return replace(self, values={**self.values, **values})
 
 
+    def copied(self) -> Point:
+        """The same place with arrays that forward may overwrite."""
+        return replace(self, values={name: value.copy() for name, value in self.values.items()})
+
+
 class Instance(ABC):
     """One object in use: it may remember, between calls, what the checked object remembers."""
 

@@ -295,7 +295,8 @@ def _fails(item: Any, shape: Shape, arrays: Arrays, targets: Any) -> Exception |
     """Why forward does not run on a copy of the object, or None."""
     try:
         with np.errstate(all="ignore"):
-            output = BookInstance(item, tuple(arrays), (), shape).forward(Point(dict(arrays), targets))
+            copied = {name: array.copy() for name, array in arrays.items()}
+            output = BookInstance(item, tuple(arrays), (), shape).forward(Point(copied, targets))
     except Exception as error:  # the object is not ours: anything may come
         return error
     return None if np.isfinite(output).all() else ValueError("the output is not finite")
