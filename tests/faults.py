@@ -65,8 +65,8 @@ class BookSoftmax:
 
     def backward(self, dvalues):
         self.dinputs = np.empty_like(dvalues)
-        for index, (y, d) in enumerate(zip(self.output, dvalues, strict=True)):
-            y = y.reshape(-1, 1)
+        for index, (row, d) in enumerate(zip(self.output, dvalues, strict=True)):
+            y = row.reshape(-1, 1)
             self.dinputs[index] = np.dot(np.diagflat(y) - np.dot(y, y.T), d)
 
 
@@ -107,7 +107,8 @@ class BookDropout:
             self.binary_mask = np.ones_like(inputs)
             self.output = inputs.copy()
             return
-        self.binary_mask = np.random.binomial(1, self.rate, size=inputs.shape) / self.rate
+        kept = np.random.binomial(1, self.rate, size=inputs.shape)  # noqa: NPY002, as students write it
+        self.binary_mask = kept / self.rate
         self.output = inputs * self.binary_mask
 
     def backward(self, dvalues):
@@ -492,9 +493,7 @@ FAULTS: dict[str, Fault] = {
     # Signs and factors
     "dense-sign": Fault(sets("dense", dweights=lambda s, d: -s.dweights), "wrong_sign"),
     "tanh-sign": Fault(sets("tanh", dinputs=lambda s, d: -s.dinputs), "wrong_sign"),
-    "book-absolute-error": Fault(
-        loss("absolute", lambda p, t: np.sign(t - p) / p.shape[1] / len(p)), "wrong_sign"
-    ),
+    "book-absolute-error": Fault(loss("absolute", lambda p, t: np.sign(t - p) / p.shape[1] / len(p)), "wrong_sign"),
     "dense-mean-weights": Fault(sets("dense", dweights=lambda s, d: s.dweights / len(d)), "batch_mean_doubled"),
     "dense-mean-inputs": Fault(sets("dense", dinputs=lambda s, d: s.dinputs / len(d)), "batch_mean_doubled"),
     "dense-mean-biases": Fault(sets("dense", dbiases=lambda s, d: d.mean(axis=0, keepdims=True)), "mean_for_sum"),
@@ -506,9 +505,7 @@ FAULTS: dict[str, Fault] = {
     "dense-factor": Fault(sets("dense", dbiases=lambda s, d: 1.01 * s.dbiases), "constant_factor"),
     "dense-zeros": Fault(sets("dense", dbiases=lambda s, d: 0 * s.dbiases), "all_zeros"),
     # Products
-    "dense-transposed-weights": Fault(
-        sets("dense", dweights=lambda s, d: np.dot(d.T, s.inputs)), "transposed_product"
-    ),
+    "dense-transposed-weights": Fault(sets("dense", dweights=lambda s, d: np.dot(d.T, s.inputs)), "transposed_product"),
     "dense-missing-transpose": Fault(sets("dense", dinputs=lambda s, d: np.dot(d, s.weights)), "missing_transpose"),
     "dense-missing-transpose-inputs": Fault(
         sets("dense", dweights=lambda s, d: np.dot(s.inputs, d)), "missing_transpose"
@@ -523,7 +520,9 @@ FAULTS: dict[str, Fault] = {
     # The upstream gradient
     "relu-local-only": Fault(sets("relu", dinputs=lambda s, d: np.where(s.inputs > 0, 1.0, 0.0)), "missing_upstream"),
     "sigmoid-local-only": Fault(sets("sigmoid", dinputs=lambda s, d: s.output * (1 - s.output)), "missing_upstream"),
-    "dense-local-only": Fault(sets("dense", dweights=lambda s, d: np.dot(s.inputs.T, np.ones_like(d))), "missing_upstream"),
+    "dense-local-only": Fault(
+        sets("dense", dweights=lambda s, d: np.dot(s.inputs.T, np.ones_like(d))), "missing_upstream"
+    ),
     "relu-twice": Fault(sets("relu", dinputs=lambda s, d: s.dinputs * d), "upstream_twice"),
     "tanh-twice": Fault(sets("tanh", dinputs=lambda s, d: s.dinputs * d), "upstream_twice"),
     "tanh-passed": Fault(sets("tanh", dinputs=lambda s, d: d.copy()), "missing_local_derivative"),
@@ -534,7 +533,9 @@ FAULTS: dict[str, Fault] = {
     "relu-at-zero": Fault(AtZero, "gate_at_zero"),
     "native-relu-inverted": Fault(NativeReLU, "gate_inverted"),
     # Softmax
-    "softmax-diagonal": Fault(sets("softmax", dinputs=lambda s, d: d * s.output * (1 - s.output)), "missing_cross_terms"),
+    "softmax-diagonal": Fault(
+        sets("softmax", dinputs=lambda s, d: d * s.output * (1 - s.output)), "missing_cross_terms"
+    ),
     "native-softmax-diagonal": Fault(NativeSoftmax, "missing_cross_terms"),
     "softmax-passed": Fault(sets("softmax", dinputs=lambda s, d: d.copy()), "crossentropy_folded_in"),
     "softmax-minus": Fault(sets("softmax", dinputs=lambda s, d: s.output - d), "crossentropy_folded_in"),
@@ -542,19 +543,27 @@ FAULTS: dict[str, Fault] = {
         sets("softmax", dinputs=lambda s, d: d - np.sum(d * s.output, axis=1, keepdims=True)), "missing_factor"
     ),
     # The point of the derivative
-    "sigmoid-at-input": Fault(sets("sigmoid", dinputs=lambda s, d: d * s.inputs * (1 - s.inputs)), "derivative_at_input"),
+    "sigmoid-at-input": Fault(
+        sets("sigmoid", dinputs=lambda s, d: d * s.inputs * (1 - s.inputs)), "derivative_at_input"
+    ),
     "tanh-at-input": Fault(sets("tanh", dinputs=lambda s, d: d * (1 - s.inputs**2)), "derivative_at_input"),
     "native-sigmoid-at-input": Fault(NativeSigmoid, "derivative_at_input"),
     "native-tanh-at-output": Fault(NativeTanh, "derivative_at_output"),
-    "softplus-at-output": Fault(sets("softplus", dinputs=lambda s, d: d / (1 + np.exp(-s.output))), "derivative_at_output"),
+    "softplus-at-output": Fault(
+        sets("softplus", dinputs=lambda s, d: d / (1 + np.exp(-s.output))), "derivative_at_output"
+    ),
     # Losses
     "crossentropy-not-divided": Fault(loss("crossentropy", lambda p, t: -t / len(p)), "not_divided_by_prediction"),
-    "crossentropy-clip-in-forward-only": Fault(loss("crossentropy", lambda p, t: -t / p / len(p)), "clip_in_forward_only"),
+    "crossentropy-clip-in-forward-only": Fault(
+        loss("crossentropy", lambda p, t: -t / p / len(p)), "clip_in_forward_only"
+    ),
     "binary-clip-in-forward-only": Fault(
         loss("binary-crossentropy", lambda p, t: -(t / p - (1 - t) / (1 - p)) / p.shape[1] / len(p)),
         "clip_in_forward_only",
     ),
-    "crossentropy-activation-folded": Fault(loss("crossentropy", lambda p, t: (p - t) / len(p)), "activation_folded_in"),
+    "crossentropy-activation-folded": Fault(
+        loss("crossentropy", lambda p, t: (p - t) / len(p)), "activation_folded_in"
+    ),
     "binary-activation-folded": Fault(
         loss("binary-crossentropy", lambda p, t: (p - t) / p.shape[1] / len(p)), "activation_folded_in"
     ),
@@ -588,9 +597,7 @@ FAULTS: dict[str, Fault] = {
     "native-batch-norm-constants": Fault(lambda: NativeBatchNorm(3), "statistics_constant"),
     "softmax-over-the-batch": Fault(SoftmaxOfAll, "unknown"),
     # Places
-    "dense-one-entry": Fault(
-        sets("dense", dweights=lambda s, d: scaled(s.dweights, (2, 1), 1.0005)), "one_entry"
-    ),
+    "dense-one-entry": Fault(sets("dense", dweights=lambda s, d: scaled(s.dweights, (2, 1), 1.0005)), "one_entry"),
     "native-one-entry": Fault(lambda: NativeEntry(4, 3), "one_entry"),
     "large-one-entry": Fault(
         after(lambda: BookDense(60, 40), lambda s, d: setattr(s, "dweights", scaled(s.dweights, (33, 7), 1.0005))),

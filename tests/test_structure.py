@@ -37,6 +37,7 @@ LEVELS = [
     ("model",),
     ("book",),
     ("checking",),
+    ("testing",),
     ("",),
     ("commands",),
     ("cli",),
@@ -140,8 +141,13 @@ def global_randomness(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name == "random")
 
 
+OTHERS_STREAMS = Path("checking/streams.py")  # seeds them for layers that draw from them, and puts them back
+
+
 @every_source
 def test_no_module_uses_a_global_random_stream(path: Path) -> None:
+    if path.relative_to(ROOT) == OTHERS_STREAMS:
+        return
     assert list(global_randomness(parse(path))) == []
 
 
@@ -235,6 +241,7 @@ NO_EXAMPLE = {
     "ModelCheckpoint": "writes files",
     "TensorBoard": "writes a file",
     "ChainruleError": "the base of the errors; raised nowhere by itself",
+    "GradientMismatch": "what check raises; its example is that of check_layer",
     "Declared": "shown in the example of Layer",
     "Loss": "an abstract base; its example is that of prepare",
     "Optimizer": "an abstract base; its examples are those of its methods",

@@ -1,4 +1,4 @@
-"""What the numbers of a gradient do not show: arrays overwritten, caches gone stale, dtypes lost, switches that leak."""
+"""What the numbers of a gradient do not show: arrays overwritten, stale caches, dtypes lost, switches that leak."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ def mutation(bench: Bench) -> Iterator[Finding]:
 
 
 def _overwritten(
-    bench: Bench, method: str, before: Point, after: dict[str, Floats], targets: Any, targets_now: Any, held: dict[str, Floats]
+    bench: Bench,
+    method: str,
+    before: Point,
+    after: dict[str, Floats],
+    targets: Any,
+    targets_now: Any,
+    held: dict[str, Floats],
 ) -> Iterator[Finding]:
     for name, value in before.values.items():
         parameter = name in bench.subject.parameters
@@ -100,13 +106,13 @@ def _differences(
         added = name in before and np.shape(before[name]) == np.shape(right) and _close(now, right + before[name])
         array = bench.label(name)
         if added:
-            line = bench.subject.style.line(name, "...")
+            line = bench.line(name, "...")
             says = f"{array} is added to what an earlier call left in it: start anew at each backward."
             yield bench.error("earlier_calls", array, says, "accumulated", write=f"{line}  # = instead of +=")
         else:
             says = (
-                f"{array} depends on an earlier call: after {calls} on another batch, then forward and backward on this "
-                "one, it is different. What backward reads must be stored anew at each forward."
+                f"{array} depends on an earlier call: after {calls} on another batch, then both on this one, "
+                "it is different. What backward reads must be stored anew at each forward."
             )
             yield bench.error("earlier_calls", array, says, "stale_cache")
 
@@ -120,9 +126,11 @@ def dtypes(bench: Bench) -> Iterator[Finding]:
         return
     results = {"output": output, **gradients} if bench.subject.upstream else gradients
     wide = [name for name, g in results.items() if _kind(g) == np.float64]
-    whole = [name for name, g in {"output": output, **gradients}.items() if getattr(g, "dtype", output.dtype).kind in "iub"]
+    whole = [
+        name for name, g in {"output": output, **gradients}.items() if getattr(g, "dtype", output.dtype).kind in "iub"
+    ]
     for name in whole:
-        says = f"{bench.label(name)} has dtype {np.asarray({**gradients, 'output': output}[name]).dtype}: it must be of floats."
+        says = f"{bench.label(name)} has a dtype of whole numbers: it must be of floats."
         yield bench.error("dtype", bench.label(name), says, "integer_gradient")
     if wide and dvalues.dtype == np.float32:
         listed = ", ".join(bench.label(name) for name in wide)

@@ -99,9 +99,7 @@ class Bench:
             raise Broken(self._failed("backward", error, point)) from error
         memory = instance.memory()
         penalty = instance.penalty()[1]
-        return Setting(
-            self.subject, self.runner, point, self.noise, dvalues, output, gradients, memory, penalty
-        )
+        return Setting(self.subject, self.runner, point, self.noise, dvalues, output, gradients, memory, penalty)
 
     def _tried(self, instance: Instance, point: Point) -> Floats:
         try:
@@ -152,6 +150,10 @@ class Bench:
             return name
         inputs = list(self.subject.inputs)
         return "dinputs" if inputs == [name] and self.subject.style.own else f"d{name}"
+
+    def line(self, name: str, code: str) -> str:
+        """The line that sets a gradient, as the object's author would write it."""
+        return self.subject.style.line(self.label(name)[1:], code)
 
     def error(self, kind: str, array: str, says: str, mistake: str, write: str = "") -> Finding:
         """Something that makes the check fail."""

@@ -1,4 +1,4 @@
-"""`check`: every gradient of an object compared with the derivative of its forward, and what the numbers do not show."""
+"""`check`: every gradient of an object against the derivative of its forward, and what the numbers do not show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .bench import Bench, Broken
 from .measure import Tolerance
 from .report import Checked, Finding, Report, joined
 from .streams import streams_kept
-from .subjects import Subject, subjects_of
+from .subjects import subjects_of
 
 __all__ = ["CHECKS", "check"]
 
@@ -57,8 +57,8 @@ def check(
     what the difference itself may be off by. Arrays of up to 400 entries are compared in every entry, larger ones in
     some and along random directions. `reduction` says whether a loss that gives one number for each sample means
     their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
-    or with `at_kinks="any"` any slope between the two sides. `only` names some of the checks: "gradients", "kinks", "clipping",
-    "mutation", "earlier_calls", "batch", "switch", "dtype". With `raises`, a failing check raises `GradientMismatch`.
+    or with `at_kinks="any"` any slope between the two sides. `only` names some of the checks: "gradients", "kinks",
+    "clipping", "mutation", "earlier_calls", "batch", "switch", "dtype". With `raises`, a failing check raises `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
 
@@ -110,7 +110,9 @@ def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
     except Broken as broken:
         findings.append(broken.finding)
     tolerance = bench.tolerance
-    return Report(bench.subject.title, tuple(arrays), _by_severity(findings), tolerance.rtol, tolerance.atol, bench.seed)
+    return Report(
+        bench.subject.title, tuple(arrays), _by_severity(findings), tolerance.rtol, tolerance.atol, bench.seed
+    )
 
 
 def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[Finding]) -> list[Finding]:

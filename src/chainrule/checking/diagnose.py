@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,9 @@ def diagnose(settings: Sequence[Measured]) -> tuple[Diagnosis, ...]:
     found: list[Diagnosis] = []
     for candidate in _explaining(usable):
         if all(candidate.mistake != other.mistake for other in found):
-            found.append(Diagnosis(candidate.mistake, candidate.says, _evidence(usable, candidate), write or candidate.write))
+            found.append(
+                Diagnosis(candidate.mistake, candidate.says, _evidence(usable, candidate), write or candidate.write)
+            )
     found += _patterns(usable, write) if not found else []
     return tuple(found[:_MOST])
 
@@ -149,7 +151,9 @@ def _constant_factor(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
     ):
         return None
     factor = factors[0]
-    says = f"A constant factor: it is {_times(factor)} what it should be." if abs(factor) > 1e-12 else "It is all zeros."
+    says = (
+        f"A constant factor: it is {_times(factor)} what it should be." if abs(factor) > 1e-12 else "It is all zeros."
+    )
     mistake = "constant_factor" if abs(factor) > 1e-12 else "all_zeros"
     return mistake, says, f"received / expected = {factor:.8g} in every entry of {len(wrong)} settings"
 
@@ -178,14 +182,16 @@ def _places(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
 
 def _regions(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
     """All wrong entries, and none of the right ones, have inputs (or an upstream gradient) of one sign."""
-    tests = {
+    tests: dict[str, Callable[[Measured], NDArray[np.bool_]]] = {
         "the input is below 0": lambda m: m.value.reshape(-1)[m.flats] < 0,
         "the input is above 0": lambda m: m.value.reshape(-1)[m.flats] > 0,
         "the derivative is negative": lambda m: m.expected < 0,
         "the derivative is positive": lambda m: m.expected > 0,
     }
     for where, test in tests.items():
-        if all((test(m) | m.kinks)[m.wrong].all() and not (test(m) & ~m.wrong & (m.expected != 0)).any() for m in wrong):
+        if all(
+            (test(m) | m.kinks)[m.wrong].all() and not (test(m) & ~m.wrong & (m.expected != 0)).any() for m in wrong
+        ):
             says = f"It is wrong exactly where {where}, and right elsewhere."
             return "one_region", says, f"in all {len(wrong)} settings"
     return None

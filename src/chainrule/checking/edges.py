@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench
+from .forms import names_of
 from .measure import Setting, sides
 from .report import Finding, number
 from .subjects import Point, fresh_targets
@@ -56,13 +57,13 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
             return
         flat_side = min(abs(left), abs(right)) <= 1e-6 * size
         if bench.at_kinks == "zero" and flat_side and abs(received[flat]) > 1e-6 * size:
-            d_, own = bench.subject.style.dvalues, bench.subject.style.own
+            inputs_, _, d_ = names_of(setting)
             says = (
                 f"At an input of exactly 0 {array} passes the gradient ({number(received[flat])} at {index}), as >= "
                 "does. By the convention of the book and of every framework the derivative of max(x, 0) at 0 is 0: "
                 "write > 0."
             )
-            write = bench.subject.style.line("inputs", f"{d_} * ({own}inputs > 0)")
+            write = bench.line(name, f"{d_} * ({inputs_} > 0)")
             yield bench.error("kinks", array, says, "gate_at_zero", write=write)
             return
 

@@ -1,4 +1,4 @@
-"""The lines of a backward pass as people write them, each with its value: the one that is right here is the one to write.
+"""The lines of a backward pass as people write them, each with its value: the one that is right is the one to write.
 
 A form is tried against the derivative found by nudging; nothing is known of the layer but its arrays.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .measure import Measured, Setting
 
-__all__ = ["Form", "matrices", "products", "right_form", "right_line"]
+__all__ = ["Form", "matrices", "names_of", "one_hot", "products", "right_form", "right_line"]
 
 Floats = NDArray[np.float64]
 
@@ -30,9 +30,9 @@ class Form(NamedTuple):
 def right_line(measured: Measured) -> str:
     """The line that sets this gradient rightly, as the object's author would write it; empty where none is known."""
     form = right_form(measured)
-    style = measured.setting.subject.style
-    name = measured.name if measured.name in measured.setting.subject.parameters or not style.own else "inputs"
-    return style.line(name, form.code) if form else ""
+    subject = measured.setting.subject
+    name = "inputs" if list(subject.inputs) == [measured.name] and subject.style.own else measured.name
+    return subject.style.line(name, form.code) if form else ""
 
 
 def right_form(measured: Measured) -> Form | None:
@@ -140,7 +140,9 @@ def _loss_forms(m: Measured) -> Iterator[Form]:
     sigmoid = 1 / (1 + np.exp(-p))
     yield Form(f"-{t_} / {p_}{per}", -t / p * share)
     yield Form(f"({'probabilities' if s.subject.upstream else d_} - {t_}){per}", (softmax - t) * share)
-    yield Form(f"-({t_} / {p_} - (1 - {t_}) / (1 - {p_})) / {outputs}{per}", -(t / p - (1 - t) / (1 - p)) / outputs * share)
+    yield Form(
+        f"-({t_} / {p_} - (1 - {t_}) / (1 - {p_})) / {outputs}{per}", -(t / p - (1 - t) / (1 - p)) / outputs * share
+    )
     yield Form(f"(sigmoid({p_}) - {t_}) / {outputs}{per}", (sigmoid - t) / outputs * share)
     yield Form(f"2 * ({p_} - {t_}) / {outputs}{per}", 2 * (p - t) / outputs * share)
     yield Form(f"2 * ({p_} - {t_}){per}", 2 * (p - t) * share)

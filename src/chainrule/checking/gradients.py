@@ -20,7 +20,7 @@ __all__ = ["compare"]
 
 Floats = NDArray[Any]
 
-_GRID = (12, 24)  # rows and columns of the picture of an array
+_GRID = (12, 16)  # rows and columns of the picture of an array
 _SHOWN = 5  # entries listed in a finding
 
 
@@ -55,8 +55,11 @@ def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Measured | Find
     try:
         setting = bench.setting(point)
     except Broken as broken:
-        first = broken.finding
-        yield "", in_squares(bench, first) if first.mistake == "backward_raises" else first
+        if broken.finding.mistake != "backward_raises":
+            yield "", broken.finding
+            return
+        for finding, measured in in_squares(bench, broken.finding):
+            yield "", finding if measured is None else _finding(bench, measured.name, [measured])
         return
     if not np.isfinite(setting.output).all():
         if point.label.endswith("the inputs given"):
@@ -74,10 +77,8 @@ def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Measured | Find
 def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
     """Why a gradient cannot be compared: it is missing, no array of numbers, or of the wrong shape."""
     array = bench.label(name)
-    line = bench.subject.style.line(name if bench.label(name) != "dinputs" else "inputs", "...")
+    line = bench.line(name, "...")
     if name not in setting.gradients:
-        if name in bench.subject.parameters and name not in bench.subject.unnamed and bench.subject.unnamed:
-            return None
         says = f"There is no gradient for {name}: backward must give {array}."
         return bench.error("missing", array, says, "missing_gradient", write=line)
     try:

@@ -101,8 +101,9 @@ def batch_mean(m: Measured) -> Iterator[Candidate]:
         if form is not None and ".sum(" in form.code:
             says = "It takes the mean over the batch where the sum belongs: only the loss divides by the batch size."
             yield Candidate("mean_for_sum", m.expected / samples, says)
-        says = "It is divided by the batch size, which the loss has done already: leave the division out."
-        yield Candidate("batch_mean_doubled", m.expected / samples, says)
+        else:
+            says = "It is divided by the batch size, which the loss has done already: leave the division out."
+            yield Candidate("batch_mean_doubled", m.expected / samples, says)
         yield Candidate("batch_mean_missing", m.expected * samples, "It is multiplied by the batch size.")
         return
     says = "The batch mean is missing: divide by the number of samples."
@@ -271,7 +272,9 @@ def _other_classes(m: Measured, t: Floats) -> Iterator[Candidate]:
         other = (targets + shift) % classes if targets.ndim == 1 else np.roll(targets, shift, axis=1)
         moved = measure(m.setting.at(targets=other), m.name, Tolerance(1.0, 1.0), np.random.default_rng(0))
         if moved.expected.shape == m.expected.shape:
-            says = f"The class index is off by one: it is the gradient for the class {'after' if shift > 0 else 'before'}."
+            says = (
+                f"The class index is off by one: it is the gradient for the class {'after' if shift > 0 else 'before'}."
+            )
             yield Candidate("off_by_one_class", moved.expected, says)
 
 

@@ -333,7 +333,7 @@ def sides(setting: Setting, name: str, flat: int) -> tuple[float, float, bool]:
     for h in (step, step / 8):
         left, right = nudge.one_sided_slopes(setting.entry(name, flat), h)
         found.append((float(np.sum(setting.dvalues * left)), float(np.sum(setting.dvalues * right))))
-    (left, right), (closer_left, closer_right) = found
+    wide, (closer_left, closer_right) = found
     size = abs(closer_left) + abs(closer_right) + 1e-300
-    settled = abs(left - closer_left) + abs(right - closer_right) <= 1e-3 * size
+    settled = abs(wide[0] - closer_left) + abs(wide[1] - closer_right) <= 1e-3 * size
     return closer_left, closer_right, settled

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from .report import Checked, Finding, Grid, Report
+from .report import Checked, Finding, Grid, Report, number, tolerance
 
-__all__ = ["as_rich", "as_text", "headline", "how"]
+__all__ = ["as_rich", "as_text", "compared", "headline", "how"]
 
 _WIDTH = 100
 _SIGNS = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "cyan")}
@@ -35,7 +35,7 @@ def as_rich(report: Report) -> Any:
 
     style = "bold red" if report.errors else "bold green" if report.arrays else "bold"
     parts: list[Any] = [Text(headline(report), style=style)]
-    several = len({item.where for item in (*report.findings, *report.arrays)}) > 1
+    several = len({finding.where for finding in report.findings} | {array.where for array in report.arrays}) > 1
     for finding in report.findings:
         parts += [Text(""), _finding(finding, several)]
     passed = [array for array in report.arrays if array.passed]
@@ -62,8 +62,9 @@ def headline(report: Report) -> str:
 def how(report: Report) -> str:
     """How the numbers were compared."""
     return (
-        f"Compared in float64: |received - expected| <= {report.rtol:g} · the larger + {report.atol:g} · the array's "
-        f"largest; random upstream gradients, seed {report.seed}; {report.seconds:.2f} s."
+        f"Compared in float64: |received - expected| <= {tolerance(report.rtol)} · the larger + "
+        f"{tolerance(report.atol)} · the array's largest; random upstream gradients, seed {report.seed}; "
+        f"{report.seconds:.2f} s."
     )
 
 
@@ -85,7 +86,9 @@ def _finding(finding: Finding, several: bool) -> Any:
     table.add_column()
     for position, diagnosis in enumerate(finding.diagnoses):
         if diagnosis.says != finding.says:
-            table.add_row("what it is" if not position else "or", Text(diagnosis.says, style="bold" if not position else ""))
+            table.add_row(
+                "what it is" if not position else "or", Text(diagnosis.says, style="bold" if not position else "")
+            )
         if diagnosis.evidence and not position:
             table.add_row("evidence", Text(diagnosis.evidence))
         if diagnosis.write and not position:
@@ -101,7 +104,7 @@ def _finding(finding: Finding, several: bool) -> Any:
 
 def _samples(finding: Finding) -> str:
     return "\n".join(
-        f"{list(s.index)}: received {s.received:.7g}, expected {s.expected:.7g}" for s in finding.samples[:3]
+        f"{list(s.index)}: received {number(s.received)}, expected {number(s.expected)}" for s in finding.samples[:3]
     )
 
 
@@ -132,13 +135,15 @@ def _arrays(arrays: list[Checked], several: bool) -> Any:
         table.add_column()
     for item in arrays:
         name = f"{item.where}  {item.array}" if several else item.array
-        table.add_row(Text("✓", style="green"), Text(name), Text(str(item.shape)), Text(_compared(item)))
+        table.add_row(Text("✓", style="green"), Text(name), Text(str(item.shape)), Text(compared(item)))
     return table
 
 
-def _compared(item: Checked) -> str:
+def compared(item: Checked) -> str:
+    """How much of an array was compared, how, and how close it came."""
     entries = f"all {item.size}" if item.entries == item.size else f"{item.entries} of {item.size}"
     directions = f" and {item.projections} random directions" if item.projections else ""
     settings = f" in {item.settings} settings" if item.settings > 1 else ""
     kinks = f", {item.kinks} on a kink" if item.kinks else ""
-    return f"{entries} entries{directions}{settings}, {item.method}, largest error {item.worst:.0e}{kinks}"
+    worst = tolerance(float(f"{item.worst:.0e}"))
+    return f"{entries} entries{directions}{settings}, {item.method}, largest error {worst}{kinks}"

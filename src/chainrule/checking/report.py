@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Checked", "Diagnosis", "Finding", "Grid", "Report", "Sample", "joined", "number"]
+__all__ = ["Checked", "Diagnosis", "Finding", "Grid", "Report", "Sample", "joined", "number", "tolerance"]
 
 
 @dataclass(frozen=True)
@@ -163,3 +163,12 @@ def number(value: float) -> str:
     ('0.1', '-1234.568')
     """
     return f"{value:.7g}"
+
+
+def tolerance(value: float) -> str:
+    """A tolerance as people write it.
+
+    >>> tolerance(1e-5), tolerance(0.5)
+    ('1e-5', '0.5')
+    """
+    return f"{value:g}".replace("e-0", "e-")

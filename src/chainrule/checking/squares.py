@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .bench import Bench, Broken
 from .diagnose import diagnose
-from .measure import measure
+from .measure import Measured, measure
 from .report import Finding
 from .subjects import Point, fresh_targets
 
@@ -18,8 +18,8 @@ __all__ = ["in_squares"]
 _SIZE = 3
 
 
-def in_squares(bench: Bench, finding: Finding) -> Finding:
-    """The finding of a backward pass that raised, with what its product is, where that can be found out."""
+def in_squares(bench: Bench, finding: Finding) -> list[tuple[Finding, Measured | None]]:
+    """The finding of a backward pass that raised, with what its product is, and every other gradient that is wrong."""
     rng = bench.rng
     values = {
         name: rng.uniform(0.2, 1.5, _squared(array)) * rng.choice([-1.0, 1.0], _squared(array))
@@ -33,18 +33,23 @@ def in_squares(bench: Bench, finding: Finding) -> Finding:
     try:
         point = replace(point, targets=fresh_targets(subject, rng, point)[0])
         setting = square.setting(point)
-        found = []
-        for name in setting.values:
-            if np.shape(setting.gradients.get(name)) == setting.values[name].shape:
-                diagnoses = diagnose([measure(setting, name, bench.tolerance, rng)])
-                found += [(bench.label(name), diagnosis) for diagnosis in diagnoses[:1]]
+        measured = [
+            measure(setting, name, bench.tolerance, rng)
+            for name in setting.values
+            if name in setting.gradients and np.shape(setting.gradients[name]) == setting.values[name].shape
+        ]
     except (Broken, ValueError, IndexError, TypeError, AttributeError):
-        return finding
-    if not found:
-        return finding
-    array, diagnosis = found[0]
+        return [(finding, None)]
+    found = [(m, diagnose([m])) for m in measured if m.wrong.any()]
+    of_shape = [(m, d) for m, d in found if d and d[0].mistake in ("missing_transpose", "wrong_product")]
+    others = [(finding, m) for m, _ in found if not of_shape or m is not of_shape[0][0]]
+    if not of_shape:
+        return [(finding, None), *others]
+    blamed, diagnoses = of_shape[0]
+    array = bench.label(blamed.name)
     evidence = f"with all sizes {_SIZE} it runs, and {array} has exactly the numbers of that"
-    return replace(finding, array=array, diagnoses=(replace(diagnosis, evidence=evidence), *finding.diagnoses))
+    explained = replace(finding, array=array, diagnoses=(replace(diagnoses[0], evidence=evidence), *finding.diagnoses))
+    return [(explained, None), *others]
 
 
 def _squared(array: NDArray[np.float64]) -> tuple[int, ...]:

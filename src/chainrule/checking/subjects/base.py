@@ -29,7 +29,6 @@ class Point:
         """The same place with other arrays."""
         return replace(self, values={**self.values, **values})
 
-
     def copied(self) -> Point:
         """The same place with arrays that forward may overwrite."""
         return replace(self, values={name: value.copy() for name, value in self.values.items()})
@@ -96,8 +95,6 @@ class Subject:
     given: bool = False  # whether the inputs are the user's own
     seeded: bool = False  # whether the global random streams must be set before each forward
     mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say
-    unnamed: tuple[str, ...] = ()  # parameters for which backward gives no gradient
-    notes: list[str] = field(default_factory=list)
 
 
 def is_shape(inputs: Any) -> bool:

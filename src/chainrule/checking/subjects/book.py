@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 from collections.abc import Iterator
@@ -26,9 +27,7 @@ def signature_of(method: Any) -> tuple[str, ...]:
     """The names of the arguments without a default, `self` left out, and `training` where it is taken at all."""
     parameters = inspect.signature(method).parameters.values()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(
-        p.name for p in parameters if p.kind in positional and (p.default is p.empty or p.name == "training")
-    )
+    return tuple(p.name for p in parameters if p.kind in positional and (p.default is p.empty or p.name == "training"))
 
 
 def is_book_style(item: Any) -> bool:
@@ -79,7 +78,10 @@ class BookInstance(Instance):
             holder, attribute = _place(self.item, name)
             setattr(holder, attribute, point.values[name])
         arrays = [point.values[name] for name in self.inputs]
-        self.received, self.targets = arrays if self.shape.separate or len(arrays) == 1 else [tuple(arrays)], point.targets
+        self.received, self.targets = (
+            arrays if self.shape.separate or len(arrays) == 1 else [tuple(arrays)],
+            point.targets,
+        )
         more = [point.targets] if self.shape.loss else []
         more += [point.training] if self.shape.training else []
         returned = self.item.forward(*self.received, *more)
@@ -168,7 +170,7 @@ def book_subject(
     shape = Shape(item, reduction)
     rng = np.random.default_rng(_SEED)
     arrays, domain, known = _workable(item, shape, inputs, targets, rng)
-    names, unnamed = _parameters(item, shape, arrays, known[0] if known else None)
+    names = _parameters(item, shape, arrays, known[0] if known else None)
     start = {name: np.array(getattr(*_place(item, name)), dtype=np.float64) for name in names}
     title = type(item).__name__
     return Subject(
@@ -183,9 +185,7 @@ def book_subject(
         domain=domain,
         style=Style(dvalues=shape.upstream, targets=shape.targets),
         given=inputs is not None and not is_shape(inputs),
-        unnamed=unnamed,
     )
-
 
 
 def _place(item: Any, name: str) -> tuple[Any, str]:
@@ -246,7 +246,9 @@ def _candidates(
         flat = [value.shape[0] for _, _, _, value in arrays_of(item) if value.ndim == 1]
         features = dict.fromkeys([*rows, *columns, *flat, 4, 1])
         shapes = [(5, n) for n in features] + [(5,)]
-    probabilities_first = shape.loss and not hasattr(item, "activation") and "softmax" not in type(item).__name__.lower()
+    probabilities_first = (
+        shape.loss and not hasattr(item, "activation") and "softmax" not in type(item).__name__.lower()
+    )
     if probabilities_first and "entropy" in type(item).__name__.lower():
         for size in shapes:
             p = rng.uniform(0.1, 0.9, size=size)
@@ -305,37 +307,29 @@ def _fails(item: Any, shape: Shape, arrays: Arrays, targets: Any) -> Exception |
 # Parameters
 
 
-def _parameters(item: Any, shape: Shape, arrays: Arrays, targets: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the parameters, and of those among them for which backward gives no gradient."""
+def _parameters(item: Any, shape: Shape, arrays: Arrays, targets: Any) -> tuple[str, ...]:
+    """The names of the arrays for which backward gives a gradient, and of those that are parameters by their names."""
     before = {name: value.copy() for name, _, _, value in arrays_of(item) if value.dtype.kind == "f"}
     probe = BookInstance(item, tuple(arrays), (), shape)
-    point = Point({name: value.copy() for name, value in arrays.items()}, targets)
-    probe.forward(point)
+    output = probe.forward(Point({name: value.copy() for name, value in arrays.items()}, targets))
     moved = {name for name, _, _, value in arrays_of(probe.item) if not _same(before.get(name), value)}
-    gradients = set()
-    try:
-        probe.backward(np.ones(np.shape(probe.forward(point))))
-        gradients = {name for name, _, _, _ in arrays_of(probe.item)}
-    except Exception:  # reported where the gradients are compared
-        gradients = {"d*"}
-    names, without = [], []
-    for name in before:
-        holder, _, attribute = name.rpartition(".")
-        own = f"{holder}.d{attribute}" if holder else f"d{attribute}"
-        if attribute in ("inputs", "output", "dinputs") or (attribute[0] == "d" and _is_gradient(name, before)):
+    with contextlib.suppress(Exception):  # reported where the gradients are compared
+        probe.backward(np.ones(np.shape(output)))
+    gradients = {name for name, _, _, _ in arrays_of(probe.item)}
+    names = []
+    for name, value in before.items():
+        holder, dot, attribute = name.rpartition(".")
+        if attribute in ("inputs", "output", "dinputs") or _is_gradient(name, before):
             continue
-        if own in gradients:
+        known = attribute.lower() in _PARAMETERS and value.ndim > 0 and name not in moved
+        if f"{holder}{dot}d{attribute}" in gradients or known:
             names.append(name)
-        elif name not in moved and attribute.lower() in _PARAMETERS and before[name].ndim:
-            names.append(name)
-            if "d*" not in gradients:
-                without.append(name)
-    return tuple(names), tuple(without)
+    return tuple(names)
 
 
 def _is_gradient(name: str, arrays: Arrays) -> bool:
-    holder, _, attribute = name.rpartition(".")
-    return (f"{holder}.{attribute[1:]}" if holder else attribute[1:]) in arrays
+    holder, dot, attribute = name.rpartition(".")
+    return attribute.startswith("d") and f"{holder}{dot}{attribute[1:]}" in arrays
 
 
 def _same(a: Any, b: Any) -> bool:

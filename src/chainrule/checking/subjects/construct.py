@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConfigurationError
+from .base import is_shape
 
 __all__ = ["construct"]
 
@@ -51,9 +52,7 @@ def _guessed(kind: type, inputs: Any) -> tuple[Any, ...]:
 
 
 def _features(inputs: Any) -> int:
-    if isinstance(inputs, tuple) and len(inputs) > 1 and all(isinstance(size, int) for size in inputs):
-        return int(inputs[-1])
-    shape = np.shape(inputs) if inputs is not None else ()
+    shape: tuple[int, ...] = inputs if is_shape(inputs) else () if inputs is None else np.shape(inputs)
     return int(shape[-1]) if len(shape) > 1 else _FEATURES
 
 

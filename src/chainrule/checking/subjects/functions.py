@@ -22,13 +22,15 @@ class FunctionInstance(Instance):
 
     def __init__(self, forward: Callable[..., Any], backward: Callable[..., Any], names: tuple[str, ...]) -> None:
         self.run_forward, self.run_backward, self.names = forward, backward, names
+        self.cache: Any = None
         self.forward_reads, self.backward_reads = _reads(forward), _reads(backward)[1:]
 
     def forward(self, point: Point) -> NDArray[Any]:
         """What forward returned; where it returned (output, cache), the output."""
         available = {**point.values, "xp": np, "training": point.training}
         returned = self.run_forward(*[available[name] for name in self.forward_reads])
-        output, self.cache = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
+        with_cache = isinstance(returned, tuple) and len(returned) == 2
+        output, self.cache = returned if with_cache else (returned, None)
         self.available = {**available, "output": output, "cache": self.cache}
         return np.asarray(output)
 

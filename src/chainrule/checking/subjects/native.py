@@ -85,9 +85,7 @@ def layer_subject(
 def _own_values(layer: Layer) -> dict[str, Any]:
     """Parameters and state that the layer already holds as attributes; none of them is drawn for this."""
     if isinstance(layer, Graph):
-        return {
-            f"{node.name}.{name}": value for node in layer for name, value in _own_values(node.layer).items()
-        }
+        return {f"{node.name}.{name}": value for node in layer for name, value in _own_values(node.layer).items()}
     return {name: vars(layer).get(name) for name in (*layer.parameters, *layer.state)}
 
 
@@ -98,7 +96,6 @@ def _switches(layer: Layer) -> bool:
     if isinstance(layer, Graph):
         return any(_switches(node.layer) for node in layer)
     return bool({"training", "noise"} & {*layer.forward_reads, *layer.backward_reads})
-
 
 
 def _layer_inputs(layer: Layer, inputs: Any) -> Any:
@@ -196,9 +193,7 @@ def _target_drawer(loss: Loss, given: ArrayLike | None) -> Any:
             return (np.resize(array, (samples, *array.shape[1:])),)
         classes = rng.integers(0, outputs, samples)
         candidates = (
-            (classes, np.eye(outputs)[classes])
-            if loss.metric == "accuracy"
-            else (rng.normal(size=(samples, outputs)),)
+            (classes, np.eye(outputs)[classes]) if loss.metric == "accuracy" else (rng.normal(size=(samples, outputs)),)
         )
         answers = rng.integers(0, 2, (samples, outputs)).astype(np.float64)
         accepted = [t for t in candidates if _accepts(loss, t, (samples, outputs))]

@@ -107,9 +107,11 @@ def torch_subject(item: Any, inputs: Any = None) -> Subject:
             arrays[name] = np.array(tensor, dtype=np.float64)
         else:
             constants[position] = value
-    parameters = {} if not module else {
-        name: np.array(p.detach().numpy(), dtype=np.float64) for name, p in item.named_parameters()
-    }
+    parameters = (
+        {}
+        if not module
+        else {name: np.array(p.detach().numpy(), dtype=np.float64) for name, p in item.named_parameters()}
+    )
     first = next(iter(arrays))
     parameters = {**{name: array for name, array in arrays.items() if name != first}, **parameters}
     return Subject(
