@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench
-from .report import Finding
+from .measure import Setting
+from .report import Finding, tolerance
 from .subjects import Instance, Point, batch_of
 
 __all__ = ["dtypes", "earlier_calls", "independence", "mutation", "switches"]
@@ -136,11 +137,11 @@ def dtypes(bench: Bench) -> Iterator[Finding]:
         listed = ", ".join(bench.label(name) for name in wide)
         says = f"float32 in, float64 out: {listed}. Somewhere an array is made without dtype=inputs.dtype."
         yield bench.warning("dtype", bench.label(wide[0]), says, "dtype_widened")
-    if bench.noise > 1e-12:
+    if bench.noise > 1e-10:
         digits = max(int(-np.log10(bench.noise)), 1)
         says = (
             f"forward rounds to about {digits} digits (float32 inside), so that gradients could be compared to "
-            f"{bench.reached:.0e} only. This is rounding, not a mistake in backward."
+            f"{tolerance(float(f'{bench.reached:.0e}'))} only. This is rounding, not a mistake in backward."
         )
         yield bench.note("dtype", "output", says, "float32_rounding")
     elif output.dtype == np.float32:
@@ -175,35 +176,44 @@ def independence(bench: Bench) -> Iterator[Finding]:
     reduced = bench.subject.upstream and whole.output.shape[:1] != (samples,)
     if samples < 2 or sizes != {(samples,)} or reduced or bench.subject.seeded:
         return
-    share = 1.0 if bench.subject.upstream else 1 / samples
-    totals: dict[str, Any] = {}
-    own = True
-    for row in range(samples):
-        one = _row(bench, point, row)
-        instance = bench.subject.create()
-        output = bench.forward(instance, one)
-        if bench.subject.upstream:
-            if output.shape[1:] != whole.output.shape[1:] or not _close(output[0], whole.output[row], 1e-9):
-                own = False
-                break
-            gradients = instance.backward(whole.dvalues[row : row + 1].copy())
-        else:
-            gradients = instance.backward(np.ones(output.shape))
-        for name, gradient in gradients.items():
-            part = np.asarray(gradient, dtype=np.float64) - instance.penalty()[1].get(name, 0.0)
-            totals.setdefault(name, []).append(part * share)
-    if not own:
+    rows = [_of_row(bench, whole, row) for row in range(samples)]
+    share = _share(whole, [output for output, _ in rows])
+    if share is None:
         yield from _mixing(bench)
         return
-    for name, parts in totals.items():
-        received = np.asarray(whole.gradients.get(name), dtype=np.float64) - whole.penalty.get(name, 0.0)
+    for name, gradient in whole.gradients.items():
+        parts = [share * gradients[name] for _, gradients in rows if name in gradients]
+        received = np.asarray(gradient, dtype=np.float64) - whole.penalty.get(name, 0.0)
+        if len(parts) < samples:
+            continue
         together = np.concatenate(parts) if name in bench.subject.inputs else np.sum(parts, axis=0)
-        if together.shape == received.shape and not _close(received, together, 1e-7):
+        rounding = 1e-10 * max(float(np.max(np.abs(part), initial=0.0)) for part in parts) + 1e-12
+        if together.shape == received.shape and not _close(received, together, 1e-7, rounding):
             says = (
                 f"{bench.label(name)} of a batch is not the sum over its samples, although each sample's output is its "
                 "own: something in backward depends on how many samples there are."
             )
             yield bench.error("batch", bench.label(name), says, "batch_inconsistent")
+
+
+def _of_row(bench: Bench, whole: Setting, row: int) -> tuple[Floats, dict[str, Floats]]:
+    """The output and the gradients of one sample, with its own part of the upstream gradient."""
+    instance = bench.subject.create()
+    output = bench.forward(instance, _row(bench, whole.point, row))
+    dvalues = whole.dvalues[row : row + 1] if bench.subject.upstream else np.ones(output.shape)
+    gradients = instance.backward(dvalues.copy())
+    penalty = instance.penalty()[1]
+    return output, {n: np.asarray(g, dtype=np.float64) - penalty.get(n, 0.0) for n, g in gradients.items()}
+
+
+def _share(whole: Setting, outputs: list[Floats]) -> float | None:
+    """The part of each sample in the whole: 1, or 1/B of a mean; None where a sample's output is not its own."""
+    if whole.subject.upstream:
+        same = all(o.shape[1:] == whole.output.shape[1:] for o in outputs)
+        return 1.0 if same and _close(np.concatenate(outputs), whole.output) else None
+    if _close(np.mean(outputs), whole.output):
+        return 1 / len(outputs)
+    return 1.0 if _close(np.sum(outputs), whole.output) else None
 
 
 def _inputs(bench: Bench, point: Point) -> dict[str, Floats]:
@@ -256,13 +266,15 @@ def _leaks(bench: Bench, instance: Instance, point: Point) -> Iterator[Finding]:
         direction = np.random.default_rng(0).normal(size=point.values[name].shape)
         if received.shape != direction.shape:
             continue
+        step = max(1e-5, float(bench.noise ** (1 / 3)))
         ends = []
-        for t in (1e-5, -1e-5):
+        for t in (step, -step):
             moved = point.with_values({name: point.values[name] + t * direction})
             ends.append(bench.forward(instance, moved))
-        slope = float(np.sum(dvalues * (ends[0] - ends[1]))) / 2e-5
+        slope = float(np.sum(dvalues * (ends[0] - ends[1]))) / (2 * step)
         terms = received * direction
-        if abs(float(terms.sum()) - slope) > 1e-4 * float(np.linalg.norm(terms)) + 1e-3 * abs(slope) + 1e-7:
+        rounding = 10 * bench.noise / step * float(np.sum(np.abs(dvalues * output)))
+        if abs(float(terms.sum()) - slope) > 1e-4 * float(np.linalg.norm(terms)) + 1e-3 * abs(slope) + rounding:
             says = (
                 f"{bench.label(name)} in inference is not the derivative of inference once a training pass came before "
                 "it: what that pass stored (a mask, statistics) is still used."
@@ -281,9 +293,9 @@ def _equal(a: Any, b: Any) -> bool:
     return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
 
 
-def _close(a: Any, b: Any, rtol: float = 1e-9) -> bool:
+def _close(a: Any, b: Any, rtol: float = 1e-9, atol: float = 1e-300) -> bool:
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
         return False
     size = max(float(np.max(np.abs(b), initial=0.0)), float(np.max(np.abs(a), initial=0.0)))
-    return bool((np.abs(a - b) <= rtol * size + 1e-300).all()) or _equal(a, b)
+    return bool((np.abs(a - b) <= rtol * size + atol).all()) or _equal(a, b)

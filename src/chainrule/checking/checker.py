@@ -17,7 +17,7 @@ from .report import Checked, Finding, Report, joined
 from .streams import streams_kept
 from .subjects import subjects_of
 
-__all__ = ["CHECKS", "check"]
+__all__ = ["CHECKS", "check", "require_known"]
 
 # What is checked beside the gradients themselves, by name.
 CHECKS: dict[str, Callable[[Bench], Iterator[Finding]]] = {
@@ -57,8 +57,9 @@ def check(
     what the difference itself may be off by. Arrays of up to 400 entries are compared in every entry, larger ones in
     some and along random directions. `reduction` says whether a loss that gives one number for each sample means
     their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
-    or with `at_kinks="any"` any slope between the two sides. `only` names some of the checks: "gradients", "kinks",
-    "clipping", "mutation", "earlier_calls", "batch", "switch", "dtype". With `raises`, a failing check raises `GradientMismatch`.
+    or with `at_kinks="any"` any slope between the two sides. `only` names some of the
+    checks: "gradients" and those in `chainrule.checking.CHECKS`. With `raises`, a failing check raises
+    `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
 
@@ -71,7 +72,7 @@ def check(
     >>> report.passed, report.mistakes
     (False, ('wrong_sign',))
     """
-    _require_known(reduction, at_kinks, only)
+    require_known(reduction, at_kinks, only)
     started = time.perf_counter()
     tolerance = Tolerance(float(rtol), float(atol))
     reports = []
@@ -86,7 +87,8 @@ def check(
     return report
 
 
-def _require_known(reduction: str, at_kinks: str, only: tuple[str, ...]) -> None:
+def require_known(reduction: str = "mean", at_kinks: str = "zero", only: tuple[str, ...] = ()) -> None:
+    """Raises `ConfigurationError` for a value that these options of `check` do not have."""
     if reduction not in ("mean", "sum"):
         raise ConfigurationError(f"check: reduction must be 'mean' or 'sum', not {reduction!r}.")
     if at_kinks not in ("zero", "any"):
@@ -122,7 +124,7 @@ def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[F
     except Broken as broken:
         return [] if any(f.kind == "raises" for f in before) else [broken.finding]
     except Exception as error:  # the object is not ours: anything may come
-        if any(finding.severity == "error" for finding in before):
+        if any(finding.severity == "error" or finding.kind == "raises" for finding in before):
             return []
         return [bench.error("raises", "", f"It raises {type(error).__name__}: {error}.", "raises")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,33 +28,34 @@ def diagnose(settings: Sequence[Measured]) -> tuple[Diagnosis, ...]:
     if not any(m.wrong.any() for m in usable):
         return ()
     write = next((line for m in usable if (line := right_line(m))), "")
-    found: list[Diagnosis] = []
-    for candidate in _explaining(usable):
-        if all(candidate.mistake != other.mistake for other in found):
-            found.append(
-                Diagnosis(candidate.mistake, candidate.says, _evidence(usable, candidate), write or candidate.write)
-            )
-    found += _patterns(usable, write) if not found else []
-    return tuple(found[:_MOST])
+    found = _first_of_each(usable, _explaining(usable), write)
+    if not found and not _constant_factor([m for m in usable if m.wrong.any()]):
+        found = _first_of_each(usable, _explaining(usable, times=True), write)
+    return tuple((found or _patterns(usable, write))[:_MOST])
 
 
-def _explaining(settings: Sequence[Measured]) -> Iterator[Candidate]:
-    """Candidates of the setting that tells most, if they are right in the others too; pure ones, then with a factor."""
+def _first_of_each(settings: Sequence[Measured], candidates: Iterable[Candidate], write: str) -> list[Diagnosis]:
+    found: dict[str, Diagnosis] = {}
+    for c in candidates:
+        if c.mistake not in found:
+            found[c.mistake] = Diagnosis(c.mistake, c.says, _evidence(settings, c), write or c.write)
+    return list(found.values())
+
+
+def _explaining(settings: Sequence[Measured], times: bool = False) -> Iterator[Candidate]:
+    """Candidates of the setting that tells most, if they are right in the others too, or `times` one simple factor."""
     first = max(settings, key=lambda m: (m.wrong.sum(), len(m.flats)))
     with np.errstate(all="ignore"):
         by_setting = [_candidates(m) for m in settings]
     mine = by_setting[[m is first for m in settings].index(True)]
     for key, candidate in mine.items():
         twins = [others.get(key) for others in by_setting]
-        if _explain(settings, twins):
+        if not times and _explain(settings, twins):
             yield candidate
-    for key, candidate in mine.items():
-        if candidate.mistake in ("wrong_sign", "feature_mean_missing", "feature_mean_doubled"):
-            continue  # with a factor, these are a constant factor
-        twins = [others.get(key) for others in by_setting]
-        factor = _factor(settings, [None if twin is None else twin.predicted for twin in twins])
-        if factor is not None:
-            yield candidate._replace(says=f"{candidate.says} It is also {_times(factor)} what that gives.")
+        elif times:
+            factor = _factor(settings, [None if twin is None else twin.predicted for twin in twins])
+            if factor is not None:
+                yield candidate._replace(says=f"{candidate.says} It is also {_times(factor)} what that gives.")
 
 
 def _candidates(m: Measured) -> dict[tuple[str, str, int], Candidate]:

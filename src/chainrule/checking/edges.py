@@ -74,7 +74,7 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
 def clipping(bench: Bench) -> Iterator[Finding]:
     """Probabilities of exactly 0 and 1 give a finite loss and a finite gradient."""
     subject = bench.subject
-    if subject.domain != "probabilities" or subject.redraw_targets is None:
+    if subject.domain != "probabilities" or not subject.is_loss:
         return
     name, like = next(iter(subject.inputs.items()))
     predictions = np.zeros((2, *like.shape[1:]))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError, UnknownNameError
-from .checker import check
+from .checker import check, require_known
 from .report import Report
 from .subjects import checkable
 
@@ -24,6 +24,7 @@ def check_file(path: str | Path, name: str | None = None, **options: Any) -> Ite
 
     Raises `ConfigurationError` where the file cannot be read or run, or holds nothing with a backward pass.
     """
+    require_known(**{key: options[key] for key in ("reduction", "at_kinks", "only") if key in options})
     items = found_in(load(path))
     if name is not None:
         if name not in items:

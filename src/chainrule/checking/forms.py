@@ -49,7 +49,7 @@ def right_form(measured: Measured) -> Form | None:
 
 def _forms(m: Measured) -> Iterator[Form]:
     with np.errstate(all="ignore"):
-        if m.setting.subject.redraw_targets is not None:
+        if m.setting.subject.is_loss:
             yield from _loss_forms(m)
         elif m.name in m.setting.subject.inputs:
             yield from _input_forms(m)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,14 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     findings: list[Finding] = []
     measured: dict[tuple[str, bool], list[Measured]] = {}
     for training in bench.subject.modes:
-        others = 4 if training == bench.subject.modes[0] else 2
+        others = bench.subject.settings if training == bench.subject.modes[0] else bench.subject.settings // 2
         for point in points(bench.subject, bench.rng, training, others):
             for name, item in _in_setting(bench, point):
                 if isinstance(item, Measured):
                     measured.setdefault((name, training), []).append(item)
                 elif not any(_alike(item, other) for other in findings):
                     findings.append(item)
-            if any(finding.kind == "raises" for finding in findings):
+            if any(finding.kind == "raises" and finding.severity == "error" for finding in findings):
                 break
     for (name, _), items in measured.items():
         wrong = [m for m in items if m.wrong.any()]
@@ -55,8 +56,8 @@ def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Measured | Find
     try:
         setting = bench.setting(point)
     except Broken as broken:
-        if broken.finding.mistake != "backward_raises":
-            yield "", broken.finding
+        if broken.finding.mistake != "backward_raises":  # on the object's own batch it ran: here it may be refused
+            yield "", replace(broken.finding, severity="warning")
             return
         for finding, measured in in_squares(bench, broken.finding):
             yield "", finding if measured is None else _finding(bench, measured.name, [measured])
@@ -116,7 +117,7 @@ def _alike(one: Finding, other: Finding) -> bool:
 
 
 def _finding(bench: Bench, name: str, items: Sequence[Measured]) -> Finding:
-    worst = max(items, key=lambda m: (int(m.wrong.sum()), m.worst))
+    worst = max(items, key=lambda m: (int(m.wrong.sum()), m.error))
     order = np.argsort(-np.abs(worst.given - worst.expected) * worst.wrong)[: int(min(worst.wrong.sum(), _SHOWN))]
     samples = tuple(
         Sample(
@@ -184,7 +185,7 @@ def _checked(bench: Bench, name: str, items: Sequence[Measured], wrong: set[str]
         projections=sum(m.projections for m in items),
         settings=len(items),
         method=" and ".join(methods),
-        worst=max(m.worst for m in items),
+        worst=max(m.error for m in items) / (max(m.largest for m in items) or 1.0),
         kinks=sum(int(m.kinks.sum()) for m in items),
         passed=bench.label(name) not in wrong,
     )

@@ -238,7 +238,7 @@ def derivative_elsewhere(m: Measured) -> Iterator[Candidate]:
 def losses(m: Measured) -> Iterator[Candidate]:
     """Mistakes in the gradient of a loss by its predictions."""
     s = m.setting
-    if s.subject.redraw_targets is None or m.name not in s.subject.inputs:
+    if not s.subject.is_loss:
         return
     p, t = m.value, one_hot(s)
     if t is None or t.shape != p.shape:

@@ -81,7 +81,7 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
         first, second = (4 * at_half - at_h) / 3, (4 * at_quarter - at_half) / 3
         value = (16 * second - first) / 15
         moved = high != low  # where nothing moved, nothing was rounded
-        rounding = 8 * noise / step * np.maximum(np.abs(high), np.abs(low)) * moved
+        rounding = 8 * noise / step * float(np.max(np.abs(high), initial=0.0)) * moved
         error = np.abs(value - second) + rounding
         if best is None:
             best = Slope(value, error)

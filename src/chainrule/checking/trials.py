@@ -24,7 +24,7 @@ def points(subject: Subject, rng: np.random.Generator, training: bool, others: i
     yield Point(own, targets[0], training, _label(samples, 1.0, training, subject, own=subject.given))
     for position, (length, size) in enumerate(_OTHERS[:others], start=1):
         batch = length + 1 if length == samples else length
-        largest = 3.0 if subject.redraw_targets else 10.0  # softmax beyond that is clipped in a loss
+        largest = 3.0 if subject.is_loss else 10.0  # softmax beyond that is clipped in a loss
         scale = min(size, largest) if subject.domain == "numbers" else 1.0
         values = {
             name: scale * redrawn_inputs(rng, array, batch, subject.domain) for name, array in subject.inputs.items()
@@ -41,7 +41,7 @@ def redrawn_inputs(rng: np.random.Generator, like: NDArray[Any], batch: int, dom
     if domain == "probabilities":
         p = rng.uniform(0.1, 0.9, shape)
         sums_to_one = like.ndim > 1 and like.shape[-1] > 1 and np.allclose(like.sum(axis=-1), 1)
-        return np.asarray(p / p.sum(axis=-1, keepdims=True) if sums_to_one else p
+        return np.asarray(p / p.sum(axis=-1, keepdims=True)) if sums_to_one else p
     if domain == "positive":
         return rng.uniform(0.3, 2.0, shape)
     return np.asarray(rng.uniform(0.2, 2.0, shape) * rng.choice([-1.0, 1.0], shape))

@@ -89,6 +89,8 @@ class Subject:
     targets: tuple[Any, ...] = ()  # in every form that it takes: class indices, one-hot rows
     redraw_targets: Callable[[np.random.Generator, Point], tuple[Any, ...]] | None = None
     modes: tuple[bool, ...] = (True,)  # training, inference
+    is_loss: bool = False  # whether its inputs are predictions, which it compares with targets
+    settings: int = 4  # how many batches are drawn beside its own
     upstream: bool = True  # whether backward takes dL/d(output); a loss starts from 1
     domain: str = "numbers"  # or "positive", "probabilities": where the inputs must lie
     style: Style = field(default_factory=Style)

@@ -20,6 +20,8 @@ __all__ = ["book_subject", "is_book_style", "signature_of"]
 _SEED = 1
 _DEPTH = 2  # how deep layers inside the object are looked for
 _PARAMETERS = ("weights", "biases", "weight", "bias", "w", "b", "gamma", "beta", "kernel")
+_OF_VALUES = ("squared", "mse", "absolute", "mae", "huber", "l1", "l2", "regression", "quadratic")
+_OF_NUMBERS = (*_OF_VALUES, "softmax", "sigmoid", "logit", "hinge")
 _REGULARIZERS = ("weight", "bias")  # the book's names: weight_regularizer_l2 belongs to .weights
 
 
@@ -180,6 +182,7 @@ def book_subject(
         parameters=start,
         targets=known,
         redraw_targets=_redraw(item, shape, known, targets) if shape.loss else None,
+        is_loss=shape.loss,
         modes=(True, False) if shape.training else (True,),
         upstream=not shape.loss,
         domain=domain,
@@ -211,18 +214,18 @@ def _workable(
             continue
         arrays = dict(zip(names, candidate, strict=True))
         if not shape.loss:
-            first_error = first_error or _fails(item, shape, arrays, None)
-            if _fails(item, shape, arrays, None) is None:
+            error = _fails(item, shape, arrays, None)
+            if error is None:
                 return arrays, domain, ()
-            continue
-        kinds = (np.asarray(targets),) if targets is not None else _targets(type(item).__name__, candidate[0], rng)
-        accepted = []
-        for each in kinds:
-            error = _fails(item, shape, arrays, each)
             first_error = first_error or error
-            accepted += [each] if error is None else []
-        if accepted:
-            return arrays, domain, tuple(accepted)
+            continue
+        groups = [(np.asarray(targets),)] if targets is not None else _targets(type(item).__name__, candidate[0], rng)
+        for group in groups:
+            errors = [_fails(item, shape, arrays, each) for each in group]
+            first_error = first_error or next((error for error in errors if error is not None), None)
+            accepted = tuple(each for each, error in zip(group, errors, strict=True) if error is None)
+            if accepted:
+                return arrays, domain, accepted
     reason = f"{type(first_error).__name__}: {first_error}"
     raise ConfigurationError(
         f"check: {type(item).__name__}.forward fails on every input tried ({reason}). Pass inputs that it takes: "
@@ -246,11 +249,8 @@ def _candidates(
         flat = [value.shape[0] for _, _, _, value in arrays_of(item) if value.ndim == 1]
         features = dict.fromkeys([*rows, *columns, *flat, 4, 1])
         shapes = [(5, n) for n in features] + [(5,)]
-    probabilities_first = (
-        shape.loss and not hasattr(item, "activation") and "softmax" not in type(item).__name__.lower()
-    )
-    if probabilities_first and "entropy" in type(item).__name__.lower():
-        for size in shapes:
+    if shape.loss and not any(word in type(item).__name__.lower() for word in _OF_NUMBERS):
+        for size in shapes:  # what takes numbers takes probabilities too, but not the other way round
             p = rng.uniform(0.1, 0.9, size=size)
             yield "probabilities", (p if "binary" in type(item).__name__.lower() else p / p.sum(-1, keepdims=True),)
     for size in shapes:
@@ -269,17 +269,19 @@ def _domain_of(array: NDArray[Any], loss: bool) -> str:
     return "positive" if array.size and array.min() > 0 else "numbers"
 
 
-def _targets(kind: str, predictions: NDArray[Any], rng: np.random.Generator) -> tuple[Any, ...]:
-    """Targets in the forms that a loss of this name may take, the likeliest first."""
+def _targets(kind: str, predictions: NDArray[Any], rng: np.random.Generator) -> list[tuple[Any, ...]]:
+    """Targets in every form that a loss may take, a group for each kind of loss, the likeliest by its name first."""
     kind = kind.lower()
     samples, outputs = predictions.shape[0], predictions.shape[-1]
     classes = rng.integers(0, outputs, samples)
-    answers = rng.integers(0, 2, predictions.shape).astype(np.float64)
+    answers = (rng.integers(0, 2, predictions.shape).astype(np.float64),)
+    values = (rng.normal(size=predictions.shape),)
+    indices = (classes, np.eye(outputs)[classes]) if predictions.ndim == 2 else answers
     if "binary" in kind or "sigmoid" in kind:
-        return (answers,)
-    if "entropy" in kind or "softmax" in kind or "nll" in kind or "likelihood" in kind or "hinge" in kind:
-        return (classes, np.eye(outputs)[classes]) if predictions.ndim == 2 else (answers,)
-    return (rng.normal(size=predictions.shape),)
+        return [answers, indices, values]
+    if any(word in kind for word in _OF_VALUES):
+        return [values, answers, indices]
+    return [indices, answers, values]
 
 
 def _redraw(item: Any, shape: Shape, known: tuple[Any, ...], given: Any) -> Any:
@@ -287,8 +289,10 @@ def _redraw(item: Any, shape: Shape, known: tuple[Any, ...], given: Any) -> Any:
         predictions = next(iter(point.values.values()))
         if given is not None:
             return tuple(np.resize(t, (len(predictions), *np.shape(t)[1:])) for t in known)
-        drawn = _targets(type(item).__name__, predictions, rng)
-        return tuple(t for t in drawn if any(t.ndim == k.ndim for k in known))
+        for group in _targets(type(item).__name__, predictions, rng):
+            if {(t.ndim, t.dtype.kind) for t in known} <= {(t.ndim, t.dtype.kind) for t in group}:
+                return tuple(t for t in group if any(t.ndim == k.ndim for k in known))
+        return ()
 
     return draw
 

@@ -21,6 +21,7 @@ from .base import NATIVE, Instance, Point, Subject, is_shape
 __all__ = ["graph_subjects", "layer_subject", "loss_subject", "model_subjects", "penalty_subject"]
 
 _SEED = 1
+_WHOLE = 2  # batches drawn for a whole network, each of whose nodes is compared on more
 _SHAPES: tuple[Any, ...] = ((5, 4), (5, 2, 3), (5,), ((5, 4), (5, 4)))
 
 
@@ -167,6 +168,7 @@ def loss_subject(loss: Loss, predictions: Any = None, targets: ArrayLike | None 
         inputs={"predictions": start},
         targets=(np.asarray(targets),) if targets is not None else (),
         redraw_targets=draw,
+        is_loss=True,
         domain=domain,
         style=NATIVE,
         given=given,
@@ -252,7 +254,7 @@ def graph_subjects(network: Graph, inputs: Any = None) -> Iterator[Subject]:
     given = tuple(whole.inputs.values())
     values = {**whole.parameters, **network.initial_state()}
     yield from _node_subjects(network, given if len(given) > 1 else given[0], values)
-    yield replace(whole, title="the whole graph")
+    yield replace(whole, title="the whole graph", settings=_WHOLE)
 
 
 def _node_subjects(
@@ -341,6 +343,7 @@ def model_subjects(model: Model, X: Any = None, y: ArrayLike | None = None) -> I
         parameters={name: values[name] for name in network.parameters},
         redraw_targets=draw,
         modes=(True, False) if _switches(network) else (True,),
+        settings=_WHOLE,
         upstream=False,
         style=NATIVE,
         given=X is not None and not is_shape(X),

@@ -96,8 +96,7 @@ def torch_subject(item: Any, inputs: Any = None) -> Subject:
             raise ConfigurationError(
                 f"check: {_name(item)}.forward takes {', '.join(taken)}; pass them: check(item, (x, w, ...))."
             )
-        features = next((p.shape[-1] for p in item.parameters() if p.ndim > 1), 4) if module else 4
-        given = (rng.normal(size=inputs or (5, features)),)
+        given = (rng.normal(size=inputs or (5, _features(item) if module else 4)),)
     arrays: dict[str, NDArray[Any]] = {}
     constants: dict[int, Any] = {}
     for position, value in enumerate(given):
@@ -123,6 +122,20 @@ def torch_subject(item: Any, inputs: Any = None) -> Subject:
         style=_STYLE,
         given=inputs is not None and not is_shape(inputs),
     )
+
+
+def _features(module: Any) -> int:
+    """The number of features with which the module runs, looked for among the sizes of its parameters."""
+    import torch
+
+    sizes = [size for p in module.parameters() for size in reversed(p.shape)]
+    for features in dict.fromkeys([*sizes, 4]):
+        try:
+            copy.deepcopy(module).double()(torch.ones(5, features, dtype=torch.float64))
+        except Exception:  # a module that is not ours: anything may come
+            continue
+        return int(features)
+    raise ConfigurationError(f"check: {_name(module)} runs on none of the usual inputs; pass some: check(item, X).")
 
 
 def _name(item: Any) -> str:
