@@ -40,11 +40,11 @@ def main() -> None:
         report = check(one.item, one.inputs, seed=one.seed)
         if not report.passed:
             alarms.append(f"{one.item!r}\n{report}")
+            print(f"{alarms[-1]}\n", flush=True)
         if drawn % 1000 == 0:
             print(f"{drawn} checked, {len(alarms)} false alarms, {time.perf_counter() - started:.0f} s", flush=True)
 
     look()
-    print(*alarms[:5], sep="\n\n")
     print(f"{drawn} correct objects, {len(alarms)} false alarms ({time.perf_counter() - started:.0f} s)")
     raise SystemExit(bool(alarms))
 

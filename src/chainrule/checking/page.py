@@ -12,7 +12,8 @@ __all__ = ["as_fragment", "as_page"]
 _STYLE = """
 .cr-report { --ink: #1c1e21; --faint: #6a6f76; --line: #dcdfe3; --bad: #b3261e; --good: #1a7f4b; --warn: #8a5a00;
   --badfill: #f6cfcb; --goodfill: #d8efe2; --kinkfill: #f5e3b5; --code: #f2f4f7;
-  font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 56rem; }
+  font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 56rem;
+  margin: 0 0 2.5rem; }
 @media (prefers-color-scheme: dark) { .cr-report { --ink: #e6e8eb; --faint: #9aa1a9; --line: #3a3f45; --bad: #ff8a80;
   --good: #6fd3a0; --warn: #e5b567; --badfill: #6b2420; --goodfill: #1e4632; --kinkfill: #5a4a1c; --code: #26292d; } }
 .cr-report h2 { font-size: 1.25rem; margin: 0 0 1rem; }

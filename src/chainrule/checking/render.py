@@ -9,7 +9,7 @@ from .report import Checked, Finding, Grid, Report, number, tolerance
 
 __all__ = ["as_rich", "as_text", "compared", "headline", "how"]
 
-_WIDTH = 100
+_WIDTH = 88
 _SIGNS = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "cyan")}
 _CELLS = {"wrong": ("✗", "bold red"), "right": ("·", "green"), "kink": ("∧", "yellow"), "not checked": (" ", "dim")}
 
@@ -22,7 +22,7 @@ def as_text(report: Report, width: int = _WIDTH) -> str:
     """
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, force_jupyter=False)
     console.print(as_rich(report))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines).strip()
