@@ -7,7 +7,7 @@ version = release = __version__
 copyright = "the authors of chainrule"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = "chainrule"
 html_static_path = []

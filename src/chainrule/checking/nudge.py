@@ -56,7 +56,7 @@ def noise_level(f: Curve, spacing: float) -> float:
         return float(np.finfo(np.float64).eps)
     third = np.abs(np.diff(values, n=3, axis=0))
     moved = third[third > 0]
-    noise = float(np.median(moved)) / np.sqrt(20) / size if moved.size else 0.0
+    noise = float(np.median(moved) / np.sqrt(20) / size) if moved.size else 0.0
     return max(noise, float(np.finfo(np.float64).eps))
 
 
