@@ -7,6 +7,7 @@ reads. Everything else is built on that pair.
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .errors import ChainruleError
+from .explaining import Explanation, Rule, explain
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
@@ -86,6 +87,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Explanation",
     "ExponentialDecay",
     "Flatten",
     "Glorot",
@@ -114,6 +116,7 @@ __all__ = [
     "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
+    "Rule",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -130,6 +133,7 @@ __all__ = [
     "Zeros",
     "__version__",
     "datasets",
+    "explain",
     "loss_and_gradients",
     "per_sample_gradients",
     "register",
