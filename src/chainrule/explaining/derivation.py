@@ -263,3 +263,28 @@ class Explanation(Data):
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def to_latex(self) -> str:
+        """The derivation as an align* environment."""
+        from .render.tex import as_latex
+
+        return as_latex(self)
+
+    def to_html(self) -> str:
+        """The whole explanation as a page that needs no network and no script."""
+        from .render.page import as_page
+
+        return as_page(self)
+
+    def __rich__(self) -> Any:
+        from .render.terminal import OnTerminal
+
+        return OnTerminal(self)
+
+    def _repr_html_(self) -> str:
+        from .render.page import as_fragment
+
+        return as_fragment(self)
+
+    def _repr_latex_(self) -> str:
+        return self.to_latex()

@@ -49,12 +49,12 @@ def _title(title: str) -> Iterator[Pieces]:
 
 def _head(e: Explanation) -> Iterator[Pieces]:
     yield [Piece(f"Why is ∂L/∂{e.name} = {short(e.value)}?", "title")]
-    yield [Piece(f"  {e.name} = {short(e.today)}, L = {short(e.loss)}; {_circumstances(e)}", "faint")]
+    yield [Piece(f"  {e.name} = {short(e.today)}, L = {short(e.loss)}; {circumstances(e)}", "faint")]
     for note in e.notes:
         yield [Piece(f"  {note}", "faint")]
 
 
-def _circumstances(e: Explanation) -> str:
+def circumstances(e: Explanation) -> str:
     """On what the gradient was taken."""
     which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
     if e.sample is not None:
