@@ -7,7 +7,7 @@ reads. Everything else is built on that pair.
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .errors import ChainruleError
-from .explaining import Explanation, Rule, explain
+from .explaining import Explanation, Rule, explain, explain_rule
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
@@ -134,6 +134,7 @@ __all__ = [
     "__version__",
     "datasets",
     "explain",
+    "explain_rule",
     "loss_and_gradients",
     "per_sample_gradients",
     "register",

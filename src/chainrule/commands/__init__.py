@@ -1,7 +1,8 @@
 """What the shell's commands do."""
 
+from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
 from .train import Settings, train
 
-__all__ = ["Settings", "info", "list_datasets", "predict", "train"]
+__all__ = ["Settings", "explain", "info", "list_datasets", "predict", "train"]

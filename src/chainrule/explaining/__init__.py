@@ -8,5 +8,6 @@ carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping
 from .answer import explain
 from .derivation import Explanation
 from .rules import Rule
+from .teaching import explain_rule
 
-__all__ = ["Explanation", "Rule", "explain"]
+__all__ = ["Explanation", "Rule", "explain", "explain_rule"]

@@ -32,10 +32,9 @@ def as_fragment(e: Explanation) -> str:
     return f'<style>{style()}</style><article class="chainrule">{"".join(_sections(e))}</article>'
 
 
-def math(formula: str, digits: int = 6, block: bool = False) -> str:
+def math(formula: str, digits: int = 6) -> str:
     """A formula as a MathML element."""
-    display = ' display="block"' if block else ""
-    return f"<math{display}>{mathml(formula, digits)}</math>"
+    return f"<math displaystyle='true'>{mathml(formula, digits)}</math>"
 
 
 def style() -> str:
@@ -77,7 +76,7 @@ body:has(>.chainrule){margin:0}
 .chainrule .bar{display:inline-block;height:.72rem;border-radius:2px;vertical-align:middle}
 .chainrule .bar.up{background:var(--up)}.chainrule .bar.down{background:var(--down)}
 .chainrule .sides{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:.4rem 2.2rem}
-.chainrule svg.net{max-width:none;display:block;font:12.5px system-ui,sans-serif}
+.chainrule svg.net{width:100%;min-width:44rem;height:auto;display:block;font:12.5px system-ui,sans-serif}
 .chainrule svg .box{fill:var(--tint);stroke-width:1.2}.chainrule svg .name{font-weight:650;font-size:13.5px}
 .chainrule svg text{fill:var(--ink)}.chainrule svg .kind{fill:var(--soft);font-size:11.5px}
 .chainrule svg .num{text-anchor:end;font-variant-numeric:tabular-nums}.chainrule svg .grad{fill:var(--soft)}
@@ -132,7 +131,7 @@ def _lines(e: Explanation) -> Iterator[str]:
 
 
 def _equation(left: str, right: str) -> str:
-    return f"<math>{mathml(left)}<mo>=</mo>{mathml(right)}</math>"
+    return f"<math displaystyle='true'>{mathml(left)}<mo>=</mo>{mathml(right)}</math>"
 
 
 def _line(line: Line, colors: dict[str, int]) -> str:
