@@ -359,3 +359,377 @@ def test_json_holds_everything() -> None:
     stored = json.loads(one.to_json())
     assert stored["symbol"] == "'dense_1.weights'[0,1]" and stored["value"] == one.value
     assert Explanation.from_json(one.to_json()) == one
+
+
+def test_the_optimizers_formulas_give_the_optimizers_step() -> None:
+    """The step itself raises where formulas and update disagree; here it is compared with training."""
+    optimizers = [
+        SGD(0.1, weight_decay=0.1),
+        SGD(0.1, momentum=0.9),
+        SGD(0.1, momentum=0.9, nesterov=True),
+        Adagrad(),
+        RMSprop(),
+        Adam(clip_norm=0.01),
+        AdamW(weight_decay=0.3),
+        Adam(clip_value=0.001, weight_decay=0.1),
+    ]
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(8, 3)), rng.integers(0, 3, 8)
+    for optimizer in optimizers:
+        model = Model([Dense(3, 4), Tanh(), Dense(4, 3)], SoftmaxCrossentropy(), optimizer, dtype="float64")
+        model.fit(X, y, epochs=3, batch_size=8, verbose=False)
+        one = model.explain(X, y, "dense_0.weights", (1, 2), training=True)
+        model.fit(X, y, epochs=1, batch_size=8, verbose=False)
+        assert one.step is not None
+        assert one.step.after == pytest.approx(model.parameters["dense_0.weights"][1, 2], rel=1e-12)
+        assert one.step.measured == pytest.approx(one.step.predicted, rel=0.2)
+        assert one.step.lines[-1].value == pytest.approx(one.step.after, rel=1e-9)
+
+
+def test_the_batch_view_adds_up_also_where_samples_are_mixed() -> None:
+    for make, loss in NETWORKS.values():
+        network = make()
+        case = prepared(network, loss)
+        name = next(iter(network.parameters))
+        one = explain(network, loss, name=name, index=(0, 1), training=True, **case)
+        assert one.batch is not None
+        assert sum(one.batch.contributions) + one.batch.penalty == pytest.approx(one.value, rel=1e-10, abs=1e-12)
+        assert one.batch.mixed == network.mixes_samples
+
+
+def test_too_many_paths_are_counted_and_refused() -> None:
+    network = Sequential(Dense(10, 20), ReLU(), Dense(20, 30), ReLU(), Dense(30, 5))
+    one = explain(
+        network,
+        SoftmaxCrossentropy(),
+        name="dense_0.weights",
+        index=(0, 0),
+        **prepared(network, SoftmaxCrossentropy(), samples=7),
+    )
+    assert one.paths.count == 7 * 30 * 5 and one.paths.paths == ()
+    assert "there would be 1,050 paths" in str(one)
+
+
+def test_one_sample_alone_is_that_sample_by_itself() -> None:
+    network = classifier()
+    case = prepared(network, SoftmaxCrossentropy())
+    alone = explain(network, SoftmaxCrossentropy(), name="dense_1.weights", index=(1, 1), sample=2, **case)
+    by_itself = explain(
+        network,
+        SoftmaxCrossentropy(),
+        case["X"][2:3],
+        case["y"][2:3],
+        "dense_1.weights",
+        (1, 1),
+        parameters=case["parameters"],
+    )
+    assert alone.value == pytest.approx(by_itself.value, rel=1e-12) and alone.batch is None
+
+
+# What is wrong is noticed
+
+
+class WrongBackward(Layer):
+    """A backward pass that forgets a factor 2, linear all the same."""
+
+    def pure_forward(self, xp, inputs):
+        return inputs * inputs
+
+    def pure_backward(self, xp, dvalues, inputs):
+        return dict(dinputs=dvalues * inputs)
+
+
+class NotLinear(WrongBackward):
+    def pure_backward(self, xp, dvalues, inputs):
+        return dict(dinputs=2 * dvalues * dvalues * inputs)
+
+
+class WrongRule(ReLU):
+    rule = Rule("y[...]", "max(x[...], 0)", {"inputs": "x[...]"}, {"inputs": "0.5 if x[...] > 0 else 0"})
+
+
+class Mixing(Layer):
+    """Mixes samples and does not say so."""
+
+    def pure_forward(self, xp, inputs):
+        return inputs - xp.mean(inputs, axis=0, keepdims=True)
+
+    def pure_backward(self, xp, dvalues):
+        return dict(dinputs=dvalues - xp.mean(dvalues, axis=0, keepdims=True))
+
+
+class HiddenKink(Layer):
+    """A kink that no rule declares."""
+
+    def pure_forward(self, xp, inputs):
+        return xp.abs(inputs)
+
+    def pure_backward(self, xp, dvalues, inputs):
+        return dict(dinputs=dvalues * xp.sign(inputs))
+
+
+def with_layer(layer: Layer, **options: Any) -> Explanation:
+    network = Sequential(Dense(3, 4), ("it", layer), Dense(4, 2))
+    return explain(
+        network,
+        MeanSquaredError(),
+        name="dense_0.weights",
+        index=(0, 0),
+        **(prepared(network, MeanSquaredError(), samples=6) | options),
+    )
+
+
+def test_a_wrong_backward_is_contradicted_by_the_central_difference() -> None:
+    one = with_layer(WrongBackward())
+    assert not one.agrees and one.witnesses[2].agrees is False and one.witnesses[3].agrees is False
+    assert "DISAGREES" in str(one) and "disagrees" in one.to_html()
+
+
+@pytest.mark.parametrize("layer", [NotLinear(), WrongRule(), Mixing()], ids=lambda layer: type(layer).__name__)
+def test_a_layer_that_contradicts_itself_is_refused_by_name(layer: Layer) -> None:
+    with pytest.raises(DerivationError, match=r"backward|rule"):
+        with_layer(layer)
+
+
+def test_a_kink_at_todays_value_is_said() -> None:
+    network = Sequential(Dense(1, 1), ReLU())
+    zero = {"dense_0.weights": np.array([[0.0]]), "dense_0.biases": np.array([[0.0]])}
+    one = explain(network, MeanSquaredError(), [[1.0]], [1.0], "dense_0.weights", (0, 0), parameters=zero)
+    assert one.value == 0 and one.witnesses[2].agrees is None and "kink" in one.witnesses[2].note
+    hidden = Sequential(Dense(1, 1), HiddenKink())
+    one = explain(hidden, MeanSquaredError(), [[1.0]], [1.0], "dense_0.weights", (0, 0), parameters=zero)
+    assert one.witnesses[2].agrees is None and "kink" in one.witnesses[2].note
+
+
+def test_what_does_not_exist_is_refused_with_what_does() -> None:
+    network = classifier()
+    case = prepared(network, SoftmaxCrossentropy())
+
+    def ask(name: Any = "dense_0.weights", index: Any = (0, 0), **changed: Any) -> Explanation:
+        return explain(network, SoftmaxCrossentropy(), name=name, index=index, **(case | changed))
+
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'dense_0.weights'.*'inputs', 'dense_0', 'relu_0'"):
+        ask("dense_0.weight")
+    for index in ((3, 0), (0,), (0, 0, 0), 5, (0.5, 0)):
+        with pytest.raises(ShapeError, match=r"shape \(3, 4\).*\(0, 0\) to \(2, 3\)"):
+            ask(index=index)
+    assert ask(index=(-1, -1)).quantity.place == (2, 3)
+    with pytest.raises(DataError, match="0 to 3"):
+        ask(sample=4)
+    with pytest.raises(DataError, match="empty"):
+        ask(X=np.zeros((0, 3)), y=np.zeros(0, dtype=int))
+    with pytest.raises(NonFiniteError, match=r"dense_1.biases holds nan at \(0, 2\)"):
+        biases = case["parameters"]["dense_1.biases"].copy()
+        biases[0, 2] = np.nan
+        ask(parameters=case["parameters"] | {"dense_1.biases": biases})
+    for option in ({"max_terms": 0}, {"points": -1}, {"max_paths": 1.5}):
+        with pytest.raises(ConfigurationError, match="whole number"):
+            ask(**option)
+    with pytest.raises(ConfigurationError, match="Sequential"):
+        explain(Dense(1, 1), MeanSquaredError(), [[1.0]], [1.0], "weights", (0, 0))
+
+
+def test_a_frozen_layer_takes_no_step_and_a_tie_is_said() -> None:
+    network = residual()
+    case = prepared(network, MeanSquaredError())
+    frozen = explain(network, MeanSquaredError(), name="still.weights", index=(0, 0), optimizer=Adam(), **case)
+    assert frozen.step is None and "frozen" in str(frozen)
+    tied = explain(network, MeanSquaredError(), name="second.weights", index=(0, 0), **case)
+    assert tied.quantity.name == "first.weights" and "tied" in str(tied)
+    assert {term.node for term in tied.lines[-1].terms} == {"first", "second"}
+
+
+def test_a_weight_without_influence_has_gradient_zero() -> None:
+    network = Sequential(Dense(2, 2), ReLU(), Dense(2, 1))
+    parameters = {
+        "dense_0.weights": -np.ones((2, 2)),
+        "dense_0.biases": -np.ones((1, 2)),
+        "dense_1.weights": np.ones((2, 1)),
+        "dense_1.biases": np.zeros((1, 1)),
+    }
+    one = explain(network, MeanSquaredError(), [[1.0, 1.0]], [3.0], "dense_0.weights", (0, 1), parameters=parameters)
+    assert one.value == 0 and one.agrees and "∂L/∂dense_0.weights[0,1]" in str(one)
+    assert one.to_html() and one.to_latex() and Explanation.from_json(one.to_json()) == one
+
+
+def test_inputs_of_several_dimensions() -> None:
+    network = Sequential(Tanh(), Flatten(), Dense(6, 2))
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(3, 2, 3)), rng.normal(size=(3, 2))
+    one = explain(network, MeanSquaredError(), X, y, "inputs", (1, 1, 2), parameters=network.initial_parameters(0))
+    assert one.agrees and [w.value is not None for w in one.witnesses] == [True] * 4
+    one = explain(network, MeanSquaredError(), X, y, "tanh_0", (1, 1, 2), parameters=network.initial_parameters(0))
+    assert one.agrees
+
+
+# Rules and formulas
+
+
+def rule_of_everything() -> list[Any]:
+    from chainrule.explaining.rules import rule_of
+    from chainrule.explaining.tables import RULES
+
+    found = []
+    for cls in RULES:
+        made = cls.__new__(cls)
+        if cls is GELU:
+            for approximate in (False, True):
+                made = GELU(approximate=approximate)
+                found.append(pytest.param(rule_of(made), id=f"GELU-{approximate}"))
+            continue
+        for training in (True, False):
+            rule = rule_of(made, training, 2)
+            found.append(pytest.param(rule, id=f"{cls.__name__}-{training}"))
+    return found
+
+
+SYMPY_SIZE = 3
+
+
+def sympy_scope(rule: Any, point: np.random.Generator) -> tuple[Any, dict[Any, Any]]:
+    """The symbols of a rule as SymPy's, their meaning by forward and `where`, and a point to compare at."""
+    import sympy
+
+    from chainrule.explaining.formula import Scope, evaluate, fixed, pattern
+
+    point_of: dict[Any, Any] = {}
+    sources = {pattern(rule.arrays[s])[0] for s in rule.derivatives}
+    definitions = {pattern(left)[0]: (pattern(left)[1], right) for left, right in rule.where.items()}
+    if rule.forward:
+        definitions.setdefault(pattern(rule.output)[0], (pattern(rule.output)[1], rule.forward))
+
+    def number(name: str, place: Any) -> Any:
+        if name in ("p", "u"):
+            return sympy.Rational(int(point.integers(20, 80)), 101)
+        if name in rule.settings or name in ("var",):
+            return sympy.Rational(int(point.integers(1, 30)), 97)
+        return sympy.Rational(int(point.integers(-150, 150)) * 2 + 1, 97)
+
+    def arithmetic() -> dict[str, Any]:
+        functions = {n: getattr(sympy, n) for n in ("exp", "log", "sqrt", "tanh", "sign")}
+        functions |= {
+            "abs": sympy.Abs,
+            "max": sympy.Max,
+            "sum": lambda terms: sympy.Add(*terms),
+            "sigma": lambda x: 1 / (1 + sympy.exp(-x)),
+            "phi": lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
+            "Phi": lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
+            "where": lambda c, a, b: sympy.Piecewise((a(), c), (b(), True)),
+            "D": lambda a, b: sympy.diff(a, b),
+        }
+        return functions
+
+    def look_up(name: str, place: Any) -> Any:
+        if name in definitions and name not in sources:
+            letters, formula = definitions[name]
+            return evaluate(formula, scope.fixing(**fixed(letters, place)))
+        symbol = sympy.Symbol(f"{name}_{'_'.join(map(str, place))}", real=True)
+        if symbol not in point_of:
+            point_of[symbol] = number(name, place)
+        return symbol
+
+    letters = "bcijkmno"
+    scope = Scope(look_up, {"...": (0,)}, dict.fromkeys(letters, SYMPY_SIZE), arithmetic())
+    return scope, point_of
+
+
+@pytest.mark.parametrize("rule", rule_of_everything())
+def test_each_step_of_a_derivation_is_checked_by_sympy(rule: Any) -> None:
+    import itertools
+
+    import sympy
+
+    from chainrule.explaining.formula import evaluate
+
+    assert rule is not None
+    for source, steps in rule.steps.items():
+        assert steps[-1][1].replace(" ", "") == rule.derivatives[source].replace(" ", "")
+        scope, point = sympy_scope(rule, np.random.default_rng(1))
+        used = [x for x in "bcijkmno" if any(f"[{x}" in s or f",{x}" in s or f"({x}," in s for _, s in steps)]
+        for values in itertools.islice(itertools.product(range(2), repeat=len(used)), 8):
+            place = scope.fixing(**dict(zip(used, values, strict=True)))
+            numbers = []
+            for _, formula in steps:
+                expression = sympy.sympify(evaluate(formula, place))
+                if "The targets" in rule.note:
+                    total = sum(v for s, v in point.items() if str(s).startswith(f"y_{place.indices.get('b', 0)}_"))
+                    last = sympy.Symbol(f"y_{place.indices.get('b', 0)}_{SYMPY_SIZE - 1}", real=True)
+                    if last in point:
+                        point[last] = 1 - (total - point[last])
+                numbers.append(sympy.N(expression.subs(point).doit(), 30))
+            assert all(abs(n - numbers[0]) < 1e-25 for n in numbers), (source, steps, values, numbers)
+
+
+def test_a_wrong_step_would_be_seen() -> None:
+    from dataclasses import replace
+
+    from chainrule.explaining.tables import SOFTMAX
+
+    steps = SOFTMAX.steps["inputs"]
+    wrong = (*steps[:1], ("wrong", steps[1][1].replace("**2", "**3")), *steps[2:])
+    with pytest.raises(AssertionError):
+        test_each_step_of_a_derivation_is_checked_by_sympy(replace(SOFTMAX, steps={"inputs": wrong}))
+
+
+def test_every_formula_parses_as_latex_and_as_mathml() -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    from latex2mathml.converter import convert
+    from matplotlib.mathtext import MathTextParser
+
+    from chainrule.explaining.notation import latex, mathml
+    from chainrule.explaining.render.tex import formulas
+
+    written_formulas: list[str] = []
+    for parameter in rule_of_everything():
+        (rule,) = parameter.values
+        both = [*rule.statements(), *((s, f) for steps in rule.steps.values() for _, f in steps for s in ("x",))]
+        for left, right in both:
+            written_formulas += [latex(left), latex(right)]
+            ElementTree.fromstring(f"<math>{mathml(left)}{mathml(right)}</math>")
+    for make, loss in NETWORKS.values():
+        network = make()
+        one = explain(network, loss, name="inputs", index=(1, 1), **prepared(network, loss))
+        written_formulas += formulas(one)
+    parser = MathTextParser("path")
+    for formula in written_formulas:
+        convert(formula)
+        simpler = re.sub(r"\\underbrace\{(.*)\}_\{\d+\\,\\mathrm\{more\}\}", r"\1", formula)
+        parser.parse(f"${simpler}$")
+    assert len(written_formulas) > 200
+
+
+def test_the_page_needs_nothing_else_and_is_well_formed() -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    network = classifier()
+    case = prepared(network, SoftmaxCrossentropy(), samples=30)
+    one = explain(network, SoftmaxCrossentropy(), name="dense_1.weights", index=(0, 1), optimizer=Adam(), **case)
+    page = one.to_html()
+    assert "<script" not in page and "src=" not in page and "href=" not in page and "url(" not in page
+    assert page.replace("http://www.w3.org/2000/svg", "").count("http") == 0
+    for element in re.findall(r"<(?:math|svg).*?</(?:math|svg)>", page, flags=re.S):
+        ElementTree.fromstring(element)
+    assert one._repr_html_() in page and one._repr_latex_().startswith("\\begin{align*}")
+
+
+def test_the_terminal_keeps_to_its_width_and_has_colours() -> None:
+    from rich.console import Console
+
+    network = classifier()
+    one = explain(
+        network, SoftmaxCrossentropy(), name="dense_1.weights", index=(0, 1), **prepared(network, SoftmaxCrossentropy())
+    )
+    console = Console(width=70, force_terminal=True, color_system="truecolor", record=True)
+    with console.capture() as captured:
+        console.print(one)
+    assert "\x1b[" in captured.get()
+    plain = re.sub(r"\x1b\[[\d;]*m", "", captured.get())
+    assert max(map(len, plain.splitlines())) <= 72
+
+
+def test_names_with_any_characters_are_printed_as_they_are() -> None:
+    network = Sequential(("a <b> & _$", Dense(2, 2)), ("'it\\n'", Tanh()))
+    one = explain(network, MeanSquaredError(), [[1.0, 2.0]], [[0.0, 1.0]], "a <b> & _$.weights", (0, 1))
+    assert "a <b> & _$" in str(one) and "a &lt;b&gt; &amp; _$" in one.to_html() and one.to_latex()
+    assert one.agrees

@@ -7,7 +7,7 @@ reads. Everything else is built on that pair.
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .errors import ChainruleError
-from .explaining import Explanation, Rule, explain, explain_rule
+from .explaining import Explanation, Rule, draw, explain, explain_rule
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
@@ -133,6 +133,7 @@ __all__ = [
     "Zeros",
     "__version__",
     "datasets",
+    "draw",
     "explain",
     "explain_rule",
     "loss_and_gradients",

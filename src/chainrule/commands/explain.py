@@ -42,9 +42,7 @@ def explain(
     if sample is not None and not 0 <= sample < len(X):
         raise DataError(f"--sample must be from 0 to {len(X) - 1}, not {sample}.")
     rows = max(samples, 0 if sample is None else sample + 1)
-    one = model.explain(
-        X[:rows], y[:rows], quantity, index, sample=sample, training=training, max_terms=max_terms
-    )
+    one = model.explain(X[:rows], y[:rows], quantity, index, sample=sample, training=training, max_terms=max_terms)
     if html is not None:
         write_atomically(html, one.to_html().encode())
     if json or latex:

@@ -7,7 +7,8 @@ carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping
 
 from .answer import explain
 from .derivation import Explanation
+from .drawing import Drawing, draw
 from .rules import Rule
 from .teaching import explain_rule
 
-__all__ = ["Explanation", "Rule", "explain", "explain_rule"]
+__all__ = ["Drawing", "Explanation", "Rule", "draw", "explain", "explain_rule"]

@@ -79,13 +79,13 @@ def explain_rule(layer: Any, *, training: bool = True) -> Derived:
     >>> from chainrule import MeanSquaredError
     >>> print(explain_rule(MeanSquaredError))
     MeanSquaredError
-      ℓ[b] = Σ_o (y[b,o] - p[b,o])² / O
+      ℓ[b] = (Σ_o (y[b,o] - p[b,o])²) / O
     <BLANKLINE>
     ∂ℓ[b]/∂p[b,o]
-      = ∂(Σ_k (y[b,k] - p[b,k])² / O)/∂p[b,o]   a mean over the O outputs
-      = ∂((y[b,o] - p[b,o])²)/∂p[b,o] / O       only the term k = o holds this prediction
-      = (-2)·(y[b,o] - p[b,o]) / O              the chain rule: the inside gives -1
-      = 2·(p[b,o] - y[b,o]) / O                 turn the difference
+      = ∂((Σ_k (y[b,k] - p[b,k])²) / O)/∂p[b,o]   a mean over the O outputs
+      = ∂((y[b,o] - p[b,o])²)/∂p[b,o] / O         only the term k = o holds this prediction
+      = (-2)·(y[b,o] - p[b,o]) / O                the chain rule: the inside gives -1
+      = 2·(p[b,o] - y[b,o]) / O                   turn the difference
     """
     pair = _instance(layer)
     rule = rule_of(pair, training, 2) if isinstance(pair, Pair) else None

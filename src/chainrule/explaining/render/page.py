@@ -155,7 +155,11 @@ def _line(line: Line, colors: dict[str, int]) -> str:
 
 
 def _witness(witness: Witness) -> str:
-    verdict = {True: '<span class="good">agrees</span>', False: '<span class="bad">disagrees</span>', None: "cannot say"}
+    verdict = {
+        True: '<span class="good">agrees</span>',
+        False: '<span class="bad">disagrees</span>',
+        None: "cannot say",
+    }
     value = "" if witness.value is None else f"{witness.value:.12g}"
     error = "" if witness.error is None else f" ± {witness.error:.1g}"
     shown = verdict[witness.agrees] if witness.value is not None else ""
@@ -194,7 +198,9 @@ def _batch(batch: Batch) -> Iterator[str]:
             for i in rows[:ROWS]
         )
         left = rows[ROWS:]
-        more = f'<p class="soft">{len(left)} more: {short(sum(batch.contributions[i] for i in left))}</p>' if left else ""
+        more = (
+            f'<p class="soft">{len(left)} more: {short(sum(batch.contributions[i] for i in left))}</p>' if left else ""
+        )
         sides.append(f"<div><p>{len(rows)} {label}, together {short(total)}</p><table>{bars}</table>{more}</div>")
     yield f'<div class="sides">{"".join(sides)}</div>'
     zero = len(batch.contributions) - len(batch.up) - len(batch.down)

@@ -111,7 +111,9 @@ def _terms(e: Explanation, boxes: Mapping[str, Box]) -> list[str]:
             sign = "up" if term.product > 0 else "down" if term.product < 0 else "none"
             title = escape(f"{short(term.arriving)} · {short(term.local)} = {short(term.product)}")
             curve = _curve(box.x + WIDTH, start, upper.x, end)
-            parts.append(f'<path class="term {sign}" d="{curve}" stroke-width="{width:.1f}"><title>{title}</title></path>')
+            parts.append(
+                f'<path class="term {sign}" d="{curve}" stroke-width="{width:.1f}"><title>{title}</title></path>'
+            )
     return parts
 
 
