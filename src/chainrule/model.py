@@ -223,7 +223,7 @@ class Model:
         training: bool = False,
         max_terms: int = 5,
         max_paths: int = 200,
-        points: int = 41,
+        points: int = 25,
     ) -> Explanation:
         """Why one gradient on these samples is what it is, with formulas and numbers: see `chainrule.explain`.
 

@@ -45,7 +45,7 @@ def explain(
     rates: Mapping[str, float] | None = None,
     max_terms: int = 5,
     max_paths: int = 200,
-    points: int = 41,
+    points: int = 25,
 ) -> Explanation:
     """Why the gradient of one number is what it is: the chain rule from the loss down, with formulas and numbers.
 

@@ -378,14 +378,24 @@ def index_sizes(formulas: Sequence[str], shapes: Mapping[str, Sequence[int]]) ->
     """
     sizes: dict[str, int] = {}
     for formula in formulas:
-        for node in ast.walk(parse(formula)):
-            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in shapes:
-                for part, size in zip(reversed(_parts(node)), reversed(shapes[node.value.id]), strict=False):
-                    if isinstance(part, ast.Name):
-                        sizes.setdefault(part.id, size)
-                    elif isinstance(part, ast.Constant) and part.value is Ellipsis:
-                        break
+        for letter, name, axis in _standing(formula):
+            if name in shapes:
+                sizes.setdefault(letter, shapes[name][axis])
     return sizes
+
+
+@functools.lru_cache(maxsize=4096)
+def _standing(formula: str) -> tuple[tuple[str, str, int], ...]:
+    """Where index letters stand in a formula: (letter, symbol, axis from the last, -1, on)."""
+    found = []
+    for node in ast.walk(parse(formula)):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            for axis, part in enumerate(reversed(_parts(node)), start=1):
+                if isinstance(part, ast.Constant) and part.value is Ellipsis:
+                    break
+                if isinstance(part, ast.Name):
+                    found.append((part.id, node.value.id, -axis))
+    return tuple(found)
 
 
 class _Rounded(ast.NodeTransformer):

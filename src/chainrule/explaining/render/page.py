@@ -137,7 +137,7 @@ def _equation(left: str, right: str) -> str:
 def _line(line: Line, colors: dict[str, int]) -> str:
     shown = shown_line(line)
     parts = [
-        f'<math class="c{colors.get(of.node, 0)}">{mathml(term, 17)}</math>'
+        f'<math displaystyle="true" class="c{colors.get(of.node, 0)}">{mathml(term, 17)}</math>'
         for term, of in zip(shown.terms, line.terms, strict=True)
     ]
     if shown.rest is not None:

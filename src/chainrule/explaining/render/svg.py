@@ -12,7 +12,7 @@ from .digits import short
 
 __all__ = ["Box", "arranged", "as_svg"]
 
-WIDTH, GAP, ROW, HEAD = 172, 40, 19, 44
+WIDTH, GAP, ROW, HEAD = 176, 38, 19, 44
 
 
 class Box(NamedTuple):
@@ -136,7 +136,7 @@ def _box(box: Box, color: int, e: Explanation) -> str:
         title = f"<title>{escape(f'{entry} = {value!r}, dL/d = {gradient!r}')}</title>"
         parts.append(
             f'<g class="row{mark}">{title}<text x="{box.x + 10:.1f}" y="{y:.1f}">[{place}]</text>'
-            f'<text class="num" x="{box.x + 106:.1f}" y="{y:.1f}">{value:.3g}</text>'
+            f'<text class="num" x="{box.x + 98:.1f}" y="{y:.1f}">{value:.3g}</text>'
             f'<text class="num grad" x="{box.x + WIDTH - 8:.1f}" y="{y:.1f}">{gradient:.3g}</text></g>'
         )
     return "".join(parts)
