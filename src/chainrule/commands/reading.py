@@ -40,9 +40,9 @@ def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None
     table = preprocessing.read(name)
     used = (*(column.name for column in preprocessing.columns), preprocessing.target)
     table = datasets.Table({column: table[column] for column in table.names if column in used}, table.name)
+    inputs = preprocessing.transform(table)
     try:
         targets = preprocessing.encode_target(table)
-        wanted = preprocessing.decode_target(targets)
     except (DataError, UnknownNameError):
-        targets = wanted = None  # no target, or not in every row: predict without a score
-    return preprocessing.transform(table), targets, wanted
+        return inputs, None, None  # no target, or not in every row: predict without a score
+    return inputs, targets, preprocessing.decode_target(targets)

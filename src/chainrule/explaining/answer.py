@@ -70,9 +70,9 @@ def explain(
     """
     if not isinstance(network, Graph):
         raise ConfigurationError(f"explain: the network must be a Graph; write Sequential({network!r}).")
-    for option, value, least in (("max_terms", max_terms, 1), ("max_paths", max_paths, 0), ("points", points, 0)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ConfigurationError(f"explain: {option} must be a whole number of at least {least}, not {value!r}.")
+    for option, given, least in (("max_terms", max_terms, 1), ("max_paths", max_paths, 0), ("points", points, 0)):
+        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < least:
+            raise ConfigurationError(f"explain: {option} must be a whole number of at least {least}, not {given!r}.")
     values = _values(network, parameters, state)
     inputs = as_inputs(X, np.float64)
     weights = _alone(sample, len(inputs), sample_weights)

@@ -142,11 +142,11 @@ def _calculated(term: Term) -> float:
 
 
 def _same(one: float, other: float, scale: float, what: str, first: str, second: str) -> None:
-    """Raises `DerivationError` unless two numbers agree to rounding; `scale` is the size of what they were added from."""
+    """Raises `DerivationError` unless two numbers agree to rounding; `scale` is the size of what was added."""
     if not abs(one - other) <= TOLERANCE * max(abs(one), abs(other), scale):
         raise DerivationError(
-            f"{what}: {first} give {one:.12g}, {second} {other:.12g}. Where the layers are yours: pure_backward must be "
-            "linear in dvalues, treat samples one by one unless the class says mixes_samples = True, and agree with "
+            f"{what}: {first} give {one:.12g}, {second} {other:.12g}. Where the layers are yours: pure_backward must "
+            "be linear in dvalues, treat samples one by one unless the class says mixes_samples = True, and agree with "
             "the layer's rule if it has one; chainrule.check finds which of them is wrong."
         )
 
@@ -178,7 +178,7 @@ def penalty_terms(cells: Cells, quantity: Quantity) -> list[Term]:
         local = float(gradient[quantity.place])
         formula, numbers = "", repr(local)
         if cell.rule is not None:
-            scope = rule_scope(cell, {"parameter": weight}, **{"...": quantity.place})
+            scope = rule_scope(cell, {"parameter": weight}, indices={"...": quantity.place})
             formula = bound(cell.rule.derivatives["parameter"], scope.indices)
             numbers = substituted(cell.rule.derivatives["parameter"], scope)
             _agrees(cell, "the parameter", float(evaluate(cell.rule.derivatives["parameter"], scope)), local)
@@ -202,7 +202,7 @@ def _by_rule(cells: Cells, cell: Cell, source: Source, place: Place, limit: int)
     indices = fixed(pattern(rule.arrays[source.entry])[1], place)
     letters = pattern(rule.output)[1]
     free = free_indices(letters, indices)
-    scope = cells.scope(cell, ARRAYS, **indices)
+    scope = cells.scope(cell, ARRAYS, indices)
     sizes = tuple(scope.sizes[letter] for letter in free)
     count = math.prod(sizes)
     grid = np.indices(sizes).reshape(len(free), count)
@@ -229,7 +229,7 @@ def _entry(letters: Sequence[str | int], indices: dict[str, Any] | Any) -> list[
     entry: list[Any] = []
     for letter in letters:
         value = indices[letter] if isinstance(letter, str) else letter
-        entry += list(value) if letter == "..." else [value]
+        entry += list(value) if isinstance(value, tuple) else [value]
     return entry
 
 
@@ -289,7 +289,7 @@ def _term(cells: Cells, found: _Found, k: int) -> Term:
     rule = cell.rule
     if rule is not None and source.entry in rule.derivatives:
         indices = fixed(pattern(rule.arrays[source.entry])[1], found.place) | fixed(pattern(rule.output)[1], entry)
-        scope = cells.scope(cell, **indices)
+        scope = cells.scope(cell, indices=indices)
         formula = bound(rule.derivatives[source.entry], indices)
         numbers = substituted(rule.derivatives[source.entry], scope)
         _agrees(cell, f"{cell.name} by {source.entry}", float(evaluate(numbers, scope)), number)

@@ -324,12 +324,14 @@ class Cells:
 
     # Rules
 
-    def scope(self, cell: Cell, arithmetic: Arithmetic = SCALARS, **indices: Any) -> Scope:
+    def scope(self, cell: Cell, arithmetic: Arithmetic = SCALARS, indices: Mapping[str, Any] | None = None) -> Scope:
         """What the symbols of a cell's rule mean in this pass."""
-        return rule_scope(cell, self.available[cell.name], arithmetic, **indices)
+        return rule_scope(cell, self.available[cell.name], arithmetic, indices)
 
 
-def rule_scope(cell: Cell, arrays: Mapping[str, Any], arithmetic: Arithmetic = SCALARS, **indices: Any) -> Scope:
+def rule_scope(
+    cell: Cell, arrays: Mapping[str, Any], arithmetic: Arithmetic = SCALARS, indices: Mapping[str, Any] | None = None
+) -> Scope:
     """What the symbols of a cell's rule mean for these arrays by name; `indices` fixes some of the letters."""
     rule = cell.rule
     assert rule is not None
@@ -356,7 +358,7 @@ def rule_scope(cell: Cell, arrays: Mapping[str, Any], arithmetic: Arithmetic = S
             known[name, place] = evaluate(formula, Scope(look_up, fixed(letters, place), sizes, arithmetic))
         return known[name, place]
 
-    return Scope(look_up, indices, sizes, arithmetic)
+    return Scope(look_up, indices or {}, sizes, arithmetic)
 
 
 def _unroll(

@@ -80,8 +80,8 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
     width = (max(columns.values()) + 1) * COLUMN
     total = max(max(y for _, y in p.values()) for p in places.values()) + 60
     return Drawing(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total:.0f}" width="{width}" height="{total:.0f}" '
-        f'role="img" aria-label="The network"><style>{_STYLE}</style>{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total:.0f}" width="{width}" '
+        f'height="{total:.0f}" role="img" aria-label="The network"><style>{_STYLE}</style>{"".join(parts)}</svg>'
     )
 
 

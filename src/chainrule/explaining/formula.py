@@ -71,7 +71,7 @@ def symbol(name: str, place: Sequence[int] = ()) -> str:
     return f"{word}[{','.join(map(str, place))}]" if len(place) else word
 
 
-def derivative_symbol(name: str, place: Sequence[int]) -> str:
+def derivative_symbol(name: str, place: Sequence[int | str]) -> str:
     """dL/d(name[place]) as a formula.
 
     >>> derivative_symbol("relu_0", (0, 3))
@@ -374,7 +374,7 @@ def index_sizes(formulas: Sequence[str], shapes: Mapping[str, Sequence[int]]) ->
     """How far each index letter runs, from where it stands at an array of known shape.
 
     >>> index_sizes(["sum(k, x[b,k])"], {"x": (4, 3)})
-    {'b': 4, 'k': 3}
+    {'k': 3, 'b': 4}
     """
     sizes: dict[str, int] = {}
     for formula in formulas:

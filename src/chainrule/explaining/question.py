@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..backprop import entry_of
 from ..errors import UnknownNameError
 from ..graph import INPUTS, Graph
-from .cells import LOSS, Cells
+from .cells import Cells
 from .derivation import Quantity
 
 __all__ = ["resolved"]
@@ -35,7 +35,7 @@ def resolved(cells: Cells, network: Graph, name: str, index: int | Sequence[int]
         kind, name = "output", cells.outputs[node]
         if isinstance(name, tuple) or name == INPUTS:
             kind, name = INPUTS, INPUTS
-        if name != node and name != INPUTS:
+        if name not in (node, INPUTS):
             notes.append(f"The output of {node} is that of {name}.")
         shape = cells.output(name).shape
     else:
@@ -45,14 +45,9 @@ def resolved(cells: Cells, network: Graph, name: str, index: int | Sequence[int]
 
 def _ties(network: Graph, path: str = "") -> dict[str, str]:
     """Every tied parameter and the one that it is, also inside graphs."""
-    ties = {}
+    ties: dict[str, str] = {}
     for node in network:
         if isinstance(node.layer, Graph):
             ties |= _ties(node.layer, f"{path}{node.name}.")
     ties |= {f"{path}{alias}": f"{path}{owner}" for alias, owner in network.ties.items()}
     return ties
-
-
-def names_of(cells: Cells, network: Graph) -> list[str]:
-    """Every name that can be asked for."""
-    return [*network.parameters, INPUTS, *(name for name in cells.outputs if name != LOSS)]

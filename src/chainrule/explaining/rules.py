@@ -95,7 +95,7 @@ Maker = Callable[[Any, bool, int], Rule]
 
 
 def rule_of(pair: Pair, training: bool = True, parts: int = 1) -> Rule | None:
-    """The rule of a layer, loss or penalty: its own attribute, else that of its class or the nearest base; None without.
+    """The rule of a layer, loss or penalty: its own, else that of its class or nearest base; None without one.
 
     `parts` is how many inputs a join receives. Raises `DefinitionError` where the attribute `rule` is no rule.
 

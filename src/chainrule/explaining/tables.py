@@ -204,7 +204,7 @@ LOG_SOFTMAX = Rule(
         "inputs": (
             ("the logarithm of a softmax", "D(z[...,j] - log(sum(i, exp(z[...,i]))), z[...,k])"),
             (
-                "the first term moves with z_j only; the derivative of log is one over, times the inside differentiated",
+                "the first term moves with z_j only; the derivative of log is one over, times the inside's",
                 "delta(j,k) - exp(z[...,k])/sum(i, exp(z[...,i]))",
             ),
             ("the fraction is the softmax, exp(y_k)", "delta(j,k) - exp(y[...,k])"),

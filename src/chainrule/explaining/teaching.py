@@ -108,7 +108,7 @@ def _instance(layer: Any) -> Any:
     """An object of the class: the rule depends on settings for few, and on sizes for none."""
     if not isinstance(layer, type):
         return layer
-    made = layer.__new__(layer)
+    made: Any = object.__new__(layer)
     if issubclass(layer, Pair) and hasattr(layer, "approximate"):
         vars(made)["approximate"] = False
     return made

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ChainruleError
 from ..graph import INPUTS
+from ..value import Value
 from .cells import LOSS, Cell, Cells, Source, rule_scope
 from .derivation import Quantity, Witness
-from .formula import ARRAYS, VALUES, Value, evaluate, fixed, pattern
+from .formula import ARRAYS, VALUES, evaluate, fixed, pattern
 
 __all__ = ["along", "central_difference", "scalar_oracle", "shifted_loss"]
 
@@ -192,7 +193,7 @@ def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float]:
             if cell.rule is None:
                 raise ChainruleError(f"{cell.kind} has no rule")
             for place in np.ndindex(values[name].shape):
-                scope = rule_scope(cell, {"parameter": values[name]}, VALUES, **{"...": place})
+                scope = rule_scope(cell, {"parameter": values[name]}, VALUES, {"...": place})
                 loss = loss + evaluate(cell.rule.forward, scope)
     loss.backward()
     return moved.grad, loss.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from importlib import resources
 
 from ..derivation import Batch, Explanation, Line, Paths, Step, Witness
 from ..notation import mathml, number
@@ -46,49 +47,8 @@ def style() -> str:
         f".chainrule text.c{i}{{fill:var(--c{i})}}"
         for i in range(len(LIGHT_AND_DARK))
     )
-    return _STYLE.replace("/*light*/", light).replace("/*dark*/", dark) + classes
-
-
-_STYLE = """
-.chainrule{/*light*/--ink:#1d2129;--soft:#5d6673;--line:#dfe3e8;--paper:#fff;--tint:#f5f7f9;--up:#b04a00;--down:#0064a3;
---good:#00735a;--bad:#b3261e;color:var(--ink);background:var(--paper);max-width:62rem;margin:0 auto;padding:1.6rem 1.2rem;
-font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif;box-sizing:border-box}
-@media(prefers-color-scheme:dark){.chainrule{/*dark*/--ink:#e6e9ee;--soft:#9aa4b1;--line:#343b45;--paper:#15181d;
---tint:#1d2229;--up:#ff9a57;--down:#6bb8ff;--good:#4fd0ab;--bad:#ff8a80}body:has(>.chainrule){background:#15181d}}
-body:has(>.chainrule){margin:0}
-.chainrule h1{font-size:1.45rem;line-height:1.3;margin:0 0 .3rem;font-weight:650}
-.chainrule h2{font-size:1.05rem;margin:2.2rem 0 .6rem;font-weight:650}
-.chainrule h3{font-size:.95rem;margin:1.3rem 0 .4rem;font-weight:650;display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:baseline}
-.chainrule h3 .rule{color:var(--soft);font-weight:400}
-.chainrule p{margin:.3rem 0}
-.chainrule .soft{color:var(--soft);font-size:.9rem}
-.chainrule .scroll{overflow-x:auto;margin:0 -.2rem;padding:.2rem}
-.chainrule math{font-size:1.02em}
-.chainrule .step{border-left:2px solid var(--line);padding:.25rem 0 .25rem .9rem;margin:.35rem 0;overflow-x:auto}
-.chainrule .step .eq{display:flex;flex-wrap:wrap;gap:.15rem .5rem;align-items:center;margin:.15rem 0 .15rem 1.2rem}
-.chainrule .step .eq:first-child{margin-left:0}
-.chainrule .step .value{font-weight:650;font-variant-numeric:tabular-nums}
-.chainrule table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.94rem}
-.chainrule td,.chainrule th{padding:.28rem .9rem .28rem 0;text-align:left;vertical-align:middle;border:0;background:none}
-.chainrule tr{border-bottom:1px solid var(--line);background:none}
-.chainrule td.n{text-align:right;white-space:nowrap}
-.chainrule .good{color:var(--good)}.chainrule .bad{color:var(--bad);font-weight:650}
-.chainrule .bar{display:inline-block;height:.72rem;border-radius:2px;vertical-align:middle}
-.chainrule .bar.up{background:var(--up)}.chainrule .bar.down{background:var(--down)}
-.chainrule .sides{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:.4rem 2.2rem}
-.chainrule svg.net{width:100%;min-width:44rem;height:auto;display:block;font:12.5px system-ui,sans-serif}
-.chainrule svg .box{fill:var(--tint);stroke-width:1.2}.chainrule svg .name{font-weight:650;font-size:13.5px}
-.chainrule svg text{fill:var(--ink)}.chainrule svg .kind{fill:var(--soft);font-size:11.5px}
-.chainrule svg .num{text-anchor:end;font-variant-numeric:tabular-nums}.chainrule svg .grad{fill:var(--soft)}
-.chainrule svg .target text{font-weight:700}
-.chainrule svg .edge{fill:none;stroke:var(--line);stroke-width:1.2}
-.chainrule svg .term{fill:none;opacity:.75}.chainrule svg .up{stroke:var(--up)}.chainrule svg .down{stroke:var(--down)}
-.chainrule svg .none{stroke:var(--line);stroke-dasharray:3 3}
-.chainrule svg.curve{width:100%;max-width:34rem;height:auto;display:block;font:12px system-ui,sans-serif}
-.chainrule svg .loss{fill:none;stroke:var(--down);stroke-width:2}.chainrule svg .tangent{stroke:var(--up);stroke-dasharray:5 4}
-.chainrule svg .today{fill:var(--ink)}.chainrule svg .axis{stroke:var(--line)}.chainrule svg .tick{fill:var(--soft)}
-@media(max-width:36rem){.chainrule{padding:1.1rem .9rem;font-size:15px}.chainrule h1{font-size:1.2rem}.chainrule .step .eq{margin-left:.4rem}}
-"""
+    sheet = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    return sheet.replace("/*light*/", light).replace("/*dark*/", dark) + classes
 
 
 def _sections(e: Explanation) -> Iterator[str]:
@@ -243,7 +203,7 @@ def curve(e: Explanation) -> str:
     (x1, y1), (x2, y2) = (at(e.today + s * reach, e.loss + s * reach * e.value) for s in (-1, 1))
     x, y = at(e.today, e.loss)
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" class="curve" viewBox="0 0 540 226" role="img" aria-label="loss curve">'
+        '<svg xmlns="http://www.w3.org/2000/svg" class="curve" viewBox="0 0 540 226">'
         '<path class="axis" d="M46 12V192H526" fill="none"/>'
         f'<polyline class="loss" points="{line}"/><line class="tangent" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" '
         f'y2="{y2:.1f}"/><circle class="today" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'

@@ -16,7 +16,7 @@ BAR = 24  # characters
 
 
 class Piece(NamedTuple):
-    """Some text and what it is: "title", "faint", "good", "bad", "value", or the name of a layer, whose colour it has."""
+    """Some text and what it is: "title", "faint", "good", "bad", "value", or a layer's name, whose colour it has."""
 
     text: str
     style: str = ""
