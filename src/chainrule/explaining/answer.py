@@ -104,7 +104,7 @@ def explain(
             value=value,
             loss=cells.trace.loss,
             samples=len(inputs),
-            sample=sample,
+            sample=None if sample is None else int(sample) % len(inputs),
             training=context.training,
             lines=tuple(lines),
             witnesses=witnesses,

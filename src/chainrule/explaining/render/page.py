@@ -58,8 +58,9 @@ def _sections(e: Explanation) -> Iterator[str]:
     yield "".join(f'<p class="soft">{escape(note)}</p>' for note in e.notes)
     yield f'<div class="scroll">{as_svg(e)}</div>'
     yield (
-        '<p class="soft">Each row: sample and neuron, value, gradient. The lines are terms of the chain rule, wide where '
-        'large, <span style="color:var(--up)">orange above 0</span>, <span style="color:var(--down)">blue below</span>.</p>'
+        '<p class="soft">Each row: sample and neuron, value, gradient. The lines are terms of the chain rule, '
+        'wide where large, <span style="color:var(--up)">orange above 0</span>, '
+        '<span style="color:var(--down)">blue below</span>.</p>'
     )
     yield "<h2>From the loss down</h2>"
     yield from _lines(e)
@@ -154,7 +155,8 @@ def _batch(batch: Batch) -> Iterator[str]:
         total = sum(batch.contributions[i] for i in rows)
         bars = "".join(
             f'<tr><td class="soft">sample {i}</td><td class="n">{short(batch.contributions[i])}</td>'
-            f'<td><span class="bar {side}" style="width:{7 * abs(batch.contributions[i]) / largest:.2f}rem"></span></td></tr>'
+            f'<td><span class="bar {side}" style="width:{7 * abs(batch.contributions[i]) / largest:.2f}rem">'
+            "</span></td></tr>"
             for i in rows[:ROWS]
         )
         left = rows[ROWS:]

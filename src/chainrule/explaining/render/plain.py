@@ -58,7 +58,7 @@ def circumstances(e: Explanation) -> str:
     """On what the gradient was taken."""
     which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
     if e.sample is not None:
-        which = f"the loss of sample {e.sample % e.samples} alone"
+        which = f"the loss of sample {e.sample} alone"
     return f"{which}, {'training' if e.training else 'inference'} mode, float64"
 
 
