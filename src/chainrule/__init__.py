@@ -4,10 +4,11 @@ A layer is a pair of pure functions, `pure_forward` and `pure_backward`, side by
 reads. Everything else is built on that pair.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .errors import ChainruleError
-from .explaining import Explanation, Rule, draw, explain, explain_rule
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
@@ -60,6 +61,9 @@ from .training.callbacks import (
 )
 from .training.history import History
 from .value import Value
+
+if TYPE_CHECKING:
+    from .explaining import Explanation, Rule, draw, explain, explain_rule
 
 __version__ = "0.1.0"
 
@@ -143,3 +147,13 @@ __all__ = [
     "trace",
     "train_step",
 ]
+
+_EXPLAINING = ("Explanation", "Rule", "draw", "explain", "explain_rule")  # imported at their first use
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPLAINING:
+        from . import explaining
+
+        return getattr(explaining, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
 from .errors import ConfigurationError, DataError, UnknownNameError
-from .explaining import Explanation, explain
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .datasets import Preprocessing
+    from .explaining import Explanation
 
 __all__ = ["ENGINES", "Model"]
 
@@ -231,6 +231,8 @@ class Model:
         a node's output. It also says what the optimizer's next step on these samples would do. With `training` the
         layers run as in training, with the noise of the next step.
         """
+        from .explaining import explain
+
         run = self.run
         return explain(
             self.network,

@@ -77,7 +77,7 @@ def explain(
     inputs = as_inputs(X, np.float64)
     weights = _alone(sample, len(inputs), sample_weights)
     context = Context(training and not network.frozen, seed, step)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), _one_thread():
         cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
         quantity, kind, notes = resolved(cells, network, name, index)
         _require_finite(cells)
@@ -115,6 +115,13 @@ def explain(
             nodes=tuple(diagram(cells, lines, quantity)),
             notes=tuple(notes),
         )
+
+
+def _one_thread() -> Any:
+    """One BLAS thread: the products are many and small, and several threads would wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, "blas")
 
 
 def _values(
