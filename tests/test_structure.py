@@ -58,7 +58,7 @@ class WithoutTypes(ast.NodeTransformer):
     """Takes out `if TYPE_CHECKING:`, whose imports never run."""
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+        return None if ast.unparse(node.test).endswith("TYPE_CHECKING") else self.generic_visit(node)
 
 
 def without_types(tree: ast.Module) -> ast.AST:

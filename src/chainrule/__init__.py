@@ -4,7 +4,7 @@ A layer is a pair of pure functions, `pure_forward` and `pure_backward`, side by
 reads. Everything else is built on that pair.
 """
 
-from typing import TYPE_CHECKING, Any
+import typing
 
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
@@ -62,7 +62,7 @@ from .training.callbacks import (
 from .training.history import History
 from .value import Value
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from .explaining import Explanation, Rule, draw, explain, explain_rule
 
 __version__ = "0.1.0"
@@ -151,7 +151,7 @@ __all__ = [
 _EXPLAINING = ("Explanation", "Rule", "draw", "explain", "explain_rule")  # imported at their first use
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     if name in _EXPLAINING:
         from . import explaining
 
