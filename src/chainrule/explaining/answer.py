@@ -16,7 +16,7 @@ from ..losses import Loss
 from ..optimizers import Optimizer
 from .building import derivation
 from .cells import Cells
-from .derivation import Explanation, Quantity, Step, Witness
+from .derivation import Explanation, Line, Quantity, Step, Witness
 from .question import resolved
 from .stepping import optimizer_step
 from .views import batch_view, diagram, path_view
@@ -91,7 +91,7 @@ def explain(
             else cells.output(quantity.name)[quantity.place]
         )
         witnesses = (
-            Witness("chain rule, summed above", lines[-1].value, None, _close(lines[-1].value, value, cells, quantity)),
+            Witness("chain rule, summed above", lines[-1].value, None, _close(lines[-1], value, cells)),
             Witness("backward pass", value, None, True),
             central_difference(cells, quantity, today, value),
             scalar_oracle(cells, quantity, value),
@@ -142,13 +142,16 @@ def _values(
 
 
 def _alone(sample: int | None, samples: int, weights: ArrayLike | None) -> Any:
-    """The sample weights: those given, or 0 for all but one sample."""
+    """The sample weights: those given, for one sample alone with 0 for all others."""
     if sample is None:
         return weights
     if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not -samples <= sample < samples:
         raise DataError(f"sample must be a whole number from 0 to {samples - 1}, not {sample!r}.")
     alone = np.zeros(samples)
-    alone[sample] = 1.0
+    given = np.ones(samples) if weights is None else np.asarray(weights, dtype=np.float64)
+    if given.shape != (samples,):
+        return given  # the loss says what is wrong with it
+    alone[sample] = given[sample]
     return alone
 
 
@@ -158,11 +161,19 @@ def _require_finite(cells: Cells) -> None:
         if not np.isfinite(output).all():
             what = "the loss" if cell.name == "loss" else f"the output of {cell.name}"
             raise NonFiniteError(f"{what} is not finite in float64: there is no gradient to explain.")
+    for cell in reversed(cells.cells[:-1]):
+        if not np.isfinite(cells.arriving(cell.name)).all():
+            readers = " or ".join(reader.name for reader, _ in cells.readers[cell.name])
+            raise NonFiniteError(f"The backward pass of {readers} gives a gradient that is not finite.")
 
 
-def _close(one: float, other: float, cells: Cells, quantity: Quantity) -> bool:
-    size = float(np.max(np.abs(cells.gradient(quantity.name)), initial=0.0))
-    return bool(abs(one - other) <= 1e-12 * max(abs(other), size))
+def _close(line: Line, other: float, cells: Cells) -> bool:
+    """To 1e-12 of the largest gradient of this array or of the sum's terms, and to the rounding of what arrives."""
+    name = line.quantity.name
+    size = float(np.max(np.abs(cells.gradient(name)), initial=0.0))
+    added = sum(abs(term.product) for term in line.terms) + abs(line.rest_sum)
+    arriving = max(float(np.max(np.abs(cells.arriving(cell.name)), initial=0.0)) for cell, _ in cells.readers[name])
+    return bool(abs(line.value - other) <= max(1e-12 * max(abs(other), size, added), 1e-14 * arriving))
 
 
 def _step(
@@ -183,7 +194,9 @@ def _step(
         notes.append(f"{quantity.name.rpartition('.')[0]} is frozen: a step of the optimizer leaves it as it is.")
         return None
     parameters = {name: cells.values[name] for name in trainable}
-    given = optimizer.initial_slots(np, parameters) if slots is None else slots
+    fresh = optimizer.initial_slots(np, parameters)
+    given = fresh if slots is None else {name: slots[name] for name in fresh if name in slots}
     carried = {name: np.asarray(slot, dtype=np.float64) for name, slot in given.items()}
+    check_arrays("slot", carried, {name: slot.shape for name, slot in fresh.items()})
     chosen = {name: optimizer.rate(step, name) for name in trainable} if rates is None else rates
     return optimizer_step(cells, quantity, optimizer, carried, trainable, chosen, step)

@@ -309,8 +309,11 @@ class Cells:
                 parts.append(float(source.of(gradients)[place]))
         return np.array(parts)
 
-    def backward_from(self, shares: Array, quantity: str, place: Place) -> float:
-        """dL/d(quantity[place]) for other shares (B, 1) of the samples' losses, by the cells' own backward passes."""
+    def backward_from(self, shares: Array, quantity: str, place: Place, held: Array | None = None) -> float:
+        """dL/d(quantity[place]) for other shares (B, 1) of the samples' losses, by the cells' own backward passes.
+
+        Where `held` is true the loss passes nothing back to a prediction.
+        """
         arriving: dict[str, Any] = {LOSS: shares[:, 0]}
         readers = [self.order[cell.name] for cell, _ in self.readers.get(quantity, ())]
         for cell in reversed(self.cells[min(readers, default=0) :]):
@@ -319,6 +322,8 @@ class Cells:
             gradients = self._backward(cell, arriving.pop(cell.name), self.available[cell.name])
             for source, name in cell.sources():
                 part = source.of(gradients)
+                if held is not None and cell.name == LOSS:
+                    part = np.where(held, 0.0, part)
                 arriving[name] = arriving[name] + part if name in arriving else part
         return float(arriving[quantity][place])
 

@@ -60,7 +60,7 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
     if max_neurons < 1:
         raise ConfigurationError(f"draw: max_neurons must be at least 1, not {max_neurons!r}.")
     samples = len(trace.predictions)
-    if not -samples <= sample < samples:
+    if not isinstance(sample, int | np.integer) or not -samples <= sample < samples:
         raise DataError(f"draw: sample must be from 0 to {samples - 1}, not {sample!r}.")
     for node in network:
         if node.name not in trace.nodes:

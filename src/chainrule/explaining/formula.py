@@ -153,7 +153,7 @@ VALUES: Arithmetic = {
     "log": lambda x: _value(x).log(),
     "sqrt": lambda x: _value(x) ** 0.5,
     "tanh": lambda x: _tanh_value(_value(x)),
-    "abs": lambda x: _value(x).maximum(-x),
+    "abs": lambda x: x * float(np.sign(_plain(x))),
     "max": lambda x, y: _value(x).maximum(y),
     "sigma": lambda x: 1 / (1 + (-_value(x)).exp()),
     "where": lambda condition, a, b: a() if condition else b(),

@@ -19,8 +19,10 @@ def resolved(cells: Cells, network: Graph, name: str, index: int | Sequence[int]
     Raises `UnknownNameError` with all names for one that does not exist, `ShapeError` for an index outside.
     """
     notes: list[str] = []
-    node = name.removesuffix(".output")
     ties = _ties(network)
+    if not isinstance(name, str):
+        raise UnknownNameError("quantity", str(name), [*network.parameters, *ties, INPUTS, *cells.outputs])
+    node = name.removesuffix(".output")
     if name in ties:
         notes.append(f"{name} is tied to {ties[name]}: they are one parameter, and its gradient sums over both uses.")
         name = ties[name]

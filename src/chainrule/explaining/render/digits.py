@@ -24,8 +24,11 @@ class Shown:
 
     @property
     def recalculated(self) -> float:
-        """What a reader gets who calculates the printed terms."""
-        return math.fsum([*(float(evaluate(term, NO_NAMES)) for term in self.terms), self.rest or 0.0])
+        """What a reader gets who calculates the printed terms; nan where rounding made a divisor 0."""
+        try:
+            return math.fsum([*(float(evaluate(term, NO_NAMES)) for term in self.terms), self.rest or 0.0])
+        except (ArithmeticError, ValueError):
+            return math.nan
 
 
 def _fitting(terms: tuple[str, ...], rest: float | None, value: float) -> Shown:
