@@ -10,20 +10,24 @@ import pytest
 from chainrule import (
     L1,
     Adam,
+    Add,
     BatchNorm,
     BinaryCrossentropy,
     CategoricalCrossentropy,
     Dense,
     Explanation,
+    Graph,
     Layer,
     LayerNorm,
     Loss,
     MeanSquaredError,
+    Model,
     Sequential,
     Sigmoid,
     Softmax,
     SoftmaxCrossentropy,
     Tanh,
+    draw,
     explain,
 )
 from chainrule.errors import DataError, NonFiniteError, UnknownNameError
@@ -129,3 +133,12 @@ def test_a_name_that_is_no_text_is_refused_with_the_names() -> None:
 def test_slots_that_lack_an_array_are_refused_by_name() -> None:
     with pytest.raises(DataError, match=r"dense_0\.weights\.momentum"):
         ask(Sequential(Dense(3, 2)), MeanSquaredError(), y=np.eye(6)[:, :2], optimizer=Adam(), slots={})
+
+
+def test_an_edge_past_a_layer_is_drawn_around_it() -> None:
+    nodes = [("first", Dense(3, 2), "inputs"), ("deep", Tanh(), "first"), ("sum", Add(), ("deep", "first"))]
+    model = Model(Graph(nodes), MeanSquaredError(), Adam())
+    picture = draw(model, model.trace(X, np.eye(6)[:, :2]))
+    assert picture.svg.count("Q") == 2  # one for each neuron of `first`
+    with pytest.raises(DataError, match="0 to 5"):
+        draw(model, model.trace(X, np.eye(6)[:, :2]), sample="first")  # type: ignore[arg-type]

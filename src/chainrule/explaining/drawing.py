@@ -157,7 +157,7 @@ def _edges(
     parts = []
     for i, (x1, y1) in places[source].items():
         for j, (x2, y2) in places[reader].items():
-            line = f'd="M{x1 + RADIUS:.1f} {y1:.1f}L{x2 - RADIUS:.1f} {y2:.1f}"'
+            line = f'd="{_way(x1 + RADIUS, y1, x2 - RADIUS, y2)}"'
             if weights is not None:
                 weight, gradient = float(weights[0][i, j]), float(weights[1][i, j])
                 side = "up" if weight > 0 else "down" if weight < 0 else "none"
@@ -170,6 +170,13 @@ def _edges(
             elif i == j or len(places[source]) != len(places[reader]):
                 parts.append(f'<path class="none" {line}/>')
     return parts
+
+
+def _way(x1: float, y1: float, x2: float, y2: float) -> str:
+    """A straight line to the next column, an arc over the neurons of the columns between."""
+    if x2 - x1 < COLUMN:
+        return f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"
+    return f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {min(y1, y2) - 1.2 * ROW:.1f} {x2:.1f} {y2:.1f}"
 
 
 def _column(
@@ -189,9 +196,11 @@ def _column(
         base = (230, 126, 50) if value > 0 else (60, 140, 210)
         fill = "#" + "".join(f"{round(255 - (255 - channel) * share):02x}" for channel in base)
         title = escape(f"{name}[{i}] = {number(value)}, gradient {number(gradient)}")
+        shown = f"{value:.2g}"
+        size = 10 if len(shown) < 6 else 7
         parts.append(
             f'<circle cx="{cx:.0f}" cy="{cy:.1f}" r="{RADIUS}" fill="{fill}"><title>{title}</title></circle>'
-            f'<text x="{cx:.0f}" y="{cy + 4:.1f}" style="font-size:10px;fill:#1d2129">{value:.2g}</text>'
+            f'<text x="{cx:.0f}" y="{cy + 3.5:.1f}" style="font-size:{size}px;fill:#1d2129">{shown}</text>'
             f'<text class="soft" x="{cx:.0f}" y="{cy + RADIUS + 11:.1f}" style="font-size:9px">∂ {gradient:.1g}</text>'
         )
     if len(values) > len(places):
