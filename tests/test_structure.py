@@ -30,8 +30,10 @@ LEVELS = [
     ("registry",),
     ("backprop",),
     ("value",),
+    ("files",),
+    ("explaining",),
     ("metrics",),
-    ("files", "plots", "summary"),
+    ("plots", "summary"),
     ("datasets",),
     ("training",),
     ("model",),
@@ -58,7 +60,7 @@ class WithoutTypes(ast.NodeTransformer):
     """Takes out `if TYPE_CHECKING:`, whose imports never run."""
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+        return None if ast.unparse(node.test).endswith("TYPE_CHECKING") else self.generic_visit(node)
 
 
 def without_types(tree: ast.Module) -> ast.AST:
@@ -243,6 +245,7 @@ NO_EXAMPLE = {
     "ChainruleError": "the base of the errors; raised nowhere by itself",
     "GradientMismatch": "what check raises; its example is that of check_layer",
     "Declared": "shown in the example of Layer",
+    "Explanation": "what explain returns; shown there",
     "Loss": "an abstract base; its example is that of prepare",
     "Optimizer": "an abstract base; its examples are those of its methods",
     "Penalty": "an abstract base",

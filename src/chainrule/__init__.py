@@ -4,6 +4,8 @@ A layer is a pair of pure functions, `pure_forward` and `pure_backward`, side by
 reads. Everything else is built on that pair.
 """
 
+import typing
+
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .checking import Report, check
@@ -61,6 +63,9 @@ from .training.callbacks import (
 from .training.history import History
 from .value import Value
 
+if typing.TYPE_CHECKING:
+    from .explaining import Explanation, Rule, draw, explain, explain_rule
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -87,6 +92,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Explanation",
     "ExponentialDecay",
     "Flatten",
     "Glorot",
@@ -117,6 +123,7 @@ __all__ = [
     "ReLU",
     "ReduceLROnPlateau",
     "Report",
+    "Rule",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -134,6 +141,9 @@ __all__ = [
     "__version__",
     "check",
     "datasets",
+    "draw",
+    "explain",
+    "explain_rule",
     "loss_and_gradients",
     "per_sample_gradients",
     "register",
@@ -141,3 +151,13 @@ __all__ = [
     "trace",
     "train_step",
 ]
+
+_EXPLAINING = ("Explanation", "Rule", "draw", "explain", "explain_rule")  # imported at their first use
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name in _EXPLAINING:
+        from . import explaining
+
+        return getattr(explaining, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The shell: `chainrule train | predict | check | info | datasets`. What the commands do is in `commands`."""
+"""The shell: `chainrule train | predict | check | explain | info | datasets`. What the commands do is in `commands`."""
 
 from __future__ import annotations
 
@@ -120,6 +120,28 @@ def check(
     settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks}
     if not commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html):
         raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
+    data: Annotated[str, typer.Argument(help="A data set by name, or a CSV or Parquet file with the target's column.")],
+    weight: Annotated[
+        str,
+        typer.Option(help="Which gradient: dense_0.weights[20,5], inputs[3,7], or a node's output, relu_0[3,5]."),
+    ],
+    sample: Annotated[int | None, typer.Option(help="Take the loss of this row alone, counted from 0.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="How many rows, from the first on.")] = 128,
+    training: Annotated[bool, typer.Option("--training", help="Layers run as in training, not inference.")] = False,
+    max_terms: Annotated[int, typer.Option(min=1, help="Terms shown of each sum; the rest is folded.")] = 5,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with the network's picture.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX and nothing else.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Write one gradient out: the chain rule with its numbers, from the loss down to the weight."""
+    from . import commands
+
+    commands.explain(model, data, weight, sample, samples, training, max_terms, html, latex, json)
 
 
 @app.command()

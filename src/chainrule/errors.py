@@ -12,6 +12,7 @@ __all__ = [
     "ConfigurationError",
     "DataError",
     "DefinitionError",
+    "DerivationError",
     "FileFormatError",
     "GradientMismatch",
     "GraphError",
@@ -35,6 +36,10 @@ class DataError(ChainruleError, ValueError):
 
 class DefinitionError(ChainruleError, TypeError):
     """A layer, loss, penalty or optimizer is written in a way that cannot work."""
+
+
+class DerivationError(ChainruleError, ArithmeticError):
+    """A derivation does not add up: a layer's backward pass contradicts itself, or its rule."""
 
 
 class FileFormatError(ChainruleError, ValueError):

@@ -1,8 +1,9 @@
 """What the shell's commands do."""
 
 from .check import check
+from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
 from .train import Settings, train
 
-__all__ = ["Settings", "check", "info", "list_datasets", "predict", "train"]
+__all__ = ["Settings", "check", "explain", "info", "list_datasets", "predict", "train"]
