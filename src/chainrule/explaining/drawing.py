@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -21,7 +22,8 @@ from .render.svg import depths
 __all__ = ["Drawing", "draw"]
 
 Array = NDArray[Any]
-COLUMN, ROW, RADIUS, TOP = 150, 46, 15, 58
+COLUMN, ROW, RADIUS, TOP = 230, 76, 15, 58
+LABELLED = 16  # edges between two layers that are few enough to carry their numbers
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
     """The network with the numbers of one sample: neurons filled by value, edges as wide as their weights.
 
     `model` is a `Model` or a `Graph` with its parameters set; `trace` is what `model.trace(X, y)` returned. Orange is
-    above 0, blue below. Each neuron and each edge says its value and its gradient when pointed at; of layers with more
-    than `max_neurons` the first ones are drawn and the others counted. Raises `DataError` for a sample that the trace
+    above 0, blue below. Each neuron and each edge says its value and its gradient when pointed at, and where a layer has
+    at most 16 edges they are written along them; of layers with more than `max_neurons` the first ones are drawn and
+    the others counted. Raises `DataError` for a sample that the trace
     does not have, `ConfigurationError` for fewer than one neuron.
 
     >>> from chainrule import Dense, MeanSquaredError, Model, ReLU
@@ -87,9 +90,9 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
 
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#1d2129;text-anchor:middle}.soft{fill:#5d6673;font-size:11px}"
-    "circle{stroke:#5d6673}.up{stroke:#b04a00}.down{stroke:#0064a3}.none{stroke:#aab2bd}path{fill:none}"
+    ".edge{font-size:8px;text-anchor:start;paint-order:stroke;stroke:#fff;stroke-width:2.5px}circle{stroke:#5d6673}.up{stroke:#b04a00}.down{stroke:#0064a3}.none{stroke:#aab2bd}path{fill:none}"
     "@media(prefers-color-scheme:dark){text{fill:#e6e9ee}.soft{fill:#9aa4b1}.up{stroke:#ff9a57}.down{stroke:#6bb8ff}"
-    "}"
+    ".edge{stroke:#15181c}}"
 )
 
 
@@ -154,7 +157,8 @@ def _edges(
     weights: tuple[Array, Array] | None,
     largest: float,
 ) -> list[str]:
-    parts = []
+    parts, labels = [], []
+    few = len(places[source]) * len(places[reader]) <= LABELLED
     for i, (x1, y1) in places[source].items():
         for j, (x2, y2) in places[reader].items():
             line = f'd="{_way(x1 + RADIUS, y1, x2 - RADIUS, y2)}"'
@@ -167,9 +171,21 @@ def _edges(
                     f'<path class="{side}" opacity=".6" stroke-width="{width:.2f}" {line}>'
                     f"<title>{escape(title)}</title></path>"
                 )
+                if few and x2 - x1 <= COLUMN:
+                    labels.append(_label(x1, y1, x2, y2, weight, gradient))
             elif i == j or len(places[source]) != len(places[reader]):
                 parts.append(f'<path class="none" {line}/>')
-    return parts
+    return parts + labels
+
+
+def _label(x1: float, y1: float, x2: float, y2: float, weight: float, gradient: float) -> str:
+    """The numbers of an edge, along its first half, where edges have parted and do not cross yet."""
+    x, y = x1 + 0.17 * (x2 - x1), y1 + 0.17 * (y2 - y1)
+    turn = math.degrees(math.atan2(y2 - y1, x2 - x1))
+    return (
+        f'<text class="edge" transform="translate({x:.1f} {y - 2.5:.1f}) rotate({turn:.1f})">'
+        f"{weight:.2g} ∂ {gradient:.1g}</text>"
+    )
 
 
 def _way(x1: float, y1: float, x2: float, y2: float) -> str:
