@@ -336,24 +336,28 @@ def _allow_for_rounding(result: Measured, slopes: _Slopes, rng: np.random.Genera
 
 
 def _set_kinks_apart(result: Measured) -> None:
-    """An entry on a kink has no derivative, and any slope between its two sides is right."""
+    """An entry on a kink has no derivative, and any slope between its two sides is right.
+
+    A kink very close by shows at wide steps and not at narrow ones: the gradient must lie between the sides at each.
+    """
     setting, name = result.setting, result.name
     for row in np.flatnonzero(result.wrong)[:64]:
         if not np.isfinite(result.given[row]):
             continue
-        left, right, settled = sides(setting, name, int(result.flats[row]))
-        if not settled or abs(right - left) <= 1e-3 * (abs(left) + abs(right)) + result.allowed[row]:
-            continue
-        low, high = min(left, right), max(left, right)
-        slack = 1e-3 * max(abs(low), abs(high)) + result.allowed[row]
-        extra = setting.penalty[name].reshape(-1)[result.flats[row]] if name in setting.penalty else 0.0
-        if low - slack <= result.given[row] - extra <= high + slack:
-            result.wrong[row], result.kinks[row] = False, True
+        flat, bent, between = int(result.flats[row]), False, True
+        extra = setting.penalty[name].reshape(-1)[flat] if name in setting.penalty else 0.0
+        for narrower in (1, 8, 64):
+            left, right, _ = sides(setting, name, flat, narrower)
+            size = abs(left) + abs(right)
+            slack = 1e-3 * size + result.allowed[row]
+            bent |= abs(right - left) > slack
+            between &= min(left, right) - slack <= result.given[row] - extra <= max(left, right) + slack
+        result.wrong[row], result.kinks[row] = not (bent and between), bent and between
 
 
-def sides(setting: Setting, name: str, flat: int) -> tuple[float, float, bool]:
+def sides(setting: Setting, name: str, flat: int, narrower: int = 1) -> tuple[float, float, bool]:
     """The slopes on the two sides of an entry, and whether they stay when the step becomes smaller."""
-    step = 1e-6 * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
+    step = 1e-6 / narrower * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
     found = []
     for h in (step, step / 8):
         left, right = nudge.one_sided_slopes(setting.entry(name, flat), h)
