@@ -97,6 +97,44 @@ def test_a_process_that_a_submission_started_ends_with_it(tmp_path: Path) -> Non
     assert not written.exists()
 
 
+def test_what_does_not_fit_is_a_row_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "mixed.py").write_text(
+        RIGHT + "class Tanh:\n"
+        "    def forward(self, x): return np.tanh(x), x\n"
+        "    def backward(self, d, cache, more): return d\n"
+        "class Base:\n"
+        "    def forward(self, inputs): raise NotImplementedError\n"
+        "    def backward(self, dvalues): raise NotImplementedError\n"
+        "def cube(x): return x * x * x\n"
+        "def cube_backward(d, x): return 2 * x * d\n"
+    )
+    rows = {row.name: row.result for row in check_folder(tmp_path)}
+    assert rows == {"Layer_Dense": "right", "Tanh": "not checked", "cube": "wrong"}
+
+
+def test_an_endless_class_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    endless = (
+        "class Endless:\n    def forward(self, x):\n        while True: pass\n    def backward(self, d): return d\n"
+    )
+    (tmp_path / "some.py").write_text(RIGHT + endless)
+    rows = {row.name: row.mistakes or row.result for row in check_folder(tmp_path, Limits(seconds=6))}
+    assert rows == {"Layer_Dense": "right", "Endless": "time_limit"}
+
+
+def test_a_submission_reads_a_file_beside_itself_and_its_folder_may_be_hidden(tmp_path: Path) -> None:
+    folder = tmp_path / ".hidden" / "ada"
+    folder.mkdir(parents=True)
+    (folder / "data.csv").write_text("1,2")
+    (folder / "mine.py").write_text("import numpy as np\nnp.loadtxt('data.csv', delimiter=',')\n" + RIGHT)
+    assert [row.result for row in check_folder(tmp_path / ".hidden")] == ["right"]
+
+
+def test_json_is_all_there_is_on_standard_output_although_the_file_prints(tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text("print('hello')\n" + RIGHT)
+    result = run("check", "loud.py", "--json", folder=tmp_path)
+    assert json.loads(result.stdout)[0]["passed"]
+
+
 def test_a_cell_is_no_formula(tmp_path: Path) -> None:
     (tmp_path / "=1+1.py").write_text("x = 1")
     text = as_csv(check_folder(tmp_path))

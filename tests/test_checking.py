@@ -46,6 +46,7 @@ from faults import (
     affine_backward,
     affine_forward,
 )
+from styles import SIGN, STYLES
 
 every_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 
@@ -553,3 +554,103 @@ def test_a_backward_pass_that_depends_on_the_batch_is_told_from_its_forward() ->
 
     report = check(Scaled(), only=("batch",))
     assert report.mistakes == ("batch_inconsistent",)
+
+
+# Other people's styles
+
+every_style = pytest.mark.parametrize(("kind", "options"), STYLES.values(), ids=STYLES)
+
+
+@every_style
+def test_a_correct_class_passes_however_it_is_written(kind: Any, options: dict[str, Any]) -> None:
+    report = check(kind, **options)
+    assert report.passed, str(report)
+    assert all(finding.mistake != "not_compared" for finding in report.findings), str(report)
+
+
+@every_style
+def test_its_wrong_sign_is_found_and_named(kind: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIGN, "now", -1.0)
+    assert check(kind, **options).mistakes[0] == "wrong_sign"
+
+
+def test_a_parameter_without_a_gradient_is_not_passed_over_in_silence() -> None:
+    class Hidden:
+        def __init__(self):
+            self.table = np.random.default_rng(0).normal(size=(4, 3))
+
+        def forward(self, x):
+            return x @ self.table
+
+        def backward(self, d):
+            return d @ self.table.T
+
+    said = [finding.says for finding in check(Hidden()).findings if finding.mistake == "not_compared"]
+    assert len(said) == 1 and "table" in said[0]
+
+
+def test_a_gradient_clipped_on_its_way_is_found() -> None:
+    class Clipping(BookDense):
+        def backward(self, dvalues):
+            super().backward(np.clip(dvalues, -1, 1))
+
+    assert not check(Clipping(4, 3)).passed
+
+
+def test_a_hinge_without_its_margin_is_not_taken_for_a_clipped_loss() -> None:
+    class BinaryHinge:
+        def forward(self, y_pred, y_true):
+            return np.maximum(0, 1 - y_pred * (2 * y_true - 1)).mean(-1)
+
+        def backward(self, dvalues, y_true):
+            self.dinputs = -(2 * y_true - 1) / len(dvalues)
+
+    scores = np.array([[2.0], [-3.0], [0.5], [0.1], [4.0]])
+    assert not check(BinaryHinge(), scores, np.array([[0.0], [1.0], [1.0], [0.0], [1.0]])).passed
+
+
+@pytest.mark.parametrize("where", ["forward", "backward"])
+def test_an_object_that_leaves_the_program_is_reported(where: str) -> None:
+    class Leaving(BookReLU):
+        pass
+
+    def leave(self: Any, array: Any) -> None:
+        raise SystemExit(0)
+
+    setattr(Leaving, where, leave)
+    if where == "forward":
+        with pytest.raises(ConfigurationError, match="SystemExit"):
+            check(Leaving())
+    else:
+        assert check(Leaving()).mistakes == ("backward_raises",)
+
+
+ODD = {
+    "an empty list": [],
+    "an empty tuple": (),
+    "text": "abc",
+    "ragged rows": [[1.0], [1.0, 2.0]],
+    "a negative shape": (-1, 4),
+    "a dict": {"x": 1},
+}
+
+
+@pytest.mark.parametrize("inputs", ODD.values(), ids=ODD)
+def test_odd_inputs_are_refused_in_one_line(inputs: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check(BookReLU(), inputs)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_line_to_write_must_be_right_in_every_setting() -> None:
+    class Leaky:
+        def forward(self, inputs):
+            self.inputs = inputs
+            self.output = np.where(inputs > 0, inputs, 0.01 * inputs)
+
+        def backward(self, dvalues):
+            self.dinputs = dvalues * (self.inputs > 0)
+
+    report = check(Leaky())
+    assert not report.passed
+    assert report.errors[0].diagnoses[0].write == ""

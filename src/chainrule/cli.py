@@ -174,6 +174,8 @@ def main() -> None:
         app()
     except (ChainruleError, OSError, MemoryError) as error:
         message = "there is not enough memory for this" if isinstance(error, MemoryError) else str(error)
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            message = f"{error.filename}: {error.strerror}."
         print(f"chainrule: {_for_the_shell(message)}", file=sys.stderr)
         raise SystemExit(2) from None
 

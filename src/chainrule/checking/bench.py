@@ -95,7 +95,7 @@ class Bench:
         dvalues = self.dvalues(output)
         try:
             gradients = instance.backward(dvalues.copy())
-        except Exception as error:  # the object is not ours: anything may come
+        except (Exception, SystemExit) as error:  # the object is not ours: anything may come
             raise Broken(self._failed("backward", error, point)) from error
         memory = instance.memory()
         penalty = instance.penalty()[1]
@@ -104,10 +104,10 @@ class Bench:
     def _tried(self, instance: Instance, point: Point) -> Floats:
         try:
             return self.forward(instance, point.copied())
-        except Exception as error:  # the object is not ours: anything may come
+        except (Exception, SystemExit) as error:  # the object is not ours: anything may come
             raise Broken(self._failed("forward", error, point)) from error
 
-    def _failed(self, method: str, error: Exception, point: Point) -> Finding:
+    def _failed(self, method: str, error: BaseException, point: Point) -> Finding:
         shapes = ", ".join(f"{name} {value.shape}" for name, value in point.values.items())
         says = f"{method} raises {type(error).__name__}: {error} ({shapes})."
         return self.error("raises", "", says, f"{method}_raises")

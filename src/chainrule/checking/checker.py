@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigurationError, GradientMismatch
+from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
 from .bench import Bench, Broken
 from .measure import Tolerance
 from .report import Checked, Finding, Report, joined
 from .streams import streams_kept
-from .subjects import subjects_of
+from .subjects import Subject, subjects_of
 
 __all__ = ["CHECKS", "check", "require_known"]
 
@@ -74,17 +75,34 @@ def check(
     """
     require_known(reduction, at_kinks, only)
     started = time.perf_counter()
+    if not (isinstance(rtol, Real) and isinstance(atol, Real) and rtol >= 0 and atol >= 0):
+        raise ConfigurationError(f"check: rtol and atol must be at least 0, not {rtol!r} and {atol!r}.")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ConfigurationError(f"check: seed must be a whole number of at least 0, not {seed!r}.")
     tolerance = Tolerance(float(rtol), float(atol))
     reports = []
     with streams_kept(), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
-        for subject in subjects_of(item, inputs, targets, arguments=arguments, reduction=reduction):
+        for subject in _subjects(item, inputs, targets, arguments, reduction):
             reports.append(_check_one(Bench(subject, tolerance, seed, at_kinks), only))
     report = _as_one(item, reports, time.perf_counter() - started)
     if raises and not report.passed:
         raise GradientMismatch(str(report), report)
     return report
+
+
+def _subjects(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
+    try:
+        yield from subjects_of(item, inputs, targets, arguments=arguments, reduction=reduction)
+    except (TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
+        if isinstance(error, ChainruleError):
+            raise
+        what = item.__name__ if isinstance(item, type) else type(item).__name__
+        raise ConfigurationError(
+            f"check: {what} cannot be run on what was passed ({type(error).__name__}: {error}). Pass a batch of inputs "
+            "that it takes, such as an array of shape (5, 4)."
+        ) from error
 
 
 def require_known(reduction: str = "mean", at_kinks: str = "zero", only: tuple[str, ...] = ()) -> None:
@@ -111,6 +129,9 @@ def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
                 findings += _run(run, bench, findings)
     except Broken as broken:
         findings.append(broken.finding)
+    except (Exception, SystemExit) as error:  # on its own inputs it runs, on inputs moved a little it does not
+        says = f"It raises {type(error).__name__} on inputs close to its own, so that they cannot be moved: {error}."
+        findings.append(bench.error("raises", "", says, "raises_when_moved"))
     tolerance = bench.tolerance
     return Report(
         bench.subject.title, tuple(arrays), _by_severity(findings), tolerance.rtol, tolerance.atol, bench.seed
@@ -123,7 +144,7 @@ def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[F
         return list(run(bench))
     except Broken as broken:
         return [] if any(f.kind == "raises" for f in before) else [broken.finding]
-    except Exception as error:  # the object is not ours: anything may come
+    except (Exception, SystemExit) as error:  # the object is not ours: anything may come
         if any(finding.severity == "error" or finding.kind == "raises" for finding in before):
             return []
         return [bench.error("raises", "", f"It raises {type(error).__name__}: {error}.", "raises")]

@@ -27,7 +27,7 @@ def diagnose(settings: Sequence[Measured]) -> tuple[Diagnosis, ...]:
     usable = [m for m in settings if np.isfinite(m.given).all() and len(m.flats)]
     if not any(m.wrong.any() for m in usable):
         return ()
-    write = next((line for m in usable if (line := right_line(m))), "")
+    write = right_line(usable)
     found = _first_of_each(usable, _explaining(usable), write)
     if not found and not _constant_factor([m for m in usable if m.wrong.any()]):
         found = _first_of_each(usable, _explaining(usable, times=True), write)
@@ -189,6 +189,8 @@ def _regions(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
         "the derivative is negative": lambda m: m.expected < 0,
         "the derivative is positive": lambda m: m.expected > 0,
     }
+    if any(m.name not in m.setting.subject.inputs for m in wrong):
+        return None
     for where, test in tests.items():
         if all(
             (test(m) | m.kinks)[m.wrong].all() and not (test(m) & ~m.wrong & (m.expected != 0)).any() for m in wrong

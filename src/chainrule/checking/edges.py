@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Bench
+from .bench import Bench, Broken
 from .forms import names_of
 from .measure import Setting, sides
 from .report import Finding, number
@@ -25,7 +25,10 @@ def kinks(bench: Bench) -> Iterator[Finding]:
     point = kinked_point(bench.subject, bench.rng, bench.subject.modes[0])
     if point is None:
         return
-    setting = bench.setting(point)
+    try:
+        setting = bench.setting(point)
+    except Broken:  # zeros may lie outside of what it takes
+        return
     if not np.isfinite(setting.output).all() or bench.noise > 1e-12:
         return
     for name, value in setting.values.items():
@@ -55,7 +58,7 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
             )
             yield bench.error("kinks", array, says, "outside_the_kink")
             return
-        flat_side = min(abs(left), abs(right)) <= 1e-6 * size
+        flat_side = min(abs(left), abs(right)) <= 1e-6 * size and _is_a_gate(setting, name, int(flat))
         if bench.at_kinks == "zero" and flat_side and abs(received[flat]) > 1e-6 * size:
             inputs_, _, d_ = names_of(setting)
             says = (
@@ -66,6 +69,19 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
             write = bench.line(name, f"{d_} * ({inputs_} > 0)")
             yield bench.error("kinks", array, says, "gate_at_zero", write=write)
             return
+
+
+def _is_a_gate(setting: Setting, name: str, flat: int) -> bool:
+    """Whether the output at this place is 0 and moves with this input alone, as that of max(x, 0) at 0."""
+    output = setting.output.reshape(-1)
+    if setting.output.shape != setting.values[name].shape or output[flat] != 0:
+        return False
+    for other in setting.subject.inputs:
+        for place in range(setting.values[other].size):
+            moved = [setting.entry(other, place)(t).reshape(-1)[flat] != 0 for t in (1e-3, -1e-3)]
+            if any(moved) and (other, place) != (name, flat):
+                return False
+    return True
 
 
 # Where a loss is clipped
@@ -79,7 +95,8 @@ def clipping(bench: Bench) -> Iterator[Finding]:
     name, like = next(iter(subject.inputs.items()))
     predictions = np.zeros((2, *like.shape[1:]))
     predictions[..., 0] = 1.0
-    point = Point({name: predictions}, None, subject.modes[0], "probabilities of 0 and 1")
+    values = {**subject.parameters, name: predictions}
+    point = Point(values, None, subject.modes[0], "probabilities of 0 and 1")
     for targets in fresh_targets(subject, bench.rng, point):
         setting = bench.setting(Point(point.values, targets, point.training, point.label))
         received = np.asarray(setting.gradients.get(name, 0.0), dtype=np.float64)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from .checker import check, require_known
 from .report import Report
 from .subjects import checkable
 
-__all__ = ["check_file", "found_in", "load"]
+__all__ = ["check_file", "checks_of", "found_in", "load"]
 
 
 def check_file(path: str | Path, name: str | None = None, **options: Any) -> Iterator[tuple[str, Report | str]]:
@@ -25,6 +26,16 @@ def check_file(path: str | Path, name: str | None = None, **options: Any) -> Ite
     Raises `ConfigurationError` where the file cannot be read or run, or holds nothing with a backward pass.
     """
     require_known(**{key: options[key] for key in ("reduction", "at_kinks", "only") if key in options})
+    for found, run in checks_of(path, name, **options):
+        report = run()
+        if report is not None:
+            yield found, report
+
+
+def checks_of(
+    path: str | Path, name: str | None = None, **options: Any
+) -> Iterator[tuple[str, Callable[[], Report | str | None]]]:
+    """The checks of a file, not run yet: (name, what runs it); None comes of a base class that others fill in."""
     items = found_in(load(path))
     if name is not None:
         if name not in items:
@@ -36,10 +47,18 @@ def check_file(path: str | Path, name: str | None = None, **options: Any) -> Ite
             "such as relu_forward and relu_backward."
         )
     for found, item in items.items():
-        try:
-            yield found, check(item, **options)
-        except ConfigurationError as error:
-            yield found, str(error)
+        yield found, functools.partial(_checked, item, items, options)
+
+
+def _checked(item: Any, items: dict[str, Any], options: dict[str, Any]) -> Report | str | None:
+    if isinstance(item, str):
+        return item
+    try:
+        return check(item, **options)
+    except ConfigurationError as error:
+        others = [other for other in items.values() if isinstance(other, type) and other is not item]
+        filled_in = isinstance(item, type) and any(issubclass(other, item) for other in others)
+        return None if filled_in or "NotImplementedError" in str(error) else str(error)
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -88,10 +107,31 @@ def found_in(names: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in names.items():
         foreign = own and getattr(value, "__module__", None) not in own
-        if isinstance(value, type) and not foreign and not inspect.isabstract(value) and checkable(value):
-            found[name] = value
-        elif inspect.isfunction(value) and name.endswith("forward"):
-            partner = names.get(name.removesuffix("forward") + "backward")
-            if inspect.isfunction(partner):
-                found[name.removesuffix("forward").strip("_") or "forward and backward"] = (value, partner)
+        if isinstance(value, type) and not foreign and not inspect.isabstract(value):
+            if checkable(value):
+                found[name] = value
+            elif callable(getattr(value, "forward", None)) and callable(getattr(value, "backward", None)):
+                found[name] = _refused(value)
+        elif inspect.isfunction(value) and not foreign:
+            partner = next((names[p] for p in _partners(name) if inspect.isfunction(names.get(p))), None)
+            if partner is not None:
+                found[re.sub(r"_?forward_?", "", name) or "forward and backward"] = (value, partner)
     return found
+
+
+def _partners(name: str) -> Iterator[str]:
+    """What the backward function of a forward function may be called."""
+    if "backward" in name:
+        return
+    if "forward" in name:
+        yield name.replace("forward", "backward")
+    yield f"{name}_backward"
+    yield f"backward_{name}"
+
+
+def _refused(kind: type) -> str:
+    forward, backward = (f"{m}{inspect.signature(getattr(kind, m))}" for m in ("forward", "backward"))
+    return (
+        f"{kind.__name__} has {forward} and {backward}, which do not fit each other: write forward(self, inputs) and "
+        "backward(self, dvalues), or for a loss forward(self, y_pred, y_true) and backward(self, dvalues, y_true)."
+    )

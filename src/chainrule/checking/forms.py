@@ -5,7 +5,7 @@ A form is tried against the derivative found by nudging; nothing is known of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,24 +27,29 @@ class Form(NamedTuple):
     value: Floats
 
 
-def right_line(measured: Measured) -> str:
-    """The line that sets this gradient rightly, as the object's author would write it; empty where none is known."""
-    form = right_form(measured)
-    subject = measured.setting.subject
-    name = "inputs" if list(subject.inputs) == [measured.name] and subject.style.own else measured.name
-    return subject.style.line(name, form.code) if form else ""
+def right_line(settings: Sequence[Measured]) -> str:
+    """The line that sets this gradient rightly in every setting, as the object's author would write it, or nothing."""
+    subject = settings[0].setting.subject
+    name = "inputs" if list(subject.inputs) == [settings[0].name] and subject.style.own else settings[0].name
+    right = [{form.code for form in _right_forms(m)} for m in settings]
+    fullest = max(settings, key=lambda m: len(m.flats))
+    code = next((form.code for form in _right_forms(fullest) if all(form.code in codes for codes in right)), None)
+    return "" if code is None else subject.style.line(name, code)
 
 
 def right_form(measured: Measured) -> Form | None:
-    """The first form whose value is the derivative."""
+    """The first form whose value is the derivative in this setting."""
+    return next(_right_forms(measured), None)
+
+
+def _right_forms(measured: Measured) -> Iterator[Form]:
     shape = measured.value.shape
     size = max(float(np.max(np.abs(measured.expected), initial=0.0)), 1e-300)
     for form in _forms(measured):
         if form.value.shape != shape or not np.isfinite(form.value).all():
             continue
         if (np.abs(form.value.reshape(-1)[measured.flats] - measured.expected) <= 1e-6 * size).all():
-            return form
-    return None
+            yield form
 
 
 def _forms(m: Measured) -> Iterator[Form]:
@@ -139,7 +144,9 @@ def _loss_forms(m: Measured) -> Iterator[Form]:
     softmax = softmax / softmax.sum(axis=1, keepdims=True)
     sigmoid = 1 / (1 + np.exp(-p))
     yield Form(f"-{t_} / {p_}{per}", -t / p * share)
-    yield Form(f"({'probabilities' if s.subject.upstream else d_} - {t_}){per}", (softmax - t) * share)
+    activated = "output" in s.memory and np.shape(s.memory["output"]) == p.shape
+    probabilities = "probabilities" if s.subject.upstream else d_ if activated else f"softmax({p_})"
+    yield Form(f"({probabilities} - {t_}){per}", (softmax - t) * share)
     yield Form(
         f"-({t_} / {p_} - (1 - {t_}) / (1 - {p_})) / {outputs}{per}", -(t / p - (1 - t) / (1 - p)) / outputs * share
     )

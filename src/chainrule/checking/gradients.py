@@ -43,6 +43,13 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
         wrong = [m for m in items if m.wrong.any()]
         if wrong and not any(f.array == bench.label(name) and f.kind == "gradient" for f in findings):
             findings.append(_finding(bench, name, items))
+    if bench.subject.uncompared:
+        listed = ", ".join(bench.subject.uncompared)
+        says = (
+            f"The output depends on {listed}, for which no gradient was found, so that it was not compared. Store it "
+            "as d<name> beside <name>, or return it."
+        )
+        findings.append(bench.warning("missing", listed, says, "not_compared"))
     names = dict.fromkeys(name for name, _ in measured)
     wrong_names = {finding.array for finding in findings if finding.severity == "error"}
     checked = [
@@ -84,7 +91,7 @@ def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
         return bench.error("missing", array, says, "missing_gradient", write=line)
     try:
         received = np.asarray(setting.gradients[name], dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, np.exceptions.ComplexWarning):
         says = f"{array} is no array of numbers but {type(setting.gradients[name]).__name__}."
         return bench.error("missing", array, says, "missing_gradient", write=line)
     shape = setting.values[name].shape
@@ -105,7 +112,7 @@ def _wrong_shape(bench: Bench, setting: Setting, name: str, received: Floats) ->
     diagnosis = Diagnosis("wrong_shape", says, f"received {received.shape}")
     if right.complete:
         diagnosis = diagnose_shape(received, right.expected.reshape(shape), len(next(iter(setting.values.values()))))
-    diagnosis = Diagnosis(diagnosis.mistake, diagnosis.says, diagnosis.evidence, right_line(right))
+    diagnosis = Diagnosis(diagnosis.mistake, diagnosis.says, diagnosis.evidence, right_line([right]))
     return Finding(
         "shape", "error", bench.subject.title, bench.label(name), says, setting=setting.point.label,
         diagnoses=(diagnosis,),
@@ -137,7 +144,7 @@ def _finding(bench: Bench, name: str, items: Sequence[Measured]) -> Finding:
         f"{number(first.expected)} expected ({worst.setting.point.label})."
     )
     diagnoses = diagnose(items) or (
-        Diagnosis("unknown", "No single mistake of the list explains these numbers.", "", right_line(worst)),
+        Diagnosis("unknown", "No single mistake of the list explains these numbers.", "", right_line(items)),
     )
     return Finding(
         "gradient", "error", bench.subject.title, bench.label(name), says, count, compared, samples,

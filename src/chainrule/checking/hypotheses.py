@@ -352,7 +352,7 @@ def wrong_product(m: Measured) -> Iterator[Candidate]:
 
 
 def _factors(code: str) -> list[str]:
-    inside = code[code.index("(") + 1 : -1].replace(".T", "")
+    inside = code.partition("(")[2][:-1].replace(".T", "")
     return [part.strip() for part in inside.split(",")]
 
 

@@ -304,7 +304,10 @@ def _set_clipped_apart(result: Measured) -> None:
     rows, at = result.flats // value.shape[1], value.reshape(-1)[result.flats]
     still = np.ones(value.shape[0], dtype=bool)
     np.logical_and.at(still, rows, ~result.columns.any(axis=1))
-    clipped = still[rows]
+    scores = value if value.shape[1] > 1 else np.concatenate([value, 0 * value], axis=1)
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    certain = (shares / shares.sum(axis=1, keepdims=True)).max(axis=1) > 1 - _CLIP  # a softmax inside is at its clip
+    clipped = still[rows] & (certain[rows] | (setting.subject.domain == "probabilities"))
     if setting.subject.domain == "probabilities":
         clipped |= (at <= _CLIP) | (at >= 1 - _CLIP)
     clipped &= np.isfinite(result.given)

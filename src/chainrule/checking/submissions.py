@@ -45,7 +45,12 @@ class Row:
 def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[Row]:
     """Check every .py file of a folder, one after another. Raises `ConfigurationError` for a folder without any."""
     place = Path(folder)
-    files = sorted(path for path in place.rglob("*.py") if not any(p.startswith((".", "__")) for p in path.parts))
+    hidden = (".", "__")
+    files = sorted(
+        path
+        for path in place.rglob("*.py")
+        if path.is_file() and not any(part.startswith(hidden) for part in path.relative_to(place).parts)
+    )
     if not files:
         raise ConfigurationError(f"{folder} holds no .py file to check.")
     for path in files:
@@ -76,25 +81,32 @@ def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any
         answer = Path(folder) / "answer.json"
         asked = json.dumps({"path": str(path.resolve()), "answer": str(answer), "options": options, **vars(limits)})
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, asked],
+            [sys.executable, "-P", "-m", __name__, asked],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=folder,
+            cwd=path.resolve().parent,
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             start_new_session=True,
         )
+        code: int | None = None
         try:
             code = process.wait(timeout=limits.seconds)
         except subprocess.TimeoutExpired:
-            return [Row(shown, "", "not checked", "time_limit", f"It took longer than {limits.seconds:g} seconds.")]
+            pass
         finally:
             _end(process)
-        try:
-            answered = json.loads(answer.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return [Row(shown, "", "not checked", "no_answer", _ended(code, limits))]
-    return [Row(shown, **row) for row in answered]
+        lines = answer.read_text(encoding="utf-8").splitlines() if answer.exists() else []
+    rows = [json.loads(line) for line in lines]
+    last = rows[-1].get("begins", "") if rows else ""
+    finished = bool(rows) and "done" in rows[-1]
+    answered = [Row(shown, **row) for row in rows if "result" in row]
+    if code is None:
+        says = f"It took longer than {limits.seconds:g} seconds."
+        answered.append(Row(shown, last, "not checked", "time_limit", says))
+    elif not finished:
+        answered.append(Row(shown, last, "not checked", "no_answer", _ended(code, limits)))
+    return answered
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -117,28 +129,30 @@ def _ended(code: int, limits: Limits) -> str:
 
 
 def _answer(asked: dict[str, Any]) -> None:
-    from .files import check_file
+    """Check the file and write one line for each class, as it is done, so that a later one cannot take it back."""
+    from .files import checks_of
 
     _limit_memory(int(asked["megabytes"]))
-    rows: list[dict[str, Any]] = []
-    try:
-        for name, report in check_file(asked["path"], **asked["options"]):
-            rows.append(_row(name, report))
-    except MemoryError:
-        says = f"It needed more than {asked['megabytes']} MB of memory."
-        rows.append({"name": "", "result": "not checked", "mistakes": "memory_limit", "says": says})
-    except ChainruleError as error:
-        out_of_memory = "MemoryError" in str(error)
-        mistake = "memory_limit" if out_of_memory else "does_not_run"
-        rows.append(
-            {
-                "name": "",
-                "result": "not checked",
-                "mistakes": mistake,
-                "says": str(error).replace(asked["path"], "the file"),
-            }
-        )
-    Path(asked["answer"]).write_text(json.dumps(rows), encoding="utf-8")
+    with open(asked["answer"], "a", encoding="utf-8", buffering=1) as answer:
+
+        def say(row: dict[str, Any]) -> None:
+            answer.write(json.dumps(row) + "\n")
+
+        say({"begins": ""})
+        try:
+            for name, run in checks_of(asked["path"], **asked["options"]):
+                say({"begins": name})
+                try:
+                    report = run()
+                except MemoryError:
+                    report = f"It needed more than {asked['megabytes']} MB of memory."
+                if report is not None:
+                    say(_row(name, report))
+        except ChainruleError as error:
+            mistake = "memory_limit" if "MemoryError" in str(error) else "does_not_run"
+            says = str(error).replace(asked["path"], "the file")
+            say({"name": "", "result": "not checked", "mistakes": mistake, "says": says})
+        say({"done": True})
 
 
 def _row(name: str, report: Any) -> dict[str, Any]:

@@ -72,10 +72,11 @@ def kinked_point(subject: Subject, rng: np.random.Generator, training: bool) -> 
 
 
 def upstream(subject: Subject, rng: np.random.Generator, output: NDArray[Any]) -> NDArray[Any]:
-    """dL/d(output): random, of both signs, no entry near 0 or 1; exactly 1 where the object starts from its loss."""
+    """dL/d(output): random, of both signs, small, usual or large; exactly 1 where the object starts from its loss."""
     if not subject.upstream:
         return np.ones(output.shape)
-    return np.asarray(rng.uniform(0.3, 0.9, output.shape) * rng.choice([-1.0, 1.0], output.shape))
+    size = (0.05, 1.0, 20.0)[len(output) % 3] if output.ndim else 1.0
+    return np.asarray(size * rng.uniform(0.3, 0.9, output.shape) * rng.choice([-1.0, 1.0], output.shape))
 
 
 def _label(samples: int, size: float, training: bool, subject: Subject, own: bool = False) -> str:

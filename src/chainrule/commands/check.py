@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as jsons
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,10 @@ def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html
     right = True
     answers: list[dict[str, Any]] = []
     reports: list[Report] = []
-    for found, report in check_file(path, name, **options):
+    quiet = contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext()  # the file may print
+    with quiet:
+        results = list(check_file(path, name, **options))
+    for found, report in results:
         if isinstance(report, str):
             right = False
             answers.append({"name": found, "passed": False, "error": report})

@@ -94,6 +94,7 @@ class Subject:
     redraw_targets: Callable[[np.random.Generator, Point], tuple[Any, ...]] | None = None
     modes: tuple[bool, ...] = (True,)  # training, inference
     is_loss: bool = False  # whether its inputs are predictions, which it compares with targets
+    uncompared: tuple[str, ...] = ()  # arrays that move the output and have no gradient
     settings: int = 4  # how many batches are drawn beside its own
     upstream: bool = True  # whether backward takes dL/d(output); a loss starts from 1
     domain: str = "numbers"  # or "positive", "probabilities": where the inputs must lie

@@ -32,8 +32,8 @@ def construct(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -
     chosen = arguments or _guessed(kind, inputs)
     try:
         return kind(*chosen)
-    except Exception as error:  # a constructor that is not ours: anything may come
-        tried = ", ".join(map(repr, chosen))
+    except (Exception, SystemExit) as error:  # a constructor that is not ours: anything may come
+        tried = ", ".join("an array" if isinstance(each, np.ndarray) else repr(each) for each in chosen)
         raise ConfigurationError(
             f"check: {kind.__name__}({tried}) fails ({type(error).__name__}: {error}). Pass an object instead of the "
             "class, or its arguments: check(kind, arguments=(4, 3)), in the shell --arguments 4,3."
@@ -57,10 +57,16 @@ def _features(inputs: Any) -> int:
 
 
 def _value(name: str, position: int, features: int) -> Any:
-    if any(word in name for word in _OUT):
-        return _NEURONS
+    if name in ("w", "weights", "weight"):
+        return np.random.default_rng(0).normal(size=(features, _NEURONS))
+    if name in ("b", "bias", "biases"):
+        return np.zeros(_NEURONS)
+    if name in ("gamma", "beta"):
+        return np.full(features, float(name == "gamma"))
     if name in _RATE or any(word in name for word in _RATE if len(word) > 1):
         return 0.25
+    if any(word in name for word in _OUT):
+        return _NEURONS
     if any(word in name for word in _IN):
         return features
     return (features, _NEURONS)[position % 2]

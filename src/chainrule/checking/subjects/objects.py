@@ -1,0 +1,138 @@
+"""What an object holds: its arrays and random generators, in attributes, dicts, lists and objects inside."""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "read", "write"]
+
+_DEPTH = 4
+_MOST = 64  # items of a list or dict that are looked into
+_PATH = re.compile(r"\.?([^.\[\]]+)|\[([^\]]+)\]")
+
+
+def _held(item: Any) -> Iterator[tuple[str, Any]]:
+    """What an object, a dict or a list holds, in order, each with its part of a path."""
+    if isinstance(item, dict):
+        yield from ((f"[{key!r}]", value) for key, value in list(item.items())[:_MOST] if isinstance(key, str))
+    elif isinstance(item, list | tuple):
+        yield from ((f"[{position}]", value) for position, value in enumerate(item[:_MOST]))
+    else:
+        yield from ((f".{name}", value) for name, value in list(getattr(item, "__dict__", {}).items()))
+        slots = [name for kind in type(item).__mro__ for name in getattr(kind, "__slots__", ())]
+        yield from ((f".{name}", getattr(item, name)) for name in slots if hasattr(item, name))
+        if getattr(item, "__dict__", None) is not None and not isinstance(item, type):
+            own = getattr(item, "__dict__", {})
+            shared = {n: v for kind in reversed(type(item).__mro__) for n, v in vars(kind).items() if n not in own}
+            yield from ((f".{name}", value) for name, value in shared.items() if isinstance(value, np.ndarray))
+
+
+def _walk(item: Any, depth: int, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    if id(item) in seen:
+        return
+    seen.add(id(item))
+    for part, value in _held(item):
+        yield path + part, value
+        inside = isinstance(value, dict | list | tuple) or (hasattr(value, "__dict__") and not callable(value))
+        known = isinstance(value, np.ndarray | np.random.Generator | np.random.RandomState | random.Random | type)
+        if depth > 1 and inside and not known:
+            yield from _walk(value, depth - 1, path + part, seen)
+
+
+def arrays_of(item: Any, scalars: bool = False) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Every array that an object holds, by its path: `weights`, `params['W']`, `layers[0].weights`.
+
+    With `scalars` plain floats are in it too, as arrays without an axis.
+
+    >>> class Holder: pass
+    >>> holder = Holder()
+    >>> holder.params = {"W": np.ones(2)}
+    >>> [path for path, _ in arrays_of(holder)]
+    ["params['W']"]
+    """
+    for path, value in _walk(item, _DEPTH, "", set()):
+        if isinstance(value, np.ndarray):
+            yield path.removeprefix("."), value
+        elif scalars and isinstance(value, float):
+            yield path.removeprefix("."), np.array(float(value))
+
+
+def generators_of(item: Any) -> Iterator[tuple[str, Any]]:
+    """Every random generator that an object holds, by its path."""
+    for path, value in _walk(item, _DEPTH, "", set()):
+        if isinstance(value, np.random.Generator | np.random.RandomState | random.Random):
+            yield path.removeprefix("."), value
+
+
+def _steps(path: str) -> list[Any]:
+    steps: list[Any] = []
+    for attribute, key in _PATH.findall(path):
+        steps.append((False, attribute) if attribute else (True, key[1:-1] if key[0] in "'\"" else int(key)))
+    return steps
+
+
+def _step(holder: Any, step: tuple[bool, Any]) -> Any:
+    is_key, name = step
+    return holder[name] if is_key else getattr(holder, name)
+
+
+def read(item: Any, path: str) -> Any:
+    """What lies at a path. Raises what reading it raises."""
+    for step in _steps(path):
+        item = _step(item, step)
+    return item
+
+
+def write(item: Any, path: str, value: Any) -> None:
+    """Put a value at a path."""
+    *around, (is_key, name) = _steps(path)
+    for step in around:
+        item = _step(item, step)
+    if is_key:
+        item[name] = value
+    else:
+        setattr(item, name, value)
+
+
+def gradient_of(item: Any, path: str) -> Any:
+    """The gradient that an object stores for the parameter at a path, under one of the usual names; None without one.
+
+    `dweights`, `grad_weights` or `weights_grad` beside `weights`; `grads['W']` beside `params['W']`; `grads['W']`
+    beside `W`.
+    """
+    holder, dot, name = path.rpartition(".")
+    if name.endswith("]"):
+        inside, bracket, key = name.partition("[")
+        names = [
+            f"{holder}{dot}{other}{bracket}{key}" for other in ("grads", "gradients", f"d{inside}", f"{inside}_grad")
+        ]
+    else:
+        names = [f"{holder}{dot}{other}" for other in (f"d{name}", f"grad_{name}", f"{name}_grad", f"d_{name}")]
+        names += [f"{holder}{dot}{other}[{name!r}]" for other in ("grads", "gradients", "grad")]
+    for candidate in names:
+        try:
+            found = read(item, candidate)
+        except (AttributeError, KeyError, IndexError, TypeError):
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def copied(item: Any) -> Any:
+    """A copy that shares no array with the object."""
+    try:
+        return copy.deepcopy(item)
+    except Exception:  # a lock, an open file, a lambda: anything may be in there
+        twin = copy.copy(item)
+        for path, value in list(arrays_of(item)):
+            if "." not in path and "[" not in path:
+                write(twin, path, np.array(value))
+        return twin
