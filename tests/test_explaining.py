@@ -498,6 +498,24 @@ def test_a_wrong_backward_is_contradicted_by_the_central_difference() -> None:
     assert "DISAGREES" in str(one) and "disagrees" in one.to_html()
 
 
+class HalfBackward(Layer):
+    """The gradient of something else, by a factor of 2."""
+
+    def pure_forward(self, xp, inputs):
+        return inputs * 1.0
+
+    def pure_backward(self, xp, dvalues):
+        return dict(dinputs=0.5 * dvalues)
+
+
+@pytest.mark.parametrize("size", [1e-2, 1e-5, 1e-8, 1e-10, 1e-12])
+def test_a_wrong_gradient_is_noticed_however_small_it_is_beside_the_loss(size: float) -> None:
+    network = Sequential(Dense(1, 1), HalfBackward())
+    parameters = {"dense_0.weights": np.array([[0.3]]), "dense_0.biases": np.array([[0.0]])}
+    one = explain(network, MeanSquaredError(), [[size]], [2.0], "dense_0.weights", (0, 0), parameters=parameters)
+    assert abs(one.value) < 3 * size and not one.agrees, one.witnesses
+
+
 @pytest.mark.parametrize("layer", [NotLinear(), WrongRule(), Mixing()], ids=lambda layer: type(layer).__name__)
 def test_a_layer_that_contradicts_itself_is_refused_by_name(layer: Layer) -> None:
     with pytest.raises(DerivationError, match=r"backward|rule"):

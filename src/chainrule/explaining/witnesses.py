@@ -187,7 +187,8 @@ def scalar_oracle(cells: Cells, quantity: Quantity, backward: float) -> Witness:
     if not math.isclose(loss, whole, rel_tol=1e-9, abs_tol=1e-12):
         return Witness(name, value, None, False, f"its loss is {loss:.9g}, that of the network {whole:.9g}")
     largest = float(np.max(np.abs(cells.gradient(quantity.name)), initial=0.0))
-    allowed = 1e-9 * max(abs(backward), largest, 0.1 * abs(whole), 1e-6)
+    rounding = 1e-14 * max(float(np.max(np.abs(cells.arriving(cell.name)), initial=0.0)) for cell in cells.cells)
+    allowed = max(1e-9 * max(abs(backward), largest), rounding)
     return _compared(cells, quantity, Witness(name, value, note="from the forward formulas alone"), backward, allowed)
 
 
