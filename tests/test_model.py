@@ -124,7 +124,10 @@ def test_an_empty_batch_has_empty_predictions() -> None:
     assert classifier().predict_proba(np.zeros((0, 4))).shape == (0, 3)
 
 
-def test_ctrl_c_ends_the_run_with_the_model_after_the_last_whole_step(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_the_run_with_the_model_after_the_last_whole_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chainrule.training.steps.BLOCK_SECONDS", 0.0)  # one step in a block
     model = classifier()
     calls = 0
 
