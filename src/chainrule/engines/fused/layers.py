@@ -281,7 +281,7 @@ def dropout(seed, step, node, rate, first, A, x, y, mask, features, stride, widt
     """Each entry times 0 or 1 / (1 - rate), by Threefry-2x32 as in `noise`; the factors stay in the rows `mask`."""
     half = (features + 1) // 2
     kept, limit = A.dtype.type(1 / (1 - rate)), np.float32(rate)
-    keys = (np.uint32(seed), np.uint32(node), np.uint32(seed) ^ np.uint32(node) ^ np.uint32(_PARITY))
+    keys = (np.uint32(seed), np.uint32(node), np.uint32(np.uint32(seed) ^ np.uint32(node) ^ np.uint32(_PARITY)))
     for f in range(half):
         second = (f + half) * stride if f + half < features else f * stride
         for s in range(width):
