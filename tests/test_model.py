@@ -157,8 +157,8 @@ def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_finite_parameters
 def test_one_line_is_printed_for_each_epoch_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     classifier().fit(X, CLASSES, epochs=2, validation_data=(X, CLASSES))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
-    assert all(name in lines[0] for name in ("loss", "accuracy", "val_loss", "val_accuracy"))
+    assert [line.split(":")[0] for line in lines] == ["Engine numpy", "epoch 1", "epoch 2"]
+    assert all(name in lines[1] for name in ("loss", "accuracy", "val_loss", "val_accuracy"))
 
 
 def test_sample_weights_are_copies_of_samples() -> None:

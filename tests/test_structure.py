@@ -33,6 +33,7 @@ LEVELS = [
     ("metrics",),
     ("files", "plots", "summary"),
     ("datasets",),
+    ("blasthreads",),
     ("engines",),
     ("training",),
     ("model",),

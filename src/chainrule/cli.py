@@ -56,7 +56,7 @@ def train(
     optimizer: Annotated[str, typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = "adam",
     lr: Annotated[float | None, typer.Option(help="Learning rate.  [default: the optimizer's]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
-    engine: Annotated[str, typer.Option(help="auto or numpy.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
     seed: Annotated[
         int,
         typer.Option(min=0, help="First parameters, order of batches, split of a table; points that are made stay."),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import engines
+from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..losses import Loss
 from .callbacks import Callback, Fit, LearningRateFinder
@@ -78,6 +80,7 @@ class Plan:
             batch_size=self.batch_size,
             shuffle=self.shuffle,
             sample_weights=self.sample_weights,
+            engine=run.engine,
         )
 
     def weighted(self, class_weights: Mapping[int, float] | Sequence[float] | str | None, loss: Loss) -> Plan:
@@ -137,6 +140,7 @@ def run_plan(
     verbose: bool,
     checkpoint: str | Path | None,
     resume: bool,
+    engine: str = "numpy",
 ) -> History:
     """Carry the plan out; returns the history of this plan, and adds it to the model's."""
     fit = Fit(
@@ -149,10 +153,12 @@ def run_plan(
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
     model.history.stopped, model.history.notes = None, []
+    model.run.engine = engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
     clock = _Clock()
     with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
         try:
+            _choose(fit, plan, engine, verbose)
             steps = plan.start(model.run)
 
             def on_block(epoch: int, done: int, total: int) -> None:
@@ -205,6 +211,18 @@ def _begin(
             saver.resume()
         begun.pop_all()  # all began: from now on the end of the run ends them
     return saver
+
+
+def _choose(fit: Fit, plan: Plan, engine: str, verbose: bool) -> None:
+    """Settle the engine: the one asked for, that of the checkpoint, or the best for a run of this length."""
+    run = fit.model.run
+    name = run.engine if engine == "auto" else engine
+    weights = plan.sample_weights
+    task = Task.of(run.network, run.loss, run.optimizer, run.seed, plan.X, plan.y, weights, plan.batch_size)
+    steps = (plan.epochs - (run.epoch - fit.first)) * plan.steps
+    run.engine, reason = engines.prepare(name, task, steps)
+    if verbose:
+        print(f"Engine {run.engine}: {reason if name == engine else 'as in the checkpoint'}.", flush=True)
 
 
 def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:

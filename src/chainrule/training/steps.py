@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import metrics
+from .. import engines, metrics
 from ..backprop import propagate
 from ..engines.contract import Block, Outcome, Session, Task
-from ..engines.numpy import NumpySession
 from ..errors import NonFiniteError, UnknownNameError
 from ..graph import Graph
 from ..layer import Arrays, Context, Layer
@@ -41,6 +40,7 @@ class Run:
     step: int = 0
     epoch: int = 0
     rate_scale: float = 1.0  # what callbacks multiply the learning rate by
+    engine: str = "auto"  # what carries out the steps; a name once it is chosen
     metrics: tuple[str, ...] = ()  # what is measured beside the loss and its own metric
 
     def rate_table(self, steps: int) -> NDArray[np.float64]:
@@ -100,9 +100,9 @@ class Steps:
         batch_size: int,
         shuffle: bool = True,
         sample_weights: NDArray[Any] | None = None,
-        start: Callable[[Task, Arrays, Arrays], Session] = NumpySession,
+        engine: str = "numpy",
     ) -> None:
-        self.run, self.start = run, start
+        self.run, self.start = run, engines.start(engine)
         self.data = (X, y, sample_weights, int(batch_size))
         self.shuffled = shuffle and batch_size < len(X)
         self.size = 1.0  # steps in the next block, before rounding

@@ -16,7 +16,7 @@ from .vectors import Vector, exponent_of, mantissa_of, power_of_two, set_all, wh
 
 __all__ = ["absolute", "erfc", "exp", "expm1", "inner", "log", "log1p", "logistic", "normal_density", "sign", "tanh"]
 
-inner = njit(error_model="numpy", fastmath={"contract"})
+inner = njit(error_model="numpy", fastmath={"contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 _LOG2_E = math.log2(math.e)
 _EXP32 = tuple(1 / math.factorial(k) for k in range(7, 1, -1))  # of r², r³, ...: the rest of exp's series

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import layers, losses, optimizers, penalties
-from ...errors import ConfigurationError
 from ...graph import INPUTS, Graph
 from ...layer import Layer
 from ...noise import node_key
 from ...optimizers import Optimizer
 from ..contract import Task
 
-__all__ = ["NotCovered", "Program", "Segments", "compile_network", "segments_of"]
+__all__ = ["NotCovered", "Program", "Segments", "compile_network", "segments_of", "why_not"]
 
 # The numbers of kernel.py, layers.py, losses.py and update.py, which need Numba to be imported
 DENSE, ACTIVATE, SOFTMAX, LOG_SOFTMAX, LAYER_NORM, BATCH_NORM, DROPOUT, PART, PRODUCT = range(9)
@@ -317,9 +316,12 @@ def _settings(member: Optimizer) -> tuple[float, float, float, float]:
     return member.weight_decay, first, getattr(member, "beta_2", 0.0), getattr(member, "epsilon", 0.0)
 
 
-def require_installed() -> None:
-    """Raises `ConfigurationError` where Numba is missing."""
-    from importlib.util import find_spec
-
-    if find_spec("numba") is None:
-        raise ConfigurationError('engine "fused" needs Numba: pip install "chainrule[fast]", or take engine="numpy".')
+def why_not(task: Task) -> str | None:
+    """What in a task the compiled function does not cover; None where it covers all."""
+    try:
+        if type(task.loss) not in LOSSES:
+            raise NotCovered(f"the loss {type(task.loss).__name__}")
+        segments_of(task, compile_network(task, True).places)
+    except NotCovered as error:
+        return str(error)
+    return None
