@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .blas import gemm
 from .functions import inner
-from .vectors import lanes, load, load_half, set_all, spread, store, sum_of, where_above
+from .vectors import apart, lanes, load, load_half, set_all, spread, store, sum_of, where_above
 
 __all__ = ["ADDED", "MASKED", "PLAIN", "RECTIFIED", "correlate", "correlate_blas", "multiply", "multiply_blas"]
 
@@ -32,6 +32,7 @@ def _finish(how, total, Y, other, i):
 @inner
 def multiply(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width, how):
     """Y_j = Σ_k W[w + k·inner_step + j·outer_step] · X_k for `rows` rows j and `terms` rows k, four j at a time."""
+    apart()
     step = lanes(X)
     j = 0
     while j + 4 <= rows:
@@ -69,6 +70,7 @@ def multiply(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, strid
 @inner
 def _three(W, w, outer_step, inner_step, terms, X, x, Y, y, other, stride, width, how):
     """`multiply` for three rows."""
+    apart()
     for s in range(0, width, lanes(X)):
         a = set_all(X, 0.0)
         b, c = a, a
@@ -88,6 +90,7 @@ def _three(W, w, outer_step, inner_step, terms, X, x, Y, y, other, stride, width
 @inner
 def correlate(G, g, terms, rows, X, x, D, d, stride, width):
     """G[g + k·rows + j] += Σ_s X_k[s] · D_j[s] for `terms` rows k and `rows` rows j: two k and four j at a time."""
+    apart()
     step = lanes(X) // 2
     for k in range(0, terms, 2):
         x0 = x + k * stride
@@ -134,6 +137,7 @@ def _gather(G, i, count, a, b, c, d):
 @inner
 def multiply_blas(blas, wide, W, w, flipped, rows, terms, X, x, by_samples, Y, y, other, stride, width, how):
     """`multiply` by BLAS, for W (terms, rows), or (rows, terms) with `flipped`; X may lie samples × terms."""
+    apart()
     beta = 1.0 if how == ADDED else 0.0
     ldw, ldx = (terms, stride) if flipped else (rows, stride)
     if by_samples:
@@ -148,5 +152,6 @@ def multiply_blas(blas, wide, W, w, flipped, rows, terms, X, x, by_samples, Y, y
 @inner
 def correlate_blas(blas, wide, G, g, terms, rows, X, x, by_samples, D, d, stride, width):
     """`correlate` by BLAS."""
+    apart()
     ldx = terms if by_samples else stride
     gemm(blas, wide, by_samples, True, terms, rows, width, X, x, ldx, D, d, stride, 1.0, G, g, rows)

@@ -12,7 +12,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from ...special import _ERFC
-from .vectors import Vector, exponent_of, mantissa_of, power_of_two, set_all, where_above
+from .vectors import apart, Vector, exponent_of, mantissa_of, power_of_two, set_all, where_above
 
 __all__ = ["absolute", "erfc", "exp", "expm1", "inner", "log", "log1p", "logistic", "normal_density", "sign", "tanh"]
 
@@ -136,6 +136,7 @@ def logistic(x):
 @inner
 def tanh(x):
     """The hyperbolic tangent."""
+    apart()
     small = expm1(-2.0 * absolute(x))
     size = (0.0 - small) / (small + 2.0)
     return where_above(set_all(x, 0.0), x, 0.0 - size, size)
@@ -144,6 +145,7 @@ def tanh(x):
 @inner
 def erfc(x):
     """1 - erf(x), by the series of `special.erfc`."""
+    apart()
     size = absolute(x)
     t = 2.0 / (2.0 + size)
     y = 4.0 * t - 2.0

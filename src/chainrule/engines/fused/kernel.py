@@ -17,6 +17,7 @@ from .layers import (
 )  # fmt: skip
 from .losses import evaluate
 from .threads import barrier
+from .vectors import apart
 from .update import gather_gradient, update
 
 # What an operation does
@@ -37,25 +38,25 @@ _CHUNK = 16384  # parameters updated while their gradients are in the cache
 
 @inner
 def _forward(plan, ops, numbers, step, first, P, A, base, width, samples):
+    apart()
     stride = plan[STRIDE]
     for o in range(ops.shape[0]):
-        op = ops[o]
-        if op[FORWARD] == 0:
+        if ops[o, FORWARD] == 0:
             continue
-        kind, x, y, kept = op[KIND], base + op[IN], base + op[OUT], base + op[KEPT]
-        features, p = op[FEATURES], op[PARAMETERS]
+        kind, x, y, kept = ops[o, KIND], base + ops[o, IN], base + ops[o, OUT], base + ops[o, KEPT]
+        features, p = ops[o, FEATURES], ops[o, PARAMETERS]
         if kind == DENSE:
-            how = RECTIFIED if op[VARIANT] else PLAIN
-            rows, terms = op[OUTPUTS], features + 1
-            if op[BLAS]:
+            how = RECTIFIED if ops[o, VARIANT] else PLAIN
+            rows, terms = ops[o, OUTPUTS], features + 1
+            if ops[o, BLAS]:
                 multiply_blas(
-                    plan[GEMM], plan[WIDE] != 0, P, p, False, rows, terms, A, x, op[BY_SAMPLES] != 0, A, y, A, stride,
+                    plan[GEMM], plan[WIDE] != 0, P, p, False, rows, terms, A, x, ops[o, BY_SAMPLES] != 0, A, y, A, stride,
                     width, how,
                 )  # fmt: skip
             else:
                 multiply(P, p, 1, rows, rows, terms, A, x, A, y, A, stride, width, how)
         elif kind == ACTIVATE:
-            activate(op[VARIANT], numbers[o, 0], A, x, y, features, stride, width)
+            activate(ops[o, VARIANT], numbers[o, 0], A, x, y, features, stride, width)
         elif kind == SOFTMAX:
             softmax(A, x, y, features, stride, width)
         elif kind == LOG_SOFTMAX:
@@ -64,32 +65,32 @@ def _forward(plan, ops, numbers, step, first, P, A, base, width, samples):
             layer_norm(P, p, numbers[o, 0], A, x, y, kept, features, stride, width)
         elif kind == BATCH_NORM:
             batch_norm(
-                P, p, op[STATE], numbers[o, 0], numbers[o, 1], op[VARIANT] != 0, A, x, y, kept, features, stride, width,
+                P, p, ops[o, STATE], numbers[o, 0], numbers[o, 1], ops[o, VARIANT] != 0, A, x, y, kept, features, stride, width,
                 samples,
             )  # fmt: skip
         elif kind == DROPOUT:
-            dropout(plan[SEED], step, op[STATE], numbers[o, 0], first, A, x, y, kept, features, stride, width)
+            dropout(plan[SEED], step, ops[o, STATE], numbers[o, 0], first, A, x, y, kept, features, stride, width)
         elif kind == PART:
-            add_part(A, x, y, features, stride, width, op[VARIANT] != 0)
+            add_part(A, x, y, features, stride, width, ops[o, VARIANT] != 0)
         else:
-            product(A, x, base + op[OTHER], y, features, stride, width)
+            product(A, x, base + ops[o, OTHER], y, features, stride, width)
 
 
 @inner
 def _backward(plan, ops, numbers, P, G, g, A, D, base, width, samples):
+    apart()
     stride = plan[STRIDE]
     for o in range(ops.shape[0] - 1, -1, -1):
-        op = ops[o]
-        if op[BACKWARD] == 0:
+        if ops[o, BACKWARD] == 0:
             continue
-        kind, x, y, kept = op[KIND], base + op[IN], base + op[OUT], base + op[KEPT]
-        features, p = op[FEATURES], op[PARAMETERS]
-        trains, passes, adds = op[TRAINS] != 0, op[PASSES] != 0, op[ADDS] != 0
+        kind, x, y, kept = ops[o, KIND], base + ops[o, IN], base + ops[o, OUT], base + ops[o, KEPT]
+        features, p = ops[o, FEATURES], ops[o, PARAMETERS]
+        trains, passes, adds = ops[o, TRAINS] != 0, ops[o, PASSES] != 0, ops[o, ADDS] != 0
         if kind == DENSE:
-            rows = op[OUTPUTS]
-            how = ADDED if adds else MASKED if op[OTHER] else PLAIN
-            if op[BLAS]:
-                by_samples = op[BY_SAMPLES] != 0
+            rows = ops[o, OUTPUTS]
+            how = ADDED if adds else MASKED if ops[o, OTHER] else PLAIN
+            if ops[o, BLAS]:
+                by_samples = ops[o, BY_SAMPLES] != 0
                 if trains:
                     correlate_blas(
                         plan[GEMM], plan[WIDE] != 0, G, g + p, features + 1, rows, A, x, by_samples, D, y, stride, width
@@ -105,16 +106,16 @@ def _backward(plan, ops, numbers, P, G, g, A, D, base, width, samples):
                 if passes:
                     multiply(P, p, rows, 1, features, rows, D, y, D, x, A, stride, width, how)
         elif kind == ACTIVATE:
-            activate_back(op[VARIANT], numbers[o, 0], A, D, x, y, features, stride, width, adds)
+            activate_back(ops[o, VARIANT], numbers[o, 0], A, D, x, y, features, stride, width, adds)
         elif kind == SOFTMAX:
             softmax_back(A, D, x, y, features, stride, width, adds)
         elif kind == LOG_SOFTMAX:
             log_softmax_back(A, D, x, y, features, stride, width, adds)
         elif kind == LAYER_NORM:
-            layer_norm_back(P, p, G[g:], A, D, x, y, kept, features, stride, width, trains, passes, adds)
+            layer_norm_back(P, p, G, g, A, D, x, y, kept, features, stride, width, trains, passes, adds)
         elif kind == BATCH_NORM:
             batch_norm_back(
-                P, p, G[g:], A, D, x, y, kept, features, stride, width, samples, op[VARIANT] != 0, trains, passes, adds
+                P, p, G, g, A, D, x, y, kept, features, stride, width, samples, ops[o, VARIANT] != 0, trains, passes, adds
             )
         elif kind == DROPOUT:
             product_back(A, D, x, kept, y, features, stride, width, adds)
@@ -123,9 +124,9 @@ def _backward(plan, ops, numbers, P, G, g, A, D, base, width, samples):
                 add_part_back(D, x, y, features, stride, width, adds)
         else:
             if passes:
-                product_back(A, D, x, base + op[OTHER], y, features, stride, width, adds)
+                product_back(A, D, x, base + ops[o, OTHER], y, features, stride, width, adds)
             if trains:  # here: whether the other factor has a gradient
-                product_back(A, D, base + op[OTHER], x, y, features, stride, width, op[STATE] != 0)
+                product_back(A, D, base + ops[o, OTHER], x, y, features, stride, width, ops[o, STATE] != 0)
 
 
 @inner
@@ -139,6 +140,7 @@ def _gather(plan, numbers, X, targets, labels, weights, order, epoch, start, sam
 
     The last vector is filled up with copies of the last sample, whose share is 0.
     """
+    apart()
     features, outputs, stride = plan[INPUTS], plan[CLASSES], plan[STRIDE]
     on, off = numbers[ON], numbers[OFF]
     for s in range(width):
@@ -179,6 +181,7 @@ def _total(plan, weights, order, epoch, start, samples):
 @inner
 def _show(plan, A, z, samples, predictions, at):
     """Write predictions, (samples, C)."""
+    apart()
     outputs, stride = plan[CLASSES], plan[STRIDE]
     for s in range(samples):
         for c in range(outputs):
@@ -189,6 +192,14 @@ def _show(plan, A, z, samples, predictions, at):
 def _share_of(total, thread, threads):
     """Where the part of a thread begins, of `total` entries; parts begin at whole vectors."""
     return min(total, (total * thread // threads + 15) // 16 * 16)
+
+
+@inner
+def _sum(partial, threads, column):
+    total = 0.0
+    for thread in range(threads):
+        total += partial[thread, column]
+    return total
 
 
 def block(
@@ -210,7 +221,8 @@ def block(
         begin = number * batch
         count = min(batch, plan[SAMPLES] - begin)
         low, high = _share_of(count, thread, threads), _share_of(count, thread + 1, threads)
-        G[g : g + size] = 0
+        for i in range(g, g + size):
+            G[i] = 0
         loss = 0.0
         total = 0.0 if loaded else _total(plan, weights, order, epoch, begin, count)
         for start in range(low, high, plan[TILE]):
@@ -249,7 +261,7 @@ def block(
             turn += 1
             if not barrier(counters, thread, threads, turn, plan[YIELD]):
                 return -1
-            norm = math.sqrt(partial[:threads, side + 1].sum())
+            norm = math.sqrt(_sum(partial, threads, side + 1))
             if norm > numbers[CLIP_NORM]:
                 scale = numbers[CLIP_NORM] / norm
         for n in range(segments.shape[0]):
@@ -271,8 +283,8 @@ def block(
         turn += 1
         if not barrier(counters, thread, threads, turn, plan[YIELD]):
             return -1
-        loss = partial[:threads, side].sum()
-        penalty, bad = partial[:threads, side + 2].sum(), partial[:threads, side + 3].sum()
+        loss = _sum(partial, threads, side)
+        penalty, bad = _sum(partial, threads, side + 2), _sum(partial, threads, side + 3)
         if thread == 0:
             losses[step], penalties[step] = loss, penalty
         if not math.isfinite(loss + penalty + bad):

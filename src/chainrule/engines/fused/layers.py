@@ -12,7 +12,7 @@ import numpy as np
 
 from ...noise import _PARITY, _ROTATIONS, ROUNDS
 from .functions import erfc, exp, expm1, inner, log, log1p, logistic, normal_density, tanh
-from .vectors import lanes, load, set_all, sqrt, store, sum_of, where_above
+from .vectors import apart, lanes, load, set_all, sqrt, store, sum_of, where_above
 
 __all__ = [
     "ELU", "GELU", "GELU_TANH", "LEAKY_RELU", "RELU", "SIGMOID", "SILU", "SOFTPLUS", "TANH", "activate",
@@ -83,6 +83,7 @@ def _deliver(D, i, value, adds):
 @inner
 def activate(kind, number, A, x, y, features, stride, width):
     """An activation from rows x to rows y."""
+    apart()
     for start in range(0, features * stride, stride):
         for i in range(start, start + width, lanes(A)):
             store(A, y + i, _activation(kind, load(A, x + i), number))
@@ -91,6 +92,7 @@ def activate(kind, number, A, x, y, features, stride, width):
 @inner
 def activate_back(kind, number, A, D, x, y, features, stride, width, adds):
     """dX = dY · slope."""
+    apart()
     for start in range(0, features * stride, stride):
         for i in range(start, start + width, lanes(A)):
             gradient = load(D, y + i) * _slope(kind, load(A, x + i), load(A, y + i), number)
@@ -113,6 +115,7 @@ def largest(A, x, features, stride):
 @inner
 def softmax(A, x, y, features, stride, width):
     """exp(x) / Σ exp(x)."""
+    apart()
     for s in range(0, width, lanes(A)):
         top, total = largest(A, x + s, features, stride), set_all(A, 0.0)
         for i in range(s, s + features * stride, stride):
@@ -127,6 +130,7 @@ def softmax(A, x, y, features, stride, width):
 @inner
 def softmax_back(A, D, x, y, features, stride, width, adds):
     """dX = Y · (dY - Σ dY·Y)."""
+    apart()
     for s in range(0, width, lanes(A)):
         dot = set_all(A, 0.0)
         for i in range(y + s, y + s + features * stride, stride):
@@ -138,6 +142,7 @@ def softmax_back(A, D, x, y, features, stride, width, adds):
 @inner
 def log_softmax(A, x, y, features, stride, width):
     """x - log Σ exp(x)."""
+    apart()
     for s in range(0, width, lanes(A)):
         top, total = largest(A, x + s, features, stride), set_all(A, 0.0)
         for i in range(x + s, x + s + features * stride, stride):
@@ -150,6 +155,7 @@ def log_softmax(A, x, y, features, stride, width):
 @inner
 def log_softmax_back(A, D, x, y, features, stride, width, adds):
     """dX = dY - exp(Y) · Σ dY."""
+    apart()
     for s in range(0, width, lanes(A)):
         total = set_all(A, 0.0)
         for i in range(y + s, y + s + features * stride, stride):
@@ -164,6 +170,7 @@ def log_softmax_back(A, D, x, y, features, stride, width, adds):
 @inner
 def _scale_gradients(G, g, D, d, A, kept, features, stride, width):
     """dgamma = Σ dY · normalized and dbeta = Σ dY, over the samples."""
+    apart()
     for k in range(features):
         gamma, beta = set_all(A, 0.0), set_all(A, 0.0)
         for i in range(k * stride, k * stride + width, lanes(A)):
@@ -176,6 +183,7 @@ def _scale_gradients(G, g, D, d, A, kept, features, stride, width):
 @inner
 def layer_norm(P, p, epsilon, A, x, y, kept, features, stride, width):
     """Each sample over its features."""
+    apart()
     for s in range(0, width, lanes(A)):
         total, squares = set_all(A, 0.0), set_all(A, 0.0)
         for i in range(x + s, x + s + features * stride, stride):
@@ -194,10 +202,11 @@ def layer_norm(P, p, epsilon, A, x, y, kept, features, stride, width):
 
 
 @inner
-def layer_norm_back(P, p, G, A, D, x, y, kept, features, stride, width, trains, passes, adds):
+def layer_norm_back(P, p, G, g, A, D, x, y, kept, features, stride, width, trains, passes, adds):
     """dX = (d - mean(d) - n · mean(d·n)) / std, d = dY · gamma."""
+    apart()
     if trains:
-        _scale_gradients(G, p, D, y, A, kept, features, stride, width)
+        _scale_gradients(G, g + p, D, y, A, kept, features, stride, width)
     if not passes:
         return
     for s in range(0, width, lanes(A)):
@@ -234,6 +243,7 @@ def _row_sums(A, x, B, y, samples):
 @inner
 def batch_norm(P, p, state, epsilon, momentum, trains, A, x, y, kept, features, stride, width, samples):
     """Each feature over the samples of the batch, whose mean and variance move the running ones; or over those."""
+    apart()
     for k in range(features):
         row = k * stride
         mean, variance = P[state + k], P[state + features + k]
@@ -253,10 +263,11 @@ def batch_norm(P, p, state, epsilon, momentum, trains, A, x, y, kept, features, 
 
 
 @inner
-def batch_norm_back(P, p, G, A, D, x, y, kept, features, stride, width, samples, mixes, trains, passes, adds):
+def batch_norm_back(P, p, G, g, A, D, x, y, kept, features, stride, width, samples, mixes, trains, passes, adds):
     """dX = (d - mean(d) - n · mean(d·n)) / std, d = dY · gamma; d / std where the running statistics are used."""
+    apart()
     if trains:
-        _scale_gradients(G, p, D, y, A, kept, features, stride, width)
+        _scale_gradients(G, g + p, D, y, A, kept, features, stride, width)
     if not passes:
         return
     for k in range(features):
@@ -279,6 +290,7 @@ def batch_norm_back(P, p, G, A, D, x, y, kept, features, stride, width, samples,
 @inner
 def dropout(seed, step, node, rate, first, A, x, y, mask, features, stride, width):
     """Each entry times 0 or 1 / (1 - rate), by Threefry-2x32 as in `noise`; the factors stay in the rows `mask`."""
+    apart()
     half = (features + 1) // 2
     kept, limit = A.dtype.type(1 / (1 - rate)), np.float32(rate)
     keys = (np.uint32(seed), np.uint32(node), np.uint32(np.uint32(seed) ^ np.uint32(node) ^ np.uint32(_PARITY)))
@@ -309,6 +321,7 @@ def dropout(seed, step, node, rate, first, A, x, y, mask, features, stride, widt
 @inner
 def add_part(A, x, y, features, stride, width, adds):
     """One part of a sum, or of a concatenation: copied or added to the rows y."""
+    apart()
     for start in range(0, features * stride, stride):
         for i in range(start, start + width, lanes(A)):
             _deliver(A, y + i, load(A, x + i), adds)
@@ -317,6 +330,7 @@ def add_part(A, x, y, features, stride, width, adds):
 @inner
 def add_part_back(D, x, y, features, stride, width, adds):
     """Each part receives the whole of dY."""
+    apart()
     for start in range(0, features * stride, stride):
         for i in range(start, start + width, lanes(D)):
             _deliver(D, x + i, load(D, y + i), adds)
@@ -325,6 +339,7 @@ def add_part_back(D, x, y, features, stride, width, adds):
 @inner
 def product(A, x, other, y, features, stride, width):
     """Y = X · other."""
+    apart()
     for start in range(0, features * stride, stride):
         for i in range(start, start + width, lanes(A)):
             store(A, y + i, load(A, x + i) * load(A, other + i))
@@ -333,6 +348,7 @@ def product(A, x, other, y, features, stride, width):
 @inner
 def product_back(A, D, x, other, y, features, stride, width, adds):
     """dX = dY · other."""
+    apart()
     for start in range(0, features * stride, stride):
         for i in range(start, start + width, lanes(A)):
             _deliver(D, x + i, load(D, y + i) * load(A, other + i), adds)

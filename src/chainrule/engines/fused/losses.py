@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .functions import absolute, exp, inner, log, log1p, logistic, sign
 from .layers import largest
-from .vectors import lanes, load, set_all, store, sum_of, where_above
+from .vectors import apart, lanes, load, set_all, store, sum_of, where_above
 
 __all__ = [
     "BINARY", "CATEGORICAL", "HUBER", "MEAN_ABSOLUTE", "MEAN_SQUARED", "SIGMOID_CROSSENTROPY", "SOFTMAX_CROSSENTROPY",
@@ -21,6 +21,7 @@ SOFTMAX_CROSSENTROPY, SIGMOID_CROSSENTROPY, CATEGORICAL, BINARY, MEAN_SQUARED, M
 @inner
 def evaluate(kind, number, top, A, D, z, T, t, outputs, stride, width):
     """One of the losses by its number; `number` is its clip or delta, `top` the largest clipped probability."""
+    apart()
     if kind == SOFTMAX_CROSSENTROPY:
         return _softmax_crossentropy(A, D, z, T, t, outputs, stride, width)
     total = set_all(A, 0.0)
@@ -39,6 +40,7 @@ def evaluate(kind, number, top, A, D, z, T, t, outputs, stride, width):
 @inner
 def _softmax_crossentropy(A, D, z, T, t, outputs, stride, width):
     """log Σ exp(z) - Σ y·z, and softmax(z) - y."""
+    apart()
     all_losses = set_all(A, 0.0)
     for s in range(0, width, lanes(A)):
         share = load(T, t + outputs * stride + s)

@@ -7,7 +7,7 @@ and L2. `rate`, `low` and `high` belong to the step: the learning rate and 1 / (
 from __future__ import annotations
 
 from .functions import inner
-from .vectors import lanes, load, set_all, sqrt, store, sum_of, where_above
+from .vectors import apart, lanes, load, set_all, sqrt, store, sum_of, where_above
 
 __all__ = ["ADAGRAD", "ADAM", "ADAMW", "MOMENTUM", "NESTEROV", "PLAIN", "RMSPROP", "gather_gradient", "update"]
 
@@ -56,6 +56,7 @@ def gather_gradient(settings, n, limit, P, G, parts, size, start, stop):
 
     Returns the penalty, and Σg² of the gradient within its limits.
     """
+    apart()
     step = lanes(P)
     l1, l2 = settings[n, 4], settings[n, 5]
     penalty, squares = 0.0, 0.0
@@ -90,6 +91,7 @@ def gather_gradient(settings, n, limit, P, G, parts, size, start, stop):
 @inner
 def update(kind, rate, low, high, settings, n, limit, scale, P, G, M, V, start, stop):
     """One step for the parameters from `start` to `stop`; returns 0, or NaN where one of them is not finite."""
+    apart()
     step = lanes(P)
     moves, squares = kind == MOMENTUM or kind == NESTEROV or kind >= ADAM, kind >= ADAGRAD
     bad, trouble = set_all(P, 0.0), 0.0

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 __all__ = [
-    "exponent_of", "lanes", "load", "load_half", "mantissa_of", "power_of_two", "set_all", "spread", "sqrt", "store",
+    "apart", "exponent_of", "lanes", "load", "load_half", "mantissa_of", "power_of_two", "set_all", "spread", "sqrt", "store",
     "sum_of", "where_above",
 ]  # fmt: skip
 
@@ -199,6 +199,17 @@ def sum_of(typing, vector):
         return builder.call(function, [ir.Constant(number, 0.0), arguments[0]], fastmath=("reassoc",))
 
     return vector.dtype(vector), generate
+
+
+@intrinsic
+def apart(typing):
+    """Keeps the function that calls it out of its callers: without it all becomes one, which takes minutes to compile."""
+
+    def generate(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 # The bits of floating-point numbers: 23 (52) of the fraction, above them the exponent plus 127 (1023)
