@@ -1,4 +1,4 @@
-"""Every engine computes the run of the pure pairs: one table of networks, losses and optimizers, and what surrounds it."""
+"""Every engine computes the run of the pure pairs: one table of networks, losses and optimizers."""
 
 from __future__ import annotations
 
@@ -100,8 +100,9 @@ NETWORKS: dict[str, Callable[[], Graph]] = {
     "log_softmax": lambda: around(LogSoftmax()),
     "dropout": lambda: around(ReLU(), Dropout(0.4)),
     "layer_norm": lambda: around(LayerNorm(6), ReLU()),
-    "batch_norm": lambda: around(BatchNorm(6), ReLU()),
-    "batch_norm-frozen": lambda: around(BatchNorm(6).freeze(), Tanh()),
+    # not on a dense layer's output: the gradient of its biases would be 0, and Adam would blow up what rounding leaves
+    "batch_norm": lambda: around(ReLU(), BatchNorm(6)),
+    "batch_norm-frozen": lambda: around(Tanh(), BatchNorm(6).freeze()),
     "two": lambda: around(Sigmoid(), ReLU(), Dropout(0.2), Tanh()),
     "wide": lambda: Sequential(Dense(INPUTS, 80), ReLU(), Dense(80, 70), Tanh(), Dense(70, OUTPUTS)),
     "frozen": lambda: Sequential(Dense(INPUTS, 6), ReLU(), Dense(6, 6).freeze(), ReLU(), Dense(6, OUTPUTS)),
@@ -134,13 +135,17 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 
 def task_of(network: Graph, loss: Loss, optimizer: Optimizer, dtype: str = "float64", weighted: bool = False) -> Task:
-    y = CLASSES if loss.metric == "accuracy" and isinstance(loss, SoftmaxCrossentropy | CategoricalCrossentropy) else VALUES
+    y = (
+        CLASSES
+        if loss.metric == "accuracy" and isinstance(loss, SoftmaxCrossentropy | CategoricalCrossentropy)
+        else VALUES
+    )
     weights = WEIGHTS if weighted else None
     return Task.of(network, loss, optimizer, 3, X.astype(dtype), y, weights, BATCH)
 
 
 def carry_out(engine: str, task: Task, steps: int, cuts: tuple[int, ...] = ()) -> tuple[Outcome, dict[str, Any]]:
-    """The outcomes of some steps on an engine, in blocks that end at `cuts`, and all that the session holds after them."""
+    """What some steps on an engine met, in blocks that end at `cuts`, and all that the session holds after them."""
     dtype = task.X.dtype
     parameters = task.network.initial_parameters(0, dtype)
     trainable = {name: parameters[name] for name in task.network.trainable_names()}
@@ -173,6 +178,11 @@ def assert_same_run(engine: str, task: Task) -> None:
         assert np.max(np.abs(found[name] - held[name]) / np.maximum(np.abs(held[name]), 1)) <= tolerance, name
 
 
+def calm(optimizer: Optimizer, loss: Loss) -> Optimizer:
+    """A rate at which the run converges: where it explodes, rounding grows with it."""
+    return optimizer if loss.reduction == "mean" else replace(optimizer, learning_rate=5e-4, groups={})
+
+
 def network_for(name: str, loss: str) -> Graph:
     network = NETWORKS[name]()
     if loss not in PROBABILITIES:
@@ -185,7 +195,8 @@ def network_for(name: str, loss: str) -> Graph:
 def test_fused_computes_the_run_of_the_reference(name: str, loss: str) -> None:
     """Every network with every loss and every optimizer, in float64: 1e-10 after 100 steps."""
     for index, optimizer in enumerate(OPTIMIZERS.values()):
-        assert_same_run("fused", task_of(network_for(name, loss), LOSSES[loss], optimizer, weighted=index % 2 == 0))
+        chosen = calm(optimizer, LOSSES[loss])
+        assert_same_run("fused", task_of(network_for(name, loss), LOSSES[loss], chosen, weighted=index % 2 == 0))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "Model"]
 
+
 class Model:
     """A network, given as a list of layers or a `Graph`, that learns.
 

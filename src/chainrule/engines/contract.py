@@ -1,8 +1,8 @@
 """What an engine is: something that carries out a block of training steps in one call.
 
-A `Task` says what is trained, a `Block` which steps come next, an `Outcome` what they met. A `Session` is one engine at
-work on one task: it holds parameters, state and slots in the form that it likes best. Which batches come in which order,
-the learning rates and the seed of the noise are given from outside, so that every engine computes the same run.
+A `Task` says what is trained, a `Block` which steps come next, an `Outcome` what they met. A `Session` is one engine
+at work on one task: it holds parameters, state and slots in the form that it likes best. The order of the batches, the
+learning rates and the seed of the noise are given from outside, so that every engine computes the same run.
 """
 
 from __future__ import annotations

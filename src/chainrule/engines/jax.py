@@ -1,9 +1,9 @@
 """The JAX engine: any network, layers of yours included, as one compiled loop over the steps of a block.
 
-The pure pair runs inside `jax.jit`, with the step's number, rates and rows as traced arrays; JAX places it on its default
-device. The number of steps is an argument of the loop, so that one compilation serves blocks of every length and a run
-has the same bits however it is cut. An epoch's smaller last batch is a second shape, compiled by itself. Float64 is
-switched on for the calls alone, never for the whole process.
+The pure pair runs inside `jax.jit`, with the step's number, rates and rows as traced arrays; JAX places it on its
+default device. The number of steps is an argument of the loop, so that one compilation serves blocks of many lengths
+and a run has the same bits however it is cut. An epoch's smaller last batch is a second shape, compiled by itself.
+Float64 is switched on for the calls alone, never for the whole process.
 """
 
 from __future__ import annotations

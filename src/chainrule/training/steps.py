@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import engines, metrics
 from ..backprop import propagate
-from ..engines.contract import Block, Outcome, Session, Task
+from ..engines.contract import Block, Outcome, Task
 from ..errors import NonFiniteError, UnknownNameError
 from ..graph import Graph
 from ..layer import Arrays, Context, Layer
@@ -142,8 +142,7 @@ class Steps:
         return Epoch(report.loss(), report.metric(), rate, self.session.gradient_squares)
 
     def _block(self, first: int, left: int, predict: bool) -> Block:
-        """The next block: whole epochs where it spans more than one, and not too long an order or list of predictions.
-        """
+        """The next block: whole epochs where it spans more than one, no too long order or list of predictions."""
         task, run = self.task, self.run
         steps, per_epoch = min(left, max(1, int(self.size))), task.steps_per_epoch
         if predict:

@@ -59,7 +59,7 @@ def gemm(typing, address, wide, flip_a, flip_b, m, n, k, A, a, lda, B, b, ldb, b
     """C = op(A)·op(B) + beta·C, row by row: op(A) is (m, k), op(B) is (k, n); a, b, c are where the arrays begin."""
 
     def generate(context, builder, signature, arguments):
-        address, wide, flip_a, flip_b, m, n, k, A, a, lda, B, b, ldb, beta, C, c, ldc = arguments
+        address, wide, flip_a, flip_b, m, n, k, _, _, lda, _, _, ldb, beta, _, _, ldc = arguments
         number = context.get_value_type(signature.args[7].dtype)
         small, large = ir.IntType(32), ir.IntType(64)
 

@@ -84,7 +84,7 @@ def cached(dtype: Any) -> Any:
             return cls()
 
     class Implementation(CompileResultCacheImpl):  # type: ignore[misc]
-        _locator_classes = [Locator]
+        _locator_classes = (Locator,)
 
     class OnDisk(FunctionCache):  # type: ignore[misc]
         _impl_class = Implementation

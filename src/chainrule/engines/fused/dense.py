@@ -1,7 +1,7 @@
 """The dense layer on arrays of features × samples: loops over samples for small layers, BLAS for large ones.
 
-A layer's weights (I, N) and biases (1, N) lie one after the other and are read as one matrix (I+1, N); its inputs have a
-row of ones after their last feature. So output = Wᵀ·X, dW = X·dYᵀ and dX = W·dY hold the biases too.
+A layer's weights (I, N) and biases (1, N) lie one after the other and are read as one matrix (I+1, N); its inputs have
+a row of ones after their last feature. So output = Wᵀ·X, dW = X·dYᵀ and dX = W·dY hold the biases too.
 """
 
 from __future__ import annotations

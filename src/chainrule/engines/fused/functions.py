@@ -12,7 +12,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from ...special import _ERFC
-from .vectors import apart, Vector, exponent_of, mantissa_of, power_of_two, set_all, where_above
+from .vectors import Vector, apart, exponent_of, mantissa_of, power_of_two, set_all, where_above
 
 __all__ = ["absolute", "erfc", "exp", "expm1", "inner", "log", "log1p", "logistic", "normal_density", "sign", "tanh"]
 
@@ -51,7 +51,6 @@ def _series(coefficients, x):
 
 
 # exp(x) = 2ⁿ·exp(r), n the nearest whole number to x / log 2: adding 1.5·2²³ (1.5·2⁵²) rounds x / log 2 to it.
-
 
 
 def _parts32(x):

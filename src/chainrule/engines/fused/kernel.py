@@ -12,13 +12,26 @@ import math
 from .dense import ADDED, MASKED, PLAIN, RECTIFIED, correlate, correlate_blas, multiply, multiply_blas
 from .functions import inner
 from .layers import (
-    activate, activate_back, add_part, add_part_back, batch_norm, batch_norm_back, dropout, layer_norm,
-    layer_norm_back, log_softmax, log_softmax_back, product, product_back, softmax, softmax_back,
+    activate,
+    activate_back,
+    add_part,
+    add_part_back,
+    batch_norm,
+    batch_norm_back,
+    dropout,
+    layer_norm,
+    layer_norm_back,
+    log_softmax,
+    log_softmax_back,
+    product,
+    product_back,
+    softmax,
+    softmax_back,
 )  # fmt: skip
 from .losses import evaluate
 from .threads import barrier
-from .vectors import apart
 from .update import gather_gradient, update
+from .vectors import apart
 
 # What an operation does
 DENSE, ACTIVATE, SOFTMAX, LOG_SOFTMAX, LAYER_NORM, BATCH_NORM, DROPOUT, PART, PRODUCT = range(9)
@@ -28,7 +41,8 @@ DENSE, ACTIVATE, SOFTMAX, LOG_SOFTMAX, LAYER_NORM, BATCH_NORM, DROPOUT, PART, PR
 COLUMNS = 17
 # What a step needs to know beside its arrays, as whole numbers and as floating-point numbers
 (STEP, STEPS, FIRST, PER_EPOCH, BATCH, SAMPLES, INPUTS, CLASSES, SIZE, STRIDE, TILE, SHUFFLED, PREDICT, LOSS, MEAN,
- GEMM, WIDE, YIELD, SEED, X_ROW, X_BY_SAMPLES, Z_ROW, LABELLED, WEIGHTED, LIMITED, PARTS, STILL) = range(27)  # fmt: skip
+ GEMM, WIDE, YIELD, SEED, X_ROW, X_BY_SAMPLES, Z_ROW, LABELLED, WEIGHTED, LIMITED, PARTS,
+ STILL) = range(27)  # fmt: skip
 SETTINGS = 27
 LOSS_NUMBER, LOSS_TOP, ON, OFF, CLIP_NORM, CLIP_VALUE = range(6)
 # A segment of the parameters: where it begins and ends, how it is updated, its column of the rates
@@ -50,8 +64,8 @@ def _forward(plan, ops, numbers, step, first, P, A, base, width, samples):
             rows, terms = ops[o, OUTPUTS], features + 1
             if ops[o, BLAS]:
                 multiply_blas(
-                    plan[GEMM], plan[WIDE] != 0, P, p, False, rows, terms, A, x, ops[o, BY_SAMPLES] != 0, A, y, A, stride,
-                    width, how,
+                    plan[GEMM], plan[WIDE] != 0, P, p, False, rows, terms, A, x, ops[o, BY_SAMPLES] != 0, A, y, A,
+                    stride, width, how,
                 )  # fmt: skip
             else:
                 multiply(P, p, 1, rows, rows, terms, A, x, A, y, A, stride, width, how)
@@ -65,8 +79,8 @@ def _forward(plan, ops, numbers, step, first, P, A, base, width, samples):
             layer_norm(P, p, numbers[o, 0], A, x, y, kept, features, stride, width)
         elif kind == BATCH_NORM:
             batch_norm(
-                P, p, ops[o, STATE], numbers[o, 0], numbers[o, 1], ops[o, VARIANT] != 0, A, x, y, kept, features, stride, width,
-                samples,
+                P, p, ops[o, STATE], numbers[o, 0], numbers[o, 1], ops[o, VARIANT] != 0, A, x, y, kept, features,
+                stride, width, samples,
             )  # fmt: skip
         elif kind == DROPOUT:
             dropout(plan[SEED], step, ops[o, STATE], numbers[o, 0], first, A, x, y, kept, features, stride, width)
@@ -115,7 +129,23 @@ def _backward(plan, ops, numbers, P, G, g, A, D, base, width, samples):
             layer_norm_back(P, p, G, g, A, D, x, y, kept, features, stride, width, trains, passes, adds)
         elif kind == BATCH_NORM:
             batch_norm_back(
-                P, p, G, g, A, D, x, y, kept, features, stride, width, samples, ops[o, VARIANT] != 0, trains, passes, adds
+                P,
+                p,
+                G,
+                g,
+                A,
+                D,
+                x,
+                y,
+                kept,
+                features,
+                stride,
+                width,
+                samples,
+                ops[o, VARIANT] != 0,
+                trains,
+                passes,
+                adds,
             )
         elif kind == DROPOUT:
             product_back(A, D, x, kept, y, features, stride, width, adds)
@@ -235,9 +265,7 @@ def block(
                 )  # fmt: skip
                 loaded = plan[STILL] != 0
             _forward(plan, ops, op_numbers, plan[STEP] + step, start, P, A, base, width, samples)
-            loss += evaluate(
-                plan[LOSS], numbers[LOSS_NUMBER], numbers[LOSS_TOP], A, D, z, T, t, outputs, stride, width
-            )
+            loss += evaluate(plan[LOSS], numbers[LOSS_NUMBER], numbers[LOSS_TOP], A, D, z, T, t, outputs, stride, width)
             if plan[PREDICT]:
                 _show(plan, A, z, samples, predictions, seen + start)
             _backward(plan, ops, op_numbers, P, G, g, A, D, base, width, samples)
@@ -290,5 +318,3 @@ def block(
         if not math.isfinite(loss + penalty + bad):
             return step
     return steps
-
-

@@ -1,7 +1,7 @@
 """The losses on arrays of features × samples: each writes dL/d(predictions) and returns Σ share · loss of its samples.
 
-`z` are the rows of the predictions, in A, and of their gradients, in D; T holds the targets in rows of its own, followed
-by the row of each sample's share in the batch's loss.
+`z` are the rows of the predictions, in A, and of their gradients, in D; T holds the targets in rows of its own, and
+after them the row of each sample's share in the batch's loss.
 """
 
 from __future__ import annotations

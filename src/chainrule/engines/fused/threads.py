@@ -1,8 +1,7 @@
-"""Two or more threads that run one compiled function meet at a barrier; who waits spins, and yields when it takes long."""
+"""Threads that run one compiled function meet at a barrier; who waits spins, and yields when it takes long."""
 
 from __future__ import annotations
 
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 

@@ -1,7 +1,7 @@
-"""The optimizers over flat vectors: one pass over parameters, gradients and slots, written once for vectors and numbers.
+"""The optimizers over flat vectors: one pass over parameters, gradients and slots, for vectors and for numbers.
 
-Settings of a segment: 0 weight decay λ, 1 first (β₁, momentum or rho), 2 second (β₂), 3 epsilon, 4 and 5 the rates of L1
-and L2. `rate`, `low` and `high` belong to the step: the learning rate and 1 / (1 - βⁿ) for both running means.
+Settings of a segment: 0 weight decay λ, 1 first (β₁, momentum or rho), 2 second (β₂), 3 epsilon, 4 and 5 the rates of
+L1 and L2. `rate`, `low` and `high` belong to the step: the learning rate and 1 / (1 - βⁿ) for both running means.
 """
 
 from __future__ import annotations

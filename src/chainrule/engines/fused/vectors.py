@@ -2,8 +2,8 @@
 
 Written with it, a loop over samples is compiled to the processor's vector instructions as it stands, whatever the
 compiler can or cannot prove about arrays that might overlap. A vector is 64 bytes, `lanes(array)` entries of a 1-D
-array: two registers of AVX2, so that two chains of sums run at once. `load_half` reads half a vector, for sums that need
-many registers. `+ - * /` work entry by entry, also with a plain number.
+array: two registers of AVX2, so that two chains of sums run at once. `load_half` reads half a vector, for sums that
+need many registers. `+ - * /` work entry by entry, also with a plain number.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 __all__ = [
-    "apart", "exponent_of", "lanes", "load", "load_half", "mantissa_of", "power_of_two", "set_all", "spread", "sqrt", "store",
-    "sum_of", "where_above",
+    "apart", "exponent_of", "lanes", "load", "load_half", "mantissa_of", "power_of_two", "set_all", "spread", "sqrt",
+    "store", "sum_of", "where_above",
 ]  # fmt: skip
 
 _BYTES = 64
@@ -169,7 +169,9 @@ def sqrt(typing, a):
         kind = arguments[0].type
         width = a.dtype.bitwidth if isinstance(a, Vector) else a.bitwidth
         name = f"llvm.sqrt.v{a.size}f{width}" if isinstance(a, Vector) else f"llvm.sqrt.f{width}"
-        return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name), arguments)
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name), arguments
+        )
 
     return a(a), generate
 
@@ -203,7 +205,7 @@ def sum_of(typing, vector):
 
 @intrinsic
 def apart(typing):
-    """Keeps the function that calls it out of its callers: without it all becomes one, which takes minutes to compile."""
+    """Keeps the function that calls it out of its callers: all in one takes three times as long to compile."""
 
     def generate(context, builder, signature, arguments):
         builder.function.attributes.add("noinline")
