@@ -39,6 +39,7 @@ LEVELS = [
     ("model",),
     ("book",),
     ("",),
+    ("bench",),
     ("commands",),
     ("cli",),
     ("__main__",),

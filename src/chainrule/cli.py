@@ -1,4 +1,4 @@
-"""The shell: `chainrule train | predict | info | datasets`. What the commands do is in `commands`."""
+"""The shell: `chainrule train | predict | info | datasets | bench`. What the commands do is in `commands`."""
 
 from __future__ import annotations
 
@@ -114,6 +114,25 @@ def list_datasets() -> None:
     from . import commands
 
     commands.list_datasets()
+
+
+@app.command()
+def bench(
+    peers: Annotated[
+        str, typer.Option(help="torch, jax, keras, sklearn, with commas.  [default: all that are installed]")
+    ] = "",
+    workload: Annotated[
+        str,
+        typer.Option(help="notes, spiral, dense, wide, gradient-large, gradient-small, predict.  [default: all]"),
+    ] = "",
+    repeats: Annotated[int, typer.Option(min=1, help="Times that each is measured, in turn.")] = 7,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timings.")] = None,
+) -> None:
+    """Measure the engines beside other libraries on this machine, from the same start to the same loss."""
+    from . import commands
+
+    commands.bench(peers, workload, repeats, json, plot)
 
 
 def main() -> None:
