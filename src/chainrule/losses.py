@@ -179,7 +179,7 @@ class _ClassLoss(Loss):
             return super().sample_totals(targets, sample_weights)
         factors = np.asarray(self.class_weights)  # (C,)
         own = targets @ factors if targets.ndim == 2 else factors[targets]  # (B,)
-        return own if sample_weights is None else own * sample_weights
+        return np.asarray(own if sample_weights is None else own * sample_weights, dtype=np.float64)
 
     def __post_init__(self) -> None:
         super().__post_init__()

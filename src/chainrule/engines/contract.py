@@ -81,7 +81,8 @@ class Task:
         if self.encoded is not None:
             return self.encoded[rows]
         y = self.y[rows]
-        return self.loss.prepare(y, (len(y), self.outputs), None, self.X.dtype, weightless=True)[0]
+        prepared: NDArray[Any] = self.loss.prepare(y, (len(y), self.outputs), None, self.X.dtype, weightless=True)[0]
+        return prepared
 
     def shares(self, rows: Any, size: int) -> NDArray[Any]:
         """dL/d(losses) of a batch of `size` rows, (B, 1): what each sample counts in the batch's loss."""
@@ -90,7 +91,8 @@ class Task:
             return np.full((size, 1), 1 / size if mean else 1.0, dtype=self.X.dtype)
         weights = self.weights[rows]
         shares = weights / (weights.sum() or 1.0) if mean else weights
-        return shares.reshape(-1, 1).astype(self.X.dtype)
+        column: NDArray[Any] = shares.reshape(-1, 1).astype(self.X.dtype)
+        return column
 
 
 @dataclass(frozen=True)

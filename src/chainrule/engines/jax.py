@@ -35,6 +35,7 @@ class JaxSession:
             weights = None if task.weights is None else put(task.weights, dtype=task.X.dtype)
             self.data = (put(task.X), put(encoded), weights)
             self.loop = jax.jit(self._loop, static_argnames=("size", "slots_out"))
+        self.carry: Any = None
         self.load(values, slots)
 
     def _precision(self) -> Any:
@@ -64,7 +65,9 @@ class JaxSession:
         bad = result.loss + penalty + sum(jnp.sum(value * 0) for value in values.values())
         return (values, slots), (result.data_loss, penalty, jnp.isfinite(bad)), result.predictions, squares
 
-    def _loop(self, data: Any, carry: Any, first: Any, count: Any, rows: Any, rates: Any, *, size: int, slots_out: int):
+    def _loop(
+        self, data: Any, carry: Any, first: Any, count: Any, rows: Any, rates: Any, *, size: int, slots_out: int
+    ) -> Any:
         """`count` steps, of the rows and rates that each finds in its place."""
         jax, jnp, task = self.jax, self.jax.numpy, self.task
         capacity, kind = rows.shape[0], task.X.dtype
@@ -84,7 +87,8 @@ class JaxSession:
 
     def _runs(self, block: Block) -> Iterator[tuple[int, list[Any]]]:
         """The block cut where the size of its batches changes, as (first index, rows of each)."""
-        start, part, last = 0, [], 0
+        part: list[Any] = []
+        start, last = 0, 0
         for index, (rows, size) in enumerate(block.batches(self.task)):
             if part and size != last:
                 yield start, part
@@ -94,7 +98,11 @@ class JaxSession:
         yield start, part
 
     def run(self, block: Block) -> Outcome:
-        jnp, losses, penalties, finite, predictions = self.jax.numpy, [], [], [], []
+        jnp = self.jax.numpy
+        losses: list[Any] = []
+        penalties: list[Any] = []
+        finite: list[Any] = []
+        predictions: list[Any] = []
         with self._precision():
             for start, part in self._runs(block):
                 count, size = len(part), len(part[0])

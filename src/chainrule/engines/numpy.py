@@ -19,6 +19,8 @@ class NumpySession:
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
         self.task = task
         self.names = task.network.trainable_names()
+        self._values: Arrays = {}
+        self._slots: Arrays = {}
         self.load(values, slots)
 
     def run(self, block: Block) -> Outcome:

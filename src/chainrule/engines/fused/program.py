@@ -249,9 +249,9 @@ def compile_network(task: Task, blas: bool) -> Program:
         op["by_samples"] = int(by_samples and op["source"] is given)
         row[:] = [op[column] for column in _COLUMNS]
     numbers = np.array([op["numbers"] for op in builder.operations], dtype=np.float64).reshape(-1, 2)
-    row = builder.moved.get(output.row, output.row)
+    last = builder.moved.get(output.row, output.row)
     return Program(
-        table, numbers, builder.rows, builder.ones, row, by_samples, builder.mixes, builder.places, begin, end,
+        table, numbers, builder.rows, builder.ones, last, by_samples, builder.mixes, builder.places, begin, end,
         builder.work,
     )  # fmt: skip
 
@@ -278,7 +278,10 @@ class Segments:
 
 def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> Segments:
     """How each trainable parameter is updated. Raises `NotCovered`."""
-    terms, rows, settings, keys = task.network.penalty_terms(), [], [], []
+    terms = task.network.penalty_terms()
+    rows: list[list[int]] = []
+    settings: list[Any] = []
+    keys: list[Any] = []
     for column, name in enumerate(task.network.trainable_names()):
         member = task.optimizer.member(name)
         for term in terms.get(name, ()):
