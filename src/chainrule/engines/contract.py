@@ -79,7 +79,8 @@ class Task:
     def targets(self, rows: Any) -> NDArray[Any]:
         """The targets of some rows as the loss reads them, (B, C)."""
         if self.encoded is not None:
-            return self.encoded[rows]
+            chosen: NDArray[Any] = self.encoded[rows]
+            return chosen
         y = self.y[rows]
         prepared: NDArray[Any] = self.loss.prepare(y, (len(y), self.outputs), None, self.X.dtype, weightless=True)[0]
         return prepared

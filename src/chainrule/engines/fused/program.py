@@ -201,8 +201,9 @@ class _Builder:
             slope = op["numbers"][0] > 0 if op["variant"] == 1 else op["variant"] in _IN_PLACE
             if op["kind"] == ACTIVATE and alone and slope:
                 moved[target.row] = op["y"] = op["x"]
-                if op["variant"] == 0 and source.maker["kind"] == DENSE:
-                    source.maker["variant"], op["forward"] = 1, 0
+                maker: dict[str, Any] = source.maker
+                if op["variant"] == 0 and maker["kind"] == DENSE:
+                    maker["variant"], op["forward"] = 1, 0
         self.moved = moved
         written: set[int] = set()
         for op in reversed(self.operations):
