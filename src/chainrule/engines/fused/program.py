@@ -215,7 +215,7 @@ class _Builder:
         for op in self.operations:  # the gradient of a ReLU is masked by the only layer that reads it
             relu = makers.get(id(op["source"]))
             fits = relu is not None and relu["kind"] == ACTIVATE and relu["variant"] == 0 and relu["y"] == relu["x"]
-            if op["kind"] == DENSE and fits and op["source"].readers == 1 and op["passes"]:
+            if relu is not None and op["kind"] == DENSE and fits and op["source"].readers == 1 and op["passes"]:
                 op["other"], relu["backward"] = 1, 0
 
 
