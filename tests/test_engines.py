@@ -193,10 +193,15 @@ def network_for(name: str, loss: str) -> Graph:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_fused_computes_the_run_of_the_reference(name: str, loss: str) -> None:
-    """Every network with every loss and every optimizer, in float64: 1e-10 after 100 steps."""
+    """Every network with every loss and every optimizer, in float64: 1e-10 after 100 steps.
+
+    The absolute error has weights always: gradients of equal size and both signs add up to 0, or to what rounding
+    leaves, and Adagrad's epsilon of 1e-10 makes a visible step of that.
+    """
     for index, optimizer in enumerate(OPTIMIZERS.values()):
         chosen = calm(optimizer, LOSSES[loss])
-        assert_same_run("fused", task_of(network_for(name, loss), LOSSES[loss], chosen, weighted=index % 2 == 0))
+        weighted = index % 2 == 0 or loss == "mean_absolute"
+        assert_same_run("fused", task_of(network_for(name, loss), LOSSES[loss], chosen, weighted=weighted))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -16,75 +16,130 @@ PLAIN, RECTIFIED, MASKED, ADDED = range(4)  # what is done with a product before
 
 
 @inner
-def _finish(how, total, Y, other, i):
-    """Store a product: as it is, its part above 0, where the array `other` is above 0, or added to what is there."""
-    if how == RECTIFIED:
-        zero = set_all(total, 0.0)
-        total = where_above(zero, total, zero, total)  # a NaN stays
-    elif how == MASKED:
-        zero = set_all(total, 0.0)
-        total = where_above(load(other, i), zero, total, zero)
-    elif how == ADDED:
-        total = total + load(Y, i)
+def _plain(total, Y, other, i):
+    """Store a product as it is."""
     store(Y, i, total)
 
 
 @inner
-def multiply(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width, how):
-    """Y_j = Σ_k W[w + k·inner_step + j·outer_step] · X_k for `rows` rows j and `terms` rows k, four j at a time."""
-    apart()
-    step = lanes(X)
-    j = 0
-    while j + 4 <= rows:
-        w0 = w + j * outer_step
-        y0 = y + j * stride
-        for s in range(0, width, step):
+def _rectified(total, Y, other, i):
+    """Store its part above 0."""
+    zero = set_all(total, 0.0)
+    store(Y, i, where_above(zero, total, zero, total))  # a NaN stays
+
+
+@inner
+def _masked(total, Y, other, i):
+    """Store it where the array `other` is above 0, else 0."""
+    zero = set_all(total, 0.0)
+    store(Y, i, where_above(load(other, i), zero, total, zero))
+
+
+@inner
+def _added(total, Y, other, i):
+    """Add it to what is there."""
+    store(Y, i, total + load(Y, i))
+
+
+def _products(finish):
+    """`multiply` for one way to store a product: asking for it at every store takes longer than a small product."""
+
+    @inner
+    def few(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width):
+        """At most three terms, two rows at a time, the weights in registers all along the samples."""
+        zero = set_all(X, 0.0)
+        x1, x2 = x + min(1, terms - 1) * stride, x + min(2, terms - 1) * stride
+        for j in range(0, rows, 2):
+            v, u = w + j * outer_step, w + min(j + 1, rows - 1) * outer_step
+            i, o = y + j * stride, y + min(j + 1, rows - 1) * stride
+            a0, b0 = spread(W, v), spread(W, u)
+            a1, b1, a2, b2 = zero, zero, zero, zero
+            if terms > 1:
+                a1, b1 = spread(W, v + inner_step), spread(W, u + inner_step)
+            if terms > 2:
+                a2, b2 = spread(W, v + 2 * inner_step), spread(W, u + 2 * inner_step)
+            for s in range(0, width, lanes(X)):
+                p, q, r = load(X, x + s), load(X, x1 + s), load(X, x2 + s)
+                one, two = a0 * p + a1 * q + a2 * r, b0 * p + b1 * q + b2 * r
+                if j + 1 < rows:
+                    finish(two, Y, other, o + s)
+                finish(one, Y, other, i + s)
+
+    @inner
+    def three(W, w, outer_step, inner_step, terms, X, x, Y, y, other, stride, width):
+        """Three rows."""
+        for s in range(0, width, lanes(X)):
             a = set_all(X, 0.0)
-            b, c, d = a, a, a
-            wk, xk = w0, x + s
+            b, c = a, a
+            wk, xk = w, x + s
             for _ in range(terms):
                 value = load(X, xk)
                 a = a + spread(W, wk) * value
                 b = b + spread(W, wk + outer_step) * value
                 c = c + spread(W, wk + 2 * outer_step) * value
-                d = d + spread(W, wk + 3 * outer_step) * value
                 wk += inner_step
                 xk += stride
-            _finish(how, a, Y, other, y0 + s)
-            _finish(how, b, Y, other, y0 + s + stride)
-            _finish(how, c, Y, other, y0 + s + 2 * stride)
-            _finish(how, d, Y, other, y0 + s + 3 * stride)
-        j += 4
-    if rows - j == 3:
-        _three(W, w + j * outer_step, outer_step, inner_step, terms, X, x, Y, y + j * stride, other, stride, width, how)
-        j = rows
-    while j < rows:
-        for s in range(0, width, step):
-            a = set_all(X, 0.0)
-            for k in range(terms):
-                a = a + spread(W, w + j * outer_step + k * inner_step) * load(X, x + k * stride + s)
-            _finish(how, a, Y, other, y + j * stride + s)
-        j += 1
+            finish(a, Y, other, y + s)
+            finish(b, Y, other, y + s + stride)
+            finish(c, Y, other, y + s + 2 * stride)
+
+    @inner
+    def products(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width):
+        apart()
+        if terms <= 3:
+            few(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
+            return
+        j = 0
+        while j + 4 <= rows:
+            w0, y0 = w + j * outer_step, y + j * stride
+            for s in range(0, width, lanes(X)):
+                a = set_all(X, 0.0)
+                b, c, d = a, a, a
+                wk, xk = w0, x + s
+                for _ in range(terms):
+                    value = load(X, xk)
+                    a = a + spread(W, wk) * value
+                    b = b + spread(W, wk + outer_step) * value
+                    c = c + spread(W, wk + 2 * outer_step) * value
+                    d = d + spread(W, wk + 3 * outer_step) * value
+                    wk += inner_step
+                    xk += stride
+                finish(a, Y, other, y0 + s)
+                finish(b, Y, other, y0 + s + stride)
+                finish(c, Y, other, y0 + s + 2 * stride)
+                finish(d, Y, other, y0 + s + 3 * stride)
+            j += 4
+        if rows - j == 3:
+            w0, y0 = w + j * outer_step, y + j * stride
+            three(W, w0, outer_step, inner_step, terms, X, x, Y, y0, other, stride, width)
+            return
+        while j < rows:
+            for s in range(0, width, lanes(X)):
+                a = set_all(X, 0.0)
+                for k in range(terms):
+                    a = a + spread(W, w + j * outer_step + k * inner_step) * load(X, x + k * stride + s)
+                finish(a, Y, other, y + j * stride + s)
+            j += 1
+
+    return products
+
+
+_multiply_plain, _multiply_rectified, _multiply_masked, _multiply_added = (
+    _products(finish) for finish in (_plain, _rectified, _masked, _added)
+)
 
 
 @inner
-def _three(W, w, outer_step, inner_step, terms, X, x, Y, y, other, stride, width, how):
-    """`multiply` for three rows."""
-    apart()
-    for s in range(0, width, lanes(X)):
-        a = set_all(X, 0.0)
-        b, c = a, a
-        wk, xk = w, x + s
-        for _ in range(terms):
-            value = load(X, xk)
-            a = a + spread(W, wk) * value
-            b = b + spread(W, wk + outer_step) * value
-            c = c + spread(W, wk + 2 * outer_step) * value
-            wk += inner_step
-            xk += stride
-        _finish(how, a, Y, other, y + s)
-        _finish(how, b, Y, other, y + s + stride)
-        _finish(how, c, Y, other, y + s + 2 * stride)
+def multiply(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width, how):
+    """Y_j = Σ_k W[w + k·inner_step + j·outer_step] · X_k for `rows` rows j and `terms` rows k, four j at a time."""
+    if how == PLAIN:
+        _multiply_plain(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
+    elif how == RECTIFIED:
+        _multiply_rectified(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
+    elif how == MASKED:
+        _multiply_masked(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
+    else:
+        _multiply_added(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
 
 
 @inner
@@ -146,7 +201,10 @@ def multiply_blas(blas, wide, W, w, flipped, rows, terms, X, x, by_samples, Y, y
     if how == RECTIFIED or how == MASKED:
         for j in range(rows):
             for i in range(y + j * stride, y + j * stride + width, lanes(Y)):
-                _finish(how, load(Y, i), Y, other, i)
+                if how == RECTIFIED:
+                    _rectified(load(Y, i), Y, other, i)
+                else:
+                    _masked(load(Y, i), Y, other, i)
 
 
 @inner
