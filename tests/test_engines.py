@@ -305,12 +305,14 @@ def test_unknown_and_missing_engines_are_refused(monkeypatch: pytest.MonkeyPatch
         model.fit(X, VALUES, engine="fused")
 
 
-def test_auto_takes_numpy_for_a_short_run() -> None:
+def test_auto_takes_numpy_for_a_short_run_and_otherwise_what_suits_the_network() -> None:
     from chainrule.engines import prepare
 
     task = task_of(NETWORKS["relu"](), LOSSES["huber"], OPTIMIZERS["adam"], "float32")
     assert prepare("auto", task, 10).engine == "numpy"
     assert prepare("auto", task, 10**8).engine == "fused"
+    large = Sequential(Dense(INPUTS, 500), ReLU(), Dense(500, 500), ReLU(), Dense(500, OUTPUTS))
+    assert prepare("auto", task_of(large, LOSSES["huber"], OPTIMIZERS["adam"], "float32"), 10**8).engine == "jax"
 
 
 def test_every_public_layer_loss_and_optimizer_has_its_row() -> None:

@@ -26,7 +26,6 @@ _JAX_STEP = 15.0
 _NUMPY_RATE, _FUSED_RATE, _JAX_RATE = 40e3, 20e3, 90e3  # multiplications and additions in a µs
 # seconds before the first step
 _FUSED_LOAD, _FUSED_COMPILE, _JAX_START = 1.2, 90.0, 4.0
-_LARGE = 2**20  # parameters from which on JAX's matrix products are the faster ones
 
 
 class Choice(NamedTuple):
@@ -60,10 +59,9 @@ def choose(task: Task, steps: int) -> Choice:
         ready = is_cached(task.X.dtype)
         seconds["fused"] = (_FUSED_LOAD if ready else _FUSED_COMPILE) + steps * micro["fused"] / 1e6
         reasons["fused"] = "compiled code from the cache" if ready else "compiled now, once for this machine"
-    large = sum(np.prod(shape) for shape in task.network.parameter_shapes().values()) >= _LARGE
-    if "jax" not in missing and (large or "fused" not in seconds):
+    if "jax" not in missing:
         seconds["jax"] = _JAX_START + steps * micro["jax"] / 1e6
-        reasons["jax"] = "a large network" if large else "a network beyond the fused engine"
+        reasons["jax"] = "a network of many products" if "fused" in seconds else "a network beyond the fused engine"
     best = min(seconds, key=lambda name: seconds[name])
     if seconds[best] > 0.8 * seconds["numpy"]:
         best = "numpy"

@@ -43,6 +43,10 @@ class Run:
     engine: str = "auto"  # what carries out the steps; a name once it is chosen
     metrics: tuple[str, ...] = ()  # what is measured beside the loss and its own metric
 
+    def rates(self) -> dict[str, float]:
+        """The learning rate of every trainable parameter at this step."""
+        return dict(zip(self.network.trainable_names(), self.rate_table(1)[0].tolist(), strict=True))
+
     def rate_table(self, steps: int) -> NDArray[np.float64]:
         """The learning rate of every trainable parameter at each of the next `steps` steps, (steps, T)."""
         rates = [self.optimizer.member(name).learning_rate for name in self.network.trainable_names()]
