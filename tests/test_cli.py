@@ -208,3 +208,43 @@ def test_a_table_with_more_columns_and_an_unknown_target_is_predicted_without_a_
     result = run("predict", "runs/flowers/model.safetensors", "new.csv", folder=tmp_path)
     assert [line.split(",")[0] for line in result.stdout.splitlines()] == ["prediction", "rose", "iris"]
     assert result.stderr == ""
+
+
+def test_explain_writes_a_gradient_out_in_every_form(tmp_path: Path) -> None:
+    run("train", "iris", "--layers", "4", "--epochs", "3", folder=tmp_path)
+    model = "runs/iris/model.safetensors"
+    asked = ("explain", model, "iris", "--weight", "dense_0.weights[1,2]")
+    plain = run(*asked, "--html", "why.html", folder=tmp_path)
+    assert plain.returncode == 0, plain.stderr
+    assert "The first 30 of 30 rows" in plain.stdout and "Why is ∂L/∂dense_0.weights[1,2]" in plain.stdout
+    assert "DISAGREES" not in plain.stdout and plain.stdout.count("agrees") >= 4
+    assert "<math" in (tmp_path / "why.html").read_text()
+    stored = json.loads(run(*asked, "--json", "--sample", "3", folder=tmp_path).stdout)
+    assert stored["sample"] == 3 and len(stored["witnesses"]) == 4
+    assert run(*asked, "--latex", folder=tmp_path).stdout.startswith("\\begin{align*}")
+
+
+@pytest.mark.parametrize(
+    ("weight", "options", "message"),
+    [
+        ("dense_0.weight[1,2]", (), "Did you mean 'dense_0.weights'?"),
+        ("dense_0.weights[9,9]", (), "(0, 0) to (3, 3)"),
+        ("dense_0.weights", (), "write a name and an index"),
+        ("dense_0.weights[1,2]", ("--sample", "999"), "--sample must be from 0 to"),
+        ("dense_0.weights[1,2]", ("--json", "--latex"), "choose one"),
+    ],
+)
+def test_explain_refuses_in_one_line(tmp_path: Path, weight: str, options: tuple[str, ...], message: str) -> None:
+    run("train", "iris", "--layers", "4", "--epochs", "1", "--json", folder=tmp_path)
+    result = run("explain", "runs/iris/model.safetensors", "iris", "--weight", weight, *options, folder=tmp_path)
+    assert result.returncode == 2 and message in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_explain_needs_targets(flowers: Path, tmp_path: Path) -> None:
+    run("train", "flowers.csv", "--target", "kind", "--layers", "4", "--epochs", "1", "--json", folder=tmp_path)
+    model = "runs/flowers/model.safetensors"
+    asked = ("--weight", "inputs[3,0]", "--sample", "3")
+    assert run("explain", model, "flowers.csv", *asked, folder=tmp_path).returncode == 0
+    write(tmp_path / "new.csv", "length,colour", "5,red", "7,blue")
+    result = run("explain", model, "new.csv", *asked, folder=tmp_path)
+    assert result.returncode == 2 and "'kind'" in result.stderr

@@ -41,3 +41,14 @@ def test_an_example_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         np.testing.assert_array_equal(layer.forward(inputs), [[2.0, -0.75], [-0.25, 4.0]])
         np.testing.assert_array_equal(layer.backward(np.ones((2, 2))), [[1.0, 0.25], [0.25, 1.0]])
         assert layer.dslope == -4.0  # the two inputs below zero
+
+
+def test_the_cells_of_the_page_on_explain_run_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "explain.md"
+    cells = re.findall(r"^```\{code-cell\} ipython3\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    module = types.ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", module)
+    vars(module)["__name__"] = "page"
+    assert len(cells) >= 6
+    for cell in cells:
+        exec(cell, vars(module))

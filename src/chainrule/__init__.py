@@ -4,9 +4,12 @@ A layer is a pair of pure functions, `pure_forward` and `pure_backward`, side by
 reads. Everything else is built on that pair.
 """
 
+import typing
+
 from . import datasets
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
-from .errors import ChainruleError
+from .checking import Report, check
+from .errors import ChainruleError, GradientMismatch
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
@@ -60,6 +63,9 @@ from .training.callbacks import (
 from .training.history import History
 from .value import Value
 
+if typing.TYPE_CHECKING:
+    from .explaining import Explanation, Rule, draw, explain, explain_rule
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -86,9 +92,11 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Explanation",
     "ExponentialDecay",
     "Flatten",
     "Glorot",
+    "GradientMismatch",
     "Graph",
     "He",
     "History",
@@ -114,6 +122,8 @@ __all__ = [
     "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
+    "Report",
+    "Rule",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -129,7 +139,11 @@ __all__ = [
     "Value",
     "Zeros",
     "__version__",
+    "check",
     "datasets",
+    "draw",
+    "explain",
+    "explain_rule",
     "loss_and_gradients",
     "per_sample_gradients",
     "register",
@@ -137,3 +151,13 @@ __all__ = [
     "trace",
     "train_step",
 ]
+
+_EXPLAINING = ("Explanation", "Rule", "draw", "explain", "explain_rule")  # imported at their first use
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name in _EXPLAINING:
+        from . import explaining
+
+        return getattr(explaining, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,6 +24,7 @@ __all__ = [
     "Step",
     "Trace",
     "advance",
+    "entry_of",
     "loss_and_gradients",
     "per_sample_gradient_chunks",
     "per_sample_gradients",
@@ -162,6 +163,24 @@ def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
         raise NonFiniteError(f"X holds {X[index]} at index {index}; remove or replace such entries.")
     return X
+
+
+def entry_of(name: str, shape: tuple[int, ...], index: int | Sequence[int]) -> tuple[int, ...]:
+    """The index of one entry as a tuple that counts from 0; leading axes of size 1 may be left out.
+
+    Raises `ShapeError` for an index outside, with the last one that there is.
+
+    >>> entry_of("dense_0.weights", (2, 3), (1, -1)), entry_of("dense_0.biases", (1, 3), 2)
+    ((1, 2), (0, 2))
+    """
+    place = tuple(index) if isinstance(index, Sequence | np.ndarray) else (index,)
+    if len(place) < len(shape) and all(size == 1 for size in shape[: len(shape) - len(place)]):
+        place = (*(0,) * (len(shape) - len(place)), *place)
+    whole = all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in place)
+    if not whole or len(place) != len(shape) or not all(-n <= i < n for i, n in zip(place, shape, strict=True)):
+        first, last = tuple(0 for _ in shape), tuple(n - 1 for n in shape)
+        raise ShapeError(f"{name} has shape {shape} and no entry {index!r}; they go from {first} to {last}.")
+    return tuple(int(i) % n for i, n in zip(place, shape, strict=True))
 
 
 def check_arrays(kind: str, arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -1,4 +1,7 @@
-"""The shell: `chainrule train | predict | info | datasets | bench`. What the commands do is in `commands`."""
+"""The shell: `chainrule train | predict | check | explain | bench | info | datasets`.
+
+What the commands do is in `commands`.
+"""
 
 from __future__ import annotations
 
@@ -95,6 +98,53 @@ def predict(
     from . import commands
 
     commands.predict(model, data, out, json)
+
+
+@app.command()
+def check(
+    target: Annotated[str, typer.Argument(help="FILE.py, FILE.py:Class, or a folder of submissions.")],
+    inputs: Annotated[str | None, typer.Option(help="Shape of the inputs, such as 5x4.  [default: found out]")] = None,
+    arguments: Annotated[
+        str | None, typer.Option(help="Arguments of the constructor, such as 4,3.  [default: by their names]")
+    ] = None,
+    rtol: Annotated[float | None, typer.Option(min=0, help="Relative tolerance of an entry.  [default: 1e-5]")] = None,
+    reduction: Annotated[str | None, typer.Option(help="mean or sum: what a loss for each sample means.")] = None,
+    at_kinks: Annotated[str | None, typer.Option(help="zero, or any slope between the two sides.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Time for each submission of a folder.")] = 60,
+    megabytes: Annotated[int, typer.Option(min=128, help="Memory for each submission of a folder.")] = 2048,
+    html: Annotated[Path | None, typer.Option(help="Write the report of a file as a page.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print a folder's results as CSV and nothing else.")] = False,
+) -> None:
+    """Check backward passes written by hand: which gradient is wrong, and what the mistake is. Exit code 1 if any."""
+    from . import commands
+    from .checking.submissions import Limits
+
+    settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks}
+    if not commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html):
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
+    data: Annotated[str, typer.Argument(help="A data set by name, or a CSV or Parquet file with the target's column.")],
+    weight: Annotated[
+        str,
+        typer.Option(help="Which gradient: dense_0.weights[20,5], inputs[3,7], or a node's output, relu_0[3,5]."),
+    ],
+    sample: Annotated[int | None, typer.Option(help="Take the loss of this row alone, counted from 0.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="How many rows, from the first on.")] = 128,
+    training: Annotated[bool, typer.Option("--training", help="Layers run as in training, not inference.")] = False,
+    max_terms: Annotated[int, typer.Option(min=1, help="Terms shown of each sum; the rest is folded.")] = 5,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with the network's picture.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX and nothing else.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Write one gradient out: the chain rule with its numbers, from the loss down to the weight."""
+    from . import commands
+
+    commands.explain(model, data, weight, sample, samples, training, max_terms, html, latex, json)
 
 
 @app.command()

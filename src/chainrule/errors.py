@@ -12,7 +12,9 @@ __all__ = [
     "ConfigurationError",
     "DataError",
     "DefinitionError",
+    "DerivationError",
     "FileFormatError",
+    "GradientMismatch",
     "GraphError",
     "NonFiniteError",
     "ShapeError",
@@ -36,8 +38,20 @@ class DefinitionError(ChainruleError, TypeError):
     """A layer, loss, penalty or optimizer is written in a way that cannot work."""
 
 
+class DerivationError(ChainruleError, ArithmeticError):
+    """A derivation does not add up: a layer's backward pass contradicts itself, or its rule."""
+
+
 class FileFormatError(ChainruleError, ValueError):
     """A file is not what it should be: truncated, altered, or of another kind."""
+
+
+class GradientMismatch(ChainruleError, AssertionError):
+    """A gradient is not the derivative of its forward; `report` says where and what the mistake is."""
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class GraphError(ChainruleError, ValueError):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .datasets import Preprocessing
+    from .explaining import Explanation
 
 __all__ = ["ENGINES", "Model"]
 
@@ -210,6 +211,51 @@ class Model:
         """Every node's inputs, output, dvalues and dinputs of one pass on these samples."""
         options: dict[str, Any] = {"state": self.state, "training": training, "seed": self.run.seed}
         return trace(self.network, self.loss, self.parameters, self.inputs(X), y, **options)
+
+    def explain(
+        self,
+        X: Any,
+        y: ArrayLike,
+        name: str,
+        index: int | Sequence[int],
+        *,
+        sample: int | None = None,
+        sample_weights: ArrayLike | None = None,
+        training: bool = False,
+        max_terms: int = 5,
+        max_paths: int = 200,
+        points: int = 25,
+    ) -> Explanation:
+        """Why one gradient on these samples is what it is, with formulas and numbers: see `chainrule.explain`.
+
+        `"dense_0.weights", (20, 5)` asks for a parameter, `"inputs", (3, 7)` for an entry of X, `"relu_0", (3, 5)` for
+        a node's output. It also says what the optimizer's next step on these samples would do. With `training` the
+        layers run as in training, with the noise of the next step.
+        """
+        from .explaining import explain
+
+        run = self.run
+        return explain(
+            self.network,
+            self.loss,
+            self.inputs(X),
+            y,
+            name,
+            index,
+            parameters=self.parameters,
+            state=self.state,
+            sample=sample,
+            sample_weights=sample_weights,
+            training=training,
+            seed=run.seed,
+            step=run.step,
+            optimizer=self.optimizer,
+            slots=run.slots,
+            rates=run.rates(),
+            max_terms=max_terms,
+            max_paths=max_paths,
+            points=points,
+        )
 
     def summary(self) -> Summary:
         """The table of the network: nodes, layers, output shapes, parameters. Prints as text, rich or HTML."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json as jsons
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import datasets, metrics
-from ..errors import DataError, ShapeError, UnknownNameError
+from .. import metrics
 from ..files import write_atomically
 from ..model import Model
 from .console import say
+from .reading import rows_for
 
 
 def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
@@ -22,7 +21,7 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     from rich.console import Console
 
     model = Model.load(path)
-    X, wanted = _rows_to_predict(model, name)
+    X, _, wanted = rows_for(model, name)
     predicted = _decoded(model, model.predict(X))
     table: dict[str, Any] = {"prediction": [_plain(value) for value in predicted]}
     if model.loss.metric == "accuracy":
@@ -43,32 +42,6 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
         say(console, f"{len(predicted)} rows: {shown}")
     if out is not None:
         say(console, f"Saved {len(predicted)} predictions in {out}")
-
-
-def _rows_to_predict(model: Model, name: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """The inputs, and what the predictions should be where that is known."""
-    if name in datasets.NAMES or not os.path.isfile(name):
-        data = datasets.resolve(name)
-        expected = model.network.input_shape()
-        if expected is not None and data.X_test.shape[1:] != expected:
-            raise ShapeError(f"{name} has {data.X_test.shape[1]} features, the model expects {expected[0]}.")
-        decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
-        return data.X_test, decode(data.y_test) if not data.class_names else np.array(data.class_names)[data.y_test]
-    preprocessing = model.preprocessing
-    if preprocessing is None:
-        table = datasets.read_table(name)
-        columns = [table[column] for column in table.names]
-        if any(column.dtype == object for column in columns):
-            raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
-        return np.stack(columns, axis=1), None
-    table = preprocessing.read(name)
-    used = (*(column.name for column in preprocessing.columns), preprocessing.target)
-    table = datasets.Table({column: table[column] for column in table.names if column in used}, table.name)
-    try:
-        wanted = preprocessing.decode_target(preprocessing.encode_target(table))
-    except (DataError, UnknownNameError):
-        wanted = None  # no target, or not in every row: predict without a score
-    return preprocessing.transform(table), wanted
 
 
 def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..backprop import loss_and_gradients
+from ..backprop import entry_of, loss_and_gradients
 from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from .canvas import (
     BLACK,
@@ -142,7 +142,7 @@ def plot_loss_along(
     parameters = {key: np.array(value, dtype=np.float64) for key, value in model.parameters.items()}
     if name not in parameters:
         raise UnknownNameError("parameter", name, parameters)
-    place = _place(name, parameters[name].shape, index)
+    place = entry_of(name, parameters[name].shape, index)
     require_at_least("points", points, 2)
     today = float(parameters[name][place])
     reach = max(1.0, 2 * abs(today)) if span is None else span
@@ -183,13 +183,3 @@ def _range(numbers: NDArray[np.float64]) -> tuple[float, float] | None:
         return None
     middle = float(numbers[0])
     return middle - abs(middle) / 2 - (middle == 0), middle + abs(middle) / 2 + (middle == 0)
-
-
-def _place(name: str, shape: tuple[int, ...], index: int | Sequence[int]) -> tuple[int, ...]:
-    """The index as a tuple, if the array has such an entry."""
-    place = tuple(index) if isinstance(index, Sequence | np.ndarray) else (index,)
-    whole = all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in place)
-    if not whole or len(place) != len(shape) or not all(-n <= i < n for i, n in zip(place, shape, strict=True)):
-        last = tuple(n - 1 for n in shape)
-        raise ShapeError(f"{name} has shape {shape} and no entry {index!r}; its last one is {last}.")
-    return tuple(int(i) % n for i, n in zip(place, shape, strict=True))

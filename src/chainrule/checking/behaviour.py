@@ -1,0 +1,301 @@
+"""What the numbers of a gradient do not show: arrays overwritten, stale caches, dtypes lost, switches that leak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bench import Bench
+from .measure import Setting
+from .report import Finding, tolerance
+from .subjects import Instance, Point, batch_of
+
+__all__ = ["dtypes", "earlier_calls", "independence", "mutation", "switches"]
+
+Floats = NDArray[Any]
+
+
+def mutation(bench: Bench) -> Iterator[Finding]:
+    """Inputs, targets and dvalues are left as they were; forward and backward change no parameter."""
+    point, _ = bench.two_points()
+    instance = bench.subject.create()
+    given = {name: value.copy() for name, value in point.values.items()}
+    targets = np.array(point.targets) if point.targets is not None else None
+    output = bench.forward(instance, Point(given, point.targets, point.training, point.label))
+    dvalues = bench.dvalues(output)
+    held = dvalues.copy()
+    after_forward = {name: value.copy() for name, value in instance.parameters().items()}
+    yield from _overwritten(bench, "forward", point, given, targets, point.targets, after_forward)
+    before = {name: value.copy() for name, value in given.items()}
+    instance.backward(held)
+    if not _equal(held, dvalues):
+        says = "backward overwrites dvalues, which belongs to the layer above: work on a copy, dvalues.copy()."
+        yield bench.error("mutation", "dvalues", says, "dvalues_overwritten")
+    moved = Point(before, point.targets, point.training)
+    now = {name: value for name, value in instance.parameters().items() if not _equal(value, after_forward[name])}
+    yield from _overwritten(bench, "backward", moved, given, targets, point.targets, {})
+    for name in now:
+        says = f"backward changes the parameter {name}: only the optimizer may."
+        yield bench.error("mutation", name, says, "parameter_changed")
+
+
+def _overwritten(
+    bench: Bench,
+    method: str,
+    before: Point,
+    after: dict[str, Floats],
+    targets: Any,
+    targets_now: Any,
+    held: dict[str, Floats],
+) -> Iterator[Finding]:
+    for name, value in before.values.items():
+        parameter = name in bench.subject.parameters
+        if not _equal(after[name], value) or (name in held and not _equal(held[name], value)):
+            says = (
+                f"{method} changes the parameter {name}: only the optimizer may."
+                if parameter
+                else f"{method} overwrites its {name}, which belong to the layer below: work on a copy."
+            )
+            yield bench.error("mutation", name, says, "parameter_changed" if parameter else "inputs_overwritten")
+    if targets is not None and not _equal(np.asarray(targets_now), targets):
+        yield bench.error("mutation", "targets", f"{method} overwrites the targets.", "inputs_overwritten")
+
+
+def earlier_calls(bench: Bench) -> Iterator[Finding]:
+    """The result of a pass does not depend on the passes before it."""
+    own, second = bench.two_points()
+    reference = bench.subject.create()
+    output = bench.forward(reference, second)
+    dvalues = bench.dvalues(output)
+    expected = reference.backward(dvalues.copy())
+    orders = [(first, calls) for calls in ("forward", "forward and backward") for first in (own, bench.like(second))]
+    for first, calls in orders:
+        instance = bench.subject.create()
+        earlier = bench.forward(instance, first)
+        before: dict[str, Any] = {}
+        if calls != "forward":
+            before = _copies(instance.backward(bench.dvalues(earlier)))
+        try:
+            again = bench.forward(instance, second)
+            received = _copies(instance.backward(dvalues.copy()))
+        except Exception as error:  # the object is not ours: anything may come
+            says = f"A second pass fails after {calls} on another batch: {type(error).__name__}: {error}."
+            mistake = "accumulated" if calls != "forward" else "stale_cache"
+            yield bench.error("earlier_calls", "", says, mistake)
+            return
+        if not _close(again, output):
+            says = f"forward depends on an earlier call: after {calls} on another batch its output is different."
+            yield bench.error("earlier_calls", "output", says, "stale_cache")
+            return
+        differences = list(_differences(bench, calls, expected, received, before))
+        yield from differences
+        if differences:
+            return
+
+
+def _differences(
+    bench: Bench, calls: str, expected: dict[str, Any], received: dict[str, Any], before: dict[str, Any]
+) -> Iterator[Finding]:
+    for name, right in expected.items():
+        now = received.get(name)
+        if now is None or _close(now, right):
+            continue
+        added = name in before and np.shape(before[name]) == np.shape(right) and _close(now, right + before[name])
+        array = bench.label(name)
+        if added:
+            line = bench.line(name, "...")
+            says = f"{array} is added to what an earlier call left in it: start anew at each backward."
+            yield bench.error("earlier_calls", array, says, "accumulated", write=f"{line}  # = instead of +=")
+        else:
+            says = (
+                f"{array} depends on an earlier call: after {calls} on another batch, then both on this one, "
+                "it is different. What backward reads must be stored anew at each forward."
+            )
+            yield bench.error("earlier_calls", array, says, "stale_cache")
+
+
+def dtypes(bench: Bench) -> Iterator[Finding]:
+    """float32 stays float32, and float64 is not rounded to less."""
+    point, _ = bench.two_points()
+    try:
+        output, gradients, dvalues = _pass_in(bench, point, np.float32)
+    except Exception:  # an object that does not run in float32 is reported for what it does in float64
+        return
+    results = {"output": output, **gradients} if bench.subject.upstream else gradients
+    wide = [name for name, g in results.items() if _kind(g) == np.float64]
+    whole = [
+        name for name, g in {"output": output, **gradients}.items() if getattr(g, "dtype", output.dtype).kind in "iub"
+    ]
+    for name in whole:
+        says = f"{bench.label(name)} has a dtype of whole numbers: it must be of floats."
+        yield bench.error("dtype", bench.label(name), says, "integer_gradient")
+    if wide and dvalues.dtype == np.float32:
+        listed = ", ".join(bench.label(name) for name in wide)
+        says = f"float32 in, float64 out: {listed}. Somewhere an array is made without dtype=inputs.dtype."
+        yield bench.warning("dtype", bench.label(wide[0]), says, "dtype_widened")
+    if bench.noise > 1e-10:
+        digits = max(int(-np.log10(bench.noise)), 1)
+        says = (
+            f"forward rounds to about {digits} digits (float32 inside), so that gradients could be compared to "
+            f"{tolerance(float(f'{bench.reached:.0e}'))} only. This is rounding, not a mistake in backward."
+        )
+        yield bench.note("dtype", "output", says, "float32_rounding")
+    elif output.dtype == np.float32:
+        exact = bench.setting(point)
+        narrow = [n for n, g in exact.gradients.items() if _kind(g) in (np.float32, np.float16)]
+        if narrow:
+            says = f"float64 in, {_kind(exact.gradients[narrow[0]])} out: {', '.join(map(bench.label, narrow))}."
+            yield bench.warning("dtype", bench.label(narrow[0]), says, "float32_rounding")
+
+
+def _pass_in(bench: Bench, point: Point, dtype: Any) -> tuple[Floats, dict[str, Any], Floats]:
+    instance = bench.subject.create()
+    targets = point.targets
+    if targets is not None and np.asarray(targets).dtype.kind == "f":
+        targets = np.asarray(targets).astype(dtype)
+    values = {name: value.astype(dtype) for name, value in point.values.items()}
+    output = bench.forward(instance, Point(values, targets, point.training))
+    dvalues = bench.dvalues(output).astype(dtype)
+    return output, instance.backward(dvalues), dvalues
+
+
+def _kind(array: Any) -> Any:
+    return getattr(array, "dtype", np.dtype(object)).type
+
+
+def independence(bench: Bench) -> Iterator[Finding]:
+    """The gradient of a batch is the sum over its samples, where one sample's output is its own affair."""
+    _, point = bench.two_points()
+    samples = batch_of(point.values)
+    whole = bench.setting(point)
+    sizes = {value.shape[:1] for value in _inputs(bench, point).values()}
+    reduced = bench.subject.upstream and whole.output.shape[:1] != (samples,)
+    if samples < 2 or sizes != {(samples,)} or reduced or bench.subject.seeded:
+        return
+    rows = [_of_row(bench, whole, row) for row in range(samples)]
+    share = _share(whole, [output for output, _ in rows])
+    if share is None:
+        yield from _mixing(bench)
+        return
+    for name, gradient in whole.gradients.items():
+        parts = [share * gradients[name] for _, gradients in rows if name in gradients]
+        received = np.asarray(gradient, dtype=np.float64) - whole.penalty.get(name, 0.0)
+        if len(parts) < samples:
+            continue
+        together = np.concatenate(parts) if name in bench.subject.inputs else np.sum(parts, axis=0)
+        rounding = 1e-10 * max(float(np.max(np.abs(part), initial=0.0)) for part in parts) + 1e-12
+        if together.shape == received.shape and not _close(received, together, 1e-7, rounding):
+            says = (
+                f"{bench.label(name)} of a batch is not the sum over its samples, although each sample's output is its "
+                "own: something in backward depends on how many samples there are."
+            )
+            yield bench.error("batch", bench.label(name), says, "batch_inconsistent")
+
+
+def _of_row(bench: Bench, whole: Setting, row: int) -> tuple[Floats, dict[str, Floats]]:
+    """The output and the gradients of one sample, with its own part of the upstream gradient."""
+    instance = bench.subject.create()
+    output = bench.forward(instance, _row(bench, whole.point, row))
+    dvalues = whole.dvalues[row : row + 1] if bench.subject.upstream else np.ones(output.shape)
+    gradients = instance.backward(dvalues.copy())
+    penalty = instance.penalty()[1]
+    return output, {n: np.asarray(g, dtype=np.float64) - penalty.get(n, 0.0) for n, g in gradients.items()}
+
+
+def _share(whole: Setting, outputs: list[Floats]) -> float | None:
+    """The part of each sample in the whole: 1, or 1/B of a mean; None where a sample's output is not its own."""
+    if whole.subject.upstream:
+        same = all(o.shape[1:] == whole.output.shape[1:] for o in outputs)
+        return 1.0 if same and _close(np.concatenate(outputs), whole.output) else None
+    if _close(np.mean(outputs), whole.output):
+        return 1 / len(outputs)
+    return 1.0 if _close(np.sum(outputs), whole.output) else None
+
+
+def _inputs(bench: Bench, point: Point) -> dict[str, Floats]:
+    return {name: point.values[name] for name in bench.subject.inputs}
+
+
+def _row(bench: Bench, point: Point, row: int) -> Point:
+    values = {**point.values, **{name: value[row : row + 1] for name, value in _inputs(bench, point).items()}}
+    targets = None if point.targets is None else np.asarray(point.targets)[row : row + 1]
+    return replace(point, values=values, targets=targets, first_row=row)
+
+
+def _mixing(bench: Bench) -> Iterator[Finding]:
+    if bench.subject.mixes is False:
+        says = "A sample's output depends on the other samples of its batch: declare mixes_samples = True."
+        yield bench.error("batch", "output", says, "mixes_samples")
+
+
+def switches(bench: Bench) -> Iterator[Finding]:
+    """Inference is the same every time, changes nothing, and takes no gradient from a training pass before it."""
+    if len(bench.subject.modes) < 2:
+        return
+    first, second = (replace(point, training=False) for point in bench.two_points())
+    instance = bench.subject.create()
+    before = np.array(instance.forward(second))  # not seeded: inference must draw nothing
+    if not _close(np.array(instance.forward(second)), before):
+        yield bench.error("switch", "output", "Inference is random: noise belongs to training.", "random_inference")
+        return
+    bench.forward(instance, first)
+    if not _close(np.array(instance.forward(second)), before):
+        says = "Inference changes what later passes give: running statistics may move in training only."
+        yield bench.error("switch", "output", says, "inference_changes_state")
+        return
+    bench.forward(instance, replace(bench.like(second), training=True))
+    yield from _leaks(bench, instance, second)
+
+
+def _leaks(bench: Bench, instance: Instance, point: Point) -> Iterator[Finding]:
+    """After a training pass, the gradient in inference is still that of the forward in inference."""
+    output = bench.forward(instance, point)
+    dvalues = bench.dvalues(output)
+    try:
+        gradients = instance.backward(dvalues.copy())
+    except Exception as error:  # the object is not ours: anything may come
+        says = f"backward in inference fails once a training pass came before it: {type(error).__name__}: {error}."
+        yield bench.error("switch", "", says, "training_leaks")
+        return
+    for name in bench.subject.inputs:
+        received = np.asarray(gradients.get(name, np.nan), dtype=np.float64)
+        direction = np.random.default_rng(0).normal(size=point.values[name].shape)
+        if received.shape != direction.shape:
+            continue
+        step = max(1e-5, float(bench.noise ** (1 / 3)))
+        ends = []
+        for t in (step, -step):
+            moved = point.with_values({name: point.values[name] + t * direction})
+            ends.append(bench.forward(instance, moved))
+        slope = float(np.sum(dvalues * (ends[0] - ends[1]))) / (2 * step)
+        terms = received * direction
+        rounding = 10 * bench.noise / step * float(np.sum(np.abs(dvalues * output)))
+        if abs(float(terms.sum()) - slope) > 1e-4 * float(np.linalg.norm(terms)) + 1e-3 * abs(slope) + rounding:
+            says = (
+                f"{bench.label(name)} in inference is not the derivative of inference once a training pass came before "
+                "it: what that pass stored (a mask, statistics) is still used."
+            )
+            yield bench.error("switch", bench.label(name), says, "training_leaks")
+
+
+# Comparing
+
+
+def _copies(gradients: dict[str, Any]) -> dict[str, Any]:
+    return {name: np.array(gradient) for name, gradient in gradients.items()}
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
+
+
+def _close(a: Any, b: Any, rtol: float = 1e-9, atol: float = 1e-300) -> bool:
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        return False
+    size = max(float(np.max(np.abs(b), initial=0.0)), float(np.max(np.abs(a), initial=0.0)))
+    return bool((np.abs(a - b) <= rtol * size + atol).all()) or _equal(a, b)

@@ -1,0 +1,173 @@
+"""The workbench of one check: the subject, its random numbers, its noise, and the tolerance that follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import nudge
+from .measure import Runner, Setting, Tolerance
+from .report import Diagnosis, Finding
+from .subjects import Instance, Point, Subject
+from .trials import points, redrawn_inputs, upstream
+
+__all__ = ["Bench", "Broken"]
+
+Floats = NDArray[Any]
+
+
+class Broken(Exception):
+    """The object itself raised, or gave nothing that can be compared; holds the finding."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.says)
+        self.finding = finding
+
+
+class Bench:
+    """A subject with everything that the checks share."""
+
+    def __init__(self, subject: Subject, tolerance: Tolerance, seed: int, at_kinks: str) -> None:
+        self.subject, self.tolerance, self.seed, self.at_kinks = subject, tolerance, seed, at_kinks
+        self.runner = Runner(subject, seed)
+        self.noise = 0.0
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The same random numbers for every check, whichever are run."""
+        return np.random.default_rng([self.seed, 7])
+
+    @property
+    def reached(self) -> float:
+        """The relative error down to which gradients can be compared at this noise."""
+        return max(self.tolerance.rtol, 8 * float(self.noise ** (5 / 6)))
+
+    # Passes
+
+    def forward(self, instance: Instance, point: Point) -> Floats:
+        """One forward pass, from the same random numbers every time."""
+        return self.runner.forward(instance, point)
+
+    def dvalues(self, output: Floats) -> Floats:
+        """Random upstream gradients for an output."""
+        return upstream(self.subject, self.rng, output)
+
+    def two_points(self) -> tuple[Point, Point]:
+        """Two batches of different lengths with the same parameters."""
+        first = self.own_point()
+        samples = len(next(iter(first.values.values()))) if next(iter(first.values.values())).ndim else 1
+        others = {
+            name: redrawn_inputs(self.rng, array, 3 if samples != 3 else 4, self.subject.domain)
+            for name, array in self.subject.inputs.items()
+        }
+        second = next(points(self.subject_with(others), self.rng, self.subject.modes[0], 0))
+        return first, second
+
+    def like(self, point: Point) -> Point:
+        """Another batch of the same length, with the same parameters."""
+        rng = np.random.default_rng([self.seed, 11])
+        inputs = {
+            name: redrawn_inputs(rng, point.values[name], len(point.values[name]), self.subject.domain)
+            if point.values[name].ndim
+            else -point.values[name]
+            for name in self.subject.inputs
+        }
+        return next(points(self.subject_with(inputs), rng, point.training, 0))
+
+    def own_point(self) -> Point:
+        """The subject's own batch."""
+        return next(points(self.subject, self.rng, self.subject.modes[0], 0))
+
+    def subject_with(self, inputs: dict[str, Floats]) -> Subject:
+        """The subject on other inputs, with targets for them."""
+        from dataclasses import replace
+
+        point = Point({**inputs, **self.subject.parameters})
+        redraw = self.subject.redraw_targets
+        return replace(self.subject, inputs=inputs, targets=redraw(self.rng, point) if redraw else ())
+
+    def setting(self, point: Point) -> Setting:
+        """Forward and backward at a point. Raises `Broken` where one of them fails."""
+        instance = self.subject.create()
+        output = self._tried(instance, point)
+        dvalues = self.dvalues(output)
+        try:
+            gradients = instance.backward(dvalues.copy())
+        except Exception as error:  # the object is not ours: anything may come
+            raise Broken(self._failed("backward", error, point)) from error
+        memory = instance.memory()
+        penalty = instance.penalty()[1]
+        return Setting(self.subject, self.runner, point, self.noise, dvalues, output, gradients, memory, penalty)
+
+    def _tried(self, instance: Instance, point: Point) -> Floats:
+        try:
+            return self.forward(instance, point.copied())
+        except Exception as error:  # the object is not ours: anything may come
+            raise Broken(self._failed("forward", error, point)) from error
+
+    def _failed(self, method: str, error: Exception, point: Point) -> Finding:
+        shapes = ", ".join(f"{name} {value.shape}" for name, value in point.values.items())
+        says = f"{method} raises {type(error).__name__}: {error} ({shapes})."
+        return self.error("raises", "", says, f"{method}_raises")
+
+    # What the object does with randomness and rounding
+
+    def settle(self) -> None:
+        """Find out whether the object is random, whether it remembers earlier calls, and how it rounds."""
+        point = self.own_point()
+        first = self._tried(self.subject.create(), point)
+        if not np.array_equal(first, self._tried(self.subject.create(), point), equal_nan=True):
+            self.subject.seeded = True
+            again = [self._tried(self.subject.create(), point) for _ in range(2)]
+            if not np.array_equal(again[0], again[1], equal_nan=True):
+                says = (
+                    "Two forward passes on the same inputs give different outputs, even from the same random numbers: "
+                    "a gradient cannot be compared. Draw from numpy.random, or from a generator that the object holds."
+                )
+                raise Broken(self.error("random", "output", says, "not_deterministic"))
+        reused = self.subject.create()
+        outputs = [self._tried(reused, point) for _ in range(2)]
+        self.runner.fresh_each = not np.array_equal(outputs[0], outputs[1], equal_nan=True)
+        self.noise = self._noise(point)
+
+    def _noise(self, point: Point) -> float:
+        name, array = next(iter(point.values.items()))
+        usual = float(np.sqrt(np.mean(array * array))) or 1.0 if array.size else 1.0
+        direction = self.rng.normal(size=array.shape)
+
+        def curve(t: Any) -> Floats:
+            return self.runner.output(point.with_values({name: array + t * direction}))
+
+        # what a sharp bend makes of three differences shrinks with the spacing; noise does not
+        return min(nudge.noise_level(curve, spacing * usual) for spacing in (1e-6, 1e-7))
+
+    # Findings
+
+    def label(self, name: str) -> str:
+        """How a gradient is called: `dweights`."""
+        if name == "output":
+            return name
+        inputs = list(self.subject.inputs)
+        return "dinputs" if inputs == [name] and self.subject.style.own else f"d{name}"
+
+    def line(self, name: str, code: str) -> str:
+        """The line that sets a gradient, as the object's author would write it."""
+        return self.subject.style.line(self.label(name)[1:], code)
+
+    def error(self, kind: str, array: str, says: str, mistake: str, write: str = "") -> Finding:
+        """Something that makes the check fail."""
+        return self._finding("error", kind, array, says, mistake, write)
+
+    def warning(self, kind: str, array: str, says: str, mistake: str) -> Finding:
+        """Something that should be mended, and gives no wrong gradient."""
+        return self._finding("warning", kind, array, says, mistake)
+
+    def note(self, kind: str, array: str, says: str, mistake: str) -> Finding:
+        """Something worth knowing."""
+        return self._finding("note", kind, array, says, mistake)
+
+    def _finding(self, severity: str, kind: str, array: str, says: str, mistake: str, write: str = "") -> Finding:
+        diagnosis = Diagnosis(mistake, says, "", write)
+        return Finding(kind, severity, self.subject.title, array, says, diagnoses=(diagnosis,))

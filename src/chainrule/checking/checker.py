@@ -1,0 +1,148 @@
+"""`check`: every gradient of an object against the derivative of its forward, and what the numbers do not show."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigurationError, GradientMismatch
+from . import behaviour, edges, gradients
+from .bench import Bench, Broken
+from .measure import Tolerance
+from .report import Checked, Finding, Report, joined
+from .streams import streams_kept
+from .subjects import subjects_of
+
+__all__ = ["CHECKS", "check", "require_known"]
+
+# What is checked beside the gradients themselves, by name.
+CHECKS: dict[str, Callable[[Bench], Iterator[Finding]]] = {
+    "kinks": edges.kinks,
+    "clipping": edges.clipping,
+    "mutation": behaviour.mutation,
+    "earlier_calls": behaviour.earlier_calls,
+    "batch": behaviour.independence,
+    "switch": behaviour.switches,
+    "dtype": behaviour.dtypes,
+}
+
+
+def check(
+    item: Any,
+    inputs: Any = None,
+    targets: Any = None,
+    *,
+    arguments: tuple[Any, ...] = (),
+    reduction: str = "mean",
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    at_kinks: str = "zero",
+    only: tuple[str, ...] = (),
+    seed: int = 0,
+    raises: bool = False,
+) -> Report:
+    """Compare every gradient that a backward pass gives with the derivative of its forward; say what the mistake is.
+
+    `item` is a layer, loss, penalty, graph or model of this library; an object or class written the book's way, with
+    `forward(inputs)` and `backward(dvalues)`; a loss with `forward(y_pred, y_true)` and `backward(dvalues, y_true)`;
+    a pair of functions `(forward, backward)`; a `torch.nn.Module` or `torch.autograd.Function`. It is copied and never
+    changed. `inputs` is a batch (a tuple of batches for a join, a dict by name for functions), the shape of one, such
+    as `(5, 4)`, or left out; `targets` likewise for a loss. A class is constructed with `arguments`.
+
+    In float64: two entries agree where |received - expected| <= rtol · the larger + atol · the array's largest, plus
+    what the difference itself may be off by. Arrays of up to 400 entries are compared in every entry, larger ones in
+    some and along random directions. `reduction` says whether a loss that gives one number for each sample means
+    their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
+    or with `at_kinks="any"` any slope between the two sides. `only` names some of the
+    checks: "gradients" and those in `chainrule.checking.CHECKS`. With `raises`, a failing check raises
+    `GradientMismatch`.
+
+    Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
+
+    >>> class Layer_Double:
+    ...     def forward(self, inputs):
+    ...         self.output = 2 * inputs
+    ...     def backward(self, dvalues):
+    ...         self.dinputs = -2 * dvalues
+    >>> report = check(Layer_Double(), np.array([[1.0, 3.0]]))
+    >>> report.passed, report.mistakes
+    (False, ('wrong_sign',))
+    """
+    require_known(reduction, at_kinks, only)
+    started = time.perf_counter()
+    tolerance = Tolerance(float(rtol), float(atol))
+    reports = []
+    with streams_kept(), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        for subject in subjects_of(item, inputs, targets, arguments=arguments, reduction=reduction):
+            reports.append(_check_one(Bench(subject, tolerance, seed, at_kinks), only))
+    report = _as_one(item, reports, time.perf_counter() - started)
+    if raises and not report.passed:
+        raise GradientMismatch(str(report), report)
+    return report
+
+
+def require_known(reduction: str = "mean", at_kinks: str = "zero", only: tuple[str, ...] = ()) -> None:
+    """Raises `ConfigurationError` for a value that these options of `check` do not have."""
+    if reduction not in ("mean", "sum"):
+        raise ConfigurationError(f"check: reduction must be 'mean' or 'sum', not {reduction!r}.")
+    if at_kinks not in ("zero", "any"):
+        raise ConfigurationError(f"check: at_kinks must be 'zero' or 'any', not {at_kinks!r}.")
+    for name in only:
+        if name not in ("gradients", *CHECKS):
+            raise ConfigurationError(f"check: only names {name!r}; known: gradients, {', '.join(CHECKS)}.")
+
+
+def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
+    findings: list[Finding] = []
+    arrays: list[Checked] = []
+    try:
+        bench.settle()
+        if not only or "gradients" in only:
+            found, arrays = gradients.compare(bench)
+            findings += found
+        for name, run in CHECKS.items():
+            if not only or name in only:
+                findings += _run(run, bench, findings)
+    except Broken as broken:
+        findings.append(broken.finding)
+    tolerance = bench.tolerance
+    return Report(
+        bench.subject.title, tuple(arrays), _by_severity(findings), tolerance.rtol, tolerance.atol, bench.seed
+    )
+
+
+def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[Finding]) -> list[Finding]:
+    """What one check finds; where the object raises here as it did before, that is said once."""
+    try:
+        return list(run(bench))
+    except Broken as broken:
+        return [] if any(f.kind == "raises" for f in before) else [broken.finding]
+    except Exception as error:  # the object is not ours: anything may come
+        if any(finding.severity == "error" or finding.kind == "raises" for finding in before):
+            return []
+        return [bench.error("raises", "", f"It raises {type(error).__name__}: {error}.", "raises")]
+
+
+def _by_severity(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Errors first, causes before what follows from them; what one error says already is left out of the others."""
+    order = ("error", "warning", "note")
+    causes = ("parameter_changed", "inputs_overwritten", "not_deterministic")
+    wrong = {finding.array for finding in findings if finding.kind == "gradient"}
+    kept = [finding for finding in findings if not (finding.kind == "batch" and finding.array in wrong)]
+    return tuple(sorted(kept, key=lambda f: (order.index(f.severity), f.mistake not in causes)))
+
+
+def _as_one(item: Any, reports: list[Report], seconds: float) -> Report:
+    """One report; where a node of a network is wrong, what follows from it in the whole is no finding of its own."""
+    whole = joined(reports)
+    title = whole.subject if len(reports) == 1 else type(item).__name__
+    findings = list(whole.findings)
+    if any(finding.severity == "error" and finding.where != reports[-1].subject for finding in findings):
+        findings = [f for f in findings if f.where != reports[-1].subject or f.severity != "error" or len(reports) == 1]
+    return Report(title, whole.arrays, _by_severity(findings), whole.rtol, whole.atol, whole.seed, seconds)

@@ -1,0 +1,231 @@
+"""Which mistake it is: hypotheses tried on everything that was measured, those that explain all of it kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .forms import right_line
+from .hypotheses import HYPOTHESES, Candidate
+from .measure import Measured
+from .report import Diagnosis
+from .subjects import batch_of
+
+__all__ = ["diagnose", "diagnose_shape"]
+
+Floats = NDArray[np.float64]
+
+_MOST = 3  # diagnoses in a finding
+_NAMED = {2.0: "twice", 0.5: "half", -1.0: "minus", 3.0: "three times", -2.0: "minus twice", -0.5: "minus half"}
+
+
+def diagnose(settings: Sequence[Measured]) -> tuple[Diagnosis, ...]:
+    """The mistakes that explain one gradient in all settings of one mode, the best first."""
+    usable = [m for m in settings if np.isfinite(m.given).all() and len(m.flats)]
+    if not any(m.wrong.any() for m in usable):
+        return ()
+    write = next((line for m in usable if (line := right_line(m))), "")
+    found = _first_of_each(usable, _explaining(usable), write)
+    if not found and not _constant_factor([m for m in usable if m.wrong.any()]):
+        found = _first_of_each(usable, _explaining(usable, times=True), write)
+    return tuple((found or _patterns(usable, write))[:_MOST])
+
+
+def _first_of_each(settings: Sequence[Measured], candidates: Iterable[Candidate], write: str) -> list[Diagnosis]:
+    found: dict[str, Diagnosis] = {}
+    for c in candidates:
+        if c.mistake not in found:
+            found[c.mistake] = Diagnosis(c.mistake, c.says, _evidence(settings, c), write or c.write)
+    return list(found.values())
+
+
+def _explaining(settings: Sequence[Measured], times: bool = False) -> Iterator[Candidate]:
+    """Candidates of the setting that tells most, if they are right in the others too, or `times` one simple factor."""
+    first = max(settings, key=lambda m: (m.wrong.sum(), len(m.flats)))
+    with np.errstate(all="ignore"):
+        by_setting = [_candidates(m) for m in settings]
+    mine = by_setting[[m is first for m in settings].index(True)]
+    for key, candidate in mine.items():
+        twins = [others.get(key) for others in by_setting]
+        if not times and _explain(settings, twins):
+            yield candidate
+        elif times:
+            factor = _factor(settings, [None if twin is None else twin.predicted for twin in twins])
+            if factor is not None:
+                yield candidate._replace(says=f"{candidate.says} It is also {_times(factor)} what that gives.")
+
+
+def _candidates(m: Measured) -> dict[tuple[str, str, int], Candidate]:
+    """Every candidate of a setting, by mistake, sentence and number among those of the same sentence."""
+    found: dict[tuple[str, str, int], Candidate] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for hypothesis in HYPOTHESES:
+        for candidate in hypothesis(m):
+            same = candidate.mistake, candidate.says
+            found[(*same, counts[same])] = candidate
+            counts[same] += 1
+    return found
+
+
+def _explain(settings: Sequence[Measured], twins: Sequence[Candidate | None]) -> bool:
+    """Whether a candidate is right wherever it could be formed, which is in most of the settings that are wrong."""
+    pairs = list(zip(settings, twins, strict=True))
+    wrong = [twin is not None for m, twin in pairs if m.wrong.any()]
+    return 2 * sum(wrong) > len(wrong) and all(_matches(m, t.predicted) for m, t in pairs if t is not None)
+
+
+def _matches(m: Measured, predicted: Floats) -> bool:
+    if predicted.shape != m.given.shape or not np.isfinite(predicted).all():
+        return False
+    compared = ~m.kinks
+    size = np.max(np.abs(predicted), initial=0.0)
+    close = np.abs(m.given - predicted) <= m.allowed + 1e-6 * size
+    return bool(close[compared].all())
+
+
+def _factor(settings: Sequence[Measured], predictions: list[Floats | None]) -> float | None:
+    """The factor other than 1 by which the predictions explain all settings; None where there is none, or more."""
+    found = set()
+    for m, predicted in zip(settings, predictions, strict=True):
+        if predicted is None or not m.wrong.any():
+            continue
+        factor = _ratio(m, predicted)
+        if factor is None or not _matches(m, factor * predicted):
+            return None
+        found.add(float(f"{factor:.4g}"))
+    if len(found) != 1:
+        return None
+    (factor,) = found
+    return factor if factor in _NAMED else None
+
+
+def _ratio(m: Measured, predicted: Floats) -> float | None:
+    if predicted.shape != m.given.shape or not np.isfinite(predicted).all():
+        return None
+    square = float(predicted @ predicted)
+    return float(predicted @ m.given) / square if square > 0 else None
+
+
+def _times(factor: float) -> str:
+    return _NAMED.get(float(f"{factor:.4g}"), f"{factor:.6g} times")
+
+
+def _evidence(settings: Sequence[Measured], candidate: Candidate) -> str:
+    """The worst entry, expected and received, and in how many settings and entries the mistake gives what is there."""
+    entries = sum(int((~m.kinks).sum()) for m in settings)
+    batches = sorted({batch_of(m.setting.values) for m in settings})
+    lengths = ", ".join(map(str, batches[:-1])) + (f" and {batches[-1]}" if len(batches) > 1 else str(batches[-1]))
+    compared = f"explains all {entries} entries compared, in batches of {lengths}"
+    ratios = [_ratio(m, m.expected) for m in settings if m.wrong.any()]
+    known = [r for r in ratios if r is not None]
+    if candidate.mistake.startswith(("batch_mean", "mean_for_sum", "feature_mean")) and len(known) == len(ratios):
+        parts = [
+            f"{r:.4g} × expected with {batch_of(m.setting.values)} samples"
+            for r, m in zip(known, [m for m in settings if m.wrong.any()], strict=True)
+        ]
+        return f"{'; '.join(parts[:3])}; {compared}"
+    return compared
+
+
+# What is left when no mistake of the list explains the numbers
+
+
+def _patterns(settings: Sequence[Measured], write: str) -> list[Diagnosis]:
+    wrong = [m for m in settings if m.wrong.any()]
+    for find in (_constant_factor, _places, _regions):
+        says = find(wrong)
+        if says:
+            return [Diagnosis(says[0], says[1], says[2], write)]
+    return []
+
+
+def _constant_factor(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
+    ratios = [_ratio(m, m.expected) for m in wrong]
+    if any(r is None for r in ratios):
+        return None
+    factors = [float(r) for r in ratios if r is not None]
+    if not np.allclose(factors, factors[0], rtol=1e-4) or not all(
+        _matches(m, f * m.expected) for m, f in zip(wrong, factors, strict=True)
+    ):
+        return None
+    factor = factors[0]
+    says = (
+        f"A constant factor: it is {_times(factor)} what it should be." if abs(factor) > 1e-12 else "It is all zeros."
+    )
+    mistake = "constant_factor" if abs(factor) > 1e-12 else "all_zeros"
+    return mistake, says, f"received / expected = {factor:.8g} in every entry of {len(wrong)} settings"
+
+
+def _places(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
+    """One entry, one row or one column, the same in every setting of the same shape."""
+    masks = [m for m in wrong if m.value.ndim >= 1]
+    indices = [np.stack(np.unravel_index(m.flats[m.wrong], m.value.shape), axis=1) for m in masks]
+    if not indices:
+        return None
+    if all(len(each) == 1 for each in indices) and len({tuple(each[0]) for each in indices}) == 1:
+        place = tuple(int(i) for i in indices[0][0])
+        factors = [float(m.given[m.wrong][0] / m.expected[m.wrong][0]) for m in masks if m.expected[m.wrong][0]]
+        ratio = f"; received / expected = {factors[0]:.6g}" if factors else ""
+        return "one_entry", f"One entry alone is wrong, at {list(place)}.", f"every other entry is right{ratio}"
+    for axis, mistake in ((0, "one_row"), (1, "one_column")):
+        if any(m.value.ndim != 2 for m in masks) or any(m.value.shape[1 - axis] < 2 for m in masks):
+            continue
+        lines = [set(each[:, axis].tolist()) for each in indices]
+        if all(len(line) == 1 for line in lines) and len(set.union(*lines)) == 1 and min(map(len, indices)) > 1:
+            (line,) = lines[0]
+            says = f"One {mistake[4:]} alone is wrong, {mistake[4:]} {line}."
+            return mistake, says, f"every entry outside it is right, in {len(masks)} settings"
+    return None
+
+
+def _regions(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
+    """All wrong entries, and none of the right ones, have inputs (or an upstream gradient) of one sign."""
+    tests: dict[str, Callable[[Measured], NDArray[np.bool_]]] = {
+        "the input is below 0": lambda m: m.value.reshape(-1)[m.flats] < 0,
+        "the input is above 0": lambda m: m.value.reshape(-1)[m.flats] > 0,
+        "the derivative is negative": lambda m: m.expected < 0,
+        "the derivative is positive": lambda m: m.expected > 0,
+    }
+    for where, test in tests.items():
+        if all(
+            (test(m) | m.kinks)[m.wrong].all() and not (test(m) & ~m.wrong & (m.expected != 0)).any() for m in wrong
+        ):
+            says = f"It is wrong exactly where {where}, and right elsewhere."
+            return "one_region", says, f"in all {len(wrong)} settings"
+    return None
+
+
+# Shapes
+
+
+def diagnose_shape(received: Floats, expected: Floats, samples: int) -> Diagnosis:
+    """What happened to the shape: `expected` is the right gradient, whole."""
+    want, got = expected.shape, received.shape
+    size = max(float(np.max(np.abs(expected), initial=0.0)), 1e-300)
+
+    def equals(array: Floats) -> bool:
+        return array.shape == want and bool((np.abs(array - expected) <= 1e-5 * size).all())
+
+    if received.size == expected.size and equals(received.reshape(want)):
+        says = f"The numbers are right and the shape is not: keep {want}, with keepdims=True in the sum."
+        return Diagnosis("keepdims_missing", says, f"received {got}; reshaped to {want} every entry is right")
+    if received.ndim == 2 and equals(received.T):
+        says = "The product is the wrong way round: its transpose is the gradient."
+        return Diagnosis("transposed_product", says, f"received {got}; its transpose equals the derivative")
+    for axis in range(received.ndim):
+        summed = received.sum(axis=axis, keepdims=True)
+        if summed.size == expected.size and equals(summed.reshape(want)):
+            says = f"A broadcast axis is not summed: add up axis {axis}, of {got[axis]} entries, with keepdims=True."
+            evidence = f"received {got}; its sum over axis {axis} equals the derivative"
+            return Diagnosis("broadcast_not_summed", says, evidence)
+        averaged = summed / got[axis] if got[axis] else summed
+        if averaged.size == expected.size and equals(averaged.reshape(want)):
+            return Diagnosis("broadcast_not_summed", f"Axis {axis} is not averaged.", f"received {got}")
+    says = f"The gradient must have the shape of what it is the gradient of, {want}."
+    if len(want) == 2 and want[0] == 1 and got == (samples, 1):
+        says = "The sum is over the wrong axis: the samples are along axis 0."
+        return Diagnosis("wrong_axis", says, f"received {got}, one number for each of the {samples} samples")
+    return Diagnosis("wrong_shape", says, f"received {got}")

@@ -1,0 +1,99 @@
+"""Places where a derivative jumps or a loss is clipped: inputs of exactly 0, probabilities of exactly 0 and 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bench import Bench
+from .forms import names_of
+from .measure import Setting, sides
+from .report import Finding, number
+from .subjects import Point, fresh_targets
+from .trials import kinked_point
+
+__all__ = ["clipping", "kinks"]
+
+Floats = NDArray[Any]
+
+
+def kinks(bench: Bench) -> Iterator[Finding]:
+    """At a kink any slope between the two sides is right; where one side is flat, the convention takes the flat one."""
+    point = kinked_point(bench.subject, bench.rng, bench.subject.modes[0])
+    if point is None:
+        return
+    setting = bench.setting(point)
+    if not np.isfinite(setting.output).all() or bench.noise > 1e-12:
+        return
+    for name, value in setting.values.items():
+        received = np.asarray(setting.gradients.get(name, np.nan), dtype=np.float64)
+        if name not in bench.subject.inputs or received.shape != value.shape or value.size > 64:
+            continue
+        yield from _at_zeros(bench, setting, name, received.reshape(-1))
+
+
+def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> Iterator[Finding]:
+    array = bench.label(name)
+    for flat in np.flatnonzero(setting.values[name].reshape(-1) == 0):
+        index = [int(i) for i in np.unravel_index(flat, setting.values[name].shape)]
+        if not np.isfinite(received[flat]):
+            says = f"{array} is {received[flat]} at {index}, where the input is 0: look for a division by the input."
+            yield bench.error("finite", array, says, "not_finite_at_zero")
+            return
+        left, right, settled = sides(setting, name, int(flat))
+        size = abs(left) + abs(right)
+        if not settled or abs(right - left) <= 1e-3 * size + 1e-9:
+            continue
+        low, high = min(left, right), max(left, right)
+        if not low - 1e-3 * size <= received[flat] <= high + 1e-3 * size:
+            says = (
+                f"{array} is {number(received[flat])} at {index}, where the input is 0 and the slope goes from "
+                f"{number(left)} to {number(right)}: it must be one of them or lie between."
+            )
+            yield bench.error("kinks", array, says, "outside_the_kink")
+            return
+        flat_side = min(abs(left), abs(right)) <= 1e-6 * size
+        if bench.at_kinks == "zero" and flat_side and abs(received[flat]) > 1e-6 * size:
+            inputs_, _, d_ = names_of(setting)
+            says = (
+                f"At an input of exactly 0 {array} passes the gradient ({number(received[flat])} at {index}), as >= "
+                "does. By the convention of the book and of every framework the derivative of max(x, 0) at 0 is 0: "
+                "write > 0."
+            )
+            write = bench.line(name, f"{d_} * ({inputs_} > 0)")
+            yield bench.error("kinks", array, says, "gate_at_zero", write=write)
+            return
+
+
+# Where a loss is clipped
+
+
+def clipping(bench: Bench) -> Iterator[Finding]:
+    """Probabilities of exactly 0 and 1 give a finite loss and a finite gradient."""
+    subject = bench.subject
+    if subject.domain != "probabilities" or not subject.is_loss:
+        return
+    name, like = next(iter(subject.inputs.items()))
+    predictions = np.zeros((2, *like.shape[1:]))
+    predictions[..., 0] = 1.0
+    point = Point({name: predictions}, None, subject.modes[0], "probabilities of 0 and 1")
+    for targets in fresh_targets(subject, bench.rng, point):
+        setting = bench.setting(Point(point.values, targets, point.training, point.label))
+        received = np.asarray(setting.gradients.get(name, 0.0), dtype=np.float64)
+        array = bench.label(name)
+        if not np.isfinite(setting.output).all():
+            says = "The loss is infinite for a probability of 0: clip the predictions before the logarithm."
+            yield bench.warning("clipping", "output", says, "clip_missing")
+            return
+        if not np.isfinite(received).all():
+            d_ = subject.style.dvalues
+            says = (
+                f"{array} holds {received[~np.isfinite(received)][0]} for a probability of exactly 0 or 1: the "
+                "predictions are clipped in forward only."
+            )
+            write = f"clipped = np.clip({d_}, 1e-7, 1 - 1e-7)  # and divide by that"
+            yield bench.error("clipping", array, says, "clip_in_forward_only", write=write)
+            return

@@ -1,0 +1,191 @@
+"""The check of the numbers: every gradient in every setting, what is wrong put into findings with their diagnoses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bench import Bench, Broken
+from .diagnose import diagnose, diagnose_shape
+from .forms import right_line
+from .measure import Measured, Setting, Tolerance, measure
+from .report import Checked, Diagnosis, Finding, Grid, Sample, number
+from .squares import in_squares
+from .trials import points
+
+__all__ = ["compare"]
+
+Floats = NDArray[Any]
+
+_GRID = (12, 16)  # rows and columns of the picture of an array
+_SHOWN = 5  # entries listed in a finding
+
+
+def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
+    """Every gradient in every mode and setting."""
+    findings: list[Finding] = []
+    measured: dict[tuple[str, bool], list[Measured]] = {}
+    for training in bench.subject.modes:
+        others = bench.subject.settings if training == bench.subject.modes[0] else bench.subject.settings // 2
+        for point in points(bench.subject, bench.rng, training, others):
+            for name, item in _in_setting(bench, point):
+                if isinstance(item, Measured):
+                    measured.setdefault((name, training), []).append(item)
+                elif not any(_alike(item, other) for other in findings):
+                    findings.append(item)
+            if any(finding.kind == "raises" and finding.severity == "error" for finding in findings):
+                break
+    for (name, _), items in measured.items():
+        wrong = [m for m in items if m.wrong.any()]
+        if wrong and not any(f.array == bench.label(name) and f.kind == "gradient" for f in findings):
+            findings.append(_finding(bench, name, items))
+    names = dict.fromkeys(name for name, _ in measured)
+    wrong_names = {finding.array for finding in findings if finding.severity == "error"}
+    checked = [
+        _checked(bench, name, [m for (n, _), items in measured.items() if n == name for m in items], wrong_names)
+        for name in names
+    ]
+    return findings, checked
+
+
+def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Measured | Finding]]:
+    try:
+        setting = bench.setting(point)
+    except Broken as broken:
+        if broken.finding.mistake != "backward_raises":  # on the object's own batch it ran: here it may be refused
+            yield "", replace(broken.finding, severity="warning")
+            return
+        for finding, measured in in_squares(bench, broken.finding):
+            yield "", finding if measured is None else _finding(bench, measured.name, [measured])
+        return
+    if not np.isfinite(setting.output).all():
+        if point.label.endswith("the inputs given"):
+            yield "", bench.error("finite", "output", f"The output is not finite ({point.label}).", "not_finite")
+        return  # a drawn batch may leave the domain of the layer
+    rng = bench.rng
+    for name in setting.values:
+        problem = _problem(bench, setting, name)
+        if problem is not None:
+            yield name, problem
+        else:
+            yield name, measure(setting, name, bench.tolerance, rng)
+
+
+def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
+    """Why a gradient cannot be compared: it is missing, no array of numbers, or of the wrong shape."""
+    array = bench.label(name)
+    line = bench.line(name, "...")
+    if name not in setting.gradients:
+        says = f"There is no gradient for {name}: backward must give {array}."
+        return bench.error("missing", array, says, "missing_gradient", write=line)
+    try:
+        received = np.asarray(setting.gradients[name], dtype=np.float64)
+    except (TypeError, ValueError):
+        says = f"{array} is no array of numbers but {type(setting.gradients[name]).__name__}."
+        return bench.error("missing", array, says, "missing_gradient", write=line)
+    shape = setting.values[name].shape
+    if received.shape == shape:
+        if np.isfinite(received).all():
+            return None
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(received))[0])
+        says = f"{array} holds {received[index]} at {list(index)} ({setting.point.label})."
+        return bench.error("finite", array, says, "not_finite")
+    return _wrong_shape(bench, setting, name, received)
+
+
+def _wrong_shape(bench: Bench, setting: Setting, name: str, received: Floats) -> Finding:
+    whole = Setting(**{**vars(setting), "gradients": {name: np.zeros(setting.values[name].shape)}})
+    right = measure(whole, name, Tolerance(1.0, 1.0), bench.rng)
+    shape = setting.values[name].shape
+    says = f"{bench.label(name)} has shape {received.shape}; {name} has shape {shape}, and its gradient must too."
+    diagnosis = Diagnosis("wrong_shape", says, f"received {received.shape}")
+    if right.complete:
+        diagnosis = diagnose_shape(received, right.expected.reshape(shape), len(next(iter(setting.values.values()))))
+    diagnosis = Diagnosis(diagnosis.mistake, diagnosis.says, diagnosis.evidence, right_line(right))
+    return Finding(
+        "shape", "error", bench.subject.title, bench.label(name), says, setting=setting.point.label,
+        diagnoses=(diagnosis,),
+    )  # fmt: skip
+
+
+def _alike(one: Finding, other: Finding) -> bool:
+    return (one.kind, one.array, one.mistake) == (other.kind, other.array, other.mistake)
+
+
+def _finding(bench: Bench, name: str, items: Sequence[Measured]) -> Finding:
+    worst = max(items, key=lambda m: (int(m.wrong.sum()), m.error))
+    order = np.argsort(-np.abs(worst.given - worst.expected) * worst.wrong)[: int(min(worst.wrong.sum(), _SHOWN))]
+    samples = tuple(
+        Sample(
+            tuple(int(i) for i in np.unravel_index(worst.flats[row], worst.value.shape)),
+            float(worst.expected[row]),
+            float(worst.given[row]),
+        )
+        for row in order
+    )
+    count, compared = int(worst.wrong.sum()), len(worst.flats)
+    which = "every entry" if count == compared else f"{count} of {compared} entries"
+    if not worst.complete:
+        which = f"{count} of the {compared} entries compared"
+    first = samples[0]
+    says = (
+        f"{bench.label(name)} is wrong in {which}: at {list(first.index)} {number(first.received)} was received and "
+        f"{number(first.expected)} expected ({worst.setting.point.label})."
+    )
+    diagnoses = diagnose(items) or (
+        Diagnosis("unknown", "No single mistake of the list explains these numbers.", "", right_line(worst)),
+    )
+    return Finding(
+        "gradient", "error", bench.subject.title, bench.label(name), says, count, compared, samples,
+        worst.setting.point.label, diagnoses, _grid(worst),
+    )  # fmt: skip
+
+
+def _grid(m: Measured) -> Grid:
+    shape = m.value.shape
+    rows, columns = (int(np.prod(shape[:-1])), shape[-1]) if shape else (1, 1)
+    states = np.full(m.value.size, "not checked", dtype=object)
+    states[m.flats] = np.where(m.wrong, "wrong", np.where(m.kinks, "kink", "right"))
+    expected = np.full(m.value.size, None, dtype=object)
+    expected[m.flats] = m.expected
+    received = np.full(m.value.size, None, dtype=object)
+    received[m.flats] = m.given
+    wrong = m.flats[m.wrong]
+    top, left = _corner(wrong // columns, rows, _GRID[0]), _corner(wrong % columns, columns, _GRID[1])
+
+    def window(array: Any) -> tuple[tuple[Any, ...], ...]:
+        part = array.reshape(rows, columns)[top : top + _GRID[0], left : left + _GRID[1]]
+        return tuple(tuple(None if v is None else v for v in row) for row in part.tolist())
+
+    cells = window(states)
+    return Grid(cells, window(expected), window(received), rows - len(cells), columns - len(cells[0]) if cells else 0)
+
+
+def _corner(wrong: Floats, size: int, shown: int) -> int:
+    """Where the picture begins, so that wrong entries are in it."""
+    if size <= shown or not len(wrong):
+        return 0
+    return int(min(max(int(np.median(wrong)) - shown // 2, 0), size - shown))
+
+
+def _checked(bench: Bench, name: str, items: Sequence[Measured], wrong: set[str]) -> Checked:
+    first = items[0]
+    methods = dict.fromkeys(m.method for m in items)
+    return Checked(
+        where=bench.subject.title,
+        array=bench.label(name),
+        shape=first.value.shape,
+        entries=len(first.flats),
+        size=first.value.size,
+        compared=sum(len(m.flats) for m in items),
+        projections=sum(m.projections for m in items),
+        settings=len(items),
+        method=" and ".join(methods),
+        worst=max(m.error for m in items) / (max(m.largest for m in items) or 1.0),
+        kinks=sum(int(m.kinks.sum()) for m in items),
+        passed=bench.label(name) not in wrong,
+    )

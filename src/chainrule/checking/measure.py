@@ -1,0 +1,368 @@
+"""The gradients that an object gives, beside the derivatives of its forward found by nudging, entry by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import nudge
+from .streams import seed_streams
+from .subjects import Instance, Point, Subject
+
+__all__ = ["Measured", "Runner", "Setting", "Tolerance", "measure", "sides"]
+
+Floats = NDArray[Any]
+
+_EVERY = 400  # arrays up to this size are compared in every entry
+_BLOCK = 8  # of larger ones a block of 8 x 8 entries, and
+_SCATTERED = 32  # so many others, and
+_DIRECTIONS = 3  # the whole array in so many random directions
+_LOCATED = 2  # how many wrong entries of a large array are looked for where a direction disagrees
+_CLIP = 1e-6  # probabilities this close to 0 and 1 may be clipped
+_AGREES = 1e-6  # how closely a complex step must agree with central differences to be believed
+
+
+class Tolerance(NamedTuple):
+    """When two entries agree: |received - expected| <= rtol · the larger + atol · the array's largest + what the
+    derivative itself may be off by."""
+
+    rtol: float
+    atol: float
+
+
+class Runner:
+    """Runs forward on instances of a subject, from the same random numbers every time."""
+
+    def __init__(self, subject: Subject, seed: int) -> None:
+        self.subject, self.seed = subject, seed
+        self.fresh_each = False  # set where an instance's output depends on its earlier calls
+        self._reused: dict[bool, Instance] = {}  # one for each mode: training moves what inference reads
+
+    def forward(self, instance: Instance, point: Point) -> Floats:
+        """The output of one forward pass; `point` is handed over as it is."""
+        if self.subject.seeded:
+            seed_streams(self.seed)
+        return np.asarray(instance.forward(point))
+
+    def output(self, point: Point) -> Floats:
+        """The output at a point, by an instance used for nothing else."""
+        if point.training not in self._reused or self.fresh_each:
+            self._reused[point.training] = self.subject.create()
+        return self.forward(self._reused[point.training], point.copied())
+
+
+@dataclass
+class Setting:
+    """One pass forward and backward at a point."""
+
+    subject: Subject
+    runner: Runner
+    point: Point
+    noise: float
+    dvalues: Floats
+    output: Floats
+    gradients: dict[str, Any]  # as received
+    memory: dict[str, Floats]  # what the instance held after backward
+    penalty: dict[str, Floats]  # what its backward should add to the derivative of forward
+
+    @property
+    def values(self) -> dict[str, Floats]:
+        """The arrays that gradients are taken by."""
+        return self.point.values
+
+    def curve(self, name: str, direction: Callable[[Any], Floats]) -> nudge.Curve:
+        """The output as a function of t, where one array is replaced by `direction(t)`."""
+        return lambda t: self.runner.output(self.point.with_values({name: direction(t)}))
+
+    def entry(self, name: str, flat: int) -> nudge.Curve:
+        """The output as one entry of an array moves by t."""
+        array = self.values[name]
+
+        def moved(t: Any) -> Floats:
+            copied = array.astype(np.result_type(array, type(t)))
+            copied.reshape(-1)[flat] += t
+            return copied
+
+        return self.curve(name, moved)
+
+    def along(self, name: str, direction: Floats) -> nudge.Curve:
+        """The output as a whole array moves by t along a direction."""
+        return self.curve(name, lambda t: self.values[name] + t * direction)
+
+    def at(self, **replaced: Any) -> Setting:
+        """The same setting elsewhere: other `values`, `targets`."""
+        values = {**self.values, **replaced.get("values", {})}
+        targets = replaced.get("targets", self.point.targets)
+        point = Point(values, targets, self.point.training, self.point.label)
+        return Setting(
+            self.subject, self.runner, point, self.noise, self.dvalues, self.output, self.gradients, self.memory, {}
+        )
+
+    def scale(self, name: str, flat: int | None = None) -> float:
+        """How far an entry, or a whole array, is moved at first, before the noise is taken into account."""
+        array = np.abs(self.values[name])
+        usual = float(np.sqrt(np.mean(array * array))) if array.size else 0.0
+        size = max(float(array.reshape(-1)[flat]), 0.1 * usual) if flat is not None else usual
+        return size or 1.0
+
+    def step(self, size: float) -> float:
+        """The first step of central differences: wide where forward is noisy."""
+        return float(size * self.noise ** (1 / 6))
+
+
+@dataclass
+class Measured:
+    """One array in one setting: the gradient received, and the derivative at some or all of its entries."""
+
+    setting: Setting
+    name: str
+    received: Floats
+    flats: NDArray[np.intp]  # (K,), positions of the compared entries in the flattened array
+    columns: Floats  # (K, outputs), ∂output / ∂entry
+    expected: Floats  # (K,)
+    allowed: Floats  # (K,), the tolerance of each entry
+    wrong: NDArray[np.bool_]  # (K,)
+    kinks: NDArray[np.bool_]  # (K,)
+    method: str
+    projections: int
+
+    @property
+    def value(self) -> Floats:
+        """The array that the gradient is taken by."""
+        return self.setting.values[self.name]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every entry was compared."""
+        return len(self.flats) == self.value.size
+
+    @property
+    def given(self) -> Floats:
+        """The received entries that were compared, (K,)."""
+        return np.asarray(self.received.reshape(-1)[self.flats], dtype=np.float64)
+
+    @property
+    def error(self) -> float:
+        """The largest difference between received and expected."""
+        return float(np.max(np.abs(self.given - self.expected)[~self.kinks], initial=0.0))
+
+    @property
+    def largest(self) -> float:
+        """The largest entry expected."""
+        return float(np.max(np.abs(self.expected)[~self.kinks], initial=0.0))
+
+    def by(self, dvalues: Floats) -> Floats:
+        """The derivative for another upstream gradient, (K,)."""
+        return np.asarray(self.columns @ np.broadcast_to(dvalues, self.setting.output.shape).reshape(-1))
+
+
+def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Generator) -> Measured:
+    """Compare one gradient, of the right shape, with the derivative of forward."""
+    received = np.asarray(setting.gradients[name], dtype=np.float64)
+    size = setting.values[name].size
+    slopes = _Slopes(setting, name, rng)
+    flats = _chosen(setting.values[name].shape, rng)
+    projections = 0
+    if len(flats) < size:
+        found = _located(setting, name, received, slopes, rng)
+        flats, projections = np.union1d(flats, found).astype(np.intp), _DIRECTIONS
+    columns = np.empty((len(flats), setting.output.size))
+    errors = np.empty(len(flats))
+    weights = np.abs(setting.dvalues).reshape(-1)
+    for row, flat in enumerate(flats):
+        slope = slopes.of_entry(int(flat))
+        columns[row] = slope.value.reshape(-1)
+        errors[row] = float(weights @ slope.error.reshape(-1))
+    expected = columns @ setting.dvalues.reshape(-1)
+    if name in setting.penalty:
+        expected = expected + setting.penalty[name].reshape(-1)[flats]
+    given = received.reshape(-1)[flats]
+    allowed = _allowed(setting, columns, expected, given, errors, tolerance)
+    unknown = ~np.isfinite(expected)
+    wrong = ~(np.abs(given - expected) <= allowed) & ~unknown
+    result = Measured(
+        setting, name, received, flats, columns, expected, allowed, wrong, unknown, slopes.method, projections
+    )
+    _set_clipped_apart(result)
+    if tolerance.rtol < 1:
+        _allow_for_rounding(result, slopes, rng)
+    _set_kinks_apart(result)
+    return result
+
+
+def _allowed(
+    setting: Setting, columns: Floats, expected: Floats, given: Floats, errors: Floats, tolerance: Tolerance
+) -> Floats:
+    weights = np.abs(setting.dvalues).reshape(-1)
+    largest = float(np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected)))
+    cancelled = np.abs(columns) @ weights  # the terms that the entry is a sum of: their rounding stays
+    rounding = 1e-14 * max(1.0, float(np.max(np.abs(setting.output), initial=0.0))) * np.max(weights, initial=0.0)
+    relative = tolerance.rtol * np.maximum(np.abs(expected), np.abs(np.where(np.isfinite(given), given, 0)))
+    return np.asarray(relative + tolerance.atol * largest + 4 * errors + 1e-12 * cancelled + rounding)
+
+
+class _Slopes:
+    """The derivative by entries and along directions: complex steps where they may be believed."""
+
+    def __init__(self, setting: Setting, name: str, rng: np.random.Generator, believed: bool | None = None) -> None:
+        self.setting, self.name, self.rng = setting, name, rng
+        self.complex = self._complex_step_holds() if believed is None else believed
+        self.method = "complex step" if self.complex else "central differences"
+
+    def of_entry(self, flat: int) -> nudge.Slope:
+        """∂output / ∂entry."""
+        return self._of(self.setting.entry(self.name, flat), self.setting.scale(self.name, flat))
+
+    def along(self, direction: Floats) -> nudge.Slope:
+        """The derivative of the output along a direction."""
+        return self._of(self.setting.along(self.name, direction), self.setting.scale(self.name))
+
+    def _of(self, curve: nudge.Curve, size: float) -> nudge.Slope:
+        if self.complex:
+            slope = nudge.complex_slope(curve)
+            if slope is not None and np.isfinite(slope).all():
+                return nudge.Slope(slope, np.zeros(slope.shape))
+        return nudge.central_slope(curve, self.setting.step(size), self.setting.noise)
+
+    def _complex_step_holds(self) -> bool:
+        """Whether it agrees with central differences in every output, along a random direction."""
+        if self.setting.noise > 1e-13:
+            return False
+        value = self.setting.values[self.name]
+        curve = self.setting.along(self.name, self.rng.normal(size=value.shape))
+        try:
+            slope = nudge.complex_slope(curve)
+        except Exception:  # an object written for real numbers may raise anything
+            return False
+        if slope is None or not np.isfinite(slope).all():
+            return False
+        real = nudge.central_slope(curve, self.setting.step(self.setting.scale(self.name)), self.setting.noise)
+        size = np.max(np.abs(real.value), initial=0.0)
+        agree = np.abs(slope - real.value) <= _AGREES * size + 10 * real.error
+        return bool(agree.all()) and bool(np.max(real.error, initial=0.0) <= 1e-3 * size)
+
+
+def _chosen(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.intp]:
+    """All positions of a small array; of a large one a random block of neighbours, and others at random."""
+    size = int(np.prod(shape))
+    if size <= _EVERY:
+        return np.arange(size)
+    rows, columns = int(np.prod(shape[:-1])), shape[-1]
+    height, width = min(_BLOCK, rows), min(_BLOCK, columns)
+    top, left = rng.integers(0, rows - height + 1), rng.integers(0, columns - width + 1)
+    block = (np.arange(top, top + height)[:, None] * columns + np.arange(left, left + width)).reshape(-1)
+    return np.union1d(block, rng.choice(size, _SCATTERED, replace=False)).astype(np.intp)
+
+
+def _located(
+    setting: Setting, name: str, received: Floats, slopes: _Slopes, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Positions at which a large array seems wrong: where it disagrees along a direction, halves are tried again."""
+    size = received.size
+    suspicious = any(_disagrees(setting, name, received, slopes, np.arange(size), rng) for _ in range(_DIRECTIONS))
+    found: list[int] = []
+    waiting = [np.arange(size)] if suspicious else []
+    tries = 0
+    while waiting and len(found) < _LOCATED and tries < 200:
+        part = waiting.pop()
+        if len(part) == 1:
+            found.append(int(part[0]))
+            continue
+        for half in np.array_split(part, 2):
+            tries += 1
+            if _disagrees(setting, name, received, slopes, half, rng):
+                waiting.append(half)
+    return np.array(found, dtype=np.intp)
+
+
+def _disagrees(
+    setting: Setting, name: str, received: Floats, slopes: _Slopes, part: NDArray[np.intp], rng: np.random.Generator
+) -> bool:
+    direction = np.zeros(received.size)
+    direction[part] = rng.normal(size=len(part))
+    slope = slopes.along(direction.reshape(received.shape))
+    expected = float(np.sum(setting.dvalues * slope.value))
+    error = float(np.sum(np.abs(setting.dvalues) * slope.error))
+    if name in setting.penalty:
+        expected += float(direction @ setting.penalty[name].reshape(-1))
+    terms = received.reshape(-1) * direction
+    allowed = 1e-9 * float(np.linalg.norm(terms)) + 1e-13 * float(np.abs(terms).sum()) + 4 * error
+    rounding = 1e-13 * float(np.abs(setting.dvalues * slope.value).sum())
+    return not abs(float(terms.sum()) - expected) <= allowed + rounding
+
+
+def _set_clipped_apart(result: Measured) -> None:
+    """A clipped loss does not move with its predictions, and its gradient is by convention that at the clip."""
+    setting, value = result.setting, result.value
+    if not setting.subject.is_loss or value.ndim != 2:
+        return
+    rows, at = result.flats // value.shape[1], value.reshape(-1)[result.flats]
+    still = np.ones(value.shape[0], dtype=bool)
+    np.logical_and.at(still, rows, ~result.columns.any(axis=1))
+    clipped = still[rows]
+    if setting.subject.domain == "probabilities":
+        clipped |= (at <= _CLIP) | (at >= 1 - _CLIP)
+    clipped &= np.isfinite(result.given)
+    result.kinks |= clipped
+    result.wrong &= ~clipped
+
+
+def _allow_for_rounding(result: Measured, slopes: _Slopes, rng: np.random.Generator) -> None:
+    """Where terms cancel, what is left is rounding: it changes wholly when the arrays change in the 10th digit."""
+    setting, name = result.setting, result.name
+    rows = np.flatnonzero(result.wrong & np.isfinite(result.given))
+    largest = float(np.max(np.abs(result.expected), initial=0.0))
+    small = np.abs(result.given[rows] - result.expected[rows]) <= 1e-6 * max(1.0, largest)
+    rows = rows[small]
+    if not len(rows):
+        return
+    spread = np.zeros(len(rows))
+    for _ in range(2):
+        moved = {n: value * (1 + 1e-10 * rng.normal(size=value.shape)) for n, value in setting.values.items()}
+        nearby = setting.at(values=moved)
+        instance = setting.subject.create()
+        setting.runner.forward(instance, nearby.point.copied())
+        received = np.asarray(instance.backward(setting.dvalues.copy())[name], dtype=np.float64).reshape(-1)
+        there = _Slopes(nearby, name, rng, slopes.complex)
+        expected = [float(np.sum(setting.dvalues * there.of_entry(int(result.flats[row])).value)) for row in rows]
+        spread = np.maximum(spread, np.abs(received[result.flats[rows]] - result.given[rows]))
+        spread = np.maximum(spread, np.abs(np.array(expected) - result.expected[rows]))
+    result.allowed[rows] += 10 * spread
+    result.wrong[rows] = ~(np.abs(result.given[rows] - result.expected[rows]) <= result.allowed[rows])
+
+
+def _set_kinks_apart(result: Measured) -> None:
+    """An entry on a kink has no derivative, and any slope between its two sides is right.
+
+    A kink very close by shows at wide steps and not at narrow ones: the gradient must lie between the sides at each.
+    """
+    setting, name = result.setting, result.name
+    for row in np.flatnonzero(result.wrong)[:64]:
+        if not np.isfinite(result.given[row]):
+            continue
+        flat, bent, between = int(result.flats[row]), False, True
+        extra = setting.penalty[name].reshape(-1)[flat] if name in setting.penalty else 0.0
+        for narrower in (1, 8, 64):
+            left, right, _ = sides(setting, name, flat, narrower)
+            size = abs(left) + abs(right)
+            slack = 1e-3 * size + result.allowed[row]
+            bent |= abs(right - left) > slack
+            between &= min(left, right) - slack <= result.given[row] - extra <= max(left, right) + slack
+        result.wrong[row], result.kinks[row] = not (bent and between), bent and between
+
+
+def sides(setting: Setting, name: str, flat: int, narrower: int = 1) -> tuple[float, float, bool]:
+    """The slopes on the two sides of an entry, and whether they stay when the step becomes smaller."""
+    step = 1e-6 / narrower * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
+    found = []
+    for h in (step, step / 8):
+        left, right = nudge.one_sided_slopes(setting.entry(name, flat), h)
+        found.append((float(np.sum(setting.dvalues * left)), float(np.sum(setting.dvalues * right))))
+    wide, (closer_left, closer_right) = found
+    size = abs(closer_left) + abs(closer_right) + 1e-300
+    settled = abs(wide[0] - closer_left) + abs(wide[1] - closer_right) <= 1e-3 * size
+    return closer_left, closer_right, settled

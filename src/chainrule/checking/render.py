@@ -1,0 +1,149 @@
+"""A report in the terminal: what is wrong first, with its picture, then what is right."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from .report import Checked, Finding, Grid, Report, number, tolerance
+
+__all__ = ["as_rich", "as_text", "compared", "headline", "how"]
+
+_WIDTH = 88
+_SIGNS = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "cyan")}
+_CELLS = {"wrong": ("✗", "bold red"), "right": ("·", "green"), "kink": ("∧", "yellow"), "not checked": (" ", "dim")}
+
+
+def as_text(report: Report, width: int = _WIDTH) -> str:
+    """The report as plain text.
+
+    >>> print(as_text(Report("Dense")))
+    Dense: nothing was compared.
+    """
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, force_jupyter=False)
+    console.print(as_rich(report))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in lines).strip()
+
+
+def as_rich(report: Report) -> Any:
+    """The report for a rich console, as wide as that is."""
+    from rich.console import Group
+    from rich.text import Text
+
+    style = "bold red" if report.errors else "bold green" if report.arrays else "bold"
+    parts: list[Any] = [Text(headline(report), style=style)]
+    several = len({finding.where for finding in report.findings} | {array.where for array in report.arrays}) > 1
+    for finding in report.findings:
+        parts += [Text(""), _finding(finding, several)]
+    passed = [array for array in report.arrays if array.passed]
+    if passed:
+        parts += [Text(""), _arrays(passed, several)]
+    if report.arrays:
+        parts += [Text(""), Text(how(report), style="dim")]
+    return Group(*parts)
+
+
+def headline(report: Report) -> str:
+    """One line: whether all is right, or how much is not."""
+    if not report.arrays and not report.findings:
+        return f"{report.subject}: nothing was compared."
+    wrong = len(report.errors)
+    if wrong:
+        return f"{report.subject}: {wrong} thing{'s are' if wrong > 1 else ' is'} wrong."
+    more = len(report.findings)
+    tail = f", {more} thing{'s' if more > 1 else ''} to know" if more else ""
+    compared = len(report.arrays)
+    return f"{report.subject}: {compared} gradient{'s are' if compared > 1 else ' is'} right{tail}."
+
+
+def how(report: Report) -> str:
+    """How the numbers were compared."""
+    return (
+        f"Compared in float64: |received - expected| <= {tolerance(report.rtol)} · the larger + "
+        f"{tolerance(report.atol)} · the array's largest; random upstream gradients, seed {report.seed}; "
+        f"{report.seconds:.2f} s."
+    )
+
+
+def _finding(finding: Finding, several: bool) -> Any:
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    sign, style = _SIGNS[finding.severity]
+    where = f"{finding.where}: " if several else ""
+    head = Table.grid(padding=(0, 1))
+    head.add_column(no_wrap=True)
+    head.add_column()
+    head.add_row(Text(sign, style=style), Text(where + finding.says))
+    parts: list[Any] = [head]
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column()
+    for position, diagnosis in enumerate(finding.diagnoses):
+        if diagnosis.says != finding.says:
+            table.add_row(
+                "what it is" if not position else "or", Text(diagnosis.says, style="bold" if not position else "")
+            )
+        if diagnosis.evidence and not position:
+            table.add_row("evidence", Text(diagnosis.evidence))
+        if diagnosis.write and not position:
+            table.add_row("write", Text(diagnosis.write, style="bold cyan"))
+    if len(finding.samples) > 1:
+        table.add_row("the worst", Text(_samples(finding)))
+    if table.row_count:
+        parts.append(Padding(table, (0, 0, 0, 2)))
+    if finding.grid is not None and finding.checked > 1:
+        parts.append(Padding(_grid(finding.grid), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _samples(finding: Finding) -> str:
+    return "\n".join(
+        f"{list(s.index)}: received {number(s.received)}, expected {number(s.expected)}" for s in finding.samples[:3]
+    )
+
+
+def _grid(grid: Grid) -> Any:
+    from rich.text import Text
+
+    text = Text()
+    for row in grid.cells:
+        for cell in row:
+            sign, style = _CELLS[cell]
+            text.append(f"{sign} ", style=style)
+        text.append("…\n" if grid.more_columns else "\n")
+    if grid.more_rows:
+        text.append(f"… {grid.more_rows} more rows\n", style="dim")
+    shown = {cell for row in grid.cells for cell in row}
+    legend = [f"{_CELLS[name][0]} {name}" for name in ("wrong", "right", "kink") if name in shown]
+    legend += ["blank: not checked"] if "not checked" in shown else []
+    text.append("   ".join(legend), style="dim")
+    return text
+
+
+def _arrays(arrays: list[Checked], several: bool) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for _ in range(4):
+        table.add_column()
+    for item in arrays:
+        name = f"{item.where}  {item.array}" if several else item.array
+        table.add_row(Text("✓", style="green"), Text(name), Text(str(item.shape)), Text(compared(item)))
+    return table
+
+
+def compared(item: Checked) -> str:
+    """How much of an array was compared, how, and how close it came."""
+    entries = f"all {item.size}" if item.entries == item.size else f"{item.entries} of {item.size}"
+    directions = f" and {item.projections} random directions" if item.projections else ""
+    settings = f" in {item.settings} settings" if item.settings > 1 else ""
+    kinks = f", {item.kinks} on a kink" if item.kinks else ""
+    worst = tolerance(float(f"{item.worst:.0e}"))
+    return f"{entries} entries{directions}{settings}, {item.method}, largest error {worst}{kinks}"

@@ -1,0 +1,41 @@
+"""The random streams that programs share: set before each forward of an object that draws from them, then put back."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+__all__ = ["seed_streams", "streams_kept"]
+
+
+def seed_streams(seed: int) -> None:
+    """Start NumPy's, Python's and, where they are in use, the book's and PyTorch's global streams from a seed."""
+    np.random.seed(seed)
+    random.seed(seed)
+    book, torch = sys.modules.get("chainrule.book.world"), sys.modules.get("torch")
+    if book is not None:
+        book.current.stream.seed(seed)
+    if torch is not None:
+        torch.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def streams_kept() -> Iterator[None]:
+    """Whatever happens inside, the streams go on afterwards as if nothing had been drawn from them."""
+    numbers, plain = np.random.get_state(), random.getstate()
+    book, torch = sys.modules.get("chainrule.book.world"), sys.modules.get("torch")
+    drawn = None if book is None else book.current.stream.get_state()
+    tensors = None if torch is None else torch.random.get_rng_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(numbers)
+        random.setstate(plain)
+        if book is not None and drawn is not None:
+            book.current.stream.set_state(drawn)
+        if torch is not None and tensors is not None:
+            torch.random.set_rng_state(tensors)

@@ -1,0 +1,124 @@
+"""What is checked, whatever it is written as: a `Subject` makes `Instance`s, which run forward and backward."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NATIVE", "Instance", "Point", "Style", "Subject", "batch_of", "fresh_targets", "is_shape"]
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a gradient is taken: the arrays that it is taken by, and what else forward reads."""
+
+    values: Arrays  # inputs and parameters by name
+    targets: Any = None  # what a loss compares with
+    training: bool = True
+    label: str = ""  # how the report names it
+    first_row: int = 0  # the place of its first sample in a larger batch, for noise that depends on it
+
+    def with_values(self, values: Mapping[str, Any]) -> Point:
+        """The same place with other arrays."""
+        return replace(self, values={**self.values, **values})
+
+    def copied(self) -> Point:
+        """The same place with arrays that forward may overwrite."""
+        return replace(self, values={name: value.copy() for name, value in self.values.items()})
+
+
+class Instance(ABC):
+    """One object in use: it may remember, between calls, what the checked object remembers."""
+
+    @abstractmethod
+    def forward(self, point: Point) -> NDArray[Any]:
+        """The output, or the loss that the gradient belongs to."""
+
+    @abstractmethod
+    def backward(self, dvalues: NDArray[Any]) -> dict[str, Any]:
+        """What the object says dL/d(value) is, by the value's name; a gradient that it does not give is left out."""
+
+    def parameters(self) -> Arrays:
+        """The parameters as the object holds them now."""
+        return {}
+
+    def penalty(self) -> tuple[float, Arrays]:
+        """What backward adds that forward does not: the object's own regularization and its exact gradient."""
+        return 0.0, {}
+
+    def memory(self) -> Arrays:
+        """Every other array that the object holds, by a name that its author knows."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How lines of this object's backward pass are written."""
+
+    module: str = "np"
+    dot: str = "np.dot"
+    own: str = "self."  # before what the object stored
+    assign: str = "self.d{name} = {code}"
+    dvalues: str = "dvalues"
+    inputs: str = "inputs"
+    targets: str = "y_true"
+
+    def line(self, name: str, code: str) -> str:
+        """The line that sets a gradient."""
+        return self.assign.format(name=name, code=code)
+
+
+NATIVE = Style(module="xp", dot="xp.matmul", own="", assign="d{name}={code},")
+
+
+@dataclass
+class Subject:
+    """An object to check: how to make fresh instances of it, and arrays on which it works."""
+
+    title: str
+    create: Callable[[], Instance]
+    inputs: Arrays  # by name, the first axis counting samples
+    parameters: Arrays = field(default_factory=dict)
+    targets: tuple[Any, ...] = ()  # in every form that it takes: class indices, one-hot rows
+    redraw_targets: Callable[[np.random.Generator, Point], tuple[Any, ...]] | None = None
+    modes: tuple[bool, ...] = (True,)  # training, inference
+    is_loss: bool = False  # whether its inputs are predictions, which it compares with targets
+    settings: int = 4  # how many batches are drawn beside its own
+    upstream: bool = True  # whether backward takes dL/d(output); a loss starts from 1
+    domain: str = "numbers"  # or "positive", "probabilities": where the inputs must lie
+    style: Style = field(default_factory=Style)
+    given: bool = False  # whether the inputs are the user's own
+    seeded: bool = False  # whether the global random streams must be set before each forward
+    mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say
+
+
+def is_shape(inputs: Any) -> bool:
+    """Whether inputs are given as a shape, such as (5, 4).
+
+    >>> is_shape((5, 4)), is_shape([[5.0, 4.0]]), is_shape(None)
+    (True, False, False)
+    """
+    return isinstance(inputs, tuple) and bool(inputs) and all(isinstance(size, int) for size in inputs)
+
+
+def batch_of(values: Mapping[str, NDArray[Any]]) -> int:
+    """The number of samples: the length of the first array."""
+    first = next(iter(values.values()))
+    return int(first.shape[0]) if first.ndim else 1
+
+
+def fresh_targets(subject: Subject, rng: np.random.Generator, point: Point) -> tuple[Any, ...]:
+    """Targets for the inputs of `point`, in every form that the object takes; (None,) where it takes none."""
+    if subject.redraw_targets is not None:
+        return subject.redraw_targets(rng, point) or (None,)
+    if not subject.targets:
+        return (None,)
+    samples = batch_of(point.values)
+    return tuple(np.resize(t, (samples, *np.shape(t)[1:])) for t in subject.targets)

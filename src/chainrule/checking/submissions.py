@@ -1,0 +1,173 @@
+"""A folder of submissions, each checked in a process of its own with limits on time and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ChainruleError, ConfigurationError
+
+__all__ = ["Limits", "Row", "as_csv", "check_folder"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may take: seconds of time and megabytes of memory."""
+
+    seconds: float = 60.0
+    megabytes: int = 2048
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one class of one file."""
+
+    file: str
+    name: str
+    result: str  # "right", "wrong", or "not checked"
+    mistakes: str = ""  # the first diagnosis of each error, with semicolons
+    says: str = ""  # the first error, or why it was not checked
+    write: str = ""  # the line to write instead
+    warnings: int = 0
+
+
+def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[Row]:
+    """Check every .py file of a folder, one after another. Raises `ConfigurationError` for a folder without any."""
+    place = Path(folder)
+    files = sorted(path for path in place.rglob("*.py") if not any(p.startswith((".", "__")) for p in path.parts))
+    if not files:
+        raise ConfigurationError(f"{folder} holds no .py file to check.")
+    for path in files:
+        yield from _in_a_process(path, str(path.relative_to(place)), limits or Limits(), options)
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """The rows as CSV with a head.
+
+    >>> print(as_csv([Row("ada.py", "ReLU", "wrong", "gate_inverted", "The gate is inverted.")]), end="")
+    file,name,result,mistakes,says,write,warnings
+    ada.py,ReLU,wrong,gate_inverted,The gate is inverted.,,0
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(Row.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _harmless(value) for name, value in vars(row).items()} for row in rows)
+    return text.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """A spreadsheet takes a cell that begins with one of these for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+
+
+def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any]) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        asked = json.dumps({"path": str(path.resolve()), "answer": str(answer), "options": options, **vars(limits)})
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, asked],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout=limits.seconds)
+        except subprocess.TimeoutExpired:
+            return [Row(shown, "", "not checked", "time_limit", f"It took longer than {limits.seconds:g} seconds.")]
+        finally:
+            _end(process)
+        try:
+            answered = json.loads(answer.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return [Row(shown, "", "not checked", "no_answer", _ended(code, limits))]
+    return [Row(shown, **row) for row in answered]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def _ended(code: int, limits: Limits) -> str:
+    if code < 0:
+        return f"Its process was ended by signal {-code}; it may have needed more than {limits.megabytes} MB."
+    return f"Its process ended by itself with code {code} before the check was done."
+
+
+# Inside the process
+
+
+def _answer(asked: dict[str, Any]) -> None:
+    from .files import check_file
+
+    _limit_memory(int(asked["megabytes"]))
+    rows: list[dict[str, Any]] = []
+    try:
+        for name, report in check_file(asked["path"], **asked["options"]):
+            rows.append(_row(name, report))
+    except MemoryError:
+        says = f"It needed more than {asked['megabytes']} MB of memory."
+        rows.append({"name": "", "result": "not checked", "mistakes": "memory_limit", "says": says})
+    except ChainruleError as error:
+        out_of_memory = "MemoryError" in str(error)
+        mistake = "memory_limit" if out_of_memory else "does_not_run"
+        rows.append(
+            {
+                "name": "",
+                "result": "not checked",
+                "mistakes": mistake,
+                "says": str(error).replace(asked["path"], "the file"),
+            }
+        )
+    Path(asked["answer"]).write_text(json.dumps(rows), encoding="utf-8")
+
+
+def _row(name: str, report: Any) -> dict[str, Any]:
+    if isinstance(report, str):
+        return {"name": name, "result": "not checked", "mistakes": "cannot_be_checked", "says": report}
+    first = report.errors[0] if report.errors else None
+    best = first.diagnoses[0] if first is not None and first.diagnoses else None
+    return {
+        "name": name,
+        "result": "right" if report.passed else "wrong",
+        "mistakes": "; ".join(report.mistakes),
+        "says": ""
+        if first is None
+        else f"{first.says} {best.says}"
+        if best and best.says != first.says
+        else first.says,
+        "write": best.write if best is not None else "",
+        "warnings": len(report.findings) - len(report.errors),
+    }
+
+
+def _limit_memory(megabytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # no such limits on this system
+        return
+    size = megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+if __name__ == "__main__":
+    _answer(json.loads(sys.argv[1]))

@@ -1,0 +1,69 @@
+"""`chainrule explain`: one gradient of a trained model, written out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..errors import ConfigurationError, DataError
+from ..files import write_atomically
+from ..model import Model
+from .console import say
+from .reading import rows_for
+
+__all__ = ["MOST", "explain"]
+
+MOST = 128  # samples, unless asked for others
+
+
+def explain(
+    path: Path,
+    name: str,
+    weight: str,
+    sample: int | None,
+    samples: int,
+    training: bool,
+    max_terms: int,
+    html: Path | None,
+    latex: bool,
+    json: bool,
+) -> None:
+    """Print why a gradient is what it is, on the first rows of a table or of the held-out part of a data set."""
+    from rich.console import Console
+
+    quantity, index = written_entry(weight)
+    if latex and json:
+        raise ConfigurationError("--latex and --json: choose one of them.")
+    model = Model.load(path)
+    X, y, _ = rows_for(model, name)
+    if y is None:
+        target = "the target" if model.preprocessing is None else f"the column {model.preprocessing.target!r}"
+        raise DataError(f"{name} does not hold {target} in every row: a gradient needs targets.")
+    if sample is not None and not 0 <= sample < len(X):
+        raise DataError(f"--sample must be from 0 to {len(X) - 1}, not {sample}.")
+    rows = max(samples, 0 if sample is None else sample + 1)
+    one = model.explain(X[:rows], y[:rows], quantity, index, sample=sample, training=training, max_terms=max_terms)
+    if html is not None:
+        write_atomically(html, one.to_html().encode())
+    if json or latex:
+        print(one.to_json() if json else one.to_latex())
+        return
+    console = Console()
+    say(console, f"The first {min(rows, len(X))} of {len(X)} rows of {name}; --samples takes more.")
+    console.print(one)
+    if html is not None:
+        say(console, f"Saved {html}")
+
+
+def written_entry(text: str) -> tuple[str, tuple[int, ...]]:
+    """A number of the network as it is written in the shell.
+
+    Raises `ConfigurationError` for another form.
+
+    >>> written_entry("dense_0.weights[20,5]"), written_entry("dense_0.biases[3]")
+    (('dense_0.weights', (20, 5)), ('dense_0.biases', (3,)))
+    """
+    match = re.fullmatch(r"\s*(\S.*?)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]\s*", text)
+    if match is None:
+        raise ConfigurationError(f"--weight: write a name and an index, such as dense_0.weights[20,5], not {text!r}.")
+    return match[1], tuple(int(part) for part in match[2].split(","))

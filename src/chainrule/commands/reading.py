@@ -1,0 +1,48 @@
+"""The rows of a data set or table as a trained model reads them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import datasets
+from ..errors import DataError, ShapeError, UnknownNameError
+from ..model import Model
+
+__all__ = ["rows_for"]
+
+Array = NDArray[Any]
+
+
+def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None]:
+    """The inputs; the targets as the loss reads them and as people do, both None where they are not known.
+
+    A data set by name gives the part held out, a table all its rows.
+    """
+    if name in datasets.NAMES or not os.path.isfile(name):
+        data = datasets.resolve(name)
+        expected = model.network.input_shape()
+        if expected is not None and data.X_test.shape[1:] != expected:
+            raise ShapeError(f"{name} has {data.X_test.shape[1]} features, the model expects {expected[0]}.")
+        decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
+        wanted = decode(data.y_test) if not data.class_names else np.array(data.class_names)[data.y_test]
+        return data.X_test, data.y_test, wanted
+    preprocessing = model.preprocessing
+    if preprocessing is None:
+        table = datasets.read_table(name)
+        columns = [table[column] for column in table.names]
+        if any(column.dtype == object for column in columns):
+            raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
+        return np.stack(columns, axis=1), None, None
+    table = preprocessing.read(name)
+    used = (*(column.name for column in preprocessing.columns), preprocessing.target)
+    table = datasets.Table({column: table[column] for column in table.names if column in used}, table.name)
+    inputs = preprocessing.transform(table)
+    try:
+        targets = preprocessing.encode_target(table)
+    except (DataError, UnknownNameError):
+        return inputs, None, None  # no target, or not in every row: predict without a score
+    return inputs, targets, preprocessing.decode_target(targets)

@@ -1,0 +1,14 @@
+"""Any gradient of any network, written out with its numbers: `explain`, `explain_rule`, `draw`.
+
+`formula` is the language that rules are written in and `notation` prints it; `rules` and `tables` are what the layers
+carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping` and `views` make the data of
+`derivation`; `render` prints them.
+"""
+
+from .answer import explain
+from .derivation import Explanation
+from .drawing import Drawing, draw
+from .rules import Rule
+from .teaching import explain_rule
+
+__all__ = ["Drawing", "Explanation", "Rule", "draw", "explain", "explain_rule"]

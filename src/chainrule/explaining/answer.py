@@ -1,0 +1,202 @@
+"""`explain`: one gradient of any network, written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..backprop import as_inputs, check_arrays
+from ..errors import ConfigurationError, DataError, NonFiniteError
+from ..graph import Graph
+from ..layer import Array, Context, Layer
+from ..losses import Loss
+from ..optimizers import Optimizer
+from .building import derivation
+from .cells import Cells
+from .derivation import Explanation, Line, Quantity, Step, Witness
+from .question import resolved
+from .stepping import optimizer_step
+from .views import batch_view, diagram, path_view
+from .witnesses import along, central_difference, scalar_oracle
+
+__all__ = ["explain"]
+
+
+def explain(
+    network: Layer,
+    loss: Loss,
+    X: ArrayLike,
+    y: ArrayLike,
+    name: str,
+    index: int | Sequence[int],
+    *,
+    parameters: Mapping[str, Array] | None = None,
+    state: Mapping[str, Array] | None = None,
+    sample: int | None = None,
+    sample_weights: ArrayLike | None = None,
+    training: bool = False,
+    seed: int = 0,
+    step: int = 0,
+    optimizer: Optimizer | None = None,
+    slots: Mapping[str, Array] | None = None,
+    rates: Mapping[str, float] | None = None,
+    max_terms: int = 5,
+    max_paths: int = 200,
+    points: int = 25,
+) -> Explanation:
+    """Why the gradient of one number is what it is: the chain rule from the loss down, with formulas and numbers.
+
+    `name` and `index` choose the number: a parameter, `"dense_0.weights", (20, 5)`; an entry of X, `"inputs", (3, 7)`;
+    or the output of a node, `"relu_0", (3, 5)`, sample first. `parameters` and `state` are the network's own where left
+    out. `sample` takes the loss of one sample alone. With an `optimizer` (its `slots` and `rates` new where left out)
+    the explanation says what its step would do. Sums show `max_terms` terms, the largest first, and fold the rest;
+    up to `max_paths` paths are listed; the loss along the number is taken at so many `points` (0 for none).
+
+    Everything is calculated in float64, from the layers' own pairs. Raises `UnknownNameError` with the names that
+    exist, `ShapeError` for an index outside or data that do not fit, `NonFiniteError` for parameters that are not
+    finite, `DerivationError` where a layer's backward pass contradicts itself or the rule that it carries.
+
+    >>> from chainrule import Dense, MeanSquaredError, Sequential
+    >>> network = Sequential(Dense(1, 1))
+    >>> network["dense_0"].weights, network["dense_0"].biases = np.array([[2.0]]), np.array([[0.0]])
+    >>> one = explain(network, MeanSquaredError(), [[3.0]], [5.0], "dense_0.weights", (0, 0))
+    >>> one.value, [line.value for line in one.lines]             # L, dL/dℓ, 2·(6 - 5), ·3
+    (6.0, [1.0, 1.0, 2.0, 6.0])
+    >>> [witness.agrees for witness in one.witnesses]
+    [True, True, True, True]
+    """
+    if not isinstance(network, Graph):
+        raise ConfigurationError(f"explain: the network must be a Graph; write Sequential({network!r}).")
+    for option, given, least in (("max_terms", max_terms, 1), ("max_paths", max_paths, 0), ("points", points, 0)):
+        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < least:
+            raise ConfigurationError(f"explain: {option} must be a whole number of at least {least}, not {given!r}.")
+    values = _values(network, parameters, state)
+    inputs = as_inputs(X, np.float64)
+    weights = _alone(sample, len(inputs), sample_weights)
+    context = Context(training and not network.frozen, seed, step)
+    with np.errstate(all="ignore"), _one_thread():
+        cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
+        quantity, kind, notes = resolved(cells, network, name, index)
+        _require_finite(cells)
+        lines = derivation(cells, quantity, int(max_terms))
+        value = float(cells.gradient(quantity.name)[quantity.place])
+        if kind == "parameter":
+            value = float(cells.trace.gradients[quantity.name][quantity.place])
+        today = float(
+            cells.values[quantity.name][quantity.place]
+            if kind == "parameter"
+            else cells.output(quantity.name)[quantity.place]
+        )
+        witnesses = (
+            Witness("chain rule, summed above", lines[-1].value, None, _close(lines[-1], value, cells)),
+            Witness("backward pass", value, None, True),
+            central_difference(cells, quantity, today, value),
+            scalar_oracle(cells, quantity, value),
+        )
+        planned = _step(cells, network, quantity, kind, optimizer, slots, rates, step, notes)
+        return Explanation(
+            quantity=quantity,
+            kind=kind,
+            today=today,
+            value=value,
+            loss=cells.trace.loss,
+            samples=len(inputs),
+            sample=None if sample is None else int(sample) % len(inputs),
+            training=context.training,
+            lines=tuple(lines),
+            witnesses=witnesses,
+            batch=None if sample is not None else batch_view(cells, quantity),
+            step=planned,
+            paths=path_view(cells, quantity, int(max_paths)),
+            along=tuple(along(cells, quantity, today, int(points))) if points else (),
+            nodes=tuple(diagram(cells, lines, quantity)),
+            notes=tuple(notes),
+        )
+
+
+def _one_thread() -> Any:
+    """One BLAS thread: the products are many and small, and several threads would wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, "blas")
+
+
+def _values(
+    network: Graph, parameters: Mapping[str, Array] | None, state: Mapping[str, Array] | None
+) -> dict[str, Array]:
+    """Parameters and state in float64: those given, or the network's own."""
+    own = network._values() if parameters is None or (state is None and network.state) else {}
+    chosen = {name: own[name] for name in network.parameters} if parameters is None else dict(parameters)
+    kept = {name: own[name] for name in network.state} if state is None else dict(state)
+    check_arrays("parameter", chosen, network.parameter_shapes())
+    check_arrays("state array", kept, network.state_shapes())
+    values = {name: np.array(array, dtype=np.float64) for name, array in {**chosen, **kept}.items()}
+    for name, array in values.items():
+        if not np.isfinite(array).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise NonFiniteError(f"{name} holds {array[where]} at {where}: its gradients explain nothing.")
+    return values
+
+
+def _alone(sample: int | None, samples: int, weights: ArrayLike | None) -> Any:
+    """The sample weights: those given, for one sample alone with 0 for all others."""
+    if sample is None:
+        return weights
+    if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not -samples <= sample < samples:
+        raise DataError(f"sample must be a whole number from 0 to {samples - 1}, not {sample!r}.")
+    alone = np.zeros(samples)
+    given = np.ones(samples) if weights is None else np.asarray(weights, dtype=np.float64)
+    if given.shape != (samples,):
+        return given  # the loss says what is wrong with it
+    alone[sample] = given[sample]
+    return alone
+
+
+def _require_finite(cells: Cells) -> None:
+    for cell in cells.cells:
+        output = cells.available[cell.name][cell.pair.result]
+        if not np.isfinite(output).all():
+            what = "the loss" if cell.name == "loss" else f"the output of {cell.name}"
+            raise NonFiniteError(f"{what} is not finite in float64: there is no gradient to explain.")
+    for cell in reversed(cells.cells[:-1]):
+        if not np.isfinite(cells.arriving(cell.name)).all():
+            readers = " or ".join(reader.name for reader, _ in cells.readers[cell.name])
+            raise NonFiniteError(f"The backward pass of {readers} gives a gradient that is not finite.")
+
+
+def _close(line: Line, other: float, cells: Cells) -> bool:
+    """To 1e-12 of the largest gradient of this array or of the sum's terms, and to the rounding of what arrives."""
+    name = line.quantity.name
+    size = float(np.max(np.abs(cells.gradient(name)), initial=0.0))
+    added = sum(abs(term.product) for term in line.terms) + abs(line.rest_sum)
+    arriving = max(float(np.max(np.abs(cells.arriving(cell.name)), initial=0.0)) for cell, _ in cells.readers[name])
+    return bool(abs(line.value - other) <= max(1e-12 * max(abs(other), size, added), 1e-14 * arriving))
+
+
+def _step(
+    cells: Cells,
+    network: Graph,
+    quantity: Quantity,
+    kind: str,
+    optimizer: Optimizer | None,
+    slots: Mapping[str, Array] | None,
+    rates: Mapping[str, float] | None,
+    step: int,
+    notes: list[str],
+) -> Step | None:
+    trainable = network.trainable_names()
+    if optimizer is None or kind != "parameter":
+        return None
+    if quantity.name not in trainable:
+        notes.append(f"{quantity.name.rpartition('.')[0]} is frozen: a step of the optimizer leaves it as it is.")
+        return None
+    parameters = {name: cells.values[name] for name in trainable}
+    fresh = optimizer.initial_slots(np, parameters)
+    given = fresh if slots is None else {name: slots[name] for name in fresh if name in slots}
+    carried = {name: np.asarray(slot, dtype=np.float64) for name, slot in given.items()}
+    check_arrays("slot", carried, {name: slot.shape for name, slot in fresh.items()})
+    chosen = {name: optimizer.rate(step, name) for name in trainable} if rates is None else rates
+    return optimizer_step(cells, quantity, optimizer, carried, trainable, chosen, step)

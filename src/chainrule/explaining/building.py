@@ -1,0 +1,327 @@
+"""The lines of a derivation: which terms a quantity's gradient has, which are shown, and that they add up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DerivationError
+from ..graph import INPUTS
+from .cells import LOSS, Cell, Cells, Source, rule_scope
+from .derivation import Line, Quantity, Term
+from .formula import ARRAYS, NO_NAMES, bound, derivative_symbol, evaluate, fixed, free_indices, pattern, substituted
+
+__all__ = ["derivation", "line_of", "loss_line", "penalty_terms"]
+
+Array = NDArray[Any]
+Place = tuple[int, ...]
+SEARCHED = 1024  # how many entries of an output are tried one by one where no rule says which of them matter
+CANCELLED = 1e-5  # how small a part of what arrives may be left, before only its rounding is compared
+TOLERANCE = 1e-9  # how far formula and Jacobian, or sum and stored gradient, may lie apart; rounding is below 1e-12
+
+
+@dataclass
+class _Found:
+    """The terms of one reader: those to show, and what the others come to."""
+
+    cell: Cell
+    source: Source
+    place: Place
+    entries: list[Place]  # of the cell's output, largest terms first
+    numbers: Array  # ∂output[entry]/∂source[place]
+    others: int  # further terms that are not 0
+    zeros: int
+
+    def sizes(self, cells: Cells) -> Array:
+        """How large each term is."""
+        arriving = cells.arriving(self.cell.name)
+        return np.abs([arriving[entry] * n for entry, n in zip(self.entries, self.numbers, strict=True)])
+
+
+def derivation(cells: Cells, target: Quantity, max_terms: int) -> list[Line]:
+    """The lines from the loss down to the target: those of the largest terms, followed up to the loss."""
+    last = line_of(cells, target, max_terms)
+    lines = {target: last}
+    wanted = _importance(last, 1.0, same_sample=True)
+    for cell in cells.cells:
+        of_cell = sorted((q for q in wanted if q.name == cell.name and q not in lines), key=lambda q: -wanted[q])
+        for quantity in islice(of_cell, max_terms):
+            lines[quantity] = line_of(cells, quantity, max_terms)
+            for upstream, weight in _importance(lines[quantity], wanted[quantity]).items():
+                wanted[upstream] = wanted.get(upstream, 0.0) + weight
+    order = cells.order
+    ranked = sorted(lines.values(), key=lambda line: -order.get(line.quantity.name, -1))
+    return [loss_line(cells, max_terms), *(line for line in ranked if line is not last), last]
+
+
+def _importance(line: Line, weight: float, same_sample: bool = False) -> dict[Quantity, float]:
+    """The quantities that a line's terms need, each with its part of the line; of one sample only, if asked."""
+    terms = [term for term in line.terms if term.upstream is not None]
+    total = sum(abs(term.product) for term in terms) or 1.0
+    first = terms[0].upstream.place[0] if terms and terms[0].upstream is not None else None
+    found: dict[Quantity, float] = {}
+    for term in terms:
+        if term.upstream is not None and not (same_sample and term.upstream.place[0] != first):
+            found[term.upstream] = found.get(term.upstream, 0.0) + weight * abs(term.product) / total
+    return found
+
+
+def loss_line(cells: Cells, max_terms: int) -> Line:
+    """The loss itself: L = Σ_b share_b·ℓ_b, and the penalties."""
+    losses, shares = cells.available[LOSS]["losses"], cells.shares[:, 0]
+    products = losses * shares
+    shown = [int(b) for b in np.argsort(-np.abs(products), kind="stable")[:max_terms] if products[b] != 0]
+    terms = [
+        Term(LOSS, Quantity("loss", (b,)), float(losses[b]), float(shares[b]), "s[b]", "", float(products[b]))
+        for b in shown
+    ]
+    penalty = cells.trace.penalty
+    rest = float(np.delete(products, shown).sum())
+    others = int(np.count_nonzero(products)) - len(shown)
+    share = _share(cells, 0)[0]
+    formula = {"1/B": "sum(b, ell[b])/B", "1": "sum(b, ell[b])"}.get(share, "sum(b, s[b]*ell[b])")
+    if penalty:
+        formula += " + penalty"
+        terms.append(Term("penalty", None, 1.0, penalty, "penalty", repr(penalty), penalty))
+    value = math.fsum([*(t.product for t in terms), rest])
+    _same(value, cells.trace.loss, abs(products).sum() + abs(penalty), "the loss", "its terms", "the forward pass")
+    zeros = len(products) - len(shown) - others
+    return Line(Quantity("L", ()), (LOSS,), (cells[LOSS].kind,), formula, tuple(terms), others, rest, zeros, value)
+
+
+def line_of(cells: Cells, quantity: Quantity, max_terms: int) -> Line:
+    """The line of one gradient: its terms, largest first, and that they add up to what the backward pass says."""
+    if quantity.name == LOSS:
+        return _share_line(cells, quantity)
+    found = [_terms(cells, cell, source, quantity.place, max_terms) for cell, source in cells.readers[quantity.name]]
+    ranked = sorted(
+        ((size, i, k) for i, f in enumerate(found) for k, size in enumerate(f.sizes(cells))), key=lambda s: -s[0]
+    )
+    kept = [(i, k) for size, i, k in ranked[:max_terms] if size] or [(i, k) for _, i, k in ranked[:1]]
+    terms = [_term(cells, found[i], k) for i, k in kept]
+    parts: list[float] = []
+    for i, one in enumerate(found):
+        arriving = cells.arriving(one.cell.name).copy()
+        for entry in [one.entries[k] for j, k in kept if j == i]:
+            arriving[entry] = 0.0
+        parts.append(cells.through(one.cell, one.source, one.place, arriving) if arriving.any() else 0.0)
+    total = sum(len(one.entries) + one.others + one.zeros for one in found)
+    moving = sum(int(np.count_nonzero(one.sizes(cells))) + one.others for one in found)
+    others = moving - sum(term.product != 0 for term in terms)
+    rest = math.fsum(parts)
+    penalties = penalty_terms(cells, quantity)
+    value = math.fsum([*(t.product for t in (*terms, *penalties)), rest])
+    stored = float(cells.gradient(quantity.name)[quantity.place]) + math.fsum(t.product for t in penalties)
+    scale = sum(abs(t.product) for t in (*terms, *penalties)) + sum(map(abs, parts))
+    rounded = scale + sum(_cancelling(cells, one.cell) for one in found)
+    _same(value, stored, rounded, f"dL/d({quantity})", "the terms of the chain rule", "the backward pass")
+    if not others and abs(rest) <= 1e-13 * scale:
+        rest = 0.0
+        value = math.fsum(t.product for t in (*terms, *penalties))
+    formulas = [_formula(cells, one) for one in found] + [t.formula or "penalty" for t in penalties]
+    nodes = tuple(dict.fromkeys(one.cell.name for one in found))
+    kinds = tuple(cells[name].kind for name in nodes)
+    zeros = total - len(terms) - others
+    line = Line(quantity, nodes, kinds, " + ".join(formulas), (*terms, *penalties), others, rest, zeros, value)
+    _readds(line, rounded)
+    return line
+
+
+def _readds(line: Line, scale: float) -> None:
+    """That the line as it will be printed, calculated again from its own numbers, gives its value."""
+    parts = [_calculated(term) for term in line.terms] + [line.rest_sum]
+    _same(math.fsum(parts), line.value, scale, str(line.quantity), "the printed numbers", "the value")
+
+
+def _calculated(term: Term) -> float:
+    return float(evaluate(term.shown, NO_NAMES))
+
+
+def _same(one: float, other: float, scale: float, what: str, first: str, second: str) -> None:
+    """Raises `DerivationError` unless two numbers agree to rounding; `scale` is the size of what was added."""
+    if not abs(one - other) <= TOLERANCE * max(abs(one), abs(other), scale):
+        raise DerivationError(
+            f"{what}: {first} give {one:.12g}, {second} {other:.12g}. Where the layers are yours: pure_backward must "
+            "be linear in dvalues, treat samples one by one unless the class says mixes_samples = True, and agree with "
+            "the layer's rule if it has one; chainrule.check finds which of them is wrong."
+        )
+
+
+def _cancelling(cells: Cells, cell: Cell) -> float:
+    """What keeps the rounding of numbers that cancel inside a layer from counting as a contradiction.
+
+    A softmax that is sure, or a normalization of equal numbers, subtracts nearly all that arrives from itself.
+    """
+    return CANCELLED * float(np.max(np.abs(cells.arriving(cell.name)), initial=0.0))
+
+
+def _share_line(cells: Cells, quantity: Quantity) -> Line:
+    """dL/dℓ_b: the share of one sample in the loss."""
+    formula, numbers = _share(cells, quantity.place[0])
+    share = float(cells.shares[quantity.place][0])
+    terms = (Term(LOSS, None, 1.0, share, formula, numbers, share),)
+    return Line(quantity, (LOSS,), (cells[LOSS].kind,), formula, terms, 0, 0.0, 0, share)
+
+
+def _share(cells: Cells, row: int) -> tuple[str, str]:
+    """The share of a sample in the loss, as a formula and in numbers."""
+    shares = cells.shares[:, 0]
+    mean = getattr(cells[LOSS].pair, "reduction", "mean") == "mean"
+    if mean and (shares == 1 / len(shares)).all():
+        return "1/B", f"1/{len(shares)}"
+    return ("1", "1") if (shares == 1).all() else ("s[b]", repr(float(shares[row])))
+
+
+def penalty_terms(cells: Cells, quantity: Quantity) -> list[Term]:
+    """What the penalties on a parameter add to its gradient."""
+    terms = []
+    for penalty in cells.penalty_terms.get(quantity.name, ()):
+        weight = cells.values[quantity.name]
+        gradient = penalty.run_backward(np, 1, {"parameter": weight})["parameter"]
+        cell = Cell("penalty", penalty, quantity.name, {}, True, "")
+        local = float(gradient[quantity.place])
+        formula, numbers = "", repr(local)
+        if cell.rule is not None:
+            scope = rule_scope(cell, {"parameter": weight}, indices={"...": quantity.place})
+            formula = bound(cell.rule.derivatives["parameter"], scope.indices)
+            numbers = substituted(cell.rule.derivatives["parameter"], scope)
+            _agrees(cell, "the parameter", float(evaluate(cell.rule.derivatives["parameter"], scope)), local)
+        terms.append(Term(type(penalty).__name__, None, 1.0, local, formula, numbers, local))
+    return terms
+
+
+# Which terms there are
+
+
+def _terms(cells: Cells, cell: Cell, source: Source, place: Place, limit: int) -> _Found:
+    if cell.rule is not None and cell.rule.placed and source.entry in cell.rule.derivatives:
+        return _by_rule(cells, cell, source, place, limit)
+    return _by_search(cells, cell, source, place, limit)
+
+
+def _by_rule(cells: Cells, cell: Cell, source: Source, place: Place, limit: int) -> _Found:
+    """The rule says which entries of the output move: all are ranked by it, the largest taken from the Jacobian."""
+    rule = cell.rule
+    assert rule is not None
+    indices = fixed(pattern(rule.arrays[source.entry])[1], place)
+    letters = pattern(rule.output)[1]
+    free = free_indices(letters, indices)
+    scope = cells.scope(cell, ARRAYS, indices)
+    sizes = tuple(scope.sizes[letter] for letter in free)
+    count = math.prod(sizes)
+    grid = np.indices(sizes).reshape(len(free), count)
+    scope = scope.fixing(**dict(zip(free, grid, strict=True)))
+    entry = _entry(letters, scope.indices)
+    entries = np.array([np.broadcast_to(axis, count) for axis in entry]).T.reshape(count, -1)  # (count, axes)
+    arriving = cells.arriving(cell.name)[tuple(entries.T)]
+    local = np.broadcast_to(np.asarray(evaluate(rule.derivatives[source.entry], scope), dtype=np.float64), count)
+    products = arriving * local
+    best = np.argsort(-np.abs(products), kind="stable")[:limit]
+    chosen = [tuple(int(i) for i in entries[k]) for k in best]
+    numbers = cells.jacobian(cell, source, place, chosen)
+    for k, number, which in zip(best, numbers, chosen, strict=True):
+        _agrees(cell, f"{cell.name}[{','.join(map(str, which))}] by {source.entry}", float(local[k]), float(number))
+    total = cells.through(cell, source, place, cells.arriving(cell.name))
+    whole, scale = f"{cell.name} by {source.entry}", float(np.abs(products).sum()) + _cancelling(cells, cell)
+    _same(float(products.sum()), total, scale, whole, "the rule's terms", "its backward pass")
+    nonzero, in_best = int(np.count_nonzero(products)), int(np.count_nonzero(products[best]))
+    zeros = count - nonzero - (len(best) - in_best)
+    return _Found(cell, source, place, chosen, numbers, nonzero - in_best, zeros)
+
+
+def _entry(letters: Sequence[str | int], indices: dict[str, Any] | Any) -> list[Any]:
+    entry: list[Any] = []
+    for letter in letters:
+        value = indices[letter] if isinstance(letter, str) else letter
+        entry += list(value) if isinstance(value, tuple) else [value]
+    return entry
+
+
+def _agrees(cell: Cell, what: str, formula: float, jacobian: float) -> None:
+    """Raises `DerivationError` unless the rule's formula gives the number of the Jacobian."""
+    if not math.isclose(formula, jacobian, rel_tol=TOLERANCE, abs_tol=1e-12):
+        raise DerivationError(
+            f"{cell.kind}: the rule says that ∂({what}) is {formula:.12g}, pure_backward says {jacobian:.12g}. "
+            "One of them is wrong; chainrule.check compares pure_backward with pure_forward."
+        )
+
+
+def _by_search(cells: Cells, cell: Cell, source: Source, place: Place, limit: int) -> _Found:
+    """No rule says which entries move: those that can are tried, the ones with the most to pass on first."""
+    arriving = cells.arriving(cell.name)
+    if cell.mixes:
+        rows: Sequence[int] = range(len(arriving))
+    elif source.local in cell.parameters:
+        by_row = np.abs(cells.by_row(cell, source, place))
+        rows = [int(row) for row in np.argsort(-by_row, kind="stable") if arriving[row].any()]
+    else:
+        rows = [place[0]]
+    size = int(np.prod(arriving.shape[1:]))
+    tried = list(islice(_candidates(arriving, rows), SEARCHED))
+    numbers = cells.jacobian(cell, source, place, tried)
+    products = np.array([arriving[entry] * number for entry, number in zip(tried, numbers, strict=True)])
+    moving = np.flatnonzero(numbers)
+    order = moving[np.argsort(-np.abs(products[moving]), kind="stable")] if len(moving) else moving
+    best = order[:limit]
+    unknown = int(np.count_nonzero(arriving[list(rows)])) - len(tried) if rows else 0
+    others = int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])) + unknown
+    zeros = len(moving) - len(best) - (int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])))
+    if not len(best):  # nothing moves: one entry stands for all
+        first = tried[:1] or [(rows[0], *(0,) * (arriving.ndim - 1))] if rows else []
+        numbers = cells.jacobian(cell, source, place, first)
+        return _Found(cell, source, place, first, numbers, others, size - 1)
+    return _Found(cell, source, place, [tried[k] for k in best], numbers[best], others, zeros)
+
+
+def _candidates(arriving: Array, rows: Sequence[int]) -> Iterator[Place]:
+    for row in rows:
+        flat = np.abs(arriving[row]).reshape(-1)
+        for k in np.argsort(-flat, kind="stable"):
+            if flat[k] == 0:
+                break
+            yield (int(row), *(int(i) for i in np.unravel_index(k, arriving.shape[1:])))
+
+
+# How a term and a sum of terms are written
+
+
+def _term(cells: Cells, found: _Found, k: int) -> Term:
+    cell, source, entry = found.cell, found.source, found.entries[k]
+    number = float(found.numbers[k])
+    arriving = float(cells.arriving(cell.name)[entry])
+    formula = numbers = ""
+    rule = cell.rule
+    if rule is not None and source.entry in rule.derivatives:
+        indices = fixed(pattern(rule.arrays[source.entry])[1], found.place) | fixed(pattern(rule.output)[1], entry)
+        scope = cells.scope(cell, indices=indices)
+        formula = bound(rule.derivatives[source.entry], indices)
+        numbers = substituted(rule.derivatives[source.entry], scope)
+        _agrees(cell, f"{cell.name} by {source.entry}", float(evaluate(numbers, scope)), number)
+    return Term(cell.name, Quantity(cell.name, entry), arriving, number, formula, numbers, arriving * number)
+
+
+def _formula(cells: Cells, found: _Found) -> str:
+    """The sum as the rule writes it: sum(n, D(L, 'dense_1'[17,n])*w[5,n])."""
+    cell, source, rule = found.cell, found.source, found.cell.rule
+    if rule is None or source.entry not in rule.derivatives or not rule.placed:
+        of = f"'{source.local}'" if source.local in cell.parameters else f"{INPUTS!r}"
+        place = ",".join(map(str, found.place))
+        local = "1" if rule is not None else f"D({cell.name!r}[j], {of}[{place}])"
+        if rule is not None and found.entries:
+            return f"{derivative_symbol(cell.name, found.entries[0])}*1"
+        return f"sum(j, {derivative_symbol(cell.name, ['j'])}*{local})"
+    indices = fixed(pattern(rule.arrays[source.entry])[1], found.place)
+    letters = pattern(rule.output)[1]
+    free = free_indices(letters, indices)
+    entry = _entry(letters, {**indices, **{letter: letter for letter in free}})
+    local = bound(rule.derivatives[source.entry], indices)
+    formula = f"{derivative_symbol(cell.name, entry)}*({local})"
+    for letter in reversed(free):
+        formula = f"sum({letter}, {formula})"
+    return formula

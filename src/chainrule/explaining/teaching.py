@@ -1,0 +1,114 @@
+"""`explain_rule`: how the derivative of a layer or loss is derived, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from ..errors import UnknownNameError
+from ..pair import Pair
+from .derivation import Data
+from .notation import latex, mathml, text
+from .rules import Rule, rule_of
+
+__all__ = ["Derived", "DerivedBy", "explain_rule"]
+
+
+@dataclass(frozen=True)
+class DerivedBy(Data):
+    """One derivative: what it is of and by, and the steps, (why, formula), each equal to the one before."""
+
+    symbol: str
+    steps: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Derived(Data):
+    """The derivation of a rule; prints as text, as LaTeX, and shows itself in a notebook."""
+
+    name: str
+    forward: tuple[tuple[str, ...], ...]
+    derivatives: tuple[DerivedBy, ...]
+    note: str
+
+    def __str__(self) -> str:
+        lines = [self.name, *(f"  {text(left)} = {text(right)}" for left, right in self.forward)]
+        if self.note:
+            lines.append(f"  {self.note}")
+        for by in self.derivatives:
+            lines += ["", text(by.symbol)]
+            shown = [f"  = {text(formula)}" for _, formula in by.steps]
+            wide = min(max(map(len, shown)), 64)
+            lines += [f"{line:<{wide}}   {why}" for line, (why, _) in zip(shown, by.steps, strict=True)]
+        return "\n".join(lines)
+
+    def to_latex(self) -> str:
+        """An align* environment with the reason beside each step."""
+        rows = [f"{latex(left)} &= {latex(right)}" for left, right in self.forward]
+        for by in self.derivatives:
+            rows += [
+                f"{latex(by.symbol) if i == 0 else ''} &= {latex(formula)}" for i, (_, formula) in enumerate(by.steps)
+            ]
+        return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+
+    def _repr_latex_(self) -> str:
+        return self.to_latex()
+
+    def _repr_html_(self) -> str:
+        rows = [f"<tr><td>{_math(left, right)}</td><td></td></tr>" for left, right in self.forward]
+        for by in self.derivatives:
+            rows += [
+                f"<tr><td>{_math(by.symbol if i == 0 else '', formula)}</td><td>{escape(why)}</td></tr>"
+                for i, (why, formula) in enumerate(by.steps)
+            ]
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        return f"<h3>{escape(self.name)}</h3>{note}<table>{''.join(rows)}</table>"
+
+
+def _math(left: str, right: str) -> str:
+    return f"<math displaystyle='true'>{mathml(left) if left else ''}<mo>=</mo>{mathml(right)}</math>"
+
+
+def explain_rule(layer: Any, *, training: bool = True) -> Derived:
+    """How the derivatives of a layer or loss are derived, step by step with the reason for each.
+
+    `layer` is a class or an object; `training` matters where the two modes differ. Raises `UnknownNameError` for one
+    without a rule: a layer of yours carries its own, see `Rule`.
+
+    >>> from chainrule import MeanSquaredError
+    >>> print(explain_rule(MeanSquaredError))
+    MeanSquaredError
+      ℓ[b] = (Σ_o (y[b,o] - p[b,o])²) / O
+    <BLANKLINE>
+    ∂ℓ[b]/∂p[b,o]
+      = ∂((Σ_k (y[b,k] - p[b,k])²) / O)/∂p[b,o]   a mean over the O outputs
+      = ∂((y[b,o] - p[b,o])²)/∂p[b,o] / O         only the term k = o holds this prediction
+      = (-2)·(y[b,o] - p[b,o]) / O                the chain rule: the inside gives -1
+      = 2·(p[b,o] - y[b,o]) / O                   turn the difference
+    """
+    pair = _instance(layer)
+    rule = rule_of(pair, training, 2) if isinstance(pair, Pair) else None
+    name = type(pair).__name__
+    if rule is None:
+        from .tables import RULES
+
+        raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in RULES])
+    forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
+    derivatives = tuple(_derived(rule, source) for source in rule.derivatives)
+    return Derived(name, forward, derivatives, rule.note)
+
+
+def _derived(rule: Rule, source: str) -> DerivedBy:
+    symbol = f"D({rule.output}, {rule.arrays[source]})"
+    return DerivedBy(symbol, rule.steps.get(source, (("read off the formula", rule.derivatives[source]),)))
+
+
+def _instance(layer: Any) -> Any:
+    """An object of the class: the rule depends on settings for few, and on sizes for none."""
+    if not isinstance(layer, type):
+        return layer
+    made: Any = object.__new__(layer)
+    if issubclass(layer, Pair) and hasattr(layer, "approximate"):
+        vars(made)["approximate"] = False
+    return made

@@ -1,0 +1,259 @@
+"""Independent ways to the same gradient: central differences, and the scalar oracle `Value`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ChainruleError
+from ..graph import INPUTS
+from ..value import Value
+from .cells import LOSS, Cell, Cells, Source, rule_scope
+from .derivation import Quantity, Witness
+from .formula import ARRAYS, VALUES, evaluate, fixed, pattern
+
+__all__ = ["along", "central_difference", "scalar_oracle", "shifted_loss"]
+
+STEPS = tuple(4.0**-k for k in range(3, 12))  # 0.016 … 2.4e-7, times the size of the quantity
+EPSILON = float(np.finfo(np.float64).eps)
+VALUE_LIMIT = 40_000  # scalar operations
+
+
+def shifted_loss(cells: Cells, quantity: Quantity, shift: float) -> tuple[float, dict[str, dict[str, Any]]]:
+    """The loss with one number moved, and the forward pass that it comes from."""
+    name, place = quantity.name, quantity.place
+    readers = cells.readers.get(name, [])
+    first = min((cells.order[cell.name] for cell, _ in readers), default=len(cells.cells))
+    values, inputs, nudged, penalty = cells.values, cells.inputs, None, cells.trace.penalty
+    if name == INPUTS:
+        inputs = inputs.copy()
+        inputs[place] += shift
+    elif name in values:
+        values = {**values, name: values[name].copy()}
+        values[name][place] += shift
+        penalty = cells.penalty_of(values)
+    else:
+        first, nudged = cells.order[name], (name, place, shift)
+    available = cells.run(first, values, inputs, nudged)
+    return cells.loss_of(available) + penalty, available
+
+
+def along(cells: Cells, quantity: Quantity, today: float, points: int) -> Iterator[tuple[float, float]]:
+    """The loss at values of the quantity to both sides of today's."""
+    reach = max(1.0, 2 * abs(today))
+    for shift in np.linspace(-reach, reach, points):
+        with np.errstate(all="ignore"):
+            loss = shifted_loss(cells, quantity, float(shift))[0]
+        if math.isfinite(loss):
+            yield today + float(shift), loss
+
+
+def central_difference(cells: Cells, quantity: Quantity, today: float, backward: float) -> Witness:
+    """(L(w+h) - L(w-h)) / 2h for smaller and smaller h, extrapolated; steps that cross a kink do not count.
+
+    The error is what the last extrapolation changed, or the rounding of the losses, whichever is larger.
+    """
+    size, loss = max(1.0, abs(today)), cells.trace.loss
+    table: list[list[float]] = []
+    best, error, crossed, step = math.nan, math.inf, 0, 0.0
+    for scale in STEPS:
+        h = scale * size
+        above, passed = shifted_loss(cells, quantity, h)
+        below, passed_below = shifted_loss(cells, quantity, -h)
+        crossed = _kinks(cells, passed, passed_below)
+        if not (math.isfinite(above) and math.isfinite(below)):
+            continue
+        slope = (above - below) / (2 * h)
+        rounding = 4 * EPSILON * max(abs(above), abs(below), abs(loss)) / h
+        if crossed:
+            if scale == STEPS[-1]:
+                best, error, step = slope, math.nan, h
+            continue
+        row = [slope]
+        for k, before in enumerate(table[-1] if table else []):
+            row.append(row[k] + (row[k] - before) / (16.0 ** (k + 1) - 1))
+        guess = [max(abs(row[k] - row[k - 1]), abs(row[k] - table[-1][k - 1]), rounding) for k in range(1, len(row))]
+        for k, estimate in enumerate([max(rounding, abs(slope)) if not table else math.inf, *guess]):
+            if estimate < error:
+                best, error, step = row[k], estimate, h
+        table.append(row)
+    if math.isnan(best):
+        return Witness("central difference", None, note="the loss is not finite beside today's value")
+    note = f"h down to {step:.2g}"
+    if crossed:
+        note = (
+            f"a kink ({crossed} of them) lies within h = {step:.1g} of today's value: there is no one slope to compare"
+        )
+        return Witness("central difference", best, None, None, note)
+    if _kinks_unknown(cells) and abs(best - backward) > 10 * error:
+        jump = _one_sided(cells, quantity, loss, step)
+        if jump > 100 * error:
+            note = f"the slopes to both sides differ by {jump:.2g}: a kink at today's value"
+            return Witness("central difference", best, None, None, note)
+    allowed = max(20 * error, 1e-7 * abs(backward), 1e-10 * abs(loss))
+    return _compared(cells, quantity, Witness("central difference", best, error, note=note), backward, allowed)
+
+
+def _compared(cells: Cells, quantity: Quantity, witness: Witness, backward: float, allowed: float) -> Witness:
+    """The witness with its verdict.
+
+    Where clipping holds predictions at a constant, the loss's gradient is by convention not that of the loss: what
+    differs by no more than that part neither confirms nor contradicts.
+    """
+    assert witness.value is not None
+    if abs(witness.value - backward) <= allowed:
+        return replace(witness, agrees=True)
+    held = _held(cells)
+    if held is None:
+        return replace(witness, agrees=False)
+    whole, passed = (cells.backward_from(cells.shares, quantity.name, quantity.place, h) for h in (None, held))
+    without = backward - whole + passed
+    if abs(witness.value - without) > max(allowed, 1e-7 * abs(without)):
+        return replace(witness, agrees=False)
+    count = np.count_nonzero(held)
+    note = f"{count} clipped prediction{'s' if count > 1 else ''}, by convention passed on; without, backward is"
+    return replace(witness, agrees=None, note=f"{note} {without:.12g}")
+
+
+def _held(cells: Cells) -> NDArray[Any] | None:
+    """Which predictions the loss clips, None where there is none."""
+    loss = cells[LOSS]
+    if loss.rule is None or not loss.rule.held:
+        return None
+    held = np.any([_signs(loss, formula, cells.available[LOSS]) > 0 for formula in loss.rule.held], axis=0)
+    return held if held.any() else None
+
+
+def _one_sided(cells: Cells, quantity: Quantity, loss: float, h: float) -> float:
+    """How much the slope to the right differs from that to the left, beyond what curvature explains."""
+
+    def bend(h: float) -> float:
+        return (shifted_loss(cells, quantity, h)[0] - 2 * loss + shifted_loss(cells, quantity, -h)[0]) / h
+
+    return abs(2 * bend(h / 2) - bend(h))  # curvature alone halves with h
+
+
+def _kinks(cells: Cells, above: Any, below: Any) -> int:
+    """How many kinks of the layers' rules lie between two forward passes."""
+    count = 0
+    for cell in cells.cells:
+        if cell.rule is None or above[cell.name] is cells.available[cell.name]:
+            continue
+        for kink in cell.rule.kinks:
+            signs = [_signs(cell, kink, available[cell.name]) for available in (above, below)]
+            count += int(np.count_nonzero(signs[0] != signs[1]))
+    return count
+
+
+def _signs(cell: Cell, kink: str, arrays: Any) -> NDArray[Any]:
+    scope = rule_scope(cell, arrays, ARRAYS)
+    assert cell.rule is not None
+    local = next(iter(cell.rule.arrays))
+    letters = pattern(cell.rule.arrays[local])[1]
+    array = Source(*_split(local)).of(arrays)
+    grid = np.indices(np.shape(array))
+    return np.asarray(np.sign(evaluate(kink, scope.fixing(**fixed(letters, tuple(grid))))))
+
+
+def _split(entry: str) -> tuple[str, tuple[int, ...]]:
+    local, *path = entry.split(".")
+    return local, tuple(map(int, path))
+
+
+def _kinks_unknown(cells: Cells) -> bool:
+    """Whether a layer without a rule may have kinks that nothing declares."""
+    return any(cell.rule is None for cell in cells.cells)
+
+
+# Value: the whole network again, one number at a time
+
+
+def scalar_oracle(cells: Cells, quantity: Quantity, backward: float) -> Witness:
+    """The gradient by `Value`, from the forward formulas of the layers' rules and nothing else of the library."""
+    name = "Value, number by number"
+    size = _operations(cells)
+    if size > VALUE_LIMIT:
+        return Witness(name, None, note=f"left out: about {size:,} operations, the limit is {VALUE_LIMIT:,}")
+    try:
+        value, loss = _by_values(cells, quantity)
+    except (ChainruleError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        return Witness(name, None, note=f"left out: {error}")
+    whole = cells.trace.loss
+    if not math.isclose(loss, whole, rel_tol=1e-9, abs_tol=1e-12):
+        return Witness(name, value, None, False, f"its loss is {loss:.9g}, that of the network {whole:.9g}")
+    largest = float(np.max(np.abs(cells.gradient(quantity.name)), initial=0.0))
+    allowed = 1e-9 * max(abs(backward), largest, 0.1 * abs(whole), 1e-6)
+    return _compared(cells, quantity, Witness(name, value, note="from the forward formulas alone"), backward, allowed)
+
+
+def _operations(cells: Cells) -> int:
+    """About how many scalar operations one forward pass takes."""
+    total = 0
+    for cell in cells.cells:
+        arrays = cells.available[cell.name]
+        own = sum(int(np.size(arrays[local])) for local in cell.parameters)
+        total += int(np.size(arrays[cell.pair.result])) * 6 + own * len(cells.inputs)
+    return total
+
+
+def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float]:
+    values = {name: array.astype(object) for name, array in cells.values.items()}
+    moved = Value(float(cells.output(quantity.name)[quantity.place]) if quantity.name not in values else 0.0)
+    if quantity.name in values:
+        moved = Value(float(cells.values[quantity.name][quantity.place]))
+        values[quantity.name][quantity.place] = moved
+    found: dict[str, Any] = {INPUTS: cells.inputs.astype(object)}
+    if quantity.name == INPUTS:
+        found[INPUTS][quantity.place] = moved
+    for cell in cells.cells:
+        read = _gathered(cell.reads, found)
+        own = {local: values[name] for local, name in cell.parameters.items()}
+        found[cell.name] = _forward_by_values(cells, cell, read, own)
+        if cell.name == quantity.name:
+            found[cell.name][quantity.place] = moved
+    loss = Value(0.0)
+    for share, one in zip(cells.shares[:, 0], found[LOSS], strict=True):
+        loss = loss + float(share) * one
+    for name, terms in cells.penalty_terms.items():
+        for term in terms:
+            cell = Cell("penalty", term, name, {}, True, "")
+            if cell.rule is None:
+                raise ChainruleError(f"{cell.kind} has no rule")
+            for place in np.ndindex(values[name].shape):
+                scope = rule_scope(cell, {"parameter": values[name]}, VALUES, {"...": place})
+                loss = loss + evaluate(cell.rule.forward, scope)
+    loss.backward()
+    return moved.grad, loss.data
+
+
+def _gathered(tree: Any, found: dict[str, Any]) -> Any:
+    return tuple(_gathered(part, found) for part in tree) if isinstance(tree, tuple) else found[tree]
+
+
+def _forward_by_values(cells: Cells, cell: Cell, read: Any, own: dict[str, Any]) -> NDArray[Any]:
+    """The output of a cell as an array of `Value`, entry by entry from its forward formula."""
+    known = cells.available[cell.name]
+    arrays = {**own, cell.pair.sources[0]: read, "noise": known["noise"], "targets": known["targets"]}
+    if cell.rule is None or not cell.rule.forward:
+        return _forward_by_objects(cell, arrays)
+    scope = rule_scope(cell, {k: v for k, v in arrays.items() if v is not None}, VALUES)
+    letters = pattern(cell.rule.output)[1]
+    shape = known[cell.pair.result].shape
+    output = np.empty(shape, dtype=object)
+    for place in np.ndindex(shape):
+        output[place] = evaluate(cell.rule.forward, scope.fixing(**fixed(letters, place)))
+    return output
+
+
+def _forward_by_objects(cell: Cell, arrays: dict[str, Any]) -> NDArray[Any]:
+    """A layer without a forward formula, if it is made of sums and products: NumPy calculates with objects too."""
+    try:
+        output, _ = cell.pair.run_forward(np, {**arrays, "training": cell.training})
+    except Exception as error:
+        raise ChainruleError(f"{cell.kind} has no rule with a forward formula") from error
+    return np.asarray(output, dtype=object)

@@ -1,0 +1,151 @@
+"""`chainrule check`: files and folders of backward passes, as a person runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from chainrule.checking.submissions import Limits, as_csv, check_folder
+from test_cli import run
+
+DENSE = """
+import numpy as np
+
+class Layer_Dense:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = 0.01 * np.random.randn(n_inputs, n_neurons)
+        self.biases = np.zeros((1, n_neurons))
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = np.dot(inputs, self.weights) + self.biases
+    def backward(self, dvalues):
+        self.dweights = np.dot(self.inputs.T, dvalues)
+        self.dbiases = {dbiases}
+        self.dinputs = np.dot(dvalues, self.weights.T)
+"""
+RIGHT = DENSE.format(dbiases="np.sum(dvalues, axis=0, keepdims=True)")
+WRONG = DENSE.format(dbiases="np.mean(dvalues, axis=0, keepdims=True)")
+RELU = """
+import numpy as np
+from helper import gate
+
+def relu_forward(x):
+    return np.maximum(x, 0), x
+
+def relu_backward(dout, cache):
+    return gate(dout, cache)
+
+class Base:
+    def calculate(self, output, y): return np.mean(self.forward(output, y))
+"""
+
+FILES = {
+    "ada.py": RIGHT,
+    "bob.py": WRONG,
+    "endless.py": "while True: pass",
+    "huge.py": "x = bytearray(10**11)",
+    "broken.py": "def f(:",
+    "leaves.py": "import sys; sys.exit(3)",
+    "dies.py": "import os; os._exit(4)",
+    "asks.py": "print('hello'); input()",
+    "empty.py": "x = 1",
+}
+EXPECTED = {
+    "ada.py": ("right", ""),
+    "bob.py": ("wrong", "mean_for_sum"),
+    "endless.py": ("not checked", "time_limit"),
+    "huge.py": ("not checked", "memory_limit"),
+    "broken.py": ("not checked", "does_not_run"),
+    "leaves.py": ("not checked", "does_not_run"),
+    "dies.py": ("not checked", "no_answer"),
+    "asks.py": ("not checked", "does_not_run"),
+    "empty.py": ("not checked", "does_not_run"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_a_folder_of_submissions_is_a_csv_with_a_row_for_each_whatever_they_do(folder: Path) -> None:
+    result = run("check", str(folder), "--csv", "--seconds", "8", folder=folder)
+    assert result.returncode == 1
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert {row["file"]: (row["result"], row["mistakes"]) for row in rows} == EXPECTED
+    wrong = next(row for row in rows if row["file"] == "bob.py")
+    assert wrong["write"] == "self.dbiases = np.sum(dvalues, axis=0, keepdims=True)"
+
+
+def test_a_process_that_a_submission_started_ends_with_it(tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    child = f"import time; time.sleep(3); open({str(written)!r}, 'w').write('x')"
+    (tmp_path / "forks.py").write_text(
+        f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\ntime.sleep(60)\n"
+    )
+    (row,) = check_folder(tmp_path, Limits(seconds=2))
+    assert row.mistakes == "time_limit"
+    import time
+
+    time.sleep(3.5)
+    assert not written.exists()
+
+
+def test_a_cell_is_no_formula(tmp_path: Path) -> None:
+    (tmp_path / "=1+1.py").write_text("x = 1")
+    text = as_csv(check_folder(tmp_path))
+    assert "\n'=1+1.py," in text
+
+
+def test_a_file_is_reported_class_by_class(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(WRONG)
+    result = run("check", "mine.py", folder=tmp_path)
+    assert result.returncode == 1
+    assert "Layer_Dense: 1 thing is wrong." in result.stdout
+    assert "self.dbiases = np.sum(dvalues, axis=0, keepdims=True)" in result.stdout
+    one = run("check", "mine.py:Layer_Dense", "--inputs", "6x7", "--json", folder=tmp_path)
+    (report,) = json.loads(one.stdout)
+    assert next(array["shape"] for array in report["arrays"] if array["array"] == "dinputs") == [6, 7]
+    assert report["findings"][0]["diagnoses"][0]["mistake"] == "mean_for_sum"
+
+
+def test_functions_of_a_file_and_what_it_imports_from_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("def gate(d, x): return d * (x > 0)")
+    (tmp_path / "layers.py").write_text(RELU)
+    result = run("check", "layers.py", folder=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "relu_forward and relu_backward: 1 gradient is right." in result.stdout
+
+
+def test_a_report_is_written_as_a_page(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(WRONG)
+    result = run("check", "mine.py", "--html", "report.html", folder=tmp_path)
+    assert "Saved report.html" in result.stdout
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+BAD = {
+    "no such file": (["check", "none.py"], "none.py is no file"),
+    "no such class": (["check", "mine.py:Layer_Dens"], "Did you mean 'Layer_Dense'?"),
+    "a shape that is none": (["check", "mine.py", "--inputs", "5xq"], "--inputs: write samples and features"),
+    "arguments that are code": (["check", "mine.py", "--arguments", "open('x')"], "--arguments: write plain values"),
+    "csv of a file": (["check", "mine.py", "--csv"], "--csv is for a folder"),
+    "a folder without files": (["check", "nothing"], "nothing holds no .py file"),
+    "unknown kinks": (["check", "mine.py", "--at-kinks", "left"], "at_kinks must be"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(RIGHT)
+    (tmp_path / "nothing").mkdir()
+    result = run(*arguments, folder=tmp_path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert says in result.stderr
+    assert len(result.stderr.splitlines()) == 1
