@@ -487,3 +487,69 @@ def test_central_slopes_shrink_their_step_next_to_a_kink() -> None:
 
 def test_a_complex_step_is_refused_where_the_imaginary_part_is_dropped() -> None:
     assert nudge.complex_slope(lambda t: np.abs(np.array([1.0]) + t)) is None
+
+
+# Ties, chance, batches
+
+
+class RowMaximum:
+    """The largest entry of each row; at a tie the first one takes the gradient."""
+
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = np.max(inputs, axis=1, keepdims=True)
+
+    def backward(self, dvalues):
+        self.dinputs = np.zeros(self.inputs.shape, dtype=dvalues.dtype)
+        rows = np.arange(len(dvalues))
+        self.dinputs[rows, np.argmax(self.inputs, axis=1)] = dvalues[:, 0]
+
+
+def test_ties_are_set_apart_and_counted() -> None:
+    report = check(RowMaximum(), np.array([[1.0, 1.0, 0.5], [2.0, 3.0, 3.0], [0.1, 0.2, 0.3]]))
+    assert report.passed, str(report)
+    assert report.arrays[0].kinks > 0
+    assert "on a kink" in str(report)
+
+
+def test_a_tie_whose_gradient_is_larger_than_either_side_is_wrong() -> None:
+    class Doubled(RowMaximum):
+        def backward(self, dvalues):
+            self.dinputs = 2.0 * dvalues * (self.inputs == np.max(self.inputs, axis=1, keepdims=True))
+
+    assert not check(Doubled(), np.array([[1.0, 1.0, 0.5]])).passed
+
+
+def test_an_object_that_draws_from_an_unknown_source_cannot_be_compared() -> None:
+    class Noisy(BookReLU):
+        def forward(self, inputs):
+            super().forward(inputs)
+            self.output = self.output + np.random.default_rng().normal(size=inputs.shape)
+
+    assert check(Noisy()).mistakes == ("not_deterministic",)
+
+
+def test_an_object_with_a_generator_of_its_own_is_compared_on_equal_noise() -> None:
+    class Noisy:
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def forward(self, inputs):
+            self.mask = (self.rng.random(inputs.shape) > 0.5).astype(inputs.dtype)
+            self.output = inputs * self.mask
+
+        def backward(self, dvalues):
+            self.dinputs = dvalues * self.mask
+
+    report = check(Noisy())
+    assert report.passed, str(report)
+
+
+def test_a_backward_pass_that_depends_on_the_batch_is_told_from_its_forward() -> None:
+    class Scaled(BookReLU):
+        def backward(self, dvalues):
+            super().backward(dvalues)
+            self.dinputs = self.dinputs * (1 if len(dvalues) != 3 else 1.5)
+
+    report = check(Scaled(), only=("batch",))
+    assert report.mistakes == ("batch_inconsistent",)

@@ -46,6 +46,7 @@ class Runner:
         """The output of one forward pass; `point` is handed over as it is."""
         if self.subject.seeded:
             seed_streams(self.seed)
+        instance.restart()
         return np.asarray(instance.forward(point))
 
     def output(self, point: Point) -> Floats:

@@ -45,6 +45,10 @@ class Instance(ABC):
     def backward(self, dvalues: NDArray[Any]) -> dict[str, Any]:
         """What the object says dL/d(value) is, by the value's name; a gradient that it does not give is left out."""
 
+    def restart(self) -> None:
+        """Let the object's own random generators draw once more what they drew at first."""
+        return
+
     def parameters(self) -> Arrays:
         """The parameters as the object holds them now."""
         return {}

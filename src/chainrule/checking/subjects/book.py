@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,6 +57,15 @@ def arrays_of(item: Any, depth: int = _DEPTH, path: str = "") -> Iterator[tuple[
             yield from arrays_of(value, depth - 1, f"{path}{name}.")
 
 
+def generators_of(item: Any, depth: int = _DEPTH) -> Iterator[tuple[Any, str, Any]]:
+    """Every random generator that an object and the objects inside it hold: (holder, attribute, generator)."""
+    for name, value in sorted(getattr(item, "__dict__", {}).items()):
+        if isinstance(value, np.random.Generator | np.random.RandomState | random.Random):
+            yield item, name, value
+        elif depth > 1 and hasattr(value, "__dict__") and not callable(value):
+            yield from generators_of(value, depth - 1)
+
+
 def _copied(item: Any) -> Any:
     try:
         return copy.deepcopy(item)
@@ -70,9 +80,15 @@ class BookInstance(Instance):
 
     def __init__(self, item: Any, inputs: tuple[str, ...], parameters: tuple[str, ...], shape: Shape) -> None:
         self.item, self.inputs, self.names, self.shape = _copied(item), inputs, parameters, shape
+        self.generators = [(holder, name, copy.deepcopy(g)) for holder, name, g in generators_of(self.item)]
         for _, holder, name, value in list(arrays_of(self.item)):
             if value.dtype.kind == "f":
                 setattr(holder, name, value.astype(np.float64))
+
+    def restart(self) -> None:
+        """Put the generators back to where they stood."""
+        for holder, name, generator in self.generators:
+            setattr(holder, name, copy.deepcopy(generator))
 
     def forward(self, point: Point) -> NDArray[Any]:
         """What `forward` returned or stored; for a loss the mean of what it gives for each sample."""
