@@ -227,6 +227,12 @@ def callbacks() -> list[Any]:
     return [EarlyStopping("loss", patience=50), ReduceLROnPlateau("loss", patience=2, min_delta=0.02)]
 
 
+@pytest.fixture
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of one step, so that a run can be stopped between any two."""
+    monkeypatch.setattr("chainrule.training.steps.BLOCK_SECONDS", 0.0)
+
+
 def fit(one: Model, epochs: int, path: Path | None, resume: bool = False, **options: Any) -> Any:
     return one.fit(
         X,
@@ -247,6 +253,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 7, 12])
+@pytest.mark.usefixtures("short_blocks")
 def test_a_run_that_dies_goes_on_from_its_checkpoint_bit_for_bit(
     epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,7 +268,7 @@ def test_a_run_that_dies_goes_on_from_its_checkpoint_bit_for_bit(
             raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr("chainrule.training.progress.Progress.batch", lambda self, done, total: die(done, total))
+        patch.setattr("chainrule.training.progress.Progress.batch", lambda self, epochs, done, total: die(done, total))
         if epoch < 12:
             with pytest.raises(Stop):
                 fit(dying, 12, path)
@@ -273,11 +280,12 @@ def test_a_run_that_dies_goes_on_from_its_checkpoint_bit_for_bit(
     assert len(history) == 12
 
 
+@pytest.mark.usefixtures("short_blocks")
 def test_ctrl_c_leaves_the_last_whole_epoch_in_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, stopped, path = model(), model(), tmp_path / "checkpoint"
     fit(whole, 6, None)
 
-    def interrupt(self: Any, done: int, total: int) -> None:
+    def interrupt(self: Any, epochs: int, done: int, total: int) -> None:
         if stopped.run.epoch == 3 and done == 2:
             raise KeyboardInterrupt
 
@@ -292,13 +300,14 @@ def test_ctrl_c_leaves_the_last_whole_epoch_in_the_checkpoint(tmp_path: Path, mo
 
 @pytest.mark.parametrize("error", [SystemExit, MemoryError, RuntimeError])
 @pytest.mark.parametrize("record_every", [None, 3])
+@pytest.mark.usefixtures("short_blocks")
 def test_a_run_that_an_error_ends_in_mid_epoch_resumes_bit_for_bit(
     error: type[BaseException], record_every: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, stopped, path = model(), model(), tmp_path / "checkpoint"
     fit(whole, 6, None, record_every=record_every)
 
-    def fail(self: Any, done: int, total: int) -> None:
+    def fail(self: Any, epochs: int, done: int, total: int) -> None:
         if stopped.run.epoch == 3 and done == 2:
             raise error
 
@@ -357,10 +366,11 @@ def test_early_stopping_saves_the_best_and_goes_on_from_the_last(record_every: i
     assert_same(train(10, None), train(10, path, resume=True))
 
 
+@pytest.mark.usefixtures("short_blocks")
 def test_ctrl_c_with_early_stopping_leaves_the_model_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     one, last = model(), []
 
-    def interrupt(self: Any, done: int, total: int) -> None:
+    def interrupt(self: Any, epochs: int, done: int, total: int) -> None:
         last[:] = [one.run.values]
         if one.run.epoch == 4:
             raise KeyboardInterrupt

@@ -1,4 +1,7 @@
-"""The shell: `chainrule train | predict | check | explain | info | datasets`. What the commands do is in `commands`."""
+"""The shell: `chainrule train | predict | check | explain | bench | info | datasets`.
+
+What the commands do is in `commands`.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def train(
     optimizer: Annotated[str, typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = "adam",
     lr: Annotated[float | None, typer.Option(help="Learning rate.  [default: the optimizer's]")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
-    engine: Annotated[str, typer.Option(help="auto or numpy.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
     seed: Annotated[
         int,
         typer.Option(min=0, help="First parameters, order of batches, split of a table; points that are made stay."),
@@ -161,6 +164,25 @@ def list_datasets() -> None:
     from . import commands
 
     commands.list_datasets()
+
+
+@app.command()
+def bench(
+    peers: Annotated[
+        str, typer.Option(help="torch, jax, keras, sklearn, with commas.  [default: all that are installed]")
+    ] = "",
+    workload: Annotated[
+        str,
+        typer.Option(help="notes, spiral, dense, wide, gradient-large, gradient-small, predict.  [default: all]"),
+    ] = "",
+    repeats: Annotated[int, typer.Option(min=1, help="Times that each is measured, in turn.")] = 7,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timings.")] = None,
+) -> None:
+    """Measure the engines beside other libraries on this machine, from the same start to the same loss."""
+    from . import commands
+
+    commands.bench(peers, workload, repeats, json, plot)
 
 
 def main() -> None:

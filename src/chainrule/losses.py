@@ -128,9 +128,9 @@ class Loss(Pair):
         """The targets as `decide` gives predictions: class indices, or values."""
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
 
-    def total_weight(self, targets: NDArray[Any], sample_weights: NDArray[Any] | None) -> float:
-        """The sum of the weights of a batch, Σ_b w_b, of targets that `prepare` accepts."""
-        return float(len(targets) if sample_weights is None else np.sum(sample_weights))
+    def sample_totals(self, targets: NDArray[Any], sample_weights: NDArray[Any] | None) -> NDArray[np.float64] | None:
+        """What each sample counts, w_b (B,), of targets that `prepare` accepts; None where all count the same."""
+        return None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64)
 
     def _weights(self, weights: ArrayLike | None, samples: int) -> NDArray[Any]:
         if weights is None:
@@ -174,12 +174,12 @@ class _ClassLoss(Loss):
     def labels(self, targets: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(targets.argmax(axis=1)) if targets.ndim == 2 else targets  # (B,C) -> (B,)
 
-    def total_weight(self, targets: NDArray[Any], sample_weights: NDArray[Any] | None) -> float:
+    def sample_totals(self, targets: NDArray[Any], sample_weights: NDArray[Any] | None) -> NDArray[np.float64] | None:
         if self.class_weights is None:
-            return super().total_weight(targets, sample_weights)
+            return super().sample_totals(targets, sample_weights)
         factors = np.asarray(self.class_weights)  # (C,)
         own = targets @ factors if targets.ndim == 2 else factors[targets]  # (B,)
-        return float(np.sum(own if sample_weights is None else own * sample_weights))
+        return np.asarray(own if sample_weights is None else own * sample_weights, dtype=np.float64)
 
     def __post_init__(self) -> None:
         super().__post_init__()

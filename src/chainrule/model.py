@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
-from .errors import ConfigurationError, DataError, UnknownNameError
+from .engines import ENGINES, require_known
+from .errors import ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from .explaining import Explanation
 
 __all__ = ["ENGINES", "Model"]
-
-ENGINES = ("auto", "numpy")
 
 
 class Model:
@@ -154,15 +153,17 @@ class Model:
         indices to weights, or is "balanced" (each class weighs the same). `record_every` is the number of epochs
         between two records; without it one for each epoch, or fewer where an epoch has less than 24 steps.
         `checkpoint` names a file that is kept up to date; with `resume=True` and the file there, the run continues
-        from it bit for bit as if it had never stopped. `engine` is "auto" or "numpy".
+        from it bit for bit as if it had never stopped.
+
+        `engine` carries out the steps: "numpy", "fused" (compiled code, extra `fast`), "jax" (extra `jax`), or "auto",
+        which takes the one that ends first by a fixed table of costs. The choice is kept with a checkpoint.
 
         Ctrl-C ends the run with the model as it stands after the last whole step; `history.stopped` says so.
 
         Raises `DataError` and its kinds for data that do not fit, before the first step, and `NonFiniteError` where
         numbers stop being finite, naming the first layer and array.
         """
-        if engine not in ENGINES:
-            raise UnknownNameError("engine", engine, ENGINES)
+        require_known(engine)
         inputs, targets = self.checked(X, y, sample_weights)
         if validation_data is not None and len(validation_data) != 2:
             raise ConfigurationError("fit: validation_data must be a pair, (X, y).")
@@ -179,7 +180,7 @@ class Model:
         )
         plan = plan.weighted(class_weights, self.loss).split(validation_split, self.run.seed)
         with blas_threads(self.network, plan.batch_size):
-            return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume)
+            return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume, engine)
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""

@@ -1,9 +1,10 @@
 """What the shell's commands do."""
 
+from .bench import bench
 from .check import check
 from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
 from .train import Settings, train
 
-__all__ = ["Settings", "check", "explain", "info", "list_datasets", "predict", "train"]
+__all__ = ["Settings", "bench", "check", "explain", "info", "list_datasets", "predict", "train"]

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from .. import datasets, layers, metrics, optimizers
 from ..datasets import Dataset
+from ..engines import require_known
 from ..errors import ConfigurationError, UnknownNameError
 from ..files import write_atomically
 from ..graph import snake_case
 from ..layer import Layer
 from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
-from ..model import ENGINES, Model
+from ..model import Model
 from ..training.history import INTERRUPTED, History
 from .console import say
 
@@ -75,8 +76,7 @@ class Settings:
         """A new model for the data."""
         if self.activation not in _ACTIVATIONS:
             raise UnknownNameError("activation", self.activation, _ACTIVATIONS)
-        if self.engine not in ENGINES:
-            raise UnknownNameError("engine", self.engine, ENGINES)
+        require_known(self.engine)
         if self.optimizer not in _OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
         outputs = len(data.class_names) or data.y_train.shape[1]
@@ -119,7 +119,7 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
     say(
         console,
         f"{len(data.X_train)} samples to train on, {len(data.X_test)} held out; network {'-'.join(map(str, sizes))}, "
-        f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine numpy",
+        f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine {settings.engine}",
     )
     if data.task == "values" and data.preprocessing is not None:
         unit = f"standard deviations of {data.preprocessing.target!r}; the table at the end has its own unit"

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import engines
+from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..losses import Loss
 from .callbacks import Callback, Fit, LearningRateFinder
 from .checkpoint import Checkpoint
 from .history import INTERRUPTED, History
 from .progress import Progress, report
-from .steps import Epoch, evaluate, run_epoch
+from .steps import Epoch, Run, Steps, evaluate
 from .watching import STEPS_BETWEEN, closer_look, notes
 
 if TYPE_CHECKING:
@@ -58,8 +60,28 @@ class Plan:
 
     def due(self, epoch: int) -> bool:
         """Whether the `epoch`-th epoch of the plan, counted from 1, is recorded."""
-        every = self.record_every or -(-_STEPS_PER_RECORD // self.steps)
-        return epoch % every == 0 or epoch in (1, self.epochs)
+        return epoch % self.every == 0 or epoch in (1, self.epochs)
+
+    def next_due(self, done: int) -> int:
+        """The next epoch that is recorded, where `done` are over."""
+        return 1 if not done else min(self.epochs, (done // self.every + 1) * self.every)
+
+    @property
+    def every(self) -> int:
+        """The number of epochs from one record to the next."""
+        return int(self.record_every or -(-_STEPS_PER_RECORD // self.steps))
+
+    def start(self, run: Run) -> Steps:
+        """The steps of a run of this plan."""
+        return Steps(
+            run,
+            self.X,
+            self.y,
+            batch_size=self.batch_size,
+            shuffle=self.shuffle,
+            sample_weights=self.sample_weights,
+            engine=run.engine,
+        )
 
     def weighted(self, class_weights: Mapping[int, float] | Sequence[float] | str | None, loss: Loss) -> Plan:
         """The plan with class weights multiplied into the sample weights."""
@@ -118,6 +140,7 @@ def run_plan(
     verbose: bool,
     checkpoint: str | Path | None,
     resume: bool,
+    engine: str = "numpy",
 ) -> History:
     """Carry the plan out; returns the history of this plan, and adds it to the model's."""
     fit = Fit(
@@ -130,28 +153,25 @@ def run_plan(
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
     model.history.stopped, model.history.notes = None, []
+    model.run.engine = engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
     clock = _Clock()
     with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
         try:
+            _choose(fit, plan, engine, verbose)
+            steps = plan.start(model.run)
+
+            def on_block(epoch: int, done: int, total: int) -> None:
+                progress.batch(epoch - fit.first, done, total)
+                if saver is not None and not done and not plan.due(epoch - fit.first):
+                    saver.mark()
+
             while model.run.epoch - fit.first < plan.epochs and model.history.stopped is None:
-                due = plan.due(model.run.epoch - fit.first + 1)
-                epoch = run_epoch(
-                    model.run,
-                    plan.X,
-                    plan.y,
-                    batch_size=plan.batch_size,
-                    shuffle=plan.shuffle,
-                    sample_weights=plan.sample_weights,
-                    measured=due,
-                    on_batch=progress.batch,
-                )
-                progress.epoch()
-                if due:
-                    model.history.records.append(_record(fit, plan, epoch) | {"seconds": clock.lap()})
-                    for callback in callbacks:
-                        callback.epoch(fit)
-                    progress.show(fit.record)
+                epoch = steps.train(fit.first + plan.next_due(model.run.epoch - fit.first), on_block)
+                model.history.records.append(_record(fit, plan, epoch) | {"seconds": clock.lap()})
+                for callback in callbacks:
+                    callback.epoch(fit)
+                progress.show(fit.record)
                 if saver is not None:
                     saver.mark()
         except KeyboardInterrupt:
@@ -191,6 +211,18 @@ def _begin(
             saver.resume()
         begun.pop_all()  # all began: from now on the end of the run ends them
     return saver
+
+
+def _choose(fit: Fit, plan: Plan, engine: str, verbose: bool) -> None:
+    """Settle the engine: the one asked for, that of the checkpoint, or the best for a run of this length."""
+    run = fit.model.run
+    name = run.engine if engine == "auto" else engine
+    weights = plan.sample_weights
+    task = Task.of(run.network, run.loss, run.optimizer, run.seed, plan.X, plan.y, weights, plan.batch_size)
+    steps = (plan.epochs - (run.epoch - fit.first)) * plan.steps
+    run.engine, reason = engines.prepare(name, task, steps)
+    if verbose:
+        print(f"Engine {run.engine}: {reason if name == engine else 'as in the checkpoint'}.", flush=True)
 
 
 def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:

@@ -57,6 +57,7 @@ def write(path: str | Path, contents: Contents) -> None:
             "epoch": run.epoch,
             "rate_scale": run.rate_scale,
             "metrics": list(run.metrics),
+            "engine": run.engine,
         },
         "history": {"records": history.records, "stopped": history.stopped, "notes": history.notes},
         "extras": contents.extras,
@@ -93,6 +94,7 @@ def read(path: str | Path) -> Contents:
             epoch=_whole(state["epoch"]),
             rate_scale=float(state["rate_scale"]),
             metrics=known_metrics(state["metrics"], loss),
+            engine=str(state.get("engine", "numpy")),
         )
         history = History(
             [{str(k): v if k == "epoch" else float(v) for k, v in r.items()} for r in content["history"]["records"]],

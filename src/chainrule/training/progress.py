@@ -38,16 +38,10 @@ class Progress(AbstractContextManager["Progress"]):
             self.task = self.bar.add_task("", total=self.epochs, completed=self.finished, epoch=self.finished, shown="")
         return self
 
-    def batch(self, done: int, total: int) -> None:
-        """After the `done`-th of `total` batches of an epoch."""
+    def batch(self, epochs: int, done: int, total: int) -> None:
+        """After a block of steps: `epochs` are over, and `done` of the `total` batches of the next."""
         if self.bar is not None:
-            self.bar.update(self.task, completed=self.finished + done / total)
-
-    def epoch(self) -> None:
-        """After an epoch."""
-        self.finished += 1
-        if self.bar is not None:
-            self.bar.update(self.task, completed=self.finished, epoch=self.finished)
+            self.bar.update(self.task, completed=epochs + done / total, epoch=epochs)
 
     def show(self, record: Mapping[str, float]) -> None:
         """After a record."""

@@ -8,10 +8,9 @@ threads and 1.6 s with one.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
-from typing import Any
 
+from ..blasthreads import one_thread
 from ..layer import Layer
 
 __all__ = ["blas_threads"]
@@ -26,33 +25,5 @@ def blas_threads(network: Layer, batch_size: int) -> Iterator[None]:
     if any(batch_size * rows * columns >= _SMALL for rows, columns in matrices):
         yield
         return
-    _limit.enter()
-    try:
+    with one_thread():
         yield
-    finally:
-        _limit.leave()
-
-
-class _Limit:
-    """One limit for the whole process: the first run that enters sets it, the last that leaves takes it back."""
-
-    def __init__(self) -> None:
-        self.lock, self.runs = threading.Lock(), 0
-        self.limits: Any = None
-
-    def enter(self) -> None:
-        from threadpoolctl import threadpool_limits
-
-        with self.lock:
-            if not self.runs:
-                self.limits = threadpool_limits(1, user_api="blas")
-            self.runs += 1
-
-    def leave(self) -> None:
-        with self.lock:
-            self.runs -= 1
-            if not self.runs:
-                self.limits.restore_original_limits()
-
-
-_limit = _Limit()

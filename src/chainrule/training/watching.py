@@ -28,10 +28,9 @@ def closer_look(run: Run, X: NDArray[np.floating], epoch: Epoch) -> dict[str, fl
     0 for every one of the samples looked at (at most 256, spread over X).
     """
     squares: dict[str, float] = {}
-    for name in run.network.parameters:
-        gradient = epoch.last.gradients[name]
+    for name, square in epoch.gradient_squares().items():
         node = name.rpartition(".")[0]
-        squares[node] = squares.get(node, 0.0) + float(np.sum(np.square(gradient, dtype=np.float64)))
+        squares[node] = squares.get(node, 0.0) + square
     looked = {f"gradient_norm.{node}": float(np.sqrt(total)) for node, total in squares.items()}
     relus = [name for name, layer in _leaves(run.network) if isinstance(layer, ReLU)]
     if relus:

@@ -1,0 +1,157 @@
+"""What an engine is: something that carries out a block of training steps in one call.
+
+A `Task` says what is trained, a `Block` which steps come next, an `Outcome` what they met. A `Session` is one engine
+at work on one task: it holds parameters, state and slots in the form that it likes best. The order of the batches, the
+learning rates and the seed of the noise are given from outside, so that every engine computes the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..layer import Arrays, Layer
+from ..losses import Loss
+from ..optimizers import Optimizer
+
+__all__ = ["Block", "Outcome", "Session", "Task"]
+
+_ENCODED_BYTES = 2**25  # targets above this size are encoded batch by batch
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network, what trains it, and the data: S samples of inputs `X` (S, ...) and targets `y`.
+
+    `weights` (S,) holds what each sample counts, class weights included, or is None where all count the same.
+    """
+
+    network: Layer
+    loss: Loss
+    optimizer: Optimizer
+    seed: int
+    X: NDArray[Any]
+    y: NDArray[Any]
+    weights: NDArray[np.float64] | None
+    batch_size: int
+    encoded: NDArray[Any] | None = None  # the targets (S, C) as the loss reads them, where they are small
+
+    @classmethod
+    def of(
+        cls,
+        network: Layer,
+        loss: Loss,
+        optimizer: Optimizer,
+        seed: int,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        sample_weights: NDArray[Any] | None,
+        batch_size: int,
+    ) -> Task:
+        """The task, with what does not change from step to step computed once."""
+        weights = loss.sample_totals(y, sample_weights)
+        task = cls(network, loss, optimizer, int(seed), X, y, weights, min(batch_size, len(X)))
+        outputs = task.outputs
+        if len(X) * outputs * X.dtype.itemsize > _ENCODED_BYTES:
+            return task
+        encoded = loss.prepare(y, (len(X), outputs), None, X.dtype, weightless=True)[0]
+        return replace(task, encoded=np.ascontiguousarray(encoded))
+
+    @property
+    def outputs(self) -> int:
+        """The number of columns of the predictions."""
+        return int(self.network.output_shape(self.X.shape[1:])[0])
+
+    @property
+    def samples(self) -> int:
+        """The number of samples."""
+        return len(self.X)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in an epoch; the last batch may be smaller."""
+        return -(-self.samples // self.batch_size)
+
+    def targets(self, rows: Any) -> NDArray[Any]:
+        """The targets of some rows as the loss reads them, (B, C)."""
+        if self.encoded is not None:
+            chosen: NDArray[Any] = self.encoded[rows]
+            return chosen
+        y = self.y[rows]
+        prepared: NDArray[Any] = self.loss.prepare(y, (len(y), self.outputs), None, self.X.dtype, weightless=True)[0]
+        return prepared
+
+    def shares(self, rows: Any, size: int) -> NDArray[Any]:
+        """dL/d(losses) of a batch of `size` rows, (B, 1): what each sample counts in the batch's loss."""
+        mean = self.loss.reduction == "mean"
+        if self.weights is None:
+            return np.full((size, 1), 1 / size if mean else 1.0, dtype=self.X.dtype)
+        weights = self.weights[rows]
+        shares = weights / (weights.sum() or 1.0) if mean else weights
+        column: NDArray[Any] = shares.reshape(-1, 1).astype(self.X.dtype)
+        return column
+
+
+@dataclass(frozen=True)
+class Block:
+    """Steps that follow one another: `steps` of them from step number `step` on.
+
+    The first is batch number `first` of its epoch. `order` (E, S) is the order of the samples in each epoch that the
+    block touches, or None where every epoch takes them as they lie. `rates` (steps, T) holds the learning rate of each
+    trainable parameter at each step. `predict` asks for the predictions that the steps met.
+    """
+
+    step: int
+    steps: int
+    first: int
+    order: NDArray[np.int64] | None
+    rates: NDArray[np.float64]
+    predict: bool = False
+
+    def head(self, steps: int) -> Block:
+        """The block's first steps alone."""
+        return replace(self, steps=steps, rates=self.rates[:steps], predict=False)
+
+    def batches(self, task: Task) -> Iterator[tuple[Any, int]]:
+        """The rows of each step, a slice where they lie side by side, and how many they are."""
+        for index in range(self.first, self.first + self.steps):
+            epoch, batch = divmod(index, task.steps_per_epoch)
+            start = batch * task.batch_size
+            stop = min(start + task.batch_size, task.samples)
+            rows = slice(start, stop)
+            yield (rows if self.order is None else self.order[epoch, rows]), stop - start
+
+
+class Outcome(NamedTuple):
+    """What a block's steps met; `steps` is less than asked for where the next would meet numbers that are not finite.
+
+    Such a session is not to be used before `load`.
+    """
+
+    steps: int
+    data_losses: NDArray[np.float64]  # (steps,)
+    penalties: NDArray[np.float64]  # (steps,)
+    predictions: NDArray[Any] | None  # (rows of all steps, C), where the block asks for them
+
+
+class Session(Protocol):
+    """An engine at work on a task."""
+
+    def run(self, block: Block) -> Outcome:
+        """Carry a block out."""
+
+    def values(self) -> Arrays:
+        """Parameters and state as they stand, by dotted name, in arrays that no later step changes."""
+
+    def slots(self) -> Arrays:
+        """The optimizer's slots as they stand, by dotted name, in arrays that no later step changes."""
+
+    def load(self, values: Arrays, slots: Arrays) -> None:
+        """Go on from other values and slots."""
+
+    def gradient_squares(self) -> dict[str, float]:
+        """Σg² over the gradient of each parameter in the last step, penalties included, by dotted name."""
