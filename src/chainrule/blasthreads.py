@@ -5,9 +5,18 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 __all__ = ["one_thread"]
+
+
+@cache
+def _controller() -> Any:
+    """The BLAS libraries, looked for once: it takes tens of milliseconds where many libraries are loaded."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 class _Limit:
@@ -18,11 +27,9 @@ class _Limit:
         self.limits: Any = None
 
     def enter(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         with self.lock:
             if not self.runs:
-                self.limits = threadpool_limits(1, user_api="blas")
+                self.limits = _controller().limit(limits=1, user_api="blas")
             self.runs += 1
 
     def leave(self) -> None:

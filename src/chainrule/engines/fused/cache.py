@@ -1,8 +1,9 @@
-"""The compiled function on disk: compiled once for each precision, loaded by every later process.
+"""Compiled functions on disk: compiled once for each precision, loaded by every later process without Numba.
 
-The folder's name holds a hash of the sources that the function is made of, so that another version of the library never
-meets old code. Each precision has a folder of its own: two processes that compile at once write the same thing, and
-each file appears whole or not at all. A folder that cannot be written, or holds something else, is done without.
+A function is compiled by Numba when a network needs it for the first time, and its machine code is kept in a file of
+its own. The folder's name holds a hash of the sources, of the versions and of the processor, so that code never meets
+what it was not made for. Two processes that compile at once write the same thing, and each file appears whole or not at
+all; a file that is damaged is compiled again, a folder that cannot be written is done without.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import contextlib
 import hashlib
 import os
 import sys
+import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["cache_folder", "cached", "is_cached"]
+__all__ = ["address", "cache_folder", "missing"]
+
+_loaded: list[Any] = []  # what holds the machine code
 
 
 def cache_folder() -> Path:
@@ -30,75 +35,118 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chainrule"
 
 
+def missing(names: Iterable[str], dtype: Any) -> list[str]:
+    """The functions that are not on disk yet; needs no Numba."""
+    try:
+        return [name for name in names if not _file(name, np.dtype(dtype).name).is_file()]
+    except OSError:
+        return list(names)
+
+
+@cache
+def address(name: str, dtype: str) -> int:
+    """Where a compiled function lies in memory, loaded from disk or compiled now."""
+    kept = _read(_file(name, dtype))
+    if kept is None:
+        kept = _compile(name, dtype)
+        _write(_file(name, dtype), *kept)
+    return _load(*kept)
+
+
 @cache
 def _fingerprint() -> str:
     from importlib.metadata import version
 
-    digest = hashlib.sha256(f"{version('numba')} {sys.version}".encode())
+    from llvmlite import binding
+
+    processor = f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
+    digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')} {sys.version} {processor}".encode())
     here = Path(__file__).parent
     for source in (*sorted(here.glob("*.py")), here.parents[1] / "noise.py", here.parents[1] / "special.py"):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _folder(dtype: Any) -> Path:
-    return cache_folder() / f"fused-{_fingerprint()}-{np.dtype(dtype).name}"
+def _file(name: str, dtype: str) -> Path:
+    return cache_folder() / f"fused-{_fingerprint()}" / f"{name}-{dtype}.o"
 
 
-def is_cached(dtype: Any) -> bool:
-    """Whether a later process need not compile; needs no Numba."""
+def _read(path: Path) -> tuple[str, bytes] | None:
+    """The symbol and the machine code of a file, None where it is missing or damaged."""
     try:
-        return any(_folder(dtype).glob("*.nbi"))
-    except OSError:
-        return False
+        checksum, symbol, code = path.read_bytes().split(b"\n", 2)
+    except (OSError, ValueError):
+        return None
+    whole = hashlib.sha256(symbol + code).hexdigest().encode() == checksum
+    return (symbol.decode(), code) if whole else None
+
+
+def _write(path: Path, symbol: str, code: bytes) -> None:
+    checksum = hashlib.sha256(symbol.encode() + code).hexdigest()
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(b"\n".join((checksum.encode(), symbol.encode(), code)))
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+
+def _machine() -> Any:
+    """The processor as LLVM's code generator sees it; an engine takes its own."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=3, jit=True,
+        codemodel="jitdefault", reloc="default",
+    )  # fmt: skip
+
+
+def _compile(name: str, dtype: str) -> tuple[str, bytes]:
+    """The symbol and the machine code of a function."""
+    from llvmlite import binding
+    from numba.core import types
+    from numba.core.ccallback import CFunc
+    from numba.core.compiler_lock import global_compiler_lock
+
+    from .operations import FUNCTIONS, signature
+
+    function, kind = FUNCTIONS[name]
+    types_of = signature(kind, getattr(types, dtype))
+    options = {"nopython": True, "error_model": "numpy", "fastmath": {"contract"}}
+    with global_compiler_lock:
+        compiled = CFunc(function, (types_of.args, types_of.return_type), locals={}, options=options)
+        result = compiled._compile_uncached()
+        result.library._ensure_finalized()
+        module = binding.parse_bitcode(result.library._final_module.as_bitcode())
+    return result.fndesc.llvm_cfunc_wrapper_name, _machine().emit_object(module)
+
+
+def _load(symbol: str, code: bytes) -> int:
+    from llvmlite import binding
+
+    if "numba" not in sys.modules:
+        _name_what_errors_call()
+    # an engine for each: the names of functions inside are not unique among codes compiled by different processes
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _loaded.append(engine)
+    return int(engine.get_function_address(symbol))
 
 
 @cache
-def cached(dtype: Any) -> Any:
-    """The compiled function for one precision."""
-    from numba import njit
-    from numba.core.caching import CompileResultCacheImpl, FunctionCache
+def _name_what_errors_call() -> None:
+    """Numba's wrappers can report an exception; ours raise none, but the names must be known when code is loaded."""
+    import ctypes
 
-    from .kernel import block
+    from llvmlite import binding
 
-    folder = _folder(dtype)
-
-    class Locator:
-        """Tells Numba where, and from which source."""
-
-        def ensure_cache_path(self) -> None:
-            with contextlib.suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
-
-        def get_cache_path(self) -> str:
-            return str(folder)
-
-        def get_source_stamp(self) -> str:
-            return _fingerprint()
-
-        def get_disambiguator(self) -> str:
-            return ""
-
-        @classmethod
-        def from_function(cls, function: Any, path: Any) -> Locator:
-            return cls()
-
-    class Implementation(CompileResultCacheImpl):  # type: ignore[misc]
-        _locator_classes = (Locator,)
-
-    class OnDisk(FunctionCache):  # type: ignore[misc]
-        _impl_class = Implementation
-
-        def load_overload(self, *arguments: Any) -> Any:
-            try:
-                return super().load_overload(*arguments)
-            except Exception:  # whatever a damaged file makes of itself
-                return None
-
-        def save_overload(self, *arguments: Any) -> None:
-            with contextlib.suppress(OSError):
-                super().save_overload(*arguments)
-
-    function = njit(nogil=True, error_model="numpy", fastmath={"contract"})(block)
-    function._cache = OnDisk(function.py_func)
-    return function
+    never = ctypes.cast(ctypes.pythonapi.PyGILState_Check, ctypes.c_void_p).value
+    for name in ("numba_gil_ensure", "numba_gil_release"):
+        binding.add_symbol(name, never)

@@ -6,13 +6,17 @@ a row of ones after their last feature. So output = Wᵀ·X, dW = X·dYᵀ and d
 
 from __future__ import annotations
 
-from .blas import gemm
+from .calls import gemm
 from .functions import inner
+from .layout import BY_SAMPLES, FEATURES, GEMM, OUTPUTS, PARAMETERS, STRIDE, WIDE, X, Y
 from .vectors import apart, lanes, load, load_half, set_all, spread, store, sum_of, where_above
 
-__all__ = ["ADDED", "MASKED", "PLAIN", "RECTIFIED", "correlate", "correlate_blas", "multiply", "multiply_blas"]
+__all__ = [
+    "backward", "backward_added", "backward_blas", "backward_blas_added", "backward_blas_masked", "backward_masked",
+    "forward", "forward_blas", "forward_blas_rectified", "forward_rectified", "gradients", "gradients_blas",
+]  # fmt: skip
 
-PLAIN, RECTIFIED, MASKED, ADDED = range(4)  # what is done with a product before it is stored
+# What is done with a product before it is stored
 
 
 @inner
@@ -42,7 +46,10 @@ def _added(total, Y, other, i):
 
 
 def _products(finish):
-    """`multiply` for one way to store a product: asking for it at every store takes longer than a small product."""
+    """Y_j = Σ_k W[w + k·inner_step + j·outer_step] · X_k for `rows` rows j and `terms` rows k, four j at a time.
+
+    For one way to store a product: asking for it at every store takes longer than a small product.
+    """
 
     @inner
     def few(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width):
@@ -85,7 +92,6 @@ def _products(finish):
 
     @inner
     def products(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width):
-        apart()
         if terms <= 3:
             few(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
             return
@@ -124,41 +130,51 @@ def _products(finish):
     return products
 
 
-_multiply_plain, _multiply_rectified, _multiply_masked, _multiply_added = (
-    _products(finish) for finish in (_plain, _rectified, _masked, _added)
-)
+def _forward(multiply):
+    """output = weightsᵀ · inputs, the biases as the weights of a row of ones."""
+
+    def forward(op, numbers, plan, step, first, width, samples, P, A):
+        rows, terms = op[OUTPUTS], op[FEATURES] + 1
+        multiply(P, op[PARAMETERS], 1, rows, rows, terms, A, op[X], A, op[Y], A, plan[STRIDE], width)
+
+    return forward
+
+
+def _backward(multiply):
+    """dinputs = weights · dvalues."""
+
+    def backward(op, numbers, plan, first, width, samples, P, A, D):
+        rows = op[OUTPUTS]
+        multiply(P, op[PARAMETERS], rows, 1, op[FEATURES], rows, D, op[Y], D, op[X], A, plan[STRIDE], width)
+
+    return backward
 
 
 @inner
-def multiply(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width, how):
-    """Y_j = Σ_k W[w + k·inner_step + j·outer_step] · X_k for `rows` rows j and `terms` rows k, four j at a time."""
-    if how == PLAIN:
-        _multiply_plain(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
-    elif how == RECTIFIED:
-        _multiply_rectified(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
-    elif how == MASKED:
-        _multiply_masked(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
-    else:
-        _multiply_added(W, w, outer_step, inner_step, rows, terms, X, x, Y, y, other, stride, width)
+def _part(op, low, high):
+    """The rows of the weights, biases last, that lie between two places of the parameters."""
+    rows = op[OUTPUTS]
+    begin = (max(low, op[PARAMETERS]) - op[PARAMETERS]) // rows
+    return begin, max(begin, min((high - op[PARAMETERS]) // rows, op[FEATURES] + 1))
 
 
-@inner
-def correlate(G, g, terms, rows, X, x, D, d, stride, width):
-    """G[g + k·rows + j] += Σ_s X_k[s] · D_j[s] for `terms` rows k and `rows` rows j: two k and four j at a time."""
-    apart()
-    step = lanes(X) // 2
-    for k in range(0, terms, 2):
+def gradients(op, plan, low, high, adds, width, G, A, D):
+    """dweights = inputs · dvaluesᵀ: Σ_s X_k[s] · D_j[s] for terms k and rows j, two k and four j at a time."""
+    stride, rows, x, d = plan[STRIDE], op[OUTPUTS], op[X], op[Y]
+    begin, end = _part(op, low, high)
+    step = lanes(A) // 2
+    for k in range(begin, end, 2):
         x0 = x + k * stride
-        x1 = x + min(k + 1, terms - 1) * stride
+        x1 = x + min(k + 1, end - 1) * stride
         for j in range(0, rows, 4):
             d0 = d + j * stride
             d1 = d + min(j + 1, rows - 1) * stride
             d2 = d + min(j + 2, rows - 1) * stride
             d3 = d + min(j + 3, rows - 1) * stride
-            a0 = set_all(load_half(X, x0), 0.0)
+            a0 = set_all(load_half(A, x0), 0.0)
             a1, a2, a3, b0, b1, b2, b3 = a0, a0, a0, a0, a0, a0, a0
             for s in range(0, width, step):
-                first, second = load_half(X, x0 + s), load_half(X, x1 + s)
+                first, second = load_half(A, x0 + s), load_half(A, x1 + s)
                 value = load_half(D, d0 + s)
                 a0 = a0 + first * value
                 b0 = b0 + second * value
@@ -171,45 +187,91 @@ def correlate(G, g, terms, rows, X, x, D, d, stride, width):
                 value = load_half(D, d3 + s)
                 a3 = a3 + first * value
                 b3 = b3 + second * value
-            i = g + k * rows + j
-            _gather(G, i, rows - j, a0, a1, a2, a3)
-            if k + 1 < terms:
-                _gather(G, i + rows, rows - j, b0, b1, b2, b3)
+            i = op[PARAMETERS] + k * rows + j
+            _gather(G, i, rows - j, adds, a0, a1, a2, a3)
+            if k + 1 < end:
+                _gather(G, i + rows, rows - j, adds, b0, b1, b2, b3)
 
 
 @inner
-def _gather(G, i, count, a, b, c, d):
-    """Add the sums of four vectors to G, the first `count` of them."""
-    G[i] += sum_of(a)
-    if count > 1:
-        G[i + 1] += sum_of(b)
-    if count > 2:
-        G[i + 2] += sum_of(c)
-    if count > 3:
-        G[i + 3] += sum_of(d)
-
-
-@inner
-def multiply_blas(blas, wide, W, w, flipped, rows, terms, X, x, by_samples, Y, y, other, stride, width, how):
-    """`multiply` by BLAS, for W (terms, rows), or (rows, terms) with `flipped`; X may lie samples × terms."""
+def _gather(G, i, count, adds, a, b, c, d):
+    """Write the sums of four vectors to G, or add them to it, the first `count` of them."""
     apart()
-    beta = 1.0 if how == ADDED else 0.0
-    ldw, ldx = (terms, stride) if flipped else (rows, stride)
-    if by_samples:
-        ldx = terms
-    gemm(blas, wide, not flipped, by_samples, rows, width, terms, W, w, ldw, X, x, ldx, beta, Y, y, stride)
-    if how == RECTIFIED or how == MASKED:
+    _put(G, i, adds, sum_of(a))
+    if count > 1:
+        _put(G, i + 1, adds, sum_of(b))
+    if count > 2:
+        _put(G, i + 2, adds, sum_of(c))
+    if count > 3:
+        _put(G, i + 3, adds, sum_of(d))
+
+
+@inner
+def _put(G, i, adds, total):
+    G[i] = G[i] + total if adds else total
+
+
+def _forward_blas(finish):
+    def forward(op, numbers, plan, step, first, width, samples, P, A):
+        rows, terms, stride, y = op[OUTPUTS], op[FEATURES] + 1, plan[STRIDE], op[Y]
+        x, ldx, flipped = _inputs(op, plan, first)
+        gemm(plan[GEMM], plan[WIDE], 1, flipped, rows, width, terms, P, op[PARAMETERS], rows, A, x, ldx, 0.0, A, y, stride)
+        finish(rows, y, stride, width, A, A)
+
+    return forward
+
+
+def _backward_blas(finish, beta):
+    def backward(op, numbers, plan, first, width, samples, P, A, D):
+        rows, features, stride, x = op[OUTPUTS], op[FEATURES], plan[STRIDE], op[X]
+        gemm(
+            plan[GEMM], plan[WIDE], 0, 0, features, width, rows, P, op[PARAMETERS], rows, D, op[Y], stride, beta, D, x,
+            stride,
+        )  # fmt: skip
+        finish(features, x, stride, width, D, A)
+
+    return backward
+
+
+def gradients_blas(op, plan, low, high, adds, width, G, A, D):
+    """`gradients` by BLAS."""
+    rows, stride = op[OUTPUTS], plan[STRIDE]
+    begin, end = _part(op, low, high)
+    if begin == end:
+        return
+    x, ldx, by_samples = _inputs(op, plan, 0)
+    x += begin if by_samples else begin * stride
+    gemm(
+        plan[GEMM], plan[WIDE], by_samples, 1, end - begin, rows, width, A, x, ldx, D, op[Y], stride, 1.0 * adds, G,
+        op[PARAMETERS] + begin * rows, rows,
+    )  # fmt: skip
+
+
+@inner
+def _inputs(op, plan, first):
+    """Where the inputs begin, what lies between two rows, and 1 where those are samples, `first` of them before."""
+    if op[BY_SAMPLES]:
+        return op[X] + first * op[FEATURES], op[FEATURES] + 1, 1
+    return op[X], plan[STRIDE], 0
+
+
+def _finishing(finish):
+    @inner
+    def entries(rows, y, stride, width, Y, other):
         for j in range(rows):
             for i in range(y + j * stride, y + j * stride + width, lanes(Y)):
-                if how == RECTIFIED:
-                    _rectified(load(Y, i), Y, other, i)
-                else:
-                    _masked(load(Y, i), Y, other, i)
+                finish(load(Y, i), Y, other, i)
+
+    return entries
 
 
 @inner
-def correlate_blas(blas, wide, G, g, terms, rows, X, x, by_samples, D, d, stride, width):
-    """`correlate` by BLAS."""
-    apart()
-    ldx = terms if by_samples else stride
-    gemm(blas, wide, by_samples, True, terms, rows, width, X, x, ldx, D, d, stride, 1.0, G, g, rows)
+def _leave(rows, y, stride, width, Y, other):
+    """A product that is right as BLAS has stored it."""
+
+
+forward, forward_rectified = (_forward(_products(finish)) for finish in (_plain, _rectified))
+backward, backward_masked, backward_added = (_backward(_products(finish)) for finish in (_plain, _masked, _added))
+forward_blas, forward_blas_rectified = (_forward_blas(finish) for finish in (_leave, _finishing(_rectified)))
+backward_blas, backward_blas_masked = (_backward_blas(finish, 0.0) for finish in (_leave, _finishing(_masked)))
+backward_blas_added = _backward_blas(_leave, 1.0)

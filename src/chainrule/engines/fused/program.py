@@ -1,4 +1,4 @@
-"""A network as a table of operations for the compiled function, or the reason why it cannot be one."""
+"""A network as a table of operations for the compiled functions, or the reason why it cannot be one."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ from ...layer import Layer
 from ...noise import node_key
 from ...optimizers import Optimizer
 from ..contract import Task
+from . import layout as k
 
-__all__ = ["NotCovered", "Program", "Segments", "compile_network", "segments_of", "why_not"]
+__all__ = [
+    "NotCovered", "Program", "Segments", "compile_network", "functions_of", "loss_of", "needed", "segments_of",
+    "why_not",
+]  # fmt: skip
 
-# The numbers of kernel.py, layers.py, losses.py and update.py, which need Numba to be imported
-DENSE, ACTIVATE, SOFTMAX, LOG_SOFTMAX, LAYER_NORM, BATCH_NORM, DROPOUT, PART, PRODUCT = range(9)
-_COLUMNS = (
-    "kind", "x", "y", "kept", "features", "outputs", "parameters", "state", "variant", "forward", "backward", "trains",
-    "passes", "adds", "blas", "by_samples", "other",
-)  # fmt: skip
-_ACTIVATIONS: dict[type, int] = {
-    layers.ReLU: 0, layers.LeakyReLU: 1, layers.ELU: 2, layers.GELU: 3, layers.SiLU: 5, layers.Softplus: 6,
-    layers.Sigmoid: 7, layers.Tanh: 8,
+_ACTIVATIONS: dict[type, str] = {
+    layers.ReLU: "relu", layers.LeakyReLU: "leaky_relu", layers.ELU: "elu", layers.GELU: "gelu", layers.SiLU: "silu",
+    layers.Softplus: "softplus", layers.Sigmoid: "sigmoid", layers.Tanh: "tanh",
 }  # fmt: skip
-_IN_PLACE = (0, 7, 8)  # their derivative follows from the output alone
-_BY_ROWS: dict[type, int] = {layers.Softmax: SOFTMAX, layers.LogSoftmax: LOG_SOFTMAX}
-LOSSES: dict[type, int] = {
-    losses.SoftmaxCrossentropy: 0, losses.SigmoidCrossentropy: 1, losses.CategoricalCrossentropy: 2,
-    losses.BinaryCrossentropy: 3, losses.MeanSquaredError: 4, losses.MeanAbsoluteError: 5, losses.Huber: 6,
+_BY_ROWS: dict[type, str] = {layers.Softmax: "softmax", layers.LogSoftmax: "log_softmax"}
+_LOSSES: dict[type, str] = {
+    losses.SoftmaxCrossentropy: "softmax_crossentropy", losses.SigmoidCrossentropy: "sigmoid_crossentropy",
+    losses.CategoricalCrossentropy: "categorical", losses.BinaryCrossentropy: "binary",
+    losses.MeanSquaredError: "mean_squared", losses.MeanAbsoluteError: "mean_absolute", losses.Huber: "huber",
 }  # fmt: skip
-_OPTIMIZERS: dict[type, int] = {
-    optimizers.SGD: 0, optimizers.Adagrad: 3, optimizers.RMSprop: 4, optimizers.Adam: 5, optimizers.AdamW: 6,
+_OPTIMIZERS: dict[type, str] = {
+    optimizers.SGD: "sgd", optimizers.Adagrad: "adagrad", optimizers.RMSprop: "rmsprop", optimizers.Adam: "adam",
+    optimizers.AdamW: "adamw",
 }  # fmt: skip
 _BLAS_FROM = 4096  # weights of a layer from which on BLAS is faster than loops over samples
 
 
 class NotCovered(Exception):
-    """What the compiled function has no operation for; the message says what."""
+    """What the compiled functions have no operation for; the message says what."""
 
 
 @dataclass
@@ -51,18 +50,43 @@ class _Value:
     features: int
     behind: bool  # has a gradient to pass on
     readers: int = 0
-    maker: dict[str, Any] | None = None  # the operation whose backward pass does not read this output
+    maker: _Operation | None = None  # the operation whose backward pass does not read this output
+
+
+@dataclass
+class _Operation:
+    """A row of the table: its functions by name, and its columns. Places count rows of samples."""
+
+    source: _Value
+    target: _Value
+    forward: str
+    backward: str
+    gradients: str = ""
+    numbers: tuple[float, float] = (0.0, 0.0)
+    second: _Value | None = None
+    kept: int = 0
+    outputs: int = 0
+    owner: str = ""  # the layer whose parameters it reads
+    variant: int = 0
+    adds: int = 0
+    adds_other: int = 0
+    by_samples: int = 0
+    node: int = 0
+    shift: int = 0  # rows of the target before those that it writes
+    in_place: bool = False
 
 
 @dataclass
 class Program:
     """The table, and where everything lies."""
 
-    table: NDArray[np.int64]  # rows of operations; IN, OUT, KEPT and OTHER count rows of samples
+    table: NDArray[np.int64]  # rows of operations (see `layout`) without addresses; places count rows of samples
+    names: list[tuple[str, str, str]]  # of each operation's functions: forward, backward, gradients; "" for none
     numbers: NDArray[np.float64]
     rows: int
     ones: list[int]
     output: int
+    blas: bool
     by_samples: bool
     mixes: bool
     places: dict[str, tuple[int, int]]  # where a parameter or a state array begins and ends
@@ -74,7 +98,7 @@ class Program:
 @dataclass
 class _Builder:
     blas: bool
-    operations: list[dict[str, Any]] = field(default_factory=list)
+    operations: list[_Operation] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     rows: int = 0
     ones: list[int] = field(default_factory=list)
@@ -112,11 +136,9 @@ class _Builder:
                 values[node.name] = self.layer(node.layer, name, sources[0], active)
         return values[graph.output_node]
 
-    def add(self, source: _Value, target: _Value, **columns: Any) -> dict[str, Any]:
+    def add(self, source: _Value, target: _Value, name: str, **columns: Any) -> _Operation:
         """An operation from one value to another."""
-        operation = dict.fromkeys(_COLUMNS, 0) | {"numbers": (0.0, 0.0), "source": source, "target": target}
-        operation |= {"x": source.row, "y": target.row, "features": source.features, "forward": 1}
-        operation |= {"backward": int(target.behind), "passes": int(source.behind)} | columns
+        operation = _Operation(source, target, name, f"{name}.backward", **columns)
         source.readers += 1
         self.operations.append(operation)
         return operation
@@ -130,39 +152,37 @@ class _Builder:
         if kind is layers.Dense:
             made = self.value(layer.n_neurons, source.behind or trains)
             size, self.work = layer.n_inputs * layer.n_neurons, self.work + layer.n_inputs * layer.n_neurons
+            way = "dense_blas" if self.blas and size >= _BLAS_FROM else "dense"
             made.maker = self.add(
-                source, made, kind=DENSE, outputs=layer.n_neurons, trains=int(trains),
-                blas=int(self.blas and size >= _BLAS_FROM), parameters=name,
-            )  # fmt: skip
+                source, made, way, outputs=layer.n_neurons, owner=name, gradients=f"{way}.gradients" if trains else ""
+            )
             return made
+        self.work += 8 * source.features
         if kind in _ACTIVATIONS:
-            variant = _ACTIVATIONS[kind] + (1 if kind is layers.GELU and layer.approximate else 0)
-            number = {1: "slope", 2: "alpha"}.get(variant)
-            numbers = (float(getattr(layer, number)) if number else 0.0, 0.0)
-            self.work += 8 * source.features
+            variant = "gelu_tanh" if kind is layers.GELU and layer.approximate else _ACTIVATIONS[kind]
+            number = {"leaky_relu": "slope", "elu": "alpha"}.get(variant)
             made = self.value(source.features, source.behind)
-            self.add(source, made, kind=ACTIVATE, variant=variant, numbers=numbers)
+            self.add(source, made, variant, numbers=(float(getattr(layer, number)) if number else 0.0, 0.0))
             return made
         made = self.value(source.features, source.behind or trains)
-        self.work += 8 * source.features
+        scales = "normalization.gradients" if trains else ""
         if kind in _BY_ROWS:
-            self.add(source, made, kind=_BY_ROWS[kind])
+            self.add(source, made, _BY_ROWS[kind])
         elif kind is layers.LayerNorm:
             kept = self.keep(source.features + 1)
             made.maker = self.add(
-                source, made, kind=LAYER_NORM, parameters=name, kept=kept, trains=int(trains),
-                numbers=(layer.epsilon, 0.0),
-            )  # fmt: skip
+                source, made, "layer_norm", owner=name, kept=kept, gradients=scales, numbers=(layer.epsilon, 0.0)
+            )
         elif kind is layers.BatchNorm:
             kept = self.keep(source.features + -(-source.features // 16))
             made.maker = self.add(
-                source, made, kind=BATCH_NORM, parameters=name, state=name, kept=kept, trains=int(trains),
-                variant=int(active), numbers=(layer.epsilon, layer.momentum),
+                source, made, "batch_norm", owner=name, kept=kept, gradients=scales, variant=int(active),
+                numbers=(layer.epsilon, layer.momentum),
             )  # fmt: skip
             self.mixes = self.mixes or active
         elif kind is layers.Dropout:
             kept = self.keep(source.features)
-            self.add(source, made, kind=DROPOUT, state=node_key(name), kept=kept, numbers=(layer.rate, 0.0))
+            self.add(source, made, "dropout", node=node_key(name), kept=kept, numbers=(layer.rate, 0.0))
         else:
             raise NotCovered(f"the layer {kind.__name__}")
         return made
@@ -174,7 +194,7 @@ class _Builder:
             made = sources[0]
             for other in sources[1:]:
                 both = self.value(made.features, made.behind or other.behind)
-                self.add(made, both, kind=PRODUCT, other=other.row, trains=int(other.behind), second=other)
+                self.add(made, both, "product", second=other)
                 other.readers += 1
                 made = both
             return made
@@ -182,41 +202,53 @@ class _Builder:
             raise NotCovered(f"the layer {kind.__name__}")
         beside = kind is layers.Concatenate
         made = self.value(sum(s.features for s in sources) if beside else sources[0].features, behind)
-        row = made.row
+        shift = 0
         for index, source in enumerate(sources):
-            self.add(source, made, kind=PART, y=row, variant=int(bool(index) and not beside))
-            row += source.features if beside else 0
+            self.add(source, made, "part", shift=shift, variant=int(bool(index) and not beside))
+            shift += source.features if beside else 0
         return made
 
     def finish(self, output: _Value) -> None:
-        """Put activations in the place of their inputs, and mark who adds to a gradient that is there."""
+        """Put activations in the place of their inputs, leave out what has nothing to do, say who adds to a gradient."""
         output.readers += 1
-        moved: dict[int, int] = {}
         for op in self.operations:
-            for column, value in (("x", "source"), ("other", "second")):
-                if value in op and op[value].row in moved:
-                    op[column] = moved[op[value].row]
-            source, target = op["source"], op["target"]
-            alone = source.readers == 1 and source.maker is not None
-            slope = op["numbers"][0] > 0 if op["variant"] == 1 else op["variant"] in _IN_PLACE
-            if op["kind"] == ACTIVATE and alone and slope:
-                moved[target.row] = op["y"] = op["x"]
-                maker: dict[str, Any] = source.maker
-                if op["variant"] == 0 and maker["kind"] == DENSE:
-                    maker["variant"], op["forward"] = 1, 0
-        self.moved = moved
+            self._place(op)
         written: set[int] = set()
         for op in reversed(self.operations):
-            for value, flag, needed in (("source", "adds", "passes"), ("second", "state", "trains")):
-                if value in op and op["backward"] and op[needed]:
-                    op[flag] = int(id(op[value]) in written)
-                    written.add(id(op[value]))
-        makers = {id(op["target"]): op for op in self.operations}
+            passes = op.target.behind and (op.source.behind or (op.second is not None and op.second.behind))
+            op.backward = op.backward if passes else ""
+            op.adds = self._meets(op.source, op, written)
+            op.adds_other = 0 if op.second is None else self._meets(op.second, op, written)
+        makers = {id(op.target): op for op in self.operations}
         for op in self.operations:  # the gradient of a ReLU is masked by the only layer that reads it
-            relu = makers.get(id(op["source"]))
-            fits = relu is not None and relu["kind"] == ACTIVATE and relu["variant"] == 0 and relu["y"] == relu["x"]
-            if relu is not None and op["kind"] == DENSE and fits and op["source"].readers == 1 and op["passes"]:
-                op["other"], relu["backward"] = 1, 0
+            relu = makers.get(id(op.source))
+            masks = relu is not None and relu.backward == "relu.backward" and relu.in_place
+            if relu is not None and masks and op.owner and op.outputs and op.source.readers == 1 and op.backward:
+                op.backward += "_masked"
+                relu.backward = ""
+            elif op.outputs and op.adds and op.backward:
+                op.backward += "_added"
+
+    @staticmethod
+    def _place(op: _Operation) -> None:
+        """In the place of its input, where nobody else reads that and the derivative follows from the output alone."""
+        slope = op.numbers[0] > 0 if op.forward == "leaky_relu" else op.forward in ("relu", "sigmoid", "tanh")
+        maker = op.source.maker
+        if not slope or maker is None or op.source.readers != 1:
+            return
+        op.target.row, op.in_place = op.source.row, True
+        if op.forward == "relu" and maker.outputs:
+            maker.forward += ".rectified"
+            op.forward = ""
+
+    @staticmethod
+    def _meets(value: _Value, op: _Operation, written: set[int]) -> int:
+        """Whether the gradient of a value is there already when an operation comes to it, in reverse."""
+        if not (op.target.behind and value.behind):
+            return 0
+        met = int(id(value) in written)
+        written.add(id(value))
+        return met
 
 
 def compile_network(task: Task, blas: bool) -> Program:
@@ -237,24 +269,34 @@ def compile_network(task: Task, blas: bool) -> Program:
     given = builder.value(int(np.prod(shape)), False)
     output = builder.graph(network, "", given, not network.frozen)
     builder.finish(output)
-    readers = [op for op in builder.operations if op["source"] is given or op.get("second") is given]
-    by_samples = bool(readers) and output is not given and all(op["kind"] == DENSE and op["blas"] for op in readers)
-    table = np.zeros((len(builder.operations), len(_COLUMNS)), np.int64)
-    for row, op in zip(table, builder.operations, strict=True):
-        own = op["parameters"]
-        first = "gamma" if op["kind"] in (LAYER_NORM, BATCH_NORM) else "weights"
-        if own:
-            op["parameters"] = builder.places[f"{own}.{first}"][0]
-        if op["kind"] == BATCH_NORM:
-            op["state"] = builder.places[f"{own}.running_mean"][0]
-        op["by_samples"] = int(by_samples and op["source"] is given)
-        row[:] = [op[column] for column in _COLUMNS]
-    numbers = np.array([op["numbers"] for op in builder.operations], dtype=np.float64).reshape(-1, 2)
-    last = builder.moved.get(output.row, output.row)
+    operations = builder.operations
+    readers = [op for op in operations if op.source is given or op.second is given]
+    by_samples = bool(readers) and output is not given and all(op.forward.startswith("dense_blas") for op in readers)
+    table = np.zeros((len(operations), k.COLUMNS), np.int64)
+    for row, op in zip(table, operations, strict=True):
+        _fill(row, op, builder.places, by_samples and op.source is given)
     return Program(
-        table, numbers, builder.rows, builder.ones, last, by_samples, builder.mixes, builder.places, begin, end,
-        builder.work,
+        table, [(op.forward, op.backward, op.gradients) for op in operations],
+        np.array([op.numbers for op in operations], dtype=np.float64).reshape(-1, 2), builder.rows, builder.ones,
+        output.row, any("blas" in op.forward for op in operations), by_samples, builder.mixes, builder.places, begin,
+        end, builder.work,
     )  # fmt: skip
+
+
+def _fill(row: NDArray[np.int64], op: _Operation, places: dict[str, tuple[int, int]], by_samples: bool) -> None:
+    """The columns of an operation."""
+    first = "weights" if op.outputs else "gamma"
+    columns = {
+        k.X: op.source.row, k.Y: op.target.row + op.shift, k.KEPT: op.kept, k.FEATURES: op.source.features,
+        k.OUTPUTS: op.outputs, k.VARIANT: op.variant, k.ADDS: op.adds, k.ADDS_OTHER: op.adds_other, k.NODE: op.node,
+        k.BY_SAMPLES: int(by_samples), k.PASSES: int(op.source.behind),
+        k.PARAMETERS: places[f"{op.owner}.{first}"][0] if op.owner else 0,
+        k.STATE: places[f"{op.owner}.running_mean"][0] if op.forward == "batch_norm" else 0,
+        k.OTHER: 0 if op.second is None else op.second.row,
+        k.PASSES_OTHER: int(op.second is not None and op.second.behind),
+    }  # fmt: skip
+    for column, number in columns.items():
+        row[column] = number
 
 
 def _require_flat(graph: Graph, shape: Any) -> None:
@@ -270,17 +312,18 @@ def _require_flat(graph: Graph, shape: Any) -> None:
 
 @dataclass
 class Segments:
-    """Runs of parameters that are updated in the same way: (begin, end, rule, column of the rates), and settings."""
+    """Runs of parameters that are updated in the same way, with the names of their updates."""
 
-    table: NDArray[np.int64]
+    table: NDArray[np.int64]  # see `layout`
+    names: list[str]
     settings: NDArray[np.float64]
-    penalized: bool
 
 
 def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> Segments:
     """How each trainable parameter is updated. Raises `NotCovered`."""
     terms = task.network.penalty_terms()
     rows: list[list[int]] = []
+    names: list[str] = []
     settings: list[Any] = []
     keys: list[Any] = []
     for column, name in enumerate(task.network.trainable_names()):
@@ -288,30 +331,29 @@ def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> Segments:
         for term in terms.get(name, ()):
             if type(term) not in (penalties.L1, penalties.L2):
                 raise NotCovered(f"the penalty {type(term).__name__}")
-        l1, l2 = (sum(t.rate for t in terms.get(name, ()) if type(t) is k) for k in (penalties.L1, penalties.L2))
+        l1, l2 = (sum(t.rate for t in terms.get(name, ()) if type(t) is kind) for kind in (penalties.L1, penalties.L2))
         own = (*_settings(member), l1, l2)
         begin, end = places[name]
         key = (_rule(member), own, id(member.learning_rate))
-        if keys and keys[-1] == key and rows[-1][1] == begin:
-            rows[-1][1] = end
+        if keys and keys[-1] == key and rows[-1][k.STOP] == begin:
+            rows[-1][k.STOP] = end
         else:
-            rows.append([begin, end, _rule(member), column])
+            rows.append([begin, end, 0, column])
+            names.append(_rule(member))
             settings.append(own)
             keys.append(key)
     if any(name not in task.network.trainable_names() for name in terms):
         raise NotCovered("a penalty on a frozen parameter")
-    return Segments(
-        np.array(rows, dtype=np.int64).reshape(-1, 4), np.array(settings, dtype=np.float64).reshape(-1, 6),
-        any(terms.values()),
-    )  # fmt: skip
+    table = np.array(rows, dtype=np.int64).reshape(-1, k.SEGMENT)
+    return Segments(table, names, np.array(settings, dtype=np.float64).reshape(-1, k.SEGMENT_SETTINGS))
 
 
-def _rule(member: Optimizer) -> int:
+def _rule(member: Optimizer) -> str:
     kind = type(member)
     if kind not in _OPTIMIZERS:
         raise NotCovered(f"the optimizer {kind.__name__}")
     if isinstance(member, optimizers.SGD) and member.momentum:
-        return 2 if member.nesterov else 1
+        return "nesterov" if member.nesterov else "momentum"
     return _OPTIMIZERS[kind]
 
 
@@ -320,12 +362,29 @@ def _settings(member: Optimizer) -> tuple[float, float, float, float]:
     return member.weight_decay, first, getattr(member, "beta_2", 0.0), getattr(member, "epsilon", 0.0)
 
 
+def loss_of(task: Task) -> str:
+    """The name of the function of a task's loss. Raises `NotCovered`."""
+    if type(task.loss) not in _LOSSES:
+        raise NotCovered(f"the loss {type(task.loss).__name__}")
+    return _LOSSES[type(task.loss)]
+
+
+def functions_of(task: Task, program: Program, segments: Segments) -> list[str]:
+    """The names of all compiled functions that a task needs."""
+    names = {name for op in program.names for name in op} | set(segments.names) | {loss_of(task), "gather", "block"}
+    return sorted(names - {""})
+
+
+def needed(task: Task) -> list[str]:
+    """The names of all compiled functions that a task needs. Raises `NotCovered`."""
+    program = compile_network(task, True)
+    return functions_of(task, program, segments_of(task, program.places))
+
+
 def why_not(task: Task) -> str | None:
-    """What in a task the compiled function does not cover; None where it covers all."""
+    """What in a task the compiled functions do not cover; None where they cover all."""
     try:
-        if type(task.loss) not in LOSSES:
-            raise NotCovered(f"the loss {type(task.loss).__name__}")
-        segments_of(task, compile_network(task, True).places)
+        needed(task)
     except NotCovered as error:
         return str(error)
     return None

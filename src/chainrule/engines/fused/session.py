@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import threading
@@ -10,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...blasthreads import one_thread
 from ...layer import Arrays
 from ..contract import Block, Outcome, Task
-from . import kernel as k
-from .blas import address_of_gemm, address_of_yield
-from .cache import cached
-from .program import LOSSES, NotCovered, compile_network, segments_of
-from .threads import ABORT, SPACING
+from . import layout as k
+from .cache import address
+from .foreign import address_of_gemm, address_of_yield
+from .program import compile_network, functions_of, loss_of, segments_of
 
 __all__ = ["FusedSession"]
 
@@ -26,11 +27,9 @@ _SLOTS = {"velocity": 0, "momentum": 0, "cache": 1}  # in M or in V
 
 
 class FusedSession:
-    """Raises `NotCovered` for a task that the compiled function cannot carry out."""
+    """Raises `NotCovered` for a task that the compiled functions cannot carry out."""
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
-        if type(task.loss) not in LOSSES:
-            raise NotCovered(f"the loss {type(task.loss).__name__}")
         self.task, self.dtype = task, task.X.dtype
         gemm, wide = address_of_gemm("s" if self.dtype == np.float32 else "d")
         self.program = program = compile_network(task, bool(gemm))
@@ -39,47 +38,70 @@ class FusedSession:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         large = program.work * task.batch_size >= _WORK_FOR_THREADS and task.batch_size >= 32
         self.threads = 2 if large and cores > 1 and not program.mixes else 1
+        self.addresses = {name: address(name, self.dtype.name) for name in functions_of(task, program, self.segments)}
         self._lay_out(gemm, wide)
         self._targets()
-        self.function = cached(self.dtype)
+        self.cuts = self._cuts()
+        self.block = _callable(self.addresses["block"])
         self.load(values, slots)
 
     def _lay_out(self, gemm: int, wide: bool) -> None:
-        """The arrays of samples, and what the compiled function needs to know."""
-        task, program = self.task, self.program
-        share = -(-task.batch_size // self.threads // 16) * 16 if self.threads > 1 else -(-task.batch_size // 16) * 16
-        share = min(-(-task.batch_size // 16) * 16, share + (16 if self.threads > 1 else 0))
+        """The arrays of samples, and what the compiled functions need to know."""
+        task, program, shared = self.task, self.program, self.program.blas
+        whole = -(-task.batch_size // 16) * 16
+        share = whole if shared else min(whole, -(-task.batch_size // self.threads // 16) * 16 + 16)
         fits = _CACHE_BYTES // (2 * program.rows * self.dtype.itemsize) // 16 * 16
-        blas = bool(program.table[:, k.BLAS].any())
-        tile = share if blas or program.mixes else min(share, max(64, fits))
+        tile = share if shared or program.mixes else min(share, max(64, fits))
         self.stride = tile + (0 if tile // 16 % 2 else 16)  # rows on an odd number of cache lines apart
-        self.A = np.zeros(self.threads * program.rows * self.stride, self.dtype)
+        areas = 1 if shared else self.threads
+        self.A = np.zeros((areas, program.rows, self.stride), self.dtype)
+        self.A[:, program.ones] = 1
         self.D = np.zeros_like(self.A)
-        outputs = task.outputs
-        self.T = np.zeros(self.threads * (outputs + 1) * self.stride, self.dtype)
-        rows = self.A.reshape(self.threads, program.rows, self.stride)
-        rows[:, program.ones] = 1
-        ops = program.table.copy()
-        for column in (k.IN, k.OUT, k.KEPT):
-            ops[:, column] *= self.stride
-        ops[ops[:, k.KIND] == k.PRODUCT, k.OTHER] *= self.stride
-        self.ops, plan = ops, np.zeros(k.SETTINGS, np.int64)
-        optimizer, still = task.optimizer, task.batch_size == task.samples and tile >= task.batch_size
+        self.T = np.zeros((areas, task.outputs + 1, self.stride), self.dtype)
+        self.ops, self.plan = self._addressed(), np.zeros(k.SETTINGS, np.int64)
+        still = task.batch_size == task.samples and tile * areas >= task.batch_size
         settings = {
             k.PER_EPOCH: task.steps_per_epoch, k.BATCH: task.batch_size, k.SAMPLES: task.samples,
-            k.INPUTS: math.prod(task.X.shape[1:]), k.CLASSES: outputs, k.SIZE: program.size, k.STRIDE: self.stride,
-            k.TILE: tile, k.LOSS: LOSSES[type(task.loss)], k.MEAN: task.loss.reduction == "mean", k.GEMM: gemm,
-            k.WIDE: wide, k.YIELD: address_of_yield(), k.SEED: task.seed, k.X_BY_SAMPLES: program.by_samples,
-            k.Z_ROW: program.output * self.stride, k.WEIGHTED: task.weights is not None, k.PARTS: self.threads,
-            k.LIMITED: optimizer.clip_norm is not None, k.STILL: still and self.threads == 1,
+            k.INPUTS: math.prod(task.X.shape[1:]), k.CLASSES: task.outputs, k.SIZE: program.size,
+            k.STATE_END: program.total, k.STRIDE: self.stride, k.TILE: tile, k.LOSS: self.addresses[loss_of(task)],
+            k.MEAN: task.loss.reduction == "mean", k.GEMM: gemm, k.WIDE: wide, k.YIELD: address_of_yield(),
+            k.SEED: task.seed, k.X_BY_SAMPLES: program.by_samples, k.OUTPUT: program.output,
+            k.WEIGHTED: task.weights is not None, k.LIMITED: task.optimizer.clip_norm is not None, k.SHARED: shared,
+            k.AREA: 0 if shared else self.A[0].size, k.TARGETS: 0 if shared else self.T[0].size, k.STILL: still,
+            k.OPS: len(self.ops), k.SEGMENTS: len(self.segments.names), k.RATES: len(self.names),
+            k.GATHER: self.addresses["gather"],
         }  # fmt: skip
         for index, value in settings.items():
-            plan[index] = value
-        self.plan = plan
+            self.plan[index] = value
+
+    def _addressed(self) -> NDArray[np.int64]:
+        """The operations with the addresses of their functions and with places that count entries."""
+        ops = self.program.table.copy()
+        for column in (k.X, k.Y, k.KEPT, k.OTHER):
+            ops[:, column] *= self.stride
+        for row, names in zip(ops, self.program.names, strict=True):
+            row[[k.FORWARD, k.BACKWARD, k.GRADIENTS]] = [self.addresses[name] if name else 0 for name in names]
+        for row, name in zip(self.segments.table, self.segments.names, strict=True):
+            row[k.UPDATE] = self.addresses[name]
+        return ops
+
+    def _cuts(self) -> NDArray[np.int64]:
+        """Where each thread's part of the parameters begins: at a row of a dense layer's weights, or at a layer."""
+        size, ops = self.program.size, self.program.table
+        cuts = [0]
+        for thread in range(1, self.threads):
+            aim = size * thread // self.threads
+            begins = [0, size]
+            for op, (_, _, gradients) in zip(ops, self.program.names, strict=True):
+                if gradients:
+                    rows = op[k.FEATURES] + 1 if op[k.OUTPUTS] else 1
+                    begins += [op[k.PARAMETERS] + row * op[k.OUTPUTS] for row in range(rows)]
+            cuts.append(max(cuts[-1], min(begins, key=lambda begin: abs(begin - aim))))
+        return np.array([*cuts, size], np.int64)
 
     def _targets(self) -> None:
         task, loss = self.task, self.task.loss
-        numbers = np.zeros(6)
+        numbers = np.zeros(k.NUMBERS)
         clip = getattr(loss, "clip", None)
         numbers[k.LOSS_NUMBER] = getattr(loss, "delta", 0.0) if clip is None else clip
         numbers[k.LOSS_TOP] = 1 - max(clip or 0.0, float(np.finfo(self.dtype).eps) / 2)
@@ -122,36 +144,39 @@ class FusedSession:
         task, plan = self.task, self.plan
         plan[k.STEP], plan[k.STEPS], plan[k.FIRST] = block.step, block.steps, block.first
         plan[k.SHUFFLED], plan[k.PREDICT] = block.order is not None, block.predict
-        order = np.zeros(0, np.int64) if block.order is None else block.order.reshape(-1)
+        order = np.zeros(0, np.int64) if block.order is None else np.ascontiguousarray(block.order)
         sizes = [size for _, size in block.batches(task)] if block.predict else []
         predictions = np.zeros(sum(sizes) * task.outputs, self.dtype)
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
-        counters, partial = np.zeros((self.threads + 1) * SPACING, np.int64), np.zeros((self.threads, 8))
-        arguments = (
-            self.threads, plan, self.numbers, self.ops, self.program.numbers, self.segments.table,
-            self.segments.settings, np.ascontiguousarray(block.rates), self.X, self.encoded, self.labels, self.weights,
-            order, self.P, self.G, self.M, self.V, self.A, self.D, self.T, losses, penalties, predictions, counters,
-            partial,
+        counters, partial = np.zeros((self.threads + 1) * k.SPACING, np.int64), np.zeros((self.threads, 8))
+        arrays = (
+            plan, self.numbers, self.ops, self.program.numbers, self.segments.table, self.segments.settings,
+            np.ascontiguousarray(block.rates), self.cuts, self.X, self.encoded, self.labels, self.weights, order, self.P,
+            self.G, self.M, self.V, self.A, self.D, self.T, losses, penalties, predictions, counters, partial,
         )  # fmt: skip
-        done = self._call(arguments, counters)
+        done = self._call(arrays, counters)
         met = predictions.reshape(-1, task.outputs) if block.predict else None
         return Outcome(done, losses[:done], penalties[:done], met)
 
-    def _call(self, arguments: tuple[Any, ...], counters: NDArray[np.int64]) -> int:
-        if self.threads == 1:
-            return int(self.function(0, *arguments))
-        from ...blasthreads import one_thread
-
-        helper = threading.Thread(target=self.function, args=(1, *arguments), daemon=True)
+    def _call(self, arrays: tuple[NDArray[Any], ...], counters: NDArray[np.int64]) -> int:
+        arguments = [array.ctypes.data for array in arrays]
+        if self.threads == 1 and not self.program.blas:
+            return int(self.block(0, 1, *arguments))
         with one_thread():
-            helper.start()
+            others = [
+                threading.Thread(target=self.block, args=(number, self.threads, *arguments), daemon=True)
+                for number in range(1, self.threads)
+            ]
+            for other in others:
+                other.start()
             try:
-                return int(self.function(0, *arguments))
+                return int(self.block(0, self.threads, *arguments))
             except BaseException:
-                counters[ABORT] = 1  # Ctrl-C before this thread's own call: the other must not wait for it
+                counters[k.ABORT] = 1  # Ctrl-C before this thread's own call: the others must not wait for it
                 raise
             finally:
-                helper.join()
+                for other in others:
+                    other.join()
 
     def values(self) -> Arrays:
         return {name: self.P[slice(*self.program.places[name])].reshape(s).copy() for name, s in self.shapes.items()}
@@ -162,3 +187,9 @@ class FusedSession:
     def gradient_squares(self) -> dict[str, float]:
         places = self.program.places
         return {n: float(np.sum(np.square(self.G[slice(*places[n])], dtype=np.float64))) for n in self.names}
+
+
+def _callable(address: int) -> Any:
+    """The compiled loop; the interpreter's lock is free while it runs."""
+    whole, pointer = ctypes.c_int64, ctypes.c_void_p
+    return ctypes.CFUNCTYPE(whole, whole, whole, *[pointer] * 25)(address)

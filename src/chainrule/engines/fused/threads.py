@@ -5,13 +5,12 @@ from __future__ import annotations
 from numba import types
 from numba.extending import intrinsic
 
-from .blas import call_yield
+from .calls import call_yield
 from .functions import inner
+from .layout import ABORT, SPACING
 
-__all__ = ["ABORT", "SPACING", "barrier"]
+__all__ = ["barrier"]
 
-SPACING = 16  # counters of 8 bytes lie on cache lines of their own
-ABORT = 0  # the first counter is not 0 where a thread will never come
 _SPINS = 2000
 
 
@@ -20,8 +19,7 @@ def _publish(typing, counters, index, value):
     """Write a counter so that all that was written before it is seen by who reads it."""
 
     def generate(context, builder, signature, arguments):
-        data = context.make_array(counters)(context, builder, arguments[0]).data
-        builder.store_atomic(arguments[2], builder.gep(data, [arguments[1]]), "release", 8)
+        builder.store_atomic(arguments[2], builder.gep(arguments[0], [arguments[1]]), "release", 8)
         return context.get_dummy_value()
 
     return types.void(counters, types.intp, types.intp), generate
@@ -32,8 +30,7 @@ def _read(typing, counters, index):
     """Read a counter, and after it what was written before it."""
 
     def generate(context, builder, signature, arguments):
-        data = context.make_array(counters)(context, builder, arguments[0]).data
-        return builder.load_atomic(builder.gep(data, [arguments[1]]), "acquire", 8)
+        return builder.load_atomic(builder.gep(arguments[0], [arguments[1]]), "acquire", 8)
 
     return types.intp(counters, types.intp), generate
 

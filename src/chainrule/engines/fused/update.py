@@ -1,67 +1,119 @@
-"""The optimizers over flat vectors: one pass over parameters, gradients and slots, for vectors and for numbers.
+"""The optimizers over flat vectors: one pass over parameters, gradients and slots.
 
-Settings of a segment: 0 weight decay λ, 1 first (β₁, momentum or rho), 2 second (β₂), 3 epsilon, 4 and 5 the rates of
-L1 and L2. `rate`, `low` and `high` belong to the step: the learning rate and 1 / (1 - βⁿ) for both running means.
+`settings` are those of a segment (see `layout`); `rate` is the learning rate of the step, `power` its number from 1 on.
 """
 
 from __future__ import annotations
 
 from .functions import inner
-from .vectors import apart, lanes, load, set_all, sqrt, store, sum_of, where_above
+from .layout import DECAY, EPSILON, FIRST_RATE, L1_RATE, L2_RATE, SECOND_RATE
+from .vectors import lanes, load, set_all, sqrt, store, sum_of, where_above
 
-__all__ = ["ADAGRAD", "ADAM", "ADAMW", "MOMENTUM", "NESTEROV", "PLAIN", "RMSPROP", "gather_gradient", "update"]
+__all__ = ["UPDATES", "gather_gradient"]
 
-PLAIN, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADAM, ADAMW = range(7)
-
-
-@inner
-def _moved(kind, rate, low, high, settings, n, p, g, m, v):
-    """The next parameter and the next slots, for vectors or numbers p, g, m, v of one kind."""
-    decay, first, second, epsilon = settings[n, 0], settings[n, 1], settings[n, 2], settings[n, 3]
-    if kind == ADAMW:
-        p = p - (rate * decay) * p
-    elif decay != 0:
-        g = g + decay * p
-    if kind == PLAIN:
-        p = p - rate * g
-    elif kind == MOMENTUM:
-        m = first * m + g
-        p = p - rate * m
-    elif kind == NESTEROV:
-        m = first * m + g
-        p = p - rate * (g + first * m)
-    elif kind == ADAGRAD:
-        v = v + g * g
-        p = p - rate * g / (sqrt(v) + epsilon)
-    elif kind == RMSPROP:
-        v = first * v + (1.0 - first) * (g * g)
-        p = p - rate * g / (sqrt(v) + epsilon)
-    else:
-        m = first * m + (1.0 - first) * g
-        v = second * v + (1.0 - second) * (g * g)
-        p = p - (rate * low) * m / (sqrt(v * high) + epsilon)
-    return p, m, v
+# Each rule gives the next parameter and the next slots, for vectors or for numbers p, g, m, v of one kind
 
 
-@inner
-def _bounded(g, limit):
-    """Between -limit and limit."""
-    high, low = set_all(g, limit), set_all(g, -limit)
-    return where_above(g, high, high, where_above(low, g, low, g))
+def _sgd(settings, rate, low, high, p, g, m, v):
+    return p - rate * g, m, v
 
 
-@inner
-def gather_gradient(settings, n, limit, P, G, parts, size, start, stop):
+def _momentum(settings, rate, low, high, p, g, m, v):
+    m = settings[FIRST_RATE] * m + g
+    return p - rate * m, m, v
+
+
+def _nesterov(settings, rate, low, high, p, g, m, v):
+    m = settings[FIRST_RATE] * m + g
+    return p - rate * (g + settings[FIRST_RATE] * m), m, v
+
+
+def _adagrad(settings, rate, low, high, p, g, m, v):
+    v = v + g * g
+    return p - rate * g / (sqrt(v) + settings[EPSILON]), m, v
+
+
+def _rmsprop(settings, rate, low, high, p, g, m, v):
+    v = settings[FIRST_RATE] * v + (1.0 - settings[FIRST_RATE]) * (g * g)
+    return p - rate * g / (sqrt(v) + settings[EPSILON]), m, v
+
+
+def _adam(settings, rate, low, high, p, g, m, v):
+    m = settings[FIRST_RATE] * m + (1.0 - settings[FIRST_RATE]) * g
+    v = settings[SECOND_RATE] * v + (1.0 - settings[SECOND_RATE]) * (g * g)
+    return p - (rate * low) * m / (sqrt(v * high) + settings[EPSILON]), m, v
+
+
+def _update(rule, moves, squares, both_means=False, apart_decay=False):
+    """The pass of a rule; it returns 0, or NaN where a parameter is not finite.
+
+    `moves` and `squares` say whether it has slots in M and in V, `both_means` whether it needs 1 / (1 - βⁿ) for both,
+    `apart_decay` whether weight decay acts on the parameter instead of on the gradient.
+    """
+    rule = inner(rule)
+
+    @inner
+    def moved(settings, rate, low, high, limit, scale, p, g, m, v):
+        g = where_above(g, limit, limit, where_above(0.0 - limit, g, 0.0 - limit, g)) * scale
+        if apart_decay:
+            p = p - (rate * settings[DECAY]) * p
+        else:
+            g = g + settings[DECAY] * p
+        return rule(settings, rate, low, high, p, g, m, v)
+
+    def update(settings, rate, power, limit, scale, P, G, M, V, start, stop):
+        step = lanes(P)
+        bad, trouble, low, high = set_all(P, 0.0), 0.0, 1.0, 1.0
+        if both_means:
+            low, high = 1 / (1 - settings[FIRST_RATE] ** power), 1 / (1 - settings[SECOND_RATE] ** power)
+        whole = start + (stop - start) // step * step
+        limits, zero = set_all(P, limit), set_all(P, 0.0)
+        for i in range(start, whole, step):
+            m = load(M, i) if moves else zero
+            v = load(V, i) if squares else zero
+            p, m, v = moved(settings, rate, low, high, limits, scale, load(P, i), load(G, i), m, v)
+            store(P, i, p)
+            if moves:
+                store(M, i, m)
+            if squares:
+                store(V, i, v)
+            bad = bad + p * 0.0
+        for i in range(whole, stop):
+            m = M[i] * 1.0 if moves else 0.0
+            v = V[i] * 1.0 if squares else 0.0
+            p, m, v = moved(settings, rate, low, high, limit, scale, P[i] * 1.0, G[i] * 1.0, m, v)
+            P[i] = p
+            if moves:
+                M[i] = m
+            if squares:
+                V[i] = v
+            trouble += p * 0.0
+        return trouble + sum_of(bad)
+
+    return update
+
+
+UPDATES = {
+    "sgd": _update(_sgd, moves=False, squares=False),
+    "momentum": _update(_momentum, moves=True, squares=False),
+    "nesterov": _update(_nesterov, moves=True, squares=False),
+    "adagrad": _update(_adagrad, moves=False, squares=True),
+    "rmsprop": _update(_rmsprop, moves=False, squares=True),
+    "adam": _update(_adam, moves=True, squares=True, both_means=True),
+    "adamw": _update(_adam, moves=True, squares=True, both_means=True, apart_decay=True),
+}
+
+
+def gather_gradient(settings, limit, parts, size, P, G, start, stop, found):
     """Add up the threads' parts of the gradient and the penalties' into the first part, from `start` to `stop`.
 
-    Returns the penalty, and Σg² of the gradient within its limits.
+    Adds the penalty to `found[0]`, and to `found[1]` Σg² of the gradient within its limits.
     """
-    apart()
     step = lanes(P)
-    l1, l2 = settings[n, 4], settings[n, 5]
+    l1, l2 = settings[L1_RATE], settings[L2_RATE]
     penalty, squares = 0.0, 0.0
     sums, norms = set_all(P, 0.0), set_all(P, 0.0)
-    zero, one = set_all(P, 0.0), set_all(P, 1.0)
+    zero, one, high, low = set_all(P, 0.0), set_all(P, 1.0), set_all(P, limit), set_all(P, -limit)
     whole = start + (stop - start) // step * step
     for i in range(start, whole, step):
         g = load(G, i)
@@ -73,7 +125,7 @@ def gather_gradient(settings, n, limit, P, G, parts, size, start, stop):
             g = g + l1 * sign + (2.0 * l2) * p
             sums = sums + l1 * (sign * p) + l2 * (p * p)
         store(G, i, g)
-        g = _bounded(g, limit)
+        g = where_above(g, high, high, where_above(low, g, low, g))
         norms = norms + g * g
     for i in range(whole, stop):
         g = G[i]
@@ -85,38 +137,5 @@ def gather_gradient(settings, n, limit, P, G, parts, size, start, stop):
         penalty += l1 * sign * p + l2 * p * p
         bounded = min(max(G[i], -limit), limit)
         squares += bounded * bounded
-    return penalty + sum_of(sums), squares + sum_of(norms)
-
-
-@inner
-def update(kind, rate, low, high, settings, n, limit, scale, P, G, M, V, start, stop):
-    """One step for the parameters from `start` to `stop`; returns 0, or NaN where one of them is not finite."""
-    apart()
-    step = lanes(P)
-    moves, squares = kind == MOMENTUM or kind == NESTEROV or kind >= ADAM, kind >= ADAGRAD
-    bad, trouble = set_all(P, 0.0), 0.0
-    whole = start + (stop - start) // step * step
-    for i in range(start, whole, step):
-        g = _bounded(load(G, i), limit) * scale
-        m = load(M, i) if moves else set_all(P, 0.0)
-        v = load(V, i) if squares else set_all(P, 0.0)
-        p, m, v = _moved(kind, rate, low, high, settings, n, load(P, i), g, m, v)
-        store(P, i, p)
-        if moves:
-            store(M, i, m)
-        if squares:
-            store(V, i, v)
-        bad = bad + p * 0.0
-    for i in range(whole, stop):
-        g = G[i] * 1.0
-        g = (limit if g > limit else -limit if g < -limit else g) * scale
-        m = M[i] * 1.0 if moves else 0.0
-        v = V[i] * 1.0 if squares else 0.0
-        p, m, v = _moved(kind, rate, low, high, settings, n, P[i] * 1.0, g, m, v)
-        P[i] = p
-        if moves:
-            M[i] = m
-        if squares:
-            V[i] = v
-        trouble += P[i] * 0.0
-    return trouble + sum_of(bad)
+    found[0] += penalty + sum_of(sums)
+    found[1] += squares + sum_of(norms)

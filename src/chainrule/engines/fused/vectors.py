@@ -1,9 +1,9 @@
 """Vectors as numbers: a Numba type that holds several samples at once, with the arithmetic of one.
 
 Written with it, a loop over samples is compiled to the processor's vector instructions as it stands, whatever the
-compiler can or cannot prove about arrays that might overlap. A vector is 64 bytes, `lanes(array)` entries of a 1-D
-array: two registers of AVX2, so that two chains of sums run at once. `load_half` reads half a vector, for sums that
-need many registers. `+ - * /` work entry by entry, also with a plain number.
+compiler can or cannot prove about arrays that might overlap. Arrays are pointers to their first entry. A vector is 64
+bytes, `lanes(pointer)` entries: two registers of AVX2, so that two chains of sums run at once. `load_half` reads half a
+vector, for sums that need many registers. `+ - * /` work entry by entry, also with a plain number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 __all__ = [
-    "apart", "exponent_of", "lanes", "load", "load_half", "mantissa_of", "power_of_two", "set_all", "spread", "sqrt",
+    "apart", "exponent_of", "lanes", "load", "load_half", "mantissa_of", "number_like", "offset", "power_of_two", "set_all", "spread", "sqrt",
     "store", "sum_of", "where_above",
 ]  # fmt: skip
 
@@ -56,8 +56,24 @@ def lanes(typing, array):
     return types.intp(array), generate
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
+@intrinsic
+def offset(typing, array, index):
+    """The array that begins at an index of another."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.gep(*arguments[:1], [arguments[1]])
+
+    return array(array, types.intp), generate
+
+
+@intrinsic
+def number_like(typing, array, number):
+    """A number in the precision of an array."""
+
+    def generate(context, builder, signature, arguments):
+        return context.cast(builder, arguments[1], number, array.dtype)
+
+    return array.dtype(array, number), generate
 
 
 def _loader(result_of: Any) -> Any:
@@ -65,7 +81,7 @@ def _loader(result_of: Any) -> Any:
         result = result_of(array.dtype)
 
         def generate(context, builder, signature, arguments):
-            pointer = _pointer(context, builder, array, *arguments)
+            pointer = builder.gep(arguments[0], [arguments[1]])
             kind = context.get_value_type(result)
             read = builder.load(builder.bitcast(pointer, kind.as_pointer()))
             read.align = array.dtype.bitwidth // 8
@@ -78,13 +94,13 @@ def _loader(result_of: Any) -> Any:
 
 @intrinsic
 def load(typing, array, index):
-    """The vector that begins at an index of a 1-D array."""
+    """The vector that begins at an index of an array."""
     return _loader(_whole)(typing, array, index)
 
 
 @intrinsic
 def load_half(typing, array, index):
-    """Half a vector that begins at an index of a 1-D array."""
+    """Half a vector that begins at an index of an array."""
     return _loader(lambda dtype: Vector(dtype, _whole(dtype).size // 2))(typing, array, index)
 
 
@@ -93,7 +109,7 @@ def store(typing, array, index, vector):
     """Write a vector to an array from an index on."""
 
     def generate(context, builder, signature, arguments):
-        pointer = _pointer(context, builder, array, *arguments[:2])
+        pointer = builder.gep(arguments[0], [arguments[1]])
         kind = context.get_value_type(vector)
         written = builder.store(arguments[2], builder.bitcast(pointer, kind.as_pointer()))
         written.align = array.dtype.bitwidth // 8
@@ -114,7 +130,7 @@ def spread(typing, array, index):
     result = _whole(array.dtype)
 
     def generate(context, builder, signature, arguments):
-        number = builder.load(_pointer(context, builder, array, *arguments))
+        number = builder.load(builder.gep(arguments[0], [arguments[1]]))
         return _spread(builder, number, context.get_value_type(result))
 
     return result(array, types.intp), generate

@@ -1,46 +1,40 @@
-"""The matrix product of the BLAS that NumPy itself has loaded, called by its address from compiled code."""
+"""Calls of functions by their address from compiled code: the operations, BLAS, the system."""
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache
 from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["address_of_gemm", "address_of_yield", "gemm"]
+__all__ = ["call", "call_yield", "gemm", "measure"]
 
 
-@cache
-def address_of_gemm(precision: str) -> tuple[int, bool]:
-    """The address of cblas_sgemm or cblas_dgemm ("s" or "d") and whether its integers have 64 bits; (0, False) if none.
+def _calling(returns: Any, result: Any) -> Any:
+    def typed(typing, address, arguments):
+        def generate(context, builder, signature, given):
+            values = cgutils.unpack_tuple(builder, given[1], len(arguments))
+            kind = ir.FunctionType(result, [value.type for value in values])
+            found = builder.call(builder.inttoptr(given[0], kind.as_pointer()), values)
+            return context.get_dummy_value() if returns is types.void else found
 
-    The library is the one that NumPy has loaded: OpenBLAS in NumPy's own packages, under the names that they give it.
-    """
-    from threadpoolctl import threadpool_info
+        return returns(types.intp, arguments), generate
 
-    for found in threadpool_info():
-        if found["user_api"] != "blas":
-            continue
-        library = ctypes.CDLL(found["filepath"])
-        for prefix in ("scipy_", ""):
-            for suffix in ("64_", "_64", ""):
-                function = getattr(library, f"{prefix}cblas_{precision}gemm{suffix}", None)
-                if function is not None:
-                    return ctypes.cast(function, ctypes.c_void_p).value or 0, bool(suffix)
-    return 0, False
+    return typed
 
 
-@cache
-def address_of_yield() -> int:
-    """The address of the system's call that lets another thread run, 0 if there is none."""
-    try:
-        function = ctypes.CDLL(None).sched_yield
-    except (AttributeError, OSError, TypeError):
-        return 0
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
+@intrinsic
+def call(typing, address, arguments):
+    """Call the function at an address with a tuple of arguments."""
+    return _calling(types.void, ir.VoidType())(typing, address, arguments)
+
+
+@intrinsic
+def measure(typing, address, arguments):
+    """Call the function at an address that returns a float64."""
+    return _calling(types.float64, ir.DoubleType())(typing, address, arguments)
 
 
 @intrinsic
@@ -56,22 +50,26 @@ def call_yield(typing, address):
 
 @intrinsic
 def gemm(typing, address, wide, flip_a, flip_b, m, n, k, A, a, lda, B, b, ldb, beta, C, c, ldc):
-    """C = op(A)·op(B) + beta·C, row by row: op(A) is (m, k), op(B) is (k, n); a, b, c are where the arrays begin."""
+    """C = op(A)·op(B) + beta·C, row by row: op(A) is (m, k), op(B) is (k, n); a, b, c are where the matrices begin.
+
+    `wide`, `flip_a` and `flip_b` are 0 or 1: integers of 64 bits, A transposed, B transposed.
+    """
 
     def generate(context, builder, signature, arguments):
         address, wide, flip_a, flip_b, m, n, k, _, _, lda, _, _, ldb, beta, _, _, ldc = arguments
         number = context.get_value_type(signature.args[7].dtype)
         small, large = ir.IntType(32), ir.IntType(64)
 
-        def pointer(kind: Any, array: Any, index: Any) -> Any:
-            return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
+        pointers = [builder.gep(arguments[i], [arguments[i + 1]]) for i in (7, 10, 14)]
 
-        pointers = [pointer(signature.args[i], arguments[i], arguments[i + 1]) for i in (7, 10, 14)]
+        def truth(value: Any) -> Any:
+            return builder.icmp_signed("!=", value, ir.Constant(value.type, 0))
+
         scale = context.cast(builder, beta, signature.args[13], signature.args[7].dtype)
         one = ir.Constant(number, 1.0)
 
         def flag(value: Any) -> Any:
-            return builder.select(value, ir.Constant(small, 112), ir.Constant(small, 111))  # transposed, or not
+            return builder.select(truth(value), ir.Constant(small, 112), ir.Constant(small, 111))  # transposed, or not
 
         def call(integer: Any) -> None:
             kind = ir.FunctionType(
@@ -87,7 +85,7 @@ def gemm(typing, address, wide, flip_a, flip_b, m, n, k, A, a, lda, B, b, ldb, b
                  cut(lda), pointers[1], cut(ldb), scale, pointers[2], cut(ldc)],
             )  # fmt: skip
 
-        with builder.if_else(wide) as (then, otherwise):
+        with builder.if_else(truth(wide)) as (then, otherwise):
             with then:
                 call(large)
             with otherwise:
@@ -96,7 +94,7 @@ def gemm(typing, address, wide, flip_a, flip_b, m, n, k, A, a, lda, B, b, ldb, b
 
     integers = (types.intp,) * 3
     signature = types.void(
-        types.intp, types.boolean, types.boolean, types.boolean, *integers, A, types.intp, types.intp, B, types.intp,
+        types.intp, types.intp, types.intp, types.intp, *integers, A, types.intp, types.intp, B, types.intp,
         types.intp, types.float64, C, types.intp, types.intp,
     )  # fmt: skip
     return signature, generate
