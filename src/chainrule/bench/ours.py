@@ -106,8 +106,15 @@ def _in_jax(workload: Workload) -> Opened:
     return _repeated(lambda: np.asarray(predict(workload.sample, values)))
 
 
-def _fused(workload: Workload) -> Opened | None:
-    return _training("fused", workload) if isinstance(workload, Training) else None
+def _fused(workload: Workload) -> Opened:
+    if isinstance(workload, Training):
+        return _training("fused", workload)
+    if isinstance(workload, Gradient):
+        gradient = engines.loss_gradient(SoftmaxCrossentropy())
+        return _repeated(lambda: gradient(*workload.data))
+    assert isinstance(workload, Prediction)
+    predict = engines.predictor(*network_of(workload.training))
+    return _repeated(lambda: predict(workload.sample))
 
 
 def _repeated(function: Callable[[], Any]) -> Opened:

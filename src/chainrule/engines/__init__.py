@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ConfigurationError, UnknownNameError
-from ..layer import Arrays
+from ..graph import Graph
+from ..layer import Arrays, Context
+from ..losses import Loss
 from .contract import Session, Task
 from .costs import Choice, choose
 from .numpy import NumpySession
 
-__all__ = ["ENGINES", "prepare", "require_known", "start"]
+__all__ = ["ENGINES", "loss_gradient", "predictor", "prepare", "require_known", "start"]
 
 ENGINES = ("auto", "numpy", "fused", "jax")
 _NEEDS = {"fused": ("numba", "fast"), "jax": ("jax", "jax")}
@@ -64,3 +70,63 @@ def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:
         return NumpySession(task, values, slots) if why_not(task) else FusedSession(task, values, slots)
 
     return fused
+
+
+def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[Any]]:
+    """A function from inputs (B, I) to the network's outputs (B, N) with the parameters and state in `values`.
+
+    For few samples and a line of dense layers and activations it is compiled, where Numba is installed; else it is
+    NumPy's forward pass.
+    """
+    values = {name: np.array(value) for name, value in values.items()}
+    dtype, context = next((value.dtype for value in values.values()), np.dtype("float32")), Context(training=False)
+
+    def reference(X: ArrayLike) -> NDArray[Any]:
+        found: NDArray[Any] = network.forward_pass(np, np.asarray(X, dtype), values, context)[0]
+        return found
+
+    if find_spec("numba") is None:
+        return reference
+    from .fused.prediction import FEW, Prediction
+    from .fused.program import NotCovered
+
+    try:
+        compiled = Prediction(network, values)
+    except NotCovered:
+        return reference
+
+    def predict(X: ArrayLike) -> NDArray[Any]:
+        array = np.asarray(X)
+        return compiled(array) if 0 < array.shape[0] <= FEW else reference(array)
+
+    return predict
+
+
+def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]:
+    """A function from predictions (B, C) and targets to dL/d(predictions) (B, C), L the loss of the batch.
+
+    Softmax cross-entropy of class indices is compiled, where Numba is installed; else it is the pure pair on NumPy.
+
+    >>> from chainrule import SoftmaxCrossentropy
+    >>> gradient = loss_gradient(SoftmaxCrossentropy(), "float64")
+    >>> gradient(np.log([[0.7, 0.1, 0.2]]), np.array([0])).round(6)                        # 0.7 - 1, 0.1, 0.2
+    array([[-0.3,  0.1,  0.2]])
+    """
+
+    def reference(predictions: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        targets, shares = loss.prepare(y, predictions.shape, None, dtype)
+        found: NDArray[Any] = loss.backward_pass(np, shares, loss.forward_pass(np, predictions, targets)[1])
+        return found
+
+    if find_spec("numba") is None:
+        return reference
+    from .fused.gradient import Gradient
+    from .fused.program import NotCovered
+
+    try:
+        compiled = Gradient(loss, dtype)
+    except NotCovered:
+        return reference
+    return lambda predictions, y: (
+        compiled(predictions, y) if compiled.fits(predictions, y) else reference(predictions, y)
+    )

@@ -1,7 +1,7 @@
 """Which engine a run should take: a fixed table of costs, so that the choice is the same on every machine.
 
-The figures are microseconds per step and seconds before the first step, measured on two cores that other programs
-used too and rounded to the disadvantage of `fused` and `jax`, so that a run ends later than on NumPy only by mistake.
+The figures are microseconds per step and seconds before the first step, measured on two cores and rounded to the
+disadvantage of `fused` and `jax`, so that a run does not end later than on NumPy.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from .contract import Task
 
 __all__ = ["Choice", "choose", "estimate"]
 
-_NODE = 14.0  # µs of a node's two passes in NumPy, whatever its size
-_STEP = 40.0  # µs of a step in NumPy around its nodes
-_PARAMETER = 9.0  # µs of the update of one parameter array in NumPy
-_FUSED_STEP = 6.0
-_FUSED_NODE = 1.0
-_JAX_STEP = 15.0
-_NUMPY_RATE, _FUSED_RATE, _JAX_RATE = 40e3, 20e3, 90e3  # multiplications and additions in a µs
+# µs of a step, of each of its nodes, of the update of one parameter array
+_NUMPY_STEP, _NUMPY_NODE, _NUMPY_PARAMETER = 40.0, 14.0, 9.0
+_FUSED_STEP, _FUSED_NODE, _JAX_STEP = 3.0, 0.5, 15.0
+# multiplications and additions in a µs, in steps that have less than _LARGE of them and in larger ones
+_LARGE = 2**24
+_RATES = {"numpy": (30e3, 90e3), "fused": (60e3, 170e3), "jax": (25e3, 150e3)}
 # seconds before the first step
-_FUSED_LOAD, _FUSED_COMPILE, _JAX_START = 1.2, 90.0, 4.0
+_FUSED_LOAD, _FUSED_COMPILER, _FUSED_FUNCTION, _JAX_START = 0.3, 2.0, 1.5, 4.0
 
 
 class Choice(NamedTuple):
@@ -40,11 +39,12 @@ def estimate(task: Task) -> dict[str, float]:
     sizes = [int(np.prod(shape)) for shape in task.network.parameter_shapes().values()]
     work = 6.0 * task.batch_size * sum(sizes)
     nodes = _count(task.network)
-    return {
-        "numpy": _STEP + _NODE * nodes + _PARAMETER * len(sizes) + work / _NUMPY_RATE,
-        "fused": _FUSED_STEP + _FUSED_NODE * nodes + work / _FUSED_RATE,
-        "jax": _JAX_STEP + work / _JAX_RATE,
+    around = {
+        "numpy": _NUMPY_STEP + _NUMPY_NODE * nodes + _NUMPY_PARAMETER * len(sizes),
+        "fused": _FUSED_STEP + _FUSED_NODE * nodes,
+        "jax": _JAX_STEP,
     }
+    return {engine: fixed + work / _RATES[engine][work >= _LARGE] for engine, fixed in around.items()}
 
 
 def choose(task: Task, steps: int) -> Choice:
@@ -53,12 +53,14 @@ def choose(task: Task, steps: int) -> Choice:
     seconds = {"numpy": steps * micro["numpy"] / 1e6}
     reasons = {"numpy": "the run is short"}
     missing = [name for name in ("numba", "jax") if find_spec(name) is None]
-    if "numba" not in missing and _covered(task) is None:
-        from .fused.cache import is_cached
+    from .fused.cache import missing as not_on_disk
 
-        ready = is_cached(task.X.dtype)
-        seconds["fused"] = (_FUSED_LOAD if ready else _FUSED_COMPILE) + steps * micro["fused"] / 1e6
-        reasons["fused"] = "compiled code from the cache" if ready else "compiled now, once for this machine"
+    if "numba" not in missing and (names := _needed(task)):
+        compiled = not_on_disk(names, task.X.dtype)
+        seconds["fused"] = _FUSED_LOAD + steps * micro["fused"] / 1e6
+        if compiled:
+            seconds["fused"] += _FUSED_COMPILER + _FUSED_FUNCTION * len(compiled)
+        reasons["fused"] = "compiled now, once for this machine" if compiled else "compiled code from the disk"
     if "jax" not in missing:
         seconds["jax"] = _JAX_START + steps * micro["jax"] / 1e6
         reasons["jax"] = "a network of many products" if "fused" in seconds else "a network beyond the fused engine"
@@ -74,7 +76,11 @@ def _count(layer: Layer) -> int:
     return sum(_count(node.layer) for node in layer) if isinstance(layer, Graph) else 1
 
 
-def _covered(task: Task) -> str | None:
-    from .fused.program import why_not
+def _needed(task: Task) -> list[str]:
+    """The compiled functions that a task needs; none where the fused engine does not cover it."""
+    from .fused.program import NotCovered, needed
 
-    return why_not(task)
+    try:
+        return needed(task)
+    except NotCovered:
+        return []

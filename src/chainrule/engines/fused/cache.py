@@ -62,7 +62,8 @@ def _fingerprint() -> str:
     processor = f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
     digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')} {sys.version} {processor}".encode())
     here = Path(__file__).parent
-    for source in (*sorted(here.glob("*.py")), here.parents[1] / "noise.py", here.parents[1] / "special.py"):
+    compiled = sorted((here / "compiled").glob("*.py"))
+    for source in (*compiled, here / "layout.py", here.parents[1] / "noise.py", here.parents[1] / "special.py"):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -114,13 +115,13 @@ def _compile(name: str, dtype: str) -> tuple[str, bytes]:
     from numba.core.ccallback import CFunc
     from numba.core.compiler_lock import global_compiler_lock
 
-    from .operations import FUNCTIONS, signature
+    from .compiled.operations import FUNCTIONS, signature
 
     function, kind = FUNCTIONS[name]
     types_of = signature(kind, getattr(types, dtype))
     options = {"nopython": True, "error_model": "numpy", "fastmath": {"contract"}}
     with global_compiler_lock:
-        compiled = CFunc(function, (types_of.args, types_of.return_type), locals={}, options=options)
+        compiled: Any = CFunc(function, (types_of.args, types_of.return_type), locals={}, options=options)
         result = compiled._compile_uncached()
         result.library._ensure_finalized()
         module = binding.parse_bitcode(result.library._final_module.as_bitcode())

@@ -1,11 +1,12 @@
-"""The addresses of functions that compiled code calls: NumPy's own BLAS, and the system's."""
+"""What compiled code finds on the machine: NumPy's own BLAS and the system's calls by address, and the cores."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 
-__all__ = ["address_of_gemm", "address_of_yield"]
+__all__ = ["address_of_gemm", "address_of_yield", "cores"]
 
 
 @cache
@@ -36,3 +37,8 @@ def address_of_yield() -> int:
     except (AttributeError, OSError, TypeError):
         return 0
     return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

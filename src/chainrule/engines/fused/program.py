@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,14 +18,21 @@ from ..contract import Task
 from . import layout as k
 
 __all__ = [
-    "NotCovered", "Program", "Segments", "compile_network", "functions_of", "loss_of", "needed", "segments_of",
-    "why_not",
+    "ACTIVATIONS", "NotCovered", "Program", "Segments", "compile_network", "functions_of", "loss_of", "needed",
+    "segments_of", "why_not",
 ]  # fmt: skip
 
-_ACTIVATIONS: dict[type, str] = {
-    layers.ReLU: "relu", layers.LeakyReLU: "leaky_relu", layers.ELU: "elu", layers.GELU: "gelu", layers.SiLU: "silu",
-    layers.Softplus: "softplus", layers.Sigmoid: "sigmoid", layers.Tanh: "tanh",
-}  # fmt: skip
+# Each activation's functions by name, and the number that they read
+ACTIVATIONS: dict[type, Callable[[Any], tuple[str, float]]] = {
+    layers.ReLU: lambda layer: ("relu", 0.0),
+    layers.LeakyReLU: lambda layer: ("leaky_relu", float(layer.slope)),
+    layers.ELU: lambda layer: ("elu", float(layer.alpha)),
+    layers.GELU: lambda layer: ("gelu_tanh" if layer.approximate else "gelu", 0.0),
+    layers.SiLU: lambda layer: ("silu", 0.0),
+    layers.Softplus: lambda layer: ("softplus", 0.0),
+    layers.Sigmoid: lambda layer: ("sigmoid", 0.0),
+    layers.Tanh: lambda layer: ("tanh", 0.0),
+}
 _BY_ROWS: dict[type, str] = {layers.Softmax: "softmax", layers.LogSoftmax: "log_softmax"}
 _LOSSES: dict[type, str] = {
     losses.SoftmaxCrossentropy: "softmax_crossentropy", losses.SigmoidCrossentropy: "sigmoid_crossentropy",
@@ -158,11 +166,10 @@ class _Builder:
             )
             return made
         self.work += 8 * source.features
-        if kind in _ACTIVATIONS:
-            variant = "gelu_tanh" if kind is layers.GELU and layer.approximate else _ACTIVATIONS[kind]
-            number = {"leaky_relu": "slope", "elu": "alpha"}.get(variant)
+        if kind in ACTIVATIONS:
+            name, number = ACTIVATIONS[kind](layer)
             made = self.value(source.features, source.behind)
-            self.add(source, made, variant, numbers=(float(getattr(layer, number)) if number else 0.0, 0.0))
+            self.add(source, made, name, numbers=(number, 0.0))
             return made
         made = self.value(source.features, source.behind or trains)
         scales = "normalization.gradients" if trains else ""
@@ -209,7 +216,7 @@ class _Builder:
         return made
 
     def finish(self, output: _Value) -> None:
-        """Put activations in the place of their inputs, leave out what has nothing to do, say who adds to a gradient."""
+        """Put activations in the place of their inputs, leave out what has nothing to do, say who adds to gradients."""
         output.readers += 1
         for op in self.operations:
             self._place(op)
@@ -272,6 +279,8 @@ def compile_network(task: Task, blas: bool) -> Program:
     operations = builder.operations
     readers = [op for op in operations if op.source is given or op.second is given]
     by_samples = bool(readers) and output is not given and all(op.forward.startswith("dense_blas") for op in readers)
+    for op in readers if by_samples else ():
+        op.kept = builder.keep(op.outputs)
     table = np.zeros((len(operations), k.COLUMNS), np.int64)
     for row, op in zip(table, operations, strict=True):
         _fill(row, op, builder.places, by_samples and op.source is given)

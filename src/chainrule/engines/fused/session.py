@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import os
 import threading
 from typing import Any
 
@@ -16,7 +15,7 @@ from ...layer import Arrays
 from ..contract import Block, Outcome, Task
 from . import layout as k
 from .cache import address
-from .foreign import address_of_gemm, address_of_yield
+from .foreign import address_of_gemm, address_of_yield, cores
 from .program import compile_network, functions_of, loss_of, segments_of
 
 __all__ = ["FusedSession"]
@@ -35,9 +34,8 @@ class FusedSession:
         self.program = program = compile_network(task, bool(gemm))
         self.segments = segments_of(task, program.places)
         self.names = task.network.trainable_names()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         large = program.work * task.batch_size >= _WORK_FOR_THREADS and task.batch_size >= 32
-        self.threads = 2 if large and cores > 1 and not program.mixes else 1
+        self.threads = 2 if large and cores() > 1 and not program.mixes else 1
         self.addresses = {name: address(name, self.dtype.name) for name in functions_of(task, program, self.segments)}
         self._lay_out(gemm, wide)
         self._targets()
@@ -151,8 +149,8 @@ class FusedSession:
         counters, partial = np.zeros((self.threads + 1) * k.SPACING, np.int64), np.zeros((self.threads, 8))
         arrays = (
             plan, self.numbers, self.ops, self.program.numbers, self.segments.table, self.segments.settings,
-            np.ascontiguousarray(block.rates), self.cuts, self.X, self.encoded, self.labels, self.weights, order, self.P,
-            self.G, self.M, self.V, self.A, self.D, self.T, losses, penalties, predictions, counters, partial,
+            np.ascontiguousarray(block.rates), self.cuts, self.X, self.encoded, self.labels, self.weights, order,
+            self.P, self.G, self.M, self.V, self.A, self.D, self.T, losses, penalties, predictions, counters, partial,
         )  # fmt: skip
         done = self._call(arrays, counters)
         met = predictions.reshape(-1, task.outputs) if block.predict else None

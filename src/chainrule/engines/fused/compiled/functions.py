@@ -11,7 +11,7 @@ import math
 from numba import njit, types
 from numba.extending import overload
 
-from ...special import _ERFC
+from ....special import _ERFC
 from .vectors import Vector, apart, exponent_of, mantissa_of, power_of_two, set_all, where_above
 
 __all__ = ["absolute", "erfc", "exp", "expm1", "inner", "log", "log1p", "logistic", "normal_density", "sign", "tanh"]

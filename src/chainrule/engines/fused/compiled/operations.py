@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import dense, joins, normalization, rows
+from . import dense, direct, joins, normalization, rows
 from .activations import ACTIVATIONS
 from .kernel import block
 from .losses import LOSSES
@@ -29,6 +29,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "normalization.gradients": (normalization.gradients, "gradients"),
     "gather": (gather_gradient, "gather"),
     "block": (block, "block"),
+    "predict": (direct.predict, "predict"),
+    "softmax_crossentropy.gradient": (direct.softmax_crossentropy_gradient, "loss_gradient"),
 }
 for _name, (_forward, _backward) in {
     **ACTIVATIONS,
@@ -58,6 +60,8 @@ def signature(kind: str, real: Any) -> Any:
         "loss": number(numbers, wholes, reals, reals, reals, whole),
         "update": number(numbers, number, number, number, number, reals, reals, reals, reals, whole, whole),
         "gather": types.void(numbers, number, whole, whole, reals, reals, whole, whole, numbers),
+        "predict": types.void(whole, wholes, wholes, numbers, reals, reals, reals, reals),
+        "loss_gradient": whole(whole, whole, whole, number, reals, wholes, reals, reals),
         "block": whole(
             whole, whole, wholes, numbers, wholes, numbers, wholes, numbers, numbers, wholes, reals, reals, wholes,
             numbers, wholes, reals, reals, reals, reals, reals, reals, reals, numbers, numbers, reals, wholes, numbers,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...noise import _PARITY, _ROTATIONS, ROUNDS
+from ....noise import _PARITY, _ROTATIONS, ROUNDS
+from ..layout import ADDS, ADDS_OTHER, FEATURES, KEPT, NODE, OTHER, PASSES, PASSES_OTHER, SEED, STRIDE, VARIANT, X, Y
 from .functions import inner
-from .layout import ADDS, ADDS_OTHER, FEATURES, KEPT, NODE, OTHER, PASSES, PASSES_OTHER, SEED, STRIDE, VARIANT, X, Y
 from .vectors import apart, lanes, load, number_like, store
 
 __all__ = [

@@ -6,8 +6,8 @@ them the row of each sample's share in the batch's loss.
 
 from __future__ import annotations
 
+from ..layout import CLASSES, LOSS_NUMBER, LOSS_TOP, STRIDE, WEIGHTED
 from .functions import absolute, exp, inner, log, log1p, logistic, sign
-from .layout import CLASSES, LOSS_NUMBER, LOSS_TOP, STRIDE, WEIGHTED
 from .rows import largest
 from .vectors import exponent_of, lanes, load, mantissa_of, set_all, store, sum_of, where_above
 

@@ -6,8 +6,8 @@ sample (LayerNorm), or one for each feature (BatchNorm).
 
 from __future__ import annotations
 
+from ..layout import ADDS, FEATURES, KEPT, PARAMETERS, STATE, STRIDE, VARIANT, X, Y
 from .functions import inner
-from .layout import ADDS, FEATURES, KEPT, PARAMETERS, STATE, STRIDE, VARIANT, X, Y
 from .vectors import apart, lanes, load, number_like, set_all, sqrt, store, sum_of
 
 __all__ = ["batch_norm", "batch_norm_backward", "gradients", "layer_norm", "layer_norm_backward"]

@@ -6,9 +6,9 @@ a row of ones after their last feature. So output = Wᵀ·X, dW = X·dYᵀ and d
 
 from __future__ import annotations
 
+from ..layout import BY_SAMPLES, FEATURES, GEMM, KEPT, OUTPUTS, PARAMETERS, STRIDE, WIDE, X, Y
 from .calls import gemm
 from .functions import inner
-from .layout import BY_SAMPLES, FEATURES, GEMM, OUTPUTS, PARAMETERS, STRIDE, WIDE, X, Y
 from .vectors import apart, lanes, load, load_half, set_all, spread, store, sum_of, where_above
 
 __all__ = [
@@ -211,11 +211,22 @@ def _put(G, i, adds, total):
     G[i] = G[i] + total if adds else total
 
 
-def _forward_blas(finish):
+def _forward_blas(finish, store_one):
     def forward(op, numbers, plan, step, first, width, samples, P, A):
         rows, terms, stride, y = op[OUTPUTS], op[FEATURES] + 1, plan[STRIDE], op[Y]
-        x, ldx, flipped = _inputs(op, plan, first)
-        gemm(plan[GEMM], plan[WIDE], 1, flipped, rows, width, terms, P, op[PARAMETERS], rows, A, x, ldx, 0.0, A, y, stride)
+        x, ldx, by_samples = _inputs(op, plan, first)
+        if by_samples:  # samples × rows first, which BLAS computes faster, then turned
+            made = op[KEPT] + first * (rows - 1)
+            gemm(
+                plan[GEMM], plan[WIDE], 0, 0, width, rows, terms, A, x, ldx, P, op[PARAMETERS], rows, 0.0, A, made, rows
+            )  # fmt: skip
+            for j in range(rows):
+                for s in range(width):
+                    store_one(A, y + j * stride + s, A[made + s * rows + j])
+            return
+        gemm(
+            plan[GEMM], plan[WIDE], 1, 0, rows, width, terms, P, op[PARAMETERS], rows, A, x, ldx, 0.0, A, y, stride
+        )  # fmt: skip
         finish(rows, y, stride, width, A, A)
 
     return forward
@@ -266,12 +277,23 @@ def _finishing(finish):
 
 
 @inner
+def _plain_entry(Y, i, total):
+    Y[i] = total
+
+
+@inner
+def _rectified_entry(Y, i, total):
+    Y[i] = total if not total < 0 else 0  # a NaN stays
+
+
+@inner
 def _leave(rows, y, stride, width, Y, other):
     """A product that is right as BLAS has stored it."""
 
 
 forward, forward_rectified = (_forward(_products(finish)) for finish in (_plain, _rectified))
 backward, backward_masked, backward_added = (_backward(_products(finish)) for finish in (_plain, _masked, _added))
-forward_blas, forward_blas_rectified = (_forward_blas(finish) for finish in (_leave, _finishing(_rectified)))
+forward_blas = _forward_blas(_leave, _plain_entry)
+forward_blas_rectified = _forward_blas(_finishing(_rectified), _rectified_entry)
 backward_blas, backward_blas_masked = (_backward_blas(finish, 0.0) for finish in (_leave, _finishing(_masked)))
 backward_blas_added = _backward_blas(_leave, 1.0)

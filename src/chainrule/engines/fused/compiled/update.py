@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from ..layout import DECAY, EPSILON, FIRST_RATE, L1_RATE, L2_RATE, SECOND_RATE
 from .functions import inner
-from .layout import DECAY, EPSILON, FIRST_RATE, L1_RATE, L2_RATE, SECOND_RATE
 from .vectors import lanes, load, set_all, sqrt, store, sum_of, where_above
 
 __all__ = ["UPDATES", "gather_gradient"]

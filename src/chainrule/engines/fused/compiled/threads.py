@@ -5,9 +5,9 @@ from __future__ import annotations
 from numba import types
 from numba.extending import intrinsic
 
+from ..layout import ABORT, SPACING
 from .calls import call_yield
 from .functions import inner
-from .layout import ABORT, SPACING
 
 __all__ = ["barrier"]
 

@@ -10,16 +10,58 @@ from __future__ import annotations
 
 import math
 
+from ..layout import (
+    AREA,
+    BACKWARD,
+    BATCH,
+    CLASSES,
+    CLIP_NORM,
+    CLIP_VALUE,
+    COLUMNS,
+    FIRST,
+    FORWARD,
+    GATHER,
+    GRADIENTS,
+    INPUTS,
+    L1_RATE,
+    L2_RATE,
+    LABELLED,
+    LIMITED,
+    LOSS,
+    MEAN,
+    OFF,
+    ON,
+    OPS,
+    OUTPUT,
+    PER_EPOCH,
+    PREDICT,
+    RATE,
+    RATES,
+    SAMPLES,
+    SEGMENT,
+    SEGMENT_SETTINGS,
+    SEGMENTS,
+    SHARED,
+    SHUFFLED,
+    SIZE,
+    START,
+    STATE_END,
+    STEP,
+    STEPS,
+    STILL,
+    STOP,
+    STRIDE,
+    TARGETS,
+    TILE,
+    UPDATE,
+    WEIGHTED,
+    X_BY_SAMPLES,
+    YIELD,
+)  # fmt: skip
 from .calls import call, measure
 from .functions import inner
-from .layout import (
-    AREA, BACKWARD, BATCH, CLASSES, CLIP_NORM, CLIP_VALUE, COLUMNS, FIRST, FORWARD, GATHER, GRADIENTS, INPUTS, L1_RATE,
-    L2_RATE, LABELLED, LIMITED, LOSS, MEAN, OFF, ON, OPS, OUTPUT, PER_EPOCH, PREDICT, RATE, RATES, SAMPLES, SEGMENT,
-    SEGMENT_SETTINGS, SEGMENTS, SHARED, SHUFFLED, SIZE, START, STATE_END, STEP, STEPS, STILL, STOP, STRIDE, TARGETS,
-    TILE, UPDATE, WEIGHTED, X_BY_SAMPLES, YIELD,
-)  # fmt: skip
 from .threads import barrier
-from .vectors import apart, number_like, offset
+from .vectors import apart, lanes, load, number_like, offset, store
 
 __all__ = ["block"]
 
@@ -61,6 +103,15 @@ def _row(plan, order, epoch, sample):
 
 
 @inner
+def _copy(source, target, count):
+    whole = count // lanes(source) * lanes(source)
+    for i in range(0, whole, lanes(source)):
+        store(target, i, load(source, i))
+    for i in range(whole, count):
+        target[i] = source[i]
+
+
+@inner
 def _gather(plan, numbers, X, targets, labels, weights, order, epoch, start, first, samples, width, total, A, T):
     """Inputs, targets and shares of the samples from `start` on, in rows of samples.
 
@@ -68,14 +119,14 @@ def _gather(plan, numbers, X, targets, labels, weights, order, epoch, start, fir
     """
     apart()
     features, outputs, stride = plan[INPUTS], plan[CLASSES], plan[STRIDE]
-    on, off, one, nothing = number_like(A, numbers[ON]), number_like(A, numbers[OFF]), number_like(A, 1.0), number_like(A, 0.0)
+    on, off = number_like(A, numbers[ON]), number_like(A, numbers[OFF])
+    one, nothing = number_like(A, 1.0), number_like(A, 0.0)
     for s in range(width):
         row = _row(plan, order, epoch, start + min(s, samples - 1))
         source = offset(X, row * features)
         if plan[X_BY_SAMPLES]:
             place = offset(A, first * features + s * (features + 1))
-            for f in range(features):
-                place[f] = source[f]
+            _copy(source, place, features)
             place[features] = one
         else:
             for f in range(features):

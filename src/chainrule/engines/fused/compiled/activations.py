@@ -1,11 +1,11 @@
-"""Activations on arrays of features × samples, entry by entry: a function of vectors and its derivative, side by side."""
+"""Activations, entry by entry: a function of vectors and its derivative, side by side."""
 
 from __future__ import annotations
 
 import math
 
+from ..layout import ADDS, FEATURES, STRIDE, X, Y
 from .functions import erfc, exp, expm1, inner, log1p, logistic, normal_density, tanh
-from .layout import ADDS, FEATURES, STRIDE, X, Y
 from .vectors import lanes, load, set_all, store, where_above
 
 __all__ = ["ACTIVATIONS"]

@@ -17,8 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 __all__ = [
-    "apart", "exponent_of", "lanes", "load", "load_half", "mantissa_of", "number_like", "offset", "power_of_two", "set_all", "spread", "sqrt",
-    "store", "sum_of", "where_above",
+    "apart", "exponent_of", "lanes", "load", "load_first", "load_half", "mantissa_of", "max_of", "number_like",
+    "offset", "power_of_two", "set_all", "spread", "sqrt", "store", "store_first", "sum_of", "where_above",
 ]  # fmt: skip
 
 _BYTES = 64
@@ -116,6 +116,68 @@ def store(typing, array, index, vector):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), generate
+
+
+def _first(builder: Any, count: Any, size: int) -> Any:
+    """A mask of the first `count` entries."""
+    kind = ir.VectorType(ir.IntType(64), size)
+    places = ir.Constant(kind, list(range(size)))
+    return builder.icmp_signed("<", places, _spread(builder, count, kind))
+
+
+@intrinsic
+def load_first(typing, array, index, count, rest):
+    """The vector whose first `count` entries are those of an array from an index on, and whose others are `rest`."""
+    result = _whole(array.dtype)
+
+    def generate(context, builder, signature, arguments):
+        array_at, index, count, rest = arguments
+        kind = context.get_value_type(result)
+        pointer = builder.bitcast(builder.gep(array_at, [index]), kind.as_pointer())
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(kind, [pointer.type, _INT, ir.VectorType(ir.IntType(1), result.size), kind]),
+            f"llvm.masked.load.v{result.size}f{array.dtype.bitwidth}.p0",
+        )
+        aligned = ir.Constant(_INT, array.dtype.bitwidth // 8)
+        return builder.call(function, [pointer, aligned, _first(builder, count, result.size), rest])
+
+    return result(array, types.intp, types.intp, rest), generate
+
+
+@intrinsic
+def store_first(typing, array, index, count, vector):
+    """Write the first `count` entries of a vector to an array from an index on."""
+
+    def generate(context, builder, signature, arguments):
+        array_at, index, count, given = arguments
+        pointer = builder.bitcast(builder.gep(array_at, [index]), given.type.as_pointer())
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [given.type, pointer.type, _INT, ir.VectorType(ir.IntType(1), vector.size)]),
+            f"llvm.masked.store.v{vector.size}f{array.dtype.bitwidth}.p0",
+        )
+        aligned = ir.Constant(_INT, array.dtype.bitwidth // 8)
+        builder.call(function, [given, pointer, aligned, _first(builder, count, vector.size)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vector), generate
+
+
+@intrinsic
+def max_of(typing, vector):
+    """The largest of a vector's entries."""
+
+    def generate(context, builder, signature, arguments):
+        number = context.get_value_type(vector.dtype)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(number, [arguments[0].type]),
+            f"llvm.vector.reduce.fmax.v{vector.size}f{vector.dtype.bitwidth}",
+        )
+        return builder.call(function, arguments)
+
+    return vector.dtype(vector), generate
 
 
 def _spread(builder: Any, number: Any, kind: Any) -> Any:

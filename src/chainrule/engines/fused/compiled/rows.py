@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..layout import ADDS, FEATURES, STRIDE, X, Y
 from .functions import exp, inner, log
-from .layout import ADDS, FEATURES, STRIDE, X, Y
 from .vectors import lanes, load, set_all, store, where_above
 
 __all__ = ["largest", "log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
