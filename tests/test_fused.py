@@ -140,6 +140,20 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path, monkeyp
     assert (tmp_path / "file").read_text() == "no folder"
 
 
+def test_where_nothing_can_be_compiled_a_run_goes_on_with_numpy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(name: str, dtype: str) -> int:
+        raise RuntimeError("no such target\nand more")
+
+    monkeypatch.setattr("chainrule.engines.fused.cache.address", fails)
+    model = Model([Dense(2, 1)], MeanSquaredError(), SGD(0.1))
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=1, engine="fused")
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line == "Engine numpy: the fused engine cannot be compiled here (RuntimeError: no such target)."
+    assert model.run.engine == "numpy" and model.run.step == 1
+
+
 # A prediction, a gradient
 
 LINE = Sequential(

@@ -20,7 +20,7 @@ from .contract import Session, Task
 from .costs import Choice, choose
 from .numpy import NumpySession
 
-__all__ = ["ENGINES", "loss_gradient", "predictor", "prepare", "require_known", "start"]
+__all__ = ["ENGINES", "loss_gradient", "predictor", "prepare", "require_known", "start", "trouble"]
 
 ENGINES = ("auto", "numpy", "fused", "jax")
 _NEEDS = {"fused": ("numba", "fast"), "jax": ("jax", "jax")}
@@ -52,6 +52,17 @@ def prepare(name: str, task: Task, steps: int) -> Choice:
         if reason is not None:
             return Choice("numpy", f"the fused engine does not cover {reason}")
     return Choice(name, "as asked for")
+
+
+def trouble(name: str, task: Task) -> str | None:
+    """Why an engine cannot carry out a task on this machine after all; it compiles what is missing to find out."""
+    if name != "fused":
+        return None
+    from .fused import cache
+    from .fused.program import needed
+
+    problem = cache.trouble(needed(task), task.X.dtype)
+    return None if problem is None else f"the fused engine cannot be compiled here ({problem})"
 
 
 def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:

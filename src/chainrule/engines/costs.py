@@ -56,8 +56,8 @@ def choose(task: Task, steps: int) -> Choice:
     from .fused.cache import missing as not_on_disk
 
     if "numba" not in missing and (names := _needed(task)):
-        compiled = not_on_disk(names, task.X.dtype)
         seconds["fused"] = _FUSED_LOAD + steps * micro["fused"] / 1e6
+        compiled = not_on_disk(names, task.X.dtype) if seconds["fused"] < seconds["numpy"] else names
         if compiled:
             seconds["fused"] += _FUSED_COMPILER + _FUSED_FUNCTION * len(compiled)
         reasons["fused"] = "compiled now, once for this machine" if compiled else "compiled code from the disk"

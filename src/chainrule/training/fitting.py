@@ -223,6 +223,11 @@ def _choose(fit: Fit, plan: Plan, engine: str, verbose: bool) -> None:
     run.engine, reason = engines.prepare(name, task, steps)
     if verbose:
         print(f"Engine {run.engine}: {reason if name == engine else 'as in the checkpoint'}.", flush=True)
+    problem = engines.trouble(run.engine, task)
+    if problem is not None:
+        run.engine = "numpy"
+        if verbose:
+            print(f"Engine numpy: {problem}.", flush=True)
 
 
 def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["address", "cache_folder", "missing"]
+__all__ = ["address", "cache_folder", "missing", "trouble"]
 
 _loaded: list[Any] = []  # what holds the machine code
 
@@ -43,6 +44,17 @@ def missing(names: Iterable[str], dtype: Any) -> list[str]:
         return list(names)
 
 
+def trouble(names: Iterable[str], dtype: Any) -> str | None:
+    """Load or compile all functions; what went wrong where one of them cannot be had on this machine."""
+    try:
+        for name in names:
+            address(name, np.dtype(dtype).name)
+    except Exception as error:  # whatever Numba or LLVM make of a machine, or of a version, that they do not fit
+        lines = str(error).strip().splitlines() or [""]
+        return f"{type(error).__name__}: {lines[0]}"
+    return None
+
+
 @cache
 def address(name: str, dtype: str) -> int:
     """Where a compiled function lies in memory, loaded from disk or compiled now."""
@@ -55,17 +67,25 @@ def address(name: str, dtype: str) -> int:
 
 @cache
 def _fingerprint() -> str:
+    """What machine code depends on, in a few letters; read without LLVM, because `auto` asks before every run."""
     from importlib.metadata import version
 
-    from llvmlite import binding
-
-    processor = f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
-    digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')} {sys.version} {processor}".encode())
+    digest = hashlib.sha256(f"{version('numba')} {version('llvmlite')} {sys.version} {_processor()}".encode())
     here = Path(__file__).parent
     compiled = sorted((here / "compiled").glob("*.py"))
     for source in (*compiled, here / "layout.py", here.parents[1] / "noise.py", here.parents[1] / "special.py"):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _processor() -> str:
+    """The processor's name and what it can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return f"{platform.platform()} {platform.processor()}"
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
 
 
 def _file(name: str, dtype: str) -> Path:
