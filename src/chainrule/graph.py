@@ -204,7 +204,8 @@ class Graph(Layer):
             read, inner = _read(node, outputs), context.enter(node.name, node.layer)
             own = self._own(node, values)
             outputs[node.name], kept[node.name], next_state = node.layer.forward_pass(xp, read, own, inner)
-            following |= {f"{node.name}.{local}": array for local, array in next_state.items()}
+            for local, array in next_state.items():
+                following[f"{node.name}.{local}"] = array
             if context.record is not None:
                 context.record[inner.path] = {"inputs": read, "output": outputs[node.name]}
         return outputs[self.output_node], kept, following
