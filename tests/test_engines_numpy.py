@@ -15,6 +15,7 @@ from chainrule import (
     SGD,
     Adam,
     AdamW,
+    Add,
     BatchNorm,
     Declared,
     Dense,
@@ -23,6 +24,7 @@ from chainrule import (
     Layer,
     LayerNorm,
     MeanSquaredError,
+    Multiply,
     Optimizer,
     ReLU,
     Sequential,
@@ -34,6 +36,7 @@ from chainrule.backprop import advance
 from chainrule.engines import start
 from chainrule.engines.contract import Block, Outcome, Task
 from chainrule.engines.quick import QuickNumpy
+from chainrule.errors import DefinitionError
 from chainrule.layer import Context
 from test_engines import BATCH, CLASSES, INPUTS, NETWORKS, OPTIMIZERS, OUTPUTS, SAMPLES, VALUES, WEIGHTS, X, around
 
@@ -82,6 +85,14 @@ class Careless(Layer):
         return dict(dinputs=dvalues, dshift=np.sum(dvalues, axis=0, dtype=np.float64))
 
 
+class Doubled(Dense):
+    """A layer that does more than its pair."""
+
+    def forward_pass(self, xp: Any, inputs: Any, values: Any, context: Context) -> Any:
+        output, kept, following = super().forward_pass(xp, inputs, values, context)
+        return 2 * output, kept, following
+
+
 def tied() -> Graph:
     ties = {"two.weights": "one.weights", "one.biases": "two.biases"}
     nodes = [("in", Dense(INPUTS, 6), "inputs"), ("one", Dense(6, 6, penalties={"weights": L2(0.1)}), "in")]
@@ -94,10 +105,32 @@ def nested() -> Graph:
     return around(Sequential(inner, LayerNorm(6), BatchNorm(6).freeze()), Softmax())
 
 
+def frayed() -> Graph:
+    """A value that nodes inside a graph and outside of it read, so that the order of adding gradients shows."""
+    inner = [("a", Dense(6, 6), "inputs"), ("b", Tanh(), "inputs"), ("c", Multiply(), ("inputs", "a", "b", "inputs"))]
+    nodes = [("in", Dense(INPUTS, 6), "inputs"), ("g", Graph(inner), "in"), ("h", ReLU(), "in"), ("i", Tanh(), "in")]
+    return Graph([*nodes, ("sum", Add(), ("in", "g", "h", "i", "g")), ("out", Dense(6, OUTPUTS), "sum")])
+
+
+def joining(ties: dict[str, str]) -> Graph:
+    """A graph inside that joins, or has ties of its own."""
+    inner = [("sum", Add(), "inputs"), ("a", Dense(6, 6), "sum"), ("b", Dense(6, 6), "a")]
+    nodes = [("left", Dense(INPUTS, 6), "inputs"), ("right", Dense(INPUTS, 6), "inputs")]
+    nodes += [("g", Graph(inner, ties=ties), ("left", "right")), ("out", Dense(6, OUTPUTS), "g")]
+    return Graph(nodes, ties={"left.weights": "right.weights"})
+
+
 MINE: dict[str, Callable[[], Graph]] = {
     name: NETWORKS[name] for name in ("relu", "leaky_relu", "dropout", "batch_norm", "penalties", "branching", "frozen")
 } | {
     "tied": tied,
+    "frayed": frayed,
+    "joining": lambda: joining({}),
+    "tied inside": lambda: joining({"b.weights": "a.weights"}),
+    "tied inside a line": lambda: around(
+        Sequential(Dense(6, 6), Dense(6, 6), ties={"dense_1.weights": "dense_0.weights"})
+    ),
+    "a pass of one's own": lambda: Sequential(("dense_0", Doubled(INPUTS, 6)), Tanh(), ("dense_1", Dense(6, OUTPUTS))),
     "nested": nested,
     "of one's own": lambda: around(Drift(), Tanh()),
     "careless": lambda: around(Careless()),
@@ -124,7 +157,9 @@ class Centered(Adam):
 
 ALL = OPTIMIZERS | {
     "groups": SGD(
-        0.02, momentum=0.5, groups={"*.biases": {"momentum": 0.0}, "dense_0.*": {"learning_rate": lambda s: 0.1 / (s + 1)}}
+        0.02,
+        momentum=0.5,
+        groups={"*.biases": {"momentum": 0.0}, "dense_0.*": {"learning_rate": lambda step: 0.1 / (step + 1)}},
     ),
     "clip_norm": SGD(0.1, clip_norm=0.05, weight_decay=0.01),
     "adamw everywhere": AdamW(0.01),
@@ -134,7 +169,9 @@ ALL = OPTIMIZERS | {
 
 
 def task_of(network: Graph, optimizer: Optimizer, dtype: Any, weighted: bool = False) -> Task:
-    known = {pattern: s for pattern, s in optimizer.groups.items() if pattern == "*.biases" or "dense_0" in network.nodes}
+    known = {
+        pattern: s for pattern, s in optimizer.groups.items() if pattern == "*.biases" or "dense_0" in network.nodes
+    }
     optimizer = replace(optimizer, groups=known)
     values, weights = X.astype(dtype), WEIGHTS if weighted else None
     return Task.of(network, SoftmaxCrossentropy(), optimizer, 3, values, CLASSES, weights, BATCH)
@@ -164,7 +201,12 @@ def by_advance(task: Task, values: Any, slots: Any, block: Block) -> tuple[Outco
         penalties.append(result.penalty)
         predictions.append(result.predictions)
     met = np.concatenate(predictions)
-    return Outcome(block.steps, np.array(losses, float), np.array(penalties, float), met), values, slots, result.gradients
+    return (
+        Outcome(block.steps, np.array(losses, float), np.array(penalties, float), met),
+        values,
+        slots,
+        result.gradients,
+    )
 
 
 def assert_same_bits(actual: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -220,10 +262,42 @@ def test_a_session_goes_on_from_what_it_is_given() -> None:
     assert_same_bits(session.slots(), slots)
 
 
+def test_what_is_changed_between_two_blocks_counts_from_there_on() -> None:
+    task = task_of(around(Dense(6, 6), Dropout(0.2)), SGD(0.1), "float64")
+    network: Any = task.network
+    values, slots, block = beginning(task)
+    session = start("numpy")(task, values, slots)
+    session.run(block.head(3))
+    values, slots = session.values(), session.slots()
+    network["dropout_0"].rate, network["dense_1"].penalties = 0.6, {"weights": L2(0.1)}
+    session.run(replace(block, step=3))
+    _, expected, _, _ = by_advance(task, values, slots, replace(block, step=3))
+    assert_same_bits(session.values(), expected)
+
+
+class Wrong(Layer):
+    """Its backward pass names no gradient that there is."""
+
+    def pure_forward(self, xp: Any, inputs: Any) -> Any:
+        return inputs
+
+    def pure_backward(self, xp: Any, dvalues: Any) -> Any:
+        return dict(dinput=dvalues)
+
+
+def test_a_layer_that_returns_the_wrong_names_is_refused() -> None:
+    task = task_of(around(Wrong()), SGD(0.1), "float64")
+    values, slots, block = beginning(task)
+    with pytest.raises(DefinitionError, match=r"write return dict\(dinputs=\.\.\.\)"):
+        start("numpy")(task, values, slots).run(block)
+
+
 @pytest.mark.parametrize("optimizer", [SGD(1.0, momentum=0.9), Normalized(1.0)])
 def test_a_step_that_is_not_finite_is_not_taken(optimizer: Optimizer) -> None:
     """The rate becomes infinite at the fifth step: its pass is finite, its update is not."""
-    task = replace(task_of(MINE["batch_norm"](), optimizer, "float64"), loss=MeanSquaredError(), y=VALUES, encoded=VALUES)
+    task = replace(
+        task_of(MINE["batch_norm"](), optimizer, "float64"), loss=MeanSquaredError(), y=VALUES, encoded=VALUES
+    )
     values, slots, block = beginning(task)
     rates = block.rates.copy()
     rates[4] = np.inf
@@ -264,8 +338,14 @@ def test_the_quick_functions_give_numpys_bits(shape: tuple[int, int], dtype: str
     quick = QuickNumpy()
     for x in (specimen(shape, dtype), np.asfortranarray(specimen(shape, dtype)), specimen(shape, dtype)[::2]):
         with np.errstate(all="ignore"):
-            pairs = [(getattr(quick, "maximum")(x, 0), np.maximum(x, 0)), (quick.maximum(x, x + 1), np.maximum(x, x + 1))]
-            for options in ({}, {"axis": 1}, {"axis": -1, "keepdims": True}, {"axis": 0}, {"axis": 0, "keepdims": True}):
+            pairs = [(quick.maximum(x, 0), np.maximum(x, 0)), (quick.maximum(x, x + 1), np.maximum(x, x + 1))]
+            for options in (
+                {},
+                {"axis": 1},
+                {"axis": -1, "keepdims": True},
+                {"axis": 0},
+                {"axis": 0, "keepdims": True},
+            ):
                 pairs.append((quick.sum(x, **options), np.sum(x, **options)))
                 if x.size:
                     pairs.append((quick.max(x, **options), np.max(x, **options)))

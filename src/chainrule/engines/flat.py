@@ -6,7 +6,7 @@ of all of them. An optimizer of one's own may compare entries: it is not covered
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,14 +19,22 @@ from .contract import Task
 
 __all__ = ["FlatUpdate", "covers"]
 
-_ENTRIES = 2**14  # parameters are joined up to this size; beyond, joining gradients costs more than a call
+_ENTRIES = 2**14  # parameters are joined up to this size; beyond it, joining their gradients costs more than a call
 _LIBRARY = (SGD, Adagrad, RMSprop, Adam, AdamW)
 
+Vectors = tuple[NDArray[Any], list[NDArray[Any]]]  # parameters, and each slot
 
-def covers(task: Task, values: Arrays, slots: Arrays) -> bool:
-    """Whether the optimizer is one of the library's and all arrays have the dtype of the data."""
-    arrays = (*values.values(), *slots.values())
-    return type(task.optimizer) in _LIBRARY and all(array.dtype == task.X.dtype for array in arrays)
+
+def covers(task: Task, values: Arrays, slots: Arrays, result: Pass) -> bool:
+    """Whether the optimizer is one of the library's, and each gradient and slot like its parameter."""
+    if type(task.optimizer) not in _LIBRARY:
+        return False
+    for name in task.network.trainable_names():
+        own = [f"{name}.{slot}" for slot in task.optimizer.member(name).carried()]
+        others, value = [result.gradients[name], *(slots[slot] for slot in own)], values[name]
+        if any(each.shape != value.shape or each.dtype != task.X.dtype for each in (value, *others)):
+            return False
+    return True
 
 
 class Piece(NamedTuple):
@@ -37,7 +45,7 @@ class Piece(NamedTuple):
     slots: tuple[str, ...]
     places: dict[str, tuple[slice, tuple[int, ...]]]  # in the vector, and the shape, by name
 
-    def join(self, arrays: Arrays, suffix: str = "") -> NDArray[Any]:
+    def join(self, arrays: Mapping[str, Any], suffix: str = "") -> NDArray[Any]:
         """The arrays of these parameters as one vector."""
         parts = [arrays[name + suffix].reshape(-1) for name in self.places]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -47,20 +55,19 @@ class Piece(NamedTuple):
         return {name + suffix: vector[place].reshape(shape) for name, (place, shape) in self.places.items()}
 
 
-def pieces_of(optimizer: Optimizer, shapes: dict[str, tuple[int, ...]]) -> list[Piece]:
-    """Trainable parameters, given by name and shape, in as few pieces as there are settings, and the large ones."""
+def pieces_of(optimizer: Optimizer, shapes: Mapping[str, tuple[int, ...]]) -> list[Piece]:
+    """Trainable parameters, given by name and shape, in a piece for each setting; a full one is followed by another."""
     pieces: list[Piece] = []
-    open_pieces: list[tuple[Piece, int]] = []
+    sizes: list[int] = []
     for column, (name, shape) in enumerate(shapes.items()):
         member, size = optimizer.member(name), int(np.prod(shape))
-        found = next((i for i, (p, end) in enumerate(open_pieces) if p.member == member and end + size <= _ENTRIES), -1)
-        piece, begin = open_pieces[found] if found >= 0 else (Piece(member, column, member.carried(), {}), 0)
-        piece.places[name] = slice(begin, begin + size), shape
-        if found >= 0:
-            open_pieces[found] = piece, begin + size
-        else:
-            pieces.append(piece)
-            open_pieces.append((piece, size))
+        fitting = (i for i, piece in enumerate(pieces) if piece.member == member and sizes[i] + size <= _ENTRIES)
+        index = next(fitting, len(pieces))
+        if index == len(pieces):
+            pieces.append(Piece(member, column, member.carried(), {}))
+            sizes.append(0)
+        pieces[index].places[name] = slice(sizes[index], sizes[index] + size), shape
+        sizes[index] += size
     return pieces
 
 
@@ -68,27 +75,20 @@ class FlatUpdate:
     """The parameters that are trained, and their slots, as a few vectors. No vector is changed once it is there."""
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
-        self.optimizer, self.loaded = task.optimizer, slots
+        self.optimizer, self.names = task.optimizer, task.network.trainable_names()
         self.limits = self.optimizer.clip_norm is not None or self.optimizer.clip_value is not None
-        self.names = task.network.trainable_names()
         self.pieces = pieces_of(self.optimizer, {name: values[name].shape for name in self.names})
-        self.vectors = [
+        self.vectors: list[Vectors] = [
             (piece.join(values), [piece.join(slots, f".{slot}") for slot in piece.slots]) for piece in self.pieces
         ]
 
-    def fits(self, values: Arrays, gradients: Arrays) -> bool:
-        """Whether each parameter has a gradient of its own shape and dtype."""
-        found = [(gradients.get(name), values[name]) for name in self.names]
-        return all(g is not None and g.shape == value.shape and g.dtype == value.dtype for g, value in found)
-
-    def updated(self, xp: Any, step: int, result: Pass, rates: Sequence[float]) -> list[Any]:
-        """The next parameters and slots: what `vectors` is to be."""
-        gradients = {name: result.gradients[name] for name in self.names}
+    def updated(self, xp: Any, step: int, gradients: Arrays, rates: Sequence[float]) -> list[Vectors]:
+        """The vectors after a step."""
         if self.limits:
-            gradients = self.optimizer.clipped(xp, gradients)
-        vectors = []
+            gradients = self.optimizer.clipped(xp, {name: gradients[name] for name in self.names})
+        vectors: list[Vectors] = []
         for piece, (parameter, slots) in zip(self.pieces, self.vectors, strict=True):
-            rate, member = rates[piece.column], piece.member
+            member, rate = piece.member, rates[piece.column]
             decayed = member._decayed(rate, parameter, piece.join(gradients))
             following, moved = member.pure_update(xp, step, rate, *decayed, *slots)
             vectors.append((following, [moved[slot] for slot in piece.slots]))
@@ -103,7 +103,7 @@ class FlatUpdate:
 
     def slots(self) -> Arrays:
         """The slots by name."""
-        named = dict(self.loaded)
+        named: Arrays = {}
         for piece, (_, slots) in zip(self.pieces, self.vectors, strict=True):
             for name, vector in zip(piece.slots, slots, strict=True):
                 named |= piece.split(vector, f".{name}")

@@ -14,6 +14,7 @@ from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
 from .flat import FlatUpdate, covers
 from .quick import QuickNumpy
+from .tape import passes_of
 
 __all__ = ["NumpySession"]
 
@@ -21,7 +22,8 @@ __all__ = ["NumpySession"]
 class NumpySession:
     """The pure pairs, step by step: every step makes new arrays and changes none.
 
-    An optimizer of the library works on flat vectors, any other on the arrays by name; the bits are the same.
+    The first step is `advance`, which checks what layers return. Those after it do the same, bit for bit, with less
+    around the pairs: a straight list of calls, flat vectors for an optimizer of the library, and quicker functions.
     """
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
@@ -31,19 +33,20 @@ class NumpySession:
         self.load(values, slots)
 
     def load(self, values: Arrays, slots: Arrays) -> None:
-        self._values, self._slots, self._began = dict(values), dict(slots), False
-        self._flat = FlatUpdate(self.task, values, slots) if covers(self.task, values, slots) else None
+        self._values, self._slots, self._first = dict(values), dict(slots), True
+        self._flat: FlatUpdate | None = None
 
     def run(self, block: Block) -> Outcome:
         task, network = self.task, self.task.network
         data_losses, penalties, predictions = [], [], []
         training, terms, rates = not network.frozen, network.penalty_terms(), block.rates.tolist()
+        passes = passes_of(network)
         with np.errstate(all="ignore"):
             for index, (rows, size) in enumerate(block.batches(task)):
                 context = Context(training, task.seed, block.step + index)
                 result = propagate(
-                    self.xp, network, task.loss, self._values, task.X[rows], task.targets(rows),
-                    self._shares(rows, size), context, terms,
+                    self.xp, network if self._first else passes, task.loss, self._values, task.X[rows],
+                    task.targets(rows), self._shares(rows, size), context, terms,
                 )  # fmt: skip
                 if not (math.isfinite(result.loss) and self._update(context.step, result, rates[index])):
                     break
@@ -64,33 +67,30 @@ class NumpySession:
 
     def _update(self, step: int, result: Pass, rates: list[float]) -> bool:
         """Go on to the next values and slots; where they are not finite, stay and say so."""
-        if not self._began and self._flat is not None and not self._flat.fits(self._values, result.gradients):
-            self._flat = None
-        finite = self._began or _finite(self._values.values())
-        self._began = True
-        if self._flat is None:
-            return finite and self._update_by_name(step, result, rates)
-        vectors = self._flat.updated(self.xp, step, result, rates)
-        if not (finite and _finite([*result.state.values(), *(parameter for parameter, _ in vectors)])):
+        if self._flat is not None:
+            return self._update_vectors(self._flat, step, result, rates)
+        task, named = self.task, dict(zip(self.names, rates, strict=True))
+        values, slots = update(self.xp, task.network, task.optimizer, self._values, result, step, self._slots, named)
+        if not _finite(values.values()):
             return False
-        self._flat.vectors = vectors
-        self._values = {**self._values, **result.state, **self._flat.parameters()}
+        if self._first and covers(task, self._values, self._slots, result):
+            self._flat = FlatUpdate(task, values, slots)
+        self._values, self._slots, self._first = values, slots, False
         return True
 
-    def _update_by_name(self, step: int, result: Pass, rates: list[float]) -> bool:
-        task, named = self.task, dict(zip(self.names, rates, strict=True))
-        values, slots = update(
-            self.xp, task.network, task.optimizer, self._values, result, step, self._slots, named
-        )
-        if finite := _finite(values.values()):
-            self._values, self._slots = values, slots
-        return finite
+    def _update_vectors(self, flat: FlatUpdate, step: int, result: Pass, rates: list[float]) -> bool:
+        vectors = flat.updated(self.xp, step, result.gradients, rates)
+        if not _finite([*result.state.values(), *(parameter for parameter, _ in vectors)]):
+            return False
+        flat.vectors = vectors
+        self._values = {**self._values, **result.state, **flat.parameters()}
+        return True
 
     def values(self) -> Arrays:
         return self._values
 
     def slots(self) -> Arrays:
-        return self._slots if self._flat is None else self._flat.slots()
+        return self._slots if self._flat is None else self._slots | self._flat.slots()
 
     def gradient_squares(self) -> dict[str, float]:
         return {n: float(np.sum(np.square(self._gradients[n], dtype=np.float64))) for n in self.names}

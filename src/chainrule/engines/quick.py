@@ -18,6 +18,7 @@ _SUM_COLUMNS = 7  # up to here NumPy adds a row from left to right, beyond in an
 _MAX_COLUMNS = 32
 _ROWS = 16
 _LARGE = 2**11  # entries
+_add: Any = np.add.reduce
 
 
 class QuickNumpy:
@@ -44,7 +45,7 @@ class QuickNumpy:
         if _short_rows(x, axis, _SUM_COLUMNS):
             total = np.add.reduce(x.T.copy(), 0)  # (C,B) -> (B,)
             return total[:, None] if keepdims else total
-        return np.add.reduce(x, axis, None, None, keepdims)
+        return _add(x, axis, None, None, keepdims)
 
     def max(self, x: Any, axis: Any = None, *more: Any, keepdims: bool = False, **options: Any) -> Any:
         """`numpy.max`."""
