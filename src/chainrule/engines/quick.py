@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["QuickNumpy"]
 
@@ -17,23 +16,21 @@ _INTEGERS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # 
 _SUM_COLUMNS = 7  # up to here NumPy adds a row from left to right, beyond in another order
 _MAX_COLUMNS = 32
 _ROWS = 16
-_LARGE = 2**11  # entries
+_LARGE = 2**11  # entries from which on the way around `where` pays
 _add: Any = np.add.reduce
 
 
 class QuickNumpy:
-    """The namespace `numpy`, with another `sum`, `max`, `where` and `maximum`.
+    """The namespace `numpy`, with another `sum`, `max` and `where`.
 
-    >>> x = np.array([[1.0, -2.0], [3.0, 4.0]])
-    >>> QuickNumpy().maximum(x, 0)
-    array([[1., 0.],
-           [3., 4.]])
+    >>> xp, x = QuickNumpy(), np.array([[1.0, -2.0], [3.0, 4.0]])
+    >>> xp.where(x > 0, x, 0), xp.sum(x, axis=1)
+    (array([[1., 0.],
+           [3., 4.]]), array([-1.,  7.]))
     """
 
     def __init__(self) -> None:
-        own = {name: getattr(self, name) for name in ("sum", "max", "where", "maximum")}
-        vars(self).update(vars(np) | own)
-        self._zeros: dict[Any, NDArray[Any]] = {}
+        vars(self).update(vars(np) | {name: getattr(self, name) for name in ("sum", "max", "where")})
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)  # what NumPy imports when it is first asked for
@@ -59,32 +56,15 @@ class QuickNumpy:
 
     def where(self, condition: Any, *chosen: Any) -> Any:
         """`numpy.where`; between an array and the number 0 it is a product of the array's bits with 1 or 0."""
-        if len(chosen) == 2 and _is_zero(chosen[1]) and _is_large(chosen[0]) and type(condition) is np.ndarray:
+        if len(chosen) == 2 and type(chosen[1]) is int and chosen[1] == 0:
             x = chosen[0]
-            if condition.dtype == bool and condition.shape == x.shape and condition.flags.c_contiguous:
+            if _is_plain(x) and x.size >= _LARGE and type(condition) is np.ndarray and condition.dtype == bool:
                 return np.multiply(x.view(_INTEGERS[x.dtype]), condition).view(x.dtype)
         return np.where(condition, *chosen)
-
-    def maximum(self, x: Any, y: Any, **options: Any) -> Any:
-        """`numpy.maximum`, which takes an array of zeros faster than the number 0."""
-        if _is_zero(y) and _is_large(x):
-            key = x.shape, x.dtype
-            if key not in self._zeros:
-                self._zeros[key] = np.zeros(*key)
-            y = self._zeros[key]
-        return np.maximum(x, y, **options)
-
-
-def _is_zero(x: Any) -> bool:
-    return type(x) is int and x == 0
 
 
 def _is_plain(x: Any) -> bool:
     return type(x) is np.ndarray and x.dtype in _INTEGERS and x.flags.c_contiguous
-
-
-def _is_large(x: Any) -> bool:
-    return type(x) is np.ndarray and x.size >= _LARGE and _is_plain(x)
 
 
 def _short_rows(x: Any, axis: Any, most: int) -> bool:
