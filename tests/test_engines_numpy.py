@@ -329,20 +329,8 @@ def test_numbers_that_are_not_finite_from_the_start_are_met_in_the_first_step(pl
     assert start("numpy")(task, values, slots).run(block).steps == 0
 
 
-SHAPES = [
-    (1, 3),
-    (16, 1),
-    (20, 2),
-    (300, 3),
-    (33, 7),
-    (33, 8),
-    (40, 9),
-    (90, 17),
-    (90, 25),
-    (70, 33),
-    (64, 64),
-    (0, 3),
-]
+SHAPES = [(1, 3), (16, 1), (300, 3), (33, 7), (33, 8), (40, 9), (90, 17), (90, 25), (70, 33), (64, 64), (0, 3)]
+AXES: list[dict[str, Any]] = [{}, {"axis": 0}, {"axis": 1}, {"axis": -1, "keepdims": True}, {"axis": (0, 1)}]
 
 
 def specimen(shape: tuple[int, int], dtype: Any) -> Any:
@@ -361,13 +349,7 @@ def test_the_quick_functions_give_numpys_bits(shape: tuple[int, int], dtype: str
     for x in (specimen(shape, dtype), np.asfortranarray(specimen(shape, dtype)), specimen(shape, dtype)[::2]):
         with np.errstate(all="ignore"):
             pairs: list[tuple[Any, Any]] = []
-            for options in (
-                {},
-                {"axis": 1},
-                {"axis": -1, "keepdims": True},
-                {"axis": 0},
-                {"axis": 0, "keepdims": True},
-            ):
+            for options in AXES:
                 pairs.append((quick.sum(x, **options), np.sum(x, **options)))
                 if x.size:
                     pairs.append((quick.max(x, **options), np.max(x, **options)))
