@@ -32,12 +32,12 @@ class Call(NamedTuple):
 
 
 def passes_of(network: Layer) -> Any:
-    """What runs the two passes in many steps: a tape, or the network itself where a layer has passes of its own."""
+    """What runs the two passes in many steps: a tape, or the network itself where a tape does not cover it."""
     return Tape(network) if isinstance(network, Graph) and _is_covered(network) else network
 
 
 def _is_covered(graph: Graph) -> bool:
-    """Whether all have the usual passes. Inside, graphs that join or have ties are left to themselves."""
+    """Whether all nodes have the usual passes, and no graph inside joins or has ties of its own."""
     return _has_passes_of(Graph, graph) and all(
         _is_covered(node.layer) and not (node.joins or node.layer.ties)
         if isinstance(node.layer, Graph)
