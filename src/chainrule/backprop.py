@@ -7,7 +7,7 @@ and run it on NumPy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, U
 from .layer import Array, Arrays, Context, Layer
 from .losses import Loss
 from .optimizers import Optimizer
+from .penalties import Penalty
 
 __all__ = [
     "NodeTrace",
@@ -31,6 +32,7 @@ __all__ = [
     "propagate",
     "trace",
     "train_step",
+    "update",
 ]
 
 
@@ -61,10 +63,12 @@ def propagate(
     targets: Array,
     shares: Array,
     context: Context,
+    penalties: Mapping[str, Sequence[Penalty]] | None = None,
 ) -> Pass:
     """One pass forward and one backward: pure, the same on every engine.
 
-    `values` holds parameters and state by name; `targets` and `shares` come from `loss.prepare`.
+    `values` holds parameters and state by name; `targets` and `shares` come from `loss.prepare`, and `penalties` from
+    `network.penalty_terms` where a caller has them at hand.
     """
     predictions, kept, following = network.forward_pass(xp, inputs, values, context)
     losses, kept_loss = loss.forward_pass(xp, predictions, targets)  # (B,)
@@ -72,7 +76,7 @@ def propagate(
     dpredictions = loss.backward_pass(xp, shares, kept_loss)
     dinputs, gradients = network.backward_pass(xp, dpredictions, kept, values, context)
     penalty = 0.0
-    for name, terms in network.penalty_terms().items():
+    for name, terms in (network.penalty_terms() if penalties is None else penalties).items():
         for term in terms:
             available = {"parameter": values[name]}
             penalty = penalty + term.run_forward(xp, available)[0]
@@ -95,9 +99,23 @@ def advance(
 ) -> tuple[Pass, Arrays, Arrays]:
     """`propagate`, then the optimizer's update of what is not frozen: the pass, the next values and the next slots."""
     result = propagate(xp, network, loss, values, inputs, targets, shares, context)
+    return result, *update(xp, network, optimizer, values, result, context.step, slots, rates)
+
+
+def update(
+    xp: Any,
+    network: Layer,
+    optimizer: Optimizer,
+    values: Mapping[str, Array],
+    result: Pass,
+    step: Any,
+    slots: Mapping[str, Array],
+    rates: Mapping[str, Any] | None = None,
+) -> tuple[Arrays, Arrays]:
+    """The next values and slots after a pass."""
     trainable = {name: values[name] for name in network.trainable_names()}
-    updated, following_slots = optimizer.update(xp, context.step, trainable, result.gradients, slots, rates)
-    return result, {**values, **result.state, **updated}, following_slots
+    updated, following_slots = optimizer.update(xp, step, trainable, result.gradients, slots, rates)
+    return {**values, **result.state, **updated}, following_slots
 
 
 class _Problem(NamedTuple):
@@ -111,7 +129,7 @@ class _Problem(NamedTuple):
 
     def rows(self, rows: slice) -> _Problem:
         """The same with some of the samples, each with its share of the whole batch's loss."""
-        context = replace(self.context, first_row=rows.start)
+        context = self.context._replace(first_row=rows.start)
         return _Problem(self.values, self.inputs[rows], self.targets[rows], self.shares[rows], context)
 
 
@@ -130,7 +148,7 @@ def _problem(
         check_arrays("state array", state, network.state_shapes())
     if not 0 <= context.seed < 2**32:
         raise ConfigurationError(f"seed must be an integer from 0 to 2**32 - 1, not {context.seed!r}.")
-    context = replace(context, training=context.training and not network.frozen)
+    context = context._replace(training=context.training and not network.frozen)
     values = {**parameters, **(network.initial_state() if state is None else state)}
     dtype = next((p.dtype if p.dtype.kind == "f" else np.dtype("float64") for p in parameters.values()), None)
     X = as_inputs(inputs, dtype)

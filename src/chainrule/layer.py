@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from numbers import Integral
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, NamedTuple, Self
@@ -58,8 +57,7 @@ class Declared(NamedTuple):
     initializer: Initializer
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What one pass has beside its arrays: the mode, the noise, the place in the network, the record being taken."""
 
     training: bool = True
@@ -72,7 +70,8 @@ class Context:
     def enter(self, name: str, layer: Layer) -> Context:
         """The context of a node inside; a frozen layer runs as in inference."""
         path = f"{self.path}.{name}" if self.path else name
-        return replace(self, path=path, training=self.training and not layer.frozen)
+        training = self.training and not layer.frozen
+        return Context(training, self.seed, self.step, self.first_row, path, self.record)
 
     def noise(self, xp: Any, shape: Shape) -> Array:
         """Uniform numbers in [0, 1) for the node at this place, float32, of `shape` (B, ...)."""
@@ -218,9 +217,12 @@ class Layer(Pair):
         if "noise" in self.forward_reads or "noise" in self.backward_reads:
             available["noise"] = context.noise(xp, inputs.shape) if context.training else None
         output, extra = self.run_forward(xp, available)
-        available |= {"output": output, **extra}
+        available["output"] = output
+        following: Arrays = {}
+        if extra:
+            available |= extra
+            following = {name: extra[f"next_{name}"] for name in self.state if f"next_{name}" in extra}
         kept = {name: available[name] for name in self.backward_reads if name not in values and name != "training"}
-        following = {name: extra[f"next_{name}"] for name in self.state if f"next_{name}" in extra}
         return output, kept, following
 
     def backward_pass(

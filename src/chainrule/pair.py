@@ -40,6 +40,8 @@ class Pair:
 
     forward_reads: ClassVar[tuple[str, ...]] = ()
     backward_reads: ClassVar[tuple[str, ...]] = ()
+    _extras: ClassVar[tuple[str, ...]] = ()
+    _gradients: ClassVar[dict[str, str]] = {}  # what backward returns, and whose gradient it is
 
     def pure_forward(self, xp: Any, *reads: Any) -> Any:
         """The value, or (value, extra arrays by name) where the class declares `keeps` or `state`."""
@@ -74,6 +76,7 @@ class Pair:
         cls.forward_reads = cls._signature("pure_forward", ("xp",), cls._readable())
         available = (*cls.sources, cls.result, *cls._readable()[len(cls.sources) :], *cls.keeps)
         cls.backward_reads = cls._signature("pure_backward", ("xp", "dvalues"), available)
+        cls._extras, cls._gradients = cls.extras(), {"d" + source: source for source in cls.differentiated()}
 
     @classmethod
     def _signature(cls, method: str, leading: tuple[str, ...], available: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,7 +102,7 @@ class Pair:
     def run_forward(self, xp: Any, available: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Call `pure_forward` with what it names: (value, extra arrays)."""
         result = self.pure_forward(xp, *[available[name] for name in self.forward_reads])
-        expected = self.extras()
+        expected = self._extras
         if not expected:
             return result, {}
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):
@@ -118,11 +121,10 @@ class Pair:
     def run_backward(self, xp: Any, dvalues: Any, available: Mapping[str, Any]) -> dict[str, Any]:
         """Call `pure_backward` with what it names: the gradients, keyed by the names of their sources."""
         gradients = self.pure_backward(xp, dvalues, *[available[name] for name in self.backward_reads])
-        sources = self.differentiated()
-        if not isinstance(gradients, dict) or gradients.keys() != {"d" + source for source in sources}:
+        if not isinstance(gradients, dict) or gradients.keys() != self._gradients.keys():
             received = sorted(gradients) if isinstance(gradients, dict) else type(gradients).__name__
             raise DefinitionError(
                 f"{type(self).__name__}.pure_backward returned {received}; "
-                f"write return dict({', '.join(f'd{s}=...' for s in sources)})."
+                f"write return dict({', '.join(f'{name}=...' for name in self._gradients)})."
             )
-        return {source: gradients["d" + source] for source in sources}
+        return {source: gradients[name] for name, source in self._gradients.items()}

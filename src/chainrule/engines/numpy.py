@@ -3,56 +3,98 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..backprop import advance
+from ..backprop import Pass, propagate, update
 from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
+from .flat import FlatUpdate, covers
+from .quick import QuickNumpy
+from .tape import passes_of
 
 __all__ = ["NumpySession"]
 
 
 class NumpySession:
-    """The pure pairs, step by step."""
+    """The pure pairs, step by step: every step makes new arrays and changes none.
+
+    The first step is `advance`, which checks what layers return. Those after it do the same, bit for bit, with less
+    around the pairs: a straight list of calls, flat vectors for an optimizer of the library, and quicker functions.
+    """
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
-        self.task = task
+        self.task, self.xp = task, QuickNumpy()
         self.names = task.network.trainable_names()
-        self._values: Arrays = {}
-        self._slots: Arrays = {}
+        self._equal_shares: dict[int, NDArray[Any]] = {}
         self.load(values, slots)
 
+    def load(self, values: Arrays, slots: Arrays) -> None:
+        self._values, self._slots, self._first = dict(values), dict(slots), True
+        self._flat: FlatUpdate | None = None
+
     def run(self, block: Block) -> Outcome:
+        task, network = self.task, self.task.network
         data_losses, penalties, predictions = [], [], []
-        task, training = self.task, not self.task.network.frozen
-        for index, (rows, size) in enumerate(block.batches(task)):
-            context = Context(training, task.seed, block.step + index)
-            rates = dict(zip(self.names, block.rates[index].tolist(), strict=True))
-            with np.errstate(all="ignore"):
-                result, values, slots = advance(
-                    np, task.network, task.loss, task.optimizer, self._values, task.X[rows], task.targets(rows),
-                    task.shares(rows, size), context, self._slots, rates,
+        training, terms, rates = not network.frozen, network.penalty_terms(), block.rates.tolist()
+        passes = passes_of(network)
+        with np.errstate(all="ignore"):
+            for index, (rows, size) in enumerate(block.batches(task)):
+                context = Context(training, task.seed, block.step + index)
+                result = propagate(
+                    self.xp, network if self._first else passes, task.loss, self._values, task.X[rows],
+                    task.targets(rows), self._shares(rows, size), context, terms,
                 )  # fmt: skip
-                finite = math.isfinite(result.loss) and all(math.isfinite(np.sum(p)) for p in values.values())
-            if not finite:
-                break
-            self._values, self._slots, self._gradients = values, slots, result.gradients
-            data_losses.append(float(result.data_loss))
-            penalties.append(float(result.penalty))
-            if block.predict:
-                predictions.append(result.predictions)
+                if not (math.isfinite(result.loss) and self._update(context.step, result, rates[index])):
+                    break
+                self._gradients = result.gradients
+                data_losses.append(float(result.data_loss))
+                penalties.append(float(result.penalty))
+                if block.predict:
+                    predictions.append(result.predictions)
         met = np.concatenate(predictions) if predictions else None
         return Outcome(len(data_losses), np.array(data_losses), np.array(penalties), met)
+
+    def _shares(self, rows: Any, size: int) -> NDArray[Any]:
+        if self.task.weights is not None:
+            return self.task.shares(rows, size)
+        if size not in self._equal_shares:
+            self._equal_shares[size] = self.task.shares(rows, size)
+        return self._equal_shares[size]
+
+    def _update(self, step: int, result: Pass, rates: list[float]) -> bool:
+        """Go on to the next values and slots; where they are not finite, stay and say so."""
+        if self._flat is not None:
+            return self._update_vectors(self._flat, step, result, rates)
+        task, named = self.task, dict(zip(self.names, rates, strict=True))
+        values, slots = update(self.xp, task.network, task.optimizer, self._values, result, step, self._slots, named)
+        if not _finite(values.values()):
+            return False
+        if self._first and covers(task, self._values, self._slots, result):
+            self._flat = FlatUpdate(task, values, slots)
+        self._values, self._slots, self._first = values, slots, False
+        return True
+
+    def _update_vectors(self, flat: FlatUpdate, step: int, result: Pass, rates: list[float]) -> bool:
+        vectors = flat.updated(self.xp, step, result.gradients, rates)
+        if not _finite([*result.state.values(), *(parameter for parameter, _ in vectors)]):
+            return False
+        flat.vectors = vectors
+        self._values = {**self._values, **result.state, **flat.parameters()}
+        return True
 
     def values(self) -> Arrays:
         return self._values
 
     def slots(self) -> Arrays:
-        return self._slots
-
-    def load(self, values: Arrays, slots: Arrays) -> None:
-        self._values, self._slots = dict(values), dict(slots)
+        return self._slots if self._flat is None else self._slots | self._flat.slots()
 
     def gradient_squares(self) -> dict[str, float]:
         return {n: float(np.sum(np.square(self._gradients[n], dtype=np.float64))) for n in self.names}
+
+
+def _finite(arrays: Iterable[NDArray[Any]]) -> bool:
+    return all(math.isfinite(np.add.reduce(array, None)) for array in arrays)
