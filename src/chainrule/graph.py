@@ -91,7 +91,7 @@ class Graph(Layer):
                 )
         self.parameters = tuple(name for name in owned if name not in self.ties)  # type: ignore[misc]
         self.state = tuple(f"{node.name}.{local}" for node in self for local in node.layer.state)  # type: ignore[misc]
-        self.full_names = {
+        self._names = {
             node.name: {
                 local: self.ties.get(f"{node.name}.{local}", f"{node.name}.{local}")
                 for local in (*node.layer.parameters, *node.layer.state)
@@ -165,7 +165,7 @@ class Graph(Layer):
         terms: dict[str, tuple[Penalty, ...]] = {}
         for node in self:
             for local, penalties in node.layer.penalty_terms().items():
-                name = self.full_names[node.name][local]
+                name = self._names[node.name][local]
                 terms[name] = (*terms.get(name, ()), *penalties)
         return terms
 
@@ -221,15 +221,15 @@ class Graph(Layer):
             own = self._own(node, values)
             dinputs, own_gradients = node.layer.backward_pass(xp, upstream, kept[node.name], own, inner)
             for source, gradient in zip(node.sources, dinputs if node.joins else (dinputs,), strict=True):
-                accumulate(arriving, source, gradient)
+                _accumulate(arriving, source, gradient)
             for local, gradient in own_gradients.items():
-                accumulate(gradients, self.full_names[node.name][local], gradient)
+                _accumulate(gradients, self._names[node.name][local], gradient)
             if context.record is not None:
                 context.record[inner.path] |= {"dvalues": upstream, "dinputs": dinputs, "gradients": own_gradients}
         return arriving[INPUTS], gradients
 
     def _own(self, node: Node, values: Mapping[str, Array]) -> Arrays:
-        return {local: values[name] for local, name in self.full_names[node.name].items()}
+        return {local: values[name] for local, name in self._names[node.name].items()}
 
     # The stateful view: the layers' own attributes are the parameters
 
@@ -389,7 +389,7 @@ def _read(node: Node, values: Mapping[str, Any]) -> Any:
     return tuple(values[s] for s in node.sources) if node.joins else values[node.sources[0]]
 
 
-def accumulate(totals: Arrays, name: str, gradient: Any) -> None:
+def _accumulate(totals: Arrays, name: str, gradient: Any) -> None:
     if name in totals and isinstance(gradient, tuple):  # the inputs of a graph that joins
         totals[name] = tuple(total + part for total, part in zip(totals[name], gradient, strict=True))
     else:

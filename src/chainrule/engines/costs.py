@@ -18,7 +18,7 @@ from .contract import Task
 __all__ = ["Choice", "choose", "estimate"]
 
 # µs of a step, of each of its nodes, of the update of one parameter array
-_NUMPY_STEP, _NUMPY_NODE, _NUMPY_PARAMETER = 40.0, 14.0, 9.0
+_NUMPY_STEP, _NUMPY_NODE, _NUMPY_PARAMETER = 20.0, 10.0, 5.0
 _FUSED_STEP, _FUSED_NODE, _JAX_STEP = 3.0, 0.5, 15.0
 # multiplications and additions in a µs, in steps that have less than _LARGE of them and in larger ones
 _LARGE = 2**24

@@ -14,7 +14,6 @@ from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
 from .flat import FlatUpdate, covers
 from .quick import QuickNumpy
-from .tape import passes_of
 
 __all__ = ["NumpySession"]
 
@@ -22,8 +21,8 @@ __all__ = ["NumpySession"]
 class NumpySession:
     """The pure pairs, step by step: every step makes new arrays and changes none.
 
-    The first step is `advance`, which checks what layers return. Those after it do the same, bit for bit, with less
-    around the pairs: a straight list of calls, flat vectors for an optimizer of the library, and quicker functions.
+    The numbers are those of `advance`, bit for bit; from the second step on an optimizer of the library works on flat
+    vectors.
     """
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
@@ -40,13 +39,12 @@ class NumpySession:
         task, network = self.task, self.task.network
         data_losses, penalties, predictions = [], [], []
         training, terms, rates = not network.frozen, network.penalty_terms(), block.rates.tolist()
-        passes = passes_of(network)
         with np.errstate(all="ignore"):
             for index, (rows, size) in enumerate(block.batches(task)):
                 context = Context(training, task.seed, block.step + index)
                 result = propagate(
-                    self.xp, network if self._first else passes, task.loss, self._values, task.X[rows],
-                    task.targets(rows), self._shares(rows, size), context, terms,
+                    self.xp, network, task.loss, self._values, task.X[rows], task.targets(rows),
+                    self._shares(rows, size), context, terms,
                 )  # fmt: skip
                 if not (math.isfinite(result.loss) and self._update(context.step, result, rates[index])):
                     break

@@ -13,6 +13,8 @@ from .vectors import lanes, load, load_first, max_of, offset, set_all, spread, s
 
 __all__ = ["predict", "softmax_crossentropy_gradient"]
 
+_ADDED = 32  # vectors of a sum that are added one after another; sums of sums lose less to rounding
+
 
 @inner
 def _finish(A, i, value, rectifies):
@@ -123,10 +125,13 @@ def _softmax_row(classes, share, z, d):
         value = load(z, i)
         top = where_above(value, top, value, top)
     largest, total = max_of(top), set_all(d, 0.0)
-    for i in range(0, whole, step):
-        e = exp(load(z, i) - largest)
-        store(d, i, e)
-        total = total + e
+    for start in range(0, whole, _ADDED * step):
+        part = set_all(d, 0.0)
+        for i in range(start, min(start + _ADDED * step, whole), step):
+            e = exp(load(z, i) - largest)
+            store(d, i, e)
+            part = part + e
+        total = total + part
     last = exp(load_first(z, whole, rest, lowest) - largest)  # next to nothing where there is no class
     factor = share / sum_of(total + last)
     for i in range(0, whole, step):
