@@ -52,9 +52,11 @@ def choose(task: Task, steps: int) -> Choice:
     micro = estimate(task)
     seconds = {"numpy": steps * micro["numpy"] / 1e6}
     reasons = {"numpy": "the run is short"}
-    missing = [name for name in ("numba", "jax") if find_spec(name) is None]
+    if seconds["numpy"] < _FUSED_LOAD:  # over before another engine has begun, and before it is looked for
+        return Choice("numpy", reasons["numpy"])
     from .fused.cache import missing as not_on_disk
 
+    missing = [name for name in ("numba", "jax") if find_spec(name) is None]
     if "numba" not in missing and (names := _needed(task)):
         seconds["fused"] = _FUSED_LOAD + steps * micro["fused"] / 1e6
         compiled = not_on_disk(names, task.X.dtype) if seconds["fused"] < seconds["numpy"] else names
