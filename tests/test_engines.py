@@ -233,6 +233,11 @@ def test_jax_agrees_in_float32_and_leaves_its_global_precision_alone() -> None:
     assert jax.config.jax_enable_x64 == before
 
 
+def test_jax_computes_the_same_run_where_updates_wait_for_the_last_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.engines.jax._LARGE", 0)
+    assert_same_run("jax", task_of(NETWORKS["two"](), LOSSES["huber"], OPTIMIZERS["adam"]))
+
+
 class Cube(Layer):
     """A layer of one's own."""
 
@@ -270,6 +275,25 @@ def test_a_run_that_explodes_stands_before_the_step_and_names_the_array(engine: 
     assert runs[0].run.step == runs[1].run.step
     assert messages[0] == messages[1]
     assert all(np.isfinite(value).all() for value in runs[1].run.values.values())
+
+
+@pytest.mark.parametrize("engine", ["numpy", "fused", "jax"])
+def test_weights_that_overflow_behind_a_dead_relu_stop_the_run_although_every_loss_is_finite(engine: str) -> None:
+    network = Sequential(Dense(2, 1), ReLU(), Dense(1, 1))
+    ones, zeros = np.ones((8, 2), np.float32), np.zeros((8, 1), np.float32)
+    task = Task.of(network, MeanSquaredError(), SGD(), 0, ones, zeros, None, 8)
+    values = {name: np.full(shape, 3, np.float32) for name, shape in network.parameter_shapes().items()}
+    rates = np.zeros((6, 4))
+    rates[3, network.trainable_names().index("dense_0.weights")] = 3e38  # the weights become -inf, the outputs 3
+    session = start(engine)(task, values, {})
+    for steps, done in ((6, 3), (3, 3), (4, 3)):
+        session.load(values, {})
+        outcome = session.run(Block(0, steps, 0, None, rates[:steps]))
+        assert outcome.steps == done
+        np.testing.assert_array_equal(outcome.data_losses, [30.0**2] * done)
+    session.load(values, {})
+    session.run(Block(0, 3, 0, None, rates[:3]))
+    assert all(np.isfinite(value).all() for value in session.values().values())
 
 
 @pytest.mark.parametrize("engine", ["fused", "jax"])

@@ -173,16 +173,21 @@ def bench(
     ] = "",
     workload: Annotated[
         str,
-        typer.Option(help="notes, spiral, dense, wide, gradient-large, gradient-small, predict.  [default: all]"),
+        typer.Option(
+            help="notes, spiral, dense, wide, huge, gradient-large, gradient-small, predict.  "
+            "[default: all, huge with a GPU]"
+        ),
     ] = "",
     repeats: Annotated[int, typer.Option(min=1, help="Times that each is measured, in turn.")] = 7,
+    memory: Annotated[bool, typer.Option("--memory", help="Also measure the memory that the engines take.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timings.")] = None,
 ) -> None:
     """Measure the engines beside other libraries on this machine, from the same start to the same loss."""
     from . import commands
 
-    commands.bench(peers, workload, repeats, json, plot)
+    if commands.bench(peers, workload, repeats, memory, json, plot):
+        raise typer.Exit(130)
 
 
 def main() -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .workloads import Workload
 
-__all__ = ["Contender", "Opened"]
+__all__ = ["Contender", "Opened", "repeated"]
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,13 @@ class Contender:
     name: str
     open: Callable[[Workload], Opened | None]  # None where it offers no such work
     threads: Callable[[int], object] | None = None
+
+
+def repeated(function: Callable[[], Any]) -> Opened:
+    """Opened for what is one call: it is done again and again, and what it returns is the answer."""
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            function()
+
+    return Opened(run, lambda: np.asarray(function()))

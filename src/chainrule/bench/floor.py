@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from .gpu import gpu
 from .workloads import Gradient, Prediction, Training, Workload
 
 __all__ = ["bandwidth", "floor", "sgemm_peak"]
@@ -41,8 +42,13 @@ def bandwidth() -> float:
     return 2.0 * source.nbytes / _best(lambda: np.copyto(target, source))
 
 
-def floor(workload: Workload) -> float:
-    """Seconds below which the work cannot be done: its products at the peak, its traffic at the memory's rate."""
+def floor(workload: Workload) -> float | None:
+    """Seconds below which the work cannot be done: its products at the peak, its traffic at the memory's rate.
+
+    None where a GPU takes part, whose rates are not measured.
+    """
+    if gpu() is not None:
+        return None
     if isinstance(workload, Training):
         stays = 12 * workload.parameters < _CACHE
         return workload.flops / sgemm_peak() + (0.0 if stays else workload.traffic / bandwidth())

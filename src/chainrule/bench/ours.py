@@ -15,10 +15,10 @@ from ..layer import Arrays, Context
 from ..layers import Dense, ReLU
 from ..losses import SoftmaxCrossentropy
 from ..optimizers import SGD, Adam
-from .contender import Contender, Opened
+from .contender import Contender, Opened, repeated
 from .workloads import Gradient, Prediction, Training, Weights, Workload
 
-__all__ = ["OURS", "chosen", "contenders"]
+__all__ = ["OURS", "chosen", "contenders", "train"]
 
 OURS = "chainrule"
 
@@ -45,6 +45,11 @@ def task_of(workload: Training) -> tuple[Task, Arrays, Arrays]:
 def chosen(workload: Workload) -> str | None:
     """The engine that `auto` takes for a long run."""
     return engines.prepare("auto", task_of(workload)[0], 10**7).engine if isinstance(workload, Training) else None
+
+
+def train(engine: str, workload: Training, steps: int) -> None:
+    """Train for some steps."""
+    _training(engine, workload).run(steps)
 
 
 def _training(engine: str, workload: Training) -> Opened:
@@ -83,10 +88,10 @@ def _in_numpy(workload: Workload) -> Opened:
         return _training("numpy", workload)
     if isinstance(workload, Gradient):
         function, *arrays = _pair(workload)
-        return _repeated(lambda: function(np, *arrays))
+        return repeated(lambda: function(np, *arrays))
     assert isinstance(workload, Prediction)
     network, values = network_of(workload.training)
-    return _repeated(lambda: network.forward_pass(np, workload.sample, values, Context(training=False))[0])
+    return repeated(lambda: network.forward_pass(np, workload.sample, values, Context(training=False))[0])
 
 
 def _in_jax(workload: Workload) -> Opened:
@@ -98,12 +103,12 @@ def _in_jax(workload: Workload) -> Opened:
         function, *given = _pair(workload)
         arrays = [jax.numpy.asarray(array) for array in given]
         compiled = jax.jit(lambda *arrays: function(jax.numpy, *arrays))
-        return _repeated(lambda: compiled(*arrays).block_until_ready())
+        return repeated(lambda: compiled(*arrays).block_until_ready())
     assert isinstance(workload, Prediction)
     network, given_values = network_of(workload.training)
     values = {name: jax.numpy.asarray(value) for name, value in given_values.items()}
     predict = jax.jit(lambda x, values: network.forward_pass(jax.numpy, x, values, Context(training=False))[0])
-    return _repeated(lambda: np.asarray(predict(workload.sample, values)))
+    return repeated(lambda: np.asarray(predict(workload.sample, values)))
 
 
 def _fused(workload: Workload) -> Opened:
@@ -115,14 +120,6 @@ def _fused(workload: Workload) -> Opened:
     assert isinstance(workload, Prediction)
     predict = engines.predictor(*network_of(workload.training))
     return _repeated(lambda: predict(workload.sample))
-
-
-def _repeated(function: Callable[[], Any]) -> Opened:
-    def run(times: int) -> None:
-        for _ in range(times):
-            function()
-
-    return Opened(run, lambda: np.asarray(function()))
 
 
 def contenders() -> list[Contender]:

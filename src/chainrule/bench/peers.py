@@ -11,106 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnknownNameError
-from .contender import Contender, Opened
+from . import pytorch
+from .contender import Contender, Opened, repeated
+from .gpu import gpu
 from .workloads import Gradient, Prediction, Training, Workload
 
 __all__ = ["PEERS", "contenders"]
-
-
-def _repeated(function: Callable[[], Any]) -> Opened:
-    def run(times: int) -> None:
-        for _ in range(times):
-            function()
-
-    return Opened(run, lambda: np.asarray(function()))
-
-
-# PyTorch
-
-
-def _torch_network(torch: Any, workload: Training) -> Any:
-    layers: list[Any] = []
-    for w, b in workload.weights:
-        dense = torch.nn.Linear(*w.shape)
-        with torch.no_grad():
-            dense.weight.copy_(torch.from_numpy(w.T.copy()))
-            dense.bias.copy_(torch.from_numpy(b))
-        layers += [dense, torch.nn.ReLU()]
-    return torch.nn.Sequential(*layers[:-1])
-
-
-def _torch_weights(network: Any) -> list[tuple[Any, Any]]:
-    dense = [layer for layer in network if hasattr(layer, "weight")]
-    return [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in dense]
-
-
-def _torch_training(workload: Training, compiled: bool) -> Opened:
-    torch: Any = import_module("torch")
-    network = _torch_network(torch, workload)
-    parameters = list(network.parameters())
-    if workload.adam:
-        optimizer = torch.optim.Adam(parameters, lr=workload.rate, fused=True)
-    else:
-        optimizer = torch.optim.SGD(parameters, lr=workload.rate, fused=True)
-    X, y, order = (torch.from_numpy(array) for array in (*workload.data, workload.order))
-    loss_of = torch.nn.CrossEntropyLoss()
-
-    def objective(x: Any, target: Any) -> Any:
-        return loss_of(network(x), target)
-
-    function = torch.compile(objective) if compiled else objective
-    done = 0
-
-    def run(steps: int) -> None:
-        nonlocal done
-        for step in range(done, done + steps):
-            x, target = X, y
-            if workload.per_epoch > 1:
-                start = step % workload.per_epoch * workload.batch
-                rows = order[start : start + workload.batch]
-                x, target = X[rows], y[rows]
-            optimizer.zero_grad(set_to_none=True)
-            function(x, target).backward()
-            optimizer.step()
-        done += steps
-
-    def answer() -> float:
-        run(workload.checked)
-        return workload.loss(_torch_weights(network))
-
-    return Opened(run, answer)
-
-
-def _torch_eager(workload: Workload) -> Opened:
-    torch: Any = import_module("torch")
-    if isinstance(workload, Training):
-        return _torch_training(workload, compiled=False)
-    if isinstance(workload, Gradient):
-        z, y = (torch.from_numpy(array) for array in workload.data)
-        z.requires_grad_(True)
-        criterion = torch.nn.CrossEntropyLoss()
-
-        def gradient() -> Any:
-            (found,) = torch.autograd.grad(criterion(z, y), z)
-            return found.numpy()
-
-        return _repeated(gradient)
-    assert isinstance(workload, Prediction)
-    network = _torch_network(torch, workload.training)
-
-    def predict() -> Any:
-        with torch.inference_mode():
-            return network(torch.from_numpy(workload.sample)).numpy()
-
-    return _repeated(predict)
-
-
-def _torch_compiled(workload: Workload) -> Opened | None:
-    return _torch_training(workload, compiled=True) if isinstance(workload, Training) else None
-
-
-def _torch_threads(count: int) -> None:
-    import_module("torch").set_num_threads(count)
 
 
 # JAX
@@ -191,7 +97,7 @@ def _jax_jit(workload: Workload) -> Opened:
             return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
 
         gradient = jax.jit(jax.grad(loss))
-        return _repeated(lambda: gradient(z, y).block_until_ready())
+        return repeated(lambda: gradient(z, y).block_until_ready())
     assert isinstance(workload, Prediction)
     weights = jax.tree.map(jnp.asarray, workload.training.weights)
 
@@ -201,7 +107,7 @@ def _jax_jit(workload: Workload) -> Opened:
         return x @ weights[-1][0] + weights[-1][1]
 
     compiled = jax.jit(outputs)
-    return _repeated(lambda: np.asarray(compiled(weights, workload.sample)))
+    return repeated(lambda: np.asarray(compiled(weights, workload.sample)))
 
 
 def _jax_scan(workload: Workload) -> Opened | None:
@@ -215,8 +121,10 @@ def _keras(workload: Workload) -> Opened | None:
     if isinstance(workload, Gradient):
         return None
     training = workload if isinstance(workload, Training) else workload.training  # type: ignore[attr-defined]
-    os.environ.setdefault("KERAS_BACKEND", "jax")
+    os.environ["KERAS_BACKEND"] = "jax"
     keras: Any = import_module("keras")
+    if keras.backend.backend() != "jax":  # it was imported before, with another one
+        raise RuntimeError(f"Keras runs on {keras.backend.backend()}")
     layers: list[Any] = [keras.layers.Input((training.sizes[0],))]
     last = len(training.sizes) - 2
     for index, units in enumerate(training.sizes[1:]):
@@ -224,19 +132,20 @@ def _keras(workload: Workload) -> Opened | None:
     model = keras.Sequential(layers)
     model.set_weights([array for pair in training.weights for array in pair])
     if isinstance(workload, Prediction):
-        return _repeated(lambda: np.asarray(model(workload.sample)))
+        return repeated(lambda: np.asarray(model(workload.sample)))
     kind = keras.optimizers.Adam if training.adam else keras.optimizers.SGD
     options = {"epsilon": 1e-8} if training.adam else {}
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=kind(training.rate, **options), loss=loss)
-    X, y = training.data
+    put: Any = np.asarray if gpu() is None else import_module("jax").numpy.asarray
+    X, y, order = (put(array) for array in (*training.data, training.order))
     done = 0
 
     def run(steps: int) -> None:
         nonlocal done
         for step in range(done, done + steps):
             start = step % training.per_epoch * training.batch
-            rows = training.order[start : start + training.batch]
+            rows = order[start : start + training.batch]
             model.train_on_batch(*((X, y) if training.per_epoch == 1 else (X[rows], y[rows])))
         done += steps
 
@@ -265,7 +174,7 @@ def _sklearn(workload: Workload) -> Opened | None:
     model.fit(X, y)
     model.coefs_, model.intercepts_ = (list(arrays) for arrays in zip(*training.weights, strict=True))
     if isinstance(workload, Prediction):
-        return Opened(_repeated(lambda: model.predict_proba(workload.sample)).run, lambda: None)
+        return Opened(repeated(lambda: model.predict_proba(workload.sample)).run, lambda: None)
 
     def run(steps: int) -> None:
         model.max_iter = -(-steps // training.per_epoch)
@@ -279,10 +188,7 @@ def _sklearn(workload: Workload) -> Opened | None:
 
 
 PEERS: dict[str, list[Contender]] = {
-    "torch": [
-        Contender("torch", "PyTorch eager", _torch_eager, _torch_threads),
-        Contender("torch", "PyTorch compiled", _torch_compiled, _torch_threads),
-    ],
+    "torch": pytorch.CONTENDERS,
     "jax": [Contender("jax", "JAX jit", _jax_jit), Contender("jax", "JAX scan", _jax_scan)],
     "keras": [Contender("keras", "Keras on JAX", _keras)],
     "sklearn": [Contender("sklearn", "scikit-learn", _sklearn)],

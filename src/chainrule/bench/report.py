@@ -12,10 +12,13 @@ import numpy as np
 
 from .. import __version__
 from .floor import bandwidth, sgemm_peak
+from .gpu import gpu
+from .memory import bound
 from .ours import OURS
 from .timing import Measured, Timing
+from .workloads import Training
 
-__all__ = ["as_data", "machine", "plot", "table"]
+__all__ = ["as_data", "machine", "notes", "plot", "table", "title"]
 
 _PACKAGES = ("numpy", "numba", "jax", "torch", "keras", "scikit-learn")
 
@@ -36,10 +39,11 @@ def machine() -> dict[str, Any]:
         "chainrule": __version__,
         "python": platform.python_version(),
         "processor": _processor(),
+        "gpu": gpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "versions": versions,
         "blas": sorted(set(blas)),
-        "settings": {n: v for n, v in os.environ.items() if n.startswith(("OPENBLAS_", "OMP_", "MKL_", "XLA_"))},
+        "settings": {n: v for n, v in os.environ.items() if n.startswith(("OPENBLAS_", "OMP_", "MKL_", "XLA_FLAGS"))},
         "sgemm_peak": sgemm_peak(),
         "bandwidth": bandwidth(),
     }
@@ -53,11 +57,12 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def as_data(measured: list[Measured], skipped: list[str]) -> dict[str, Any]:
-    """Everything as JSON can hold it; times in seconds."""
+def as_data(measured: list[Measured], skipped: list[str], interrupted: bool) -> dict[str, Any]:
+    """Everything as JSON can hold it; times in seconds, memory in bytes."""
     return {
         "machine": machine(),
         "skipped": skipped,
+        "interrupted": interrupted,
         "workloads": [
             {
                 "name": each.workload.name,
@@ -65,6 +70,8 @@ def as_data(measured: list[Measured], skipped: list[str]) -> dict[str, Any]:
                 "floor": each.floor,
                 "auto": each.auto,
                 "problems": each.problems,
+                "ratios": each.ratios(),
+                "memory": {"bound": _bound(each), "peaks": each.memory} if each.memory else None,
                 "timings": [
                     {"name": t.name, "median": t.median, "spread": t.spread, "threads": t.threads, "loss": t.loss,
                      "seconds": t.seconds}
@@ -79,33 +86,67 @@ def as_data(measured: list[Measured], skipped: list[str]) -> dict[str, Any]:
 def duration(seconds: float) -> str:
     """A time in the unit that fits: `duration(2.5e-6)` is "2.5 µs"."""
     for unit, factor in (("µs", 1e6), ("ms", 1e3)):
-        if seconds * factor < 1000:
+        if seconds * factor < 999.5:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.3g} s"
 
 
-def table(measured: Measured) -> Any:
-    """The timings of a workload, fastest first, as a table for rich."""
-    from rich.table import Table
-
-    shown = Table("", "median", "spread", "against the best peer", "loss", title=_title(measured), title_justify="left")
-    peer = measured.best_peer()
-    for timing in sorted(measured.timings, key=lambda t: t.median):
-        against = "" if peer is None else f"{peer.median / timing.median:.2f}"
-        loss = "" if timing.loss is None else f"{timing.loss:.6f}"
-        shown.add_row(_label(timing, measured), duration(timing.median), f"{timing.spread:.0%}", against, loss)
-    shown.add_row("floor of this machine", duration(measured.floor), "", "", "", style="dim")
-    return shown
-
-
-def _title(measured: Measured) -> str:
+def title(measured: Measured) -> str:
+    """What was measured."""
     return f"{measured.workload.name}: {measured.workload.what}"
 
 
+def table(measured: Measured) -> Any:
+    """The timings of a workload, fastest first, as a table for rich that fits 80 columns."""
+    from rich.table import Table
+
+    timings, peer = sorted(measured.timings, key=lambda t: t.median), measured.best()
+    columns = {"": [_label(t, measured) for t in timings], "median": [duration(t.median) for t in timings]}
+    columns["spread"] = [f"{t.spread:.0%}" if len(t.seconds) > 1 else "-" for t in timings]
+    if peer is not None:
+        columns["speed"] = [times(peer.median / t.median) for t in timings]
+    if any(t.threads is not None for t in timings):
+        columns["threads"] = ["own" if t.threads is None else str(t.threads) for t in timings]
+    if any(t.loss is not None for t in timings):
+        columns["loss"] = ["-" if t.loss is None else f"{t.loss:.6f}" for t in timings]
+    shown = Table()
+    for name in columns:
+        shown.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in zip(*columns.values(), strict=True):
+        shown.add_row(*row)
+    return shown
+
+
+def notes(measured: Measured) -> list[str]:
+    """What stands under the table, line by line."""
+    peer = measured.best()
+    about = [] if peer is None else [f"speed: {peer.name} is 1"]
+    about += ["threads: own where it decides itself"] if any(t.threads for t in measured.timings) else []
+    about += ["*: what auto takes"] if "auto" in measured.ours() else []
+    ratios = {own["name"]: own["times"] for own in measured.ratios().values()}
+    lines = ["; ".join(about)] if about else []
+    for name, others in ratios.items():
+        lines += [f"{name}: " + ", ".join(f"{times(n)} × {other}" for other, n in others.items())] if others else []
+    floor = "not measured" if measured.floor is None else duration(measured.floor)
+    lines.append(f"floor of this machine: {floor}")
+    if measured.memory:
+        peaks = ", ".join(f"{engine} {peak / 1e6:.0f} MB" for engine, peak in measured.memory.items())
+        lines.append(f"memory at most: {peaks}; bound {_bound(measured) / 1e6:.0f} MB")
+    return lines
+
+
+def times(ratio: float) -> str:
+    """A ratio: `times(172.4)` is "172", `times(17.24)` is "17.2", `times(0.8934)` is "0.89"."""
+    return f"{ratio:.0f}" if ratio >= 99.95 else f"{ratio:.1f}" if ratio >= 9.995 else f"{ratio:.2f}"
+
+
+def _bound(measured: Measured) -> int:
+    assert isinstance(measured.workload, Training)
+    return bound(measured.workload)
+
+
 def _label(timing: Timing, measured: Measured) -> str:
-    threads = "" if timing.threads is None else f", threads: {timing.threads}"
-    auto = ", what auto takes" if timing.name == f"{OURS} {measured.auto}" else ""
-    return f"{timing.name}{threads}{auto}"
+    return f"{timing.name} *" if timing.name == f"{OURS} {measured.auto}" else timing.name
 
 
 def plot(measured: list[Measured], path: Path) -> None:
@@ -115,19 +156,35 @@ def plot(measured: list[Measured], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
-    rows = -(-len(measured) // 2)
-    figure = Figure(figsize=(12, 1 + 2.6 * rows), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, min(2, len(measured)), squeeze=False)).ravel()
+    measured = [each for each in measured if each.timings]
+    if not measured:
+        return
+    columns = min(2, len(measured))
+    rows = -(-len(measured) // columns)
+    figure = Figure(figsize=(6.5 * columns, 0.5 + 2.7 * rows), layout="constrained")
+    axes = np.ravel(figure.subplots(rows, columns, squeeze=False))
     for ax, each in zip(axes, measured, strict=False):
-        timings = sorted(each.timings, key=lambda t: -t.median)
-        colours = ["tab:orange" if t.group == OURS else "tab:blue" for t in timings]
-        bars = ax.barh([t.name for t in timings], [t.median * 1e6 for t in timings], color=colours)
-        ax.bar_label(bars, [duration(t.median) for t in timings], padding=3, fontsize=8)
-        ax.axvline(each.floor * 1e6, color="black", linestyle="--", linewidth=1)
-        ax.set(xscale="log", title=_title(each), xlabel="µs each time; dashed: floor of the machine")
-        ax.margins(x=0.18)
-        ax.tick_params(labelsize=8)
-        ax.title.set_fontsize(9)
+        _bars(ax, each)
     for ax in axes[len(measured) :]:
         ax.remove()
     figure.savefig(path, dpi=120)
+
+
+def _bars(ax: Any, measured: Measured) -> None:
+    """One workload: the fastest on top, its time beside each bar."""
+    timings = sorted(measured.timings, key=lambda t: -t.median)
+    seconds = [t.median for t in timings]
+    colours = ["tab:orange" if t.group == OURS else "tab:blue" for t in timings]
+    bars = ax.barh([_label(t, measured) for t in timings], seconds, color=colours, height=0.7)
+    ax.bar_label(bars, [duration(t.median) for t in timings], padding=3, fontsize=8)
+    low, high = min(seconds), max(seconds)
+    if measured.floor is not None:
+        low = min(low, measured.floor)
+        ax.axvline(measured.floor, color="black", linestyle="--", linewidth=1)
+        ax.text(measured.floor, 1.0, "floor ", transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=8)
+    ax.set_xscale("log")
+    ax.set_xlim(low / 2, high * (high / low) ** 0.2 * 2)
+    ax.xaxis.set_major_formatter(lambda value, _: duration(value))
+    ax.tick_params(labelsize=8)
+    ax.set_title(title(measured), fontsize=9, pad=14, loc="left")
+    ax.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,8 @@
-"""Interleaved repeats: every contender in turn, again and again, so that a busy machine slows all of them alike."""
+"""Interleaved repeats: every contender in turn, again and again, so that a busy machine slows all of them alike.
+
+Before each timed run the machine rests for some hundredths of a second, because the threads of the contender before
+(those of OpenMP and others) go on spinning after their work; then a short run that is not timed warms the caches.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import os
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +24,7 @@ from .workloads import Training, Workload
 __all__ = ["Measured", "Timing", "measure"]
 
 _SECONDS = 0.25  # of one timed run
+_REST = 0.03  # seconds between the contenders
 _AGREE = 1e-3  # the part by which losses, or results, may differ in float32
 
 
@@ -49,21 +54,57 @@ class Timing:
 
 @dataclass
 class Measured:
-    """All timings of one workload, what was left out and why, and what no machine of this kind can beat."""
+    """All timings of one workload, what was left out and why, and what no machine of this kind can beat.
+
+    `memory` holds the peak of each engine in bytes, where it was asked for.
+    """
 
     workload: Workload
     timings: list[Timing]
     problems: list[str]
-    floor: float
+    floor: float | None
     auto: str | None
+    interrupted: bool = False
+    memory: dict[str, int] = field(default_factory=dict)
 
-    def best_peer(self) -> Timing | None:
-        """The fastest of the others."""
-        return min((t for t in self.timings if t.group != OURS), key=lambda t: t.median, default=None)
+    def best(self, *groups: str) -> Timing | None:
+        """The fastest of the others, or of the groups named."""
+        there = [t for t in self.timings if (t.group in groups if groups else t.group != OURS)]
+        return min(there, key=lambda t: t.median, default=None)
 
-    def ours(self) -> list[Timing]:
-        """The library's engines."""
-        return [timing for timing in self.timings if timing.group == OURS]
+    def ours(self) -> dict[str, Timing]:
+        """Our fastest engine, and the one that `auto` takes, as far as they were measured."""
+        found = {"best": self.best(OURS)}
+        found["auto"] = next((t for t in self.timings if t.name == f"{OURS} {self.auto}"), None)
+        return {role: timing for role, timing in found.items() if timing is not None}
+
+    def ratios(self) -> dict[str, dict[str, Any]]:
+        """How many times as fast ours are as the best peer and as PyTorch: name by role, and ratio by other's name."""
+        others = [other for other in (self.best(), self.best("torch")) if other is not None]
+        return {
+            role: {"name": own.name, "times": {other.name: other.median / own.median for other in others}}
+            for role, own in self.ours().items()
+        }
+
+
+@dataclass
+class _Ready:
+    """A contender that agrees with the others: how many times are timed, and how many are a short run before."""
+
+    timing: Timing
+    contender: Contender
+    opened: Opened
+    times: int
+    warming: int
+
+    def run(self) -> None:
+        """Rest, warm up, and time."""
+        if self.contender.threads is not None and self.timing.threads is not None:
+            self.contender.threads(self.timing.threads)
+        time.sleep(_REST)
+        if self.warming:
+            _run(self.opened, self.warming)
+        self.timing.seconds.append(_run(self.opened, self.times))
 
 
 def _run(opened: Opened, times: int) -> float:
@@ -74,18 +115,22 @@ def _run(opened: Opened, times: int) -> float:
     return (time.perf_counter() - begin) / times
 
 
-def _times(opened: Opened, seconds: float) -> int:
-    """How many times fill about so many seconds; each number is run once before, because some compile for it."""
-    times = opened.unit
+def _times(opened: Opened, seconds: float) -> tuple[int, int]:
+    """How many times fill about so many seconds, and how many are a short run (0 where a single one is long).
+
+    Each number is run once before, because some compile for it.
+    """
+    times, short = opened.unit, 0
     while True:
         _run(opened, times)
         one = _run(opened, times)
+        short = times if one * times < seconds / (1 if times == opened.unit else 4) else short
         if one * times >= seconds / 8:
             break
         times *= 8
     found = max(1, round(seconds / one))
     _run(opened, found)
-    return found
+    return found, short
 
 
 def _disagrees(workload: Workload, answer: Any, reference: Any) -> str | None:
@@ -120,8 +165,32 @@ def _measure(
     say: Callable[[str], object],
     seconds: float,
 ) -> Measured:
-    ready: list[tuple[Timing, Contender, Opened, int]] = []
     problems: list[str] = []
+    ready = list(_ready(workload, contenders, seconds, say, problems))
+    interrupted = False
+    try:
+        for repeat in range(repeats):
+            say(f"{workload.name}: repeat {repeat + 1} of {repeats}")
+            for each in list(ready):
+                try:
+                    each.run()
+                except Exception as error:
+                    ready.remove(each)
+                    problems.append(f"{each.timing.name} is left out: {_first_line(error)}.")
+    except KeyboardInterrupt:
+        interrupted = True
+    timings = [each.timing for each in ready if each.timing.seconds]
+    return Measured(workload, timings, problems, floor(workload), chosen(workload), interrupted)
+
+
+def _ready(
+    workload: Workload,
+    contenders: Sequence[Contender],
+    seconds: float,
+    say: Callable[[str], object],
+    problems: list[str],
+) -> Iterator[_Ready]:
+    """The contenders that agree with the first; why another is left out goes to the problems."""
     reference: Any = None
     for contender in contenders:
         label = f"{contender.group} {contender.name}" if contender.group == OURS else contender.name
@@ -139,16 +208,9 @@ def _measure(
             timing = Timing(contender.group, label)
             timing.loss = float(answer) if isinstance(workload, Training) else None
             timing.threads = _threads(contender, opened)
-            ready.append((timing, contender, opened, _times(opened, seconds)))
+            yield _Ready(timing, contender, opened, *_times(opened, seconds))
         except Exception as error:  # whatever a peer makes of a machine that it does not fit
             problems.append(f"{label} is left out: {_first_line(error)}.")
-    for repeat in range(repeats):
-        say(f"{workload.name}: repeat {repeat + 1} of {repeats}")
-        for timing, contender, opened, times in ready:
-            if contender.threads is not None and timing.threads is not None:
-                contender.threads(timing.threads)
-            timing.seconds.append(_run(opened, times))
-    return Measured(workload, [timing for timing, *_ in ready], problems, floor(workload), chosen(workload))
 
 
 def _first_line(error: Exception) -> str:
@@ -163,6 +225,8 @@ def _threads(contender: Contender, opened: Opened) -> int | None:
     found: list[tuple[float, int]] = []
     for count in dict.fromkeys((1, os.cpu_count() or 1)):
         contender.threads(count)
-        times = _times(opened, 0.1)
+        times, _ = _times(opened, 0.1)
         found.append((min(_run(opened, times) for _ in range(2)), count))
-    return min(found)[1]
+    best = min(found)[1]
+    contender.threads(best)
+    return best

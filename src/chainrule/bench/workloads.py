@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..datasets.generators import spiral
 from ..errors import UnknownNameError
 
-__all__ = ["WORKLOADS", "Gradient", "Prediction", "Training", "Workload", "named"]
+__all__ = ["WORKLOADS", "Gradient", "Prediction", "Training", "Workload", "named", "usual"]
 
 Weights = list[tuple[NDArray[Any], NDArray[Any]]]  # of each layer: (I, N) and (N,)
 
@@ -131,11 +131,27 @@ WORKLOADS: dict[str, Workload] = {
         Training("spiral", "2-64-3, 300 samples, Adam", (2, 64, 3), 300, 300, True, 1e-3, 2000, 100),
         _W2,
         Training("wide", "784-1024-1024-10, batch 256, Adam", (784, 1024, 1024, 10), 2048, 256, True, 1e-3, 8, 8),
+        Training(
+            "huge",
+            "784-4096-4096-4096-10, batch 8192, Adam",
+            (784, 4096, 4096, 4096, 10),
+            16384,
+            8192,
+            True,
+            1e-4,
+            4,
+            4,
+        ),
         Gradient("gradient-large", "softmax + cross-entropy gradient, (4096, 1000)", 4096, 1000),
         Gradient("gradient-small", "softmax + cross-entropy gradient, (128, 10)", 128, 10),
         Prediction("predict", "one sample through 784-128-128-10", _W2),
     )
 }
+
+
+def usual(gpu: bool) -> list[Workload]:
+    """What is measured where nothing is named; "huge" takes minutes without a GPU."""
+    return [workload for workload in WORKLOADS.values() if gpu or workload.name != "huge"]
 
 
 def named(name: str) -> Workload:

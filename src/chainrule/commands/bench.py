@@ -4,50 +4,112 @@ from __future__ import annotations
 
 import json as jsons
 import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DataError
 from .console import say
 
+if TYPE_CHECKING:
+    from ..bench.contender import Contender
+    from ..bench.timing import Measured
+    from ..bench.workloads import Training, Workload
 
-def bench(peers: str, workloads: str, repeats: int, json: bool, plot: Path | None) -> None:
-    """Measure and print; the names of peers and workloads are separated by commas, "" for all."""
+
+def bench(peers: str, workloads: str, repeats: int, memory: bool, json: bool, plot: Path | None) -> bool:
+    """Measure and print; the names of peers and workloads are separated by commas, "" for all.
+
+    Returns whether Ctrl-C ended it: what was measured until then is printed and drawn.
+    """
     from rich.console import Console
 
-    from ..bench import ours, report, timing
+    from ..bench import gpu, ours, report
     from ..bench.peers import PEERS, contenders
-    from ..bench.workloads import WORKLOADS, named
+    from ..bench.workloads import named, usual
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    console, progress = Console(quiet=json), Console(stderr=True)
-    names = [name.strip() for name in peers.split(",") if name.strip()]
-    others, skipped = contenders(names if peers else list(PEERS))
-    chosen = [named(name.strip()) for name in workloads.split(",") if name.strip()] or list(WORKLOADS.values())
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a GPU is shared with PyTorch
+    console = Console(quiet=json)
+    others, skipped = contenders(_names(peers) or list(PEERS))
+    chosen = [named(name) for name in _names(workloads)] or usual(gpu.gpu() is not None)
     if plot is not None and not plot.parent.is_dir():
         raise ConfigurationError(f"There is no folder {plot.parent} for the plot.")
     for name in skipped:
         say(console, f"Skipped: {name} is not installed.")
-    about = report.machine()
-    _print_machine(console, about)
-    measured = []
-    for workload in chosen:
-        with progress.status("") as status:
-            each = timing.measure(workload, [*ours.contenders(), *others], repeats, status.update)
-        measured.append(each)
-        console.print(report.table(each))
-        for problem in each.problems:
-            say(console, problem)
+    _print_machine(console, report.machine())
+    measured: list[Measured] = []
+    interrupted = False
+    try:
+        for each in _measured(chosen, [*ours.contenders(), *others], repeats, memory):
+            measured.append(each)
+            interrupted = each.interrupted
+            _print(console, each)
+            if interrupted:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted:
+        say(console, "Stopped: these are the timings so far.")
     if json:
-        print(jsons.dumps(report.as_data(measured, skipped)))
-    if plot is not None:
+        print(jsons.dumps(report.as_data(measured, skipped, interrupted)))
+    if plot is not None and measured:
         report.plot(measured, plot)
         say(console, f"Saved {plot}")
+    return interrupted
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _measured(
+    workloads: list[Workload], contenders: Sequence[Contender], repeats: int, memory: bool
+) -> Iterator[Measured]:
+    """Each workload in turn, with a line on standard error that says what is being done."""
+    from rich.console import Console
+
+    from ..bench import timing
+    from ..bench.ours import OURS
+    from ..bench.workloads import Training
+
+    progress = Console(stderr=True)
+    for workload in workloads:
+        with progress.status("") as status:
+            each = timing.measure(workload, contenders, repeats, status.update)
+            if memory and isinstance(workload, Training) and not each.interrupted:
+                _add_memory(each, workload, [c.name for c in contenders if c.group == OURS], status.update)
+        yield each
+
+
+def _add_memory(each: Measured, workload: Training, engines: list[str], update: Callable[[str], object]) -> None:
+    from ..bench.memory import peak
+
+    try:
+        for engine in engines:
+            update(f"{workload.name}: memory of {engine}")
+            try:
+                each.memory[engine] = peak(workload, engine)
+            except DataError as error:
+                each.problems.append(str(error))
+    except KeyboardInterrupt:
+        each.interrupted = True
+
+
+def _print(console: Any, each: Measured) -> None:
+    from ..bench import report
+
+    say(console, report.title(each))
+    if each.timings:
+        console.print(report.table(each))
+    for line in [*report.notes(each), *each.problems, ""]:
+        say(console, line)
 
 
 def _print_machine(console: Any, about: dict[str, Any]) -> None:
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    say(console, f"{about['processor']}, {about['cores']} cores; Python {about['python']}; {versions}")
+    gpu = "" if about["gpu"] is None else f", {about['gpu']}"
+    say(console, f"{about['processor']}, {about['cores']} cores{gpu}; Python {about['python']}; {versions}")
     settings = "".join(f"; {name}={value}" for name, value in about["settings"].items())
     say(console, f"BLAS: {', '.join(about['blas'])}{settings}")
     say(

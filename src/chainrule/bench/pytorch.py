@@ -1,0 +1,169 @@
+"""PyTorch on the workloads: eager, compiled, and on a GPU also as a captured CUDA graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from .contender import Contender, Opened, repeated
+from .gpu import torch_device
+from .workloads import Gradient, Prediction, Training, Workload
+
+__all__ = ["CONTENDERS"]
+
+
+def _network(torch: Any, workload: Training) -> Any:
+    layers: list[Any] = []
+    for w, b in workload.weights:
+        dense = torch.nn.Linear(*w.shape)
+        with torch.no_grad():
+            dense.weight.copy_(torch.from_numpy(w.T.copy()))
+            dense.bias.copy_(torch.from_numpy(b))
+        layers += [dense, torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1]).to(torch_device())
+
+
+def _optimizer(torch: Any, network: Any, workload: Training, **options: Any) -> Any:
+    if workload.adam:
+        return torch.optim.Adam(network.parameters(), lr=workload.rate, fused=True, **options)
+    return torch.optim.SGD(network.parameters(), lr=workload.rate, fused=True)
+
+
+def _arrays(torch: Any, *arrays: Any) -> list[Any]:
+    return [torch.from_numpy(array).to(torch_device()) for array in arrays]
+
+
+def _wait(torch: Any) -> None:
+    """Until the GPU has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _opened(torch: Any, workload: Training, network: Any, step: Callable[[Any], object]) -> Opened:
+    """Training by `step(rows)`, `rows` None where a batch is all samples."""
+    (order,) = _arrays(torch, workload.order)
+    done = 0
+
+    def run(steps: int) -> None:
+        nonlocal done
+        for number in range(done, done + steps):
+            begin = number % workload.per_epoch * workload.batch
+            step(None if workload.per_epoch == 1 else order[begin : begin + workload.batch])
+        _wait(torch)
+        done += steps
+
+    def answer() -> float:
+        run(workload.checked)
+        dense = [layer for layer in network if hasattr(layer, "weight")]
+        return workload.loss([(d.weight.detach().cpu().numpy().T, d.bias.detach().cpu().numpy()) for d in dense])
+
+    return Opened(run, answer)
+
+
+def _training(workload: Training, compiled: bool) -> Opened:
+    torch: Any = import_module("torch")
+    network = _network(torch, workload)
+    optimizer = _optimizer(torch, network, workload)
+    X, y = _arrays(torch, *workload.data)
+    loss_of = torch.nn.CrossEntropyLoss()
+
+    def objective(x: Any, target: Any) -> Any:
+        return loss_of(network(x), target)
+
+    function = torch.compile(objective) if compiled else objective
+
+    def step(rows: Any) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        function(*((X, y) if rows is None else (X[rows], y[rows]))).backward()
+        optimizer.step()
+
+    return _opened(torch, workload, network, step)
+
+
+def _eager(workload: Workload) -> Opened:
+    torch: Any = import_module("torch")
+    if isinstance(workload, Training):
+        return _training(workload, compiled=False)
+    if isinstance(workload, Gradient):
+        z, y = _arrays(torch, *workload.data)
+        z.requires_grad_(True)
+        criterion = torch.nn.CrossEntropyLoss()
+
+        def gradient() -> Any:
+            (found,) = torch.autograd.grad(criterion(z, y), z)
+            _wait(torch)
+            return found
+
+        return Opened(repeated(gradient).run, lambda: gradient().cpu().numpy())
+    assert isinstance(workload, Prediction)
+    network = _network(torch, workload.training)
+
+    def predict() -> Any:
+        with torch.inference_mode():
+            return network(*_arrays(torch, workload.sample)).cpu().numpy()
+
+    return repeated(predict)
+
+
+def _compiled(workload: Workload) -> Opened | None:
+    return _training(workload, compiled=True) if isinstance(workload, Training) else None
+
+
+def _graph(workload: Workload) -> Opened | None:
+    """A step captured once and replayed: its batch is copied into the arrays that the capture read."""
+    torch: Any = import_module("torch")
+    if not isinstance(workload, Training) or not torch.cuda.is_available():
+        return None
+    network = _network(torch, workload)
+    optimizer = _optimizer(torch, network, workload, capturable=True)
+    X, y = _arrays(torch, *workload.data)
+    x, target = X[: workload.batch].clone(), y[: workload.batch].clone()
+    graph = _captured(torch, network, optimizer, x, target)
+
+    def step(rows: Any) -> None:
+        if rows is not None:
+            torch.index_select(X, 0, rows, out=x)
+            torch.index_select(y, 0, rows, out=target)
+        graph.replay()
+
+    return _opened(torch, workload, network, step)
+
+
+def _captured(torch: Any, network: Any, optimizer: Any, x: Any, target: Any) -> Any:
+    """The CUDA graph of one step, after a few steps on a side stream, as PyTorch asks for.
+
+    What those steps moved is put back where it began.
+    """
+    start = [parameter.detach().clone() for parameter in network.parameters()]
+    loss_of = torch.nn.CrossEntropyLoss()
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(network(x), target).backward()
+            optimizer.step()
+    torch.cuda.current_stream().wait_stream(stream)
+    optimizer.zero_grad(set_to_none=True)
+    with torch.cuda.graph(graph):
+        loss_of(network(x), target).backward()
+        optimizer.step()
+    with torch.no_grad():
+        for parameter, first in zip(network.parameters(), start, strict=True):
+            parameter.copy_(first)
+        for slot in (slot for slots in optimizer.state.values() for slot in slots.values()):
+            if torch.is_tensor(slot):
+                slot.zero_()
+    return graph
+
+
+def _threads(count: int) -> None:
+    import_module("torch").set_num_threads(count)
+
+
+CONTENDERS = [
+    Contender("torch", "PyTorch eager", _eager, _threads),
+    Contender("torch", "PyTorch compiled", _compiled, _threads),
+    Contender("torch", "PyTorch CUDA graph", _graph),
+]
