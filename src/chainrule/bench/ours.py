@@ -116,10 +116,10 @@ def _fused(workload: Workload) -> Opened:
         return _training("fused", workload)
     if isinstance(workload, Gradient):
         gradient = engines.loss_gradient(SoftmaxCrossentropy())
-        return _repeated(lambda: gradient(*workload.data))
+        return repeated(lambda: gradient(*workload.data))
     assert isinstance(workload, Prediction)
     predict = engines.predictor(*network_of(workload.training))
-    return _repeated(lambda: predict(workload.sample))
+    return repeated(lambda: predict(workload.sample))
 
 
 def contenders() -> list[Contender]:
