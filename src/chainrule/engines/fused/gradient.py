@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...losses import Loss, SoftmaxCrossentropy
 from .cache import address
 from .foreign import cores
+from .lines import aligned_zeros
 from .program import NotCovered
 
 __all__ = ["Gradient"]
@@ -36,7 +37,7 @@ class Gradient:
         whole, pointer = ctypes.c_int64, ctypes.c_void_p
         kind = ctypes.CFUNCTYPE(whole, whole, whole, whole, ctypes.c_double, *[pointer] * 4)
         self.function = kind(address("softmax_crossentropy.gradient", self.dtype.name))
-        self.scratch = np.zeros(_SCRATCH, self.dtype)
+        self.scratch = aligned_zeros(_SCRATCH, self.dtype)
         self.shape: tuple[int, ...] = ()
 
     def fits(self, predictions: NDArray[Any], y: NDArray[Any]) -> bool:
@@ -65,14 +66,14 @@ class Gradient:
             return self.out.copy() if done == samples else None
 
     def _make_room(self, shape: tuple[int, ...]) -> None:
-        self.predictions, self.out = np.zeros(shape, self.dtype), np.zeros(shape, self.dtype)
+        self.predictions, self.out = aligned_zeros(shape, self.dtype), aligned_zeros(shape, self.dtype)
         self.labels, self.shape = np.zeros(shape[0], np.int64), shape
         self.places = _places(self.predictions, self.labels, self.out, self.scratch)
 
     def _large(self, predictions: NDArray[Any], y: NDArray[Any], share: float) -> NDArray[Any] | None:
         samples, classes = predictions.shape
         given, labels = np.ascontiguousarray(predictions, self.dtype), np.ascontiguousarray(y, np.int64)
-        out, scratch = np.empty_like(given), np.zeros((2, _SCRATCH), self.dtype)
+        out, scratch = np.empty_like(given), aligned_zeros((2, _SCRATCH), self.dtype)
         places = [_places(given, labels, out, own) for own in scratch]
         threads = 2 if given.size >= _FOR_THREADS and cores() > 1 and samples > 1 else 1
         cut = samples // threads

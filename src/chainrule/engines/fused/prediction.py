@@ -15,6 +15,7 @@ from ...graph import Graph
 from ...layer import Arrays, format_shape
 from . import layout as k
 from .cache import address
+from .lines import aligned_zeros
 from .program import ACTIVATIONS, NotCovered
 
 __all__ = ["FEW", "Prediction"]
@@ -41,8 +42,12 @@ class Prediction:
         self.place, self.width = 0, self.features
         self._add(network, "", values)
         self.table, self.settings = np.array(self.rows, np.int64).reshape(-1, k.COLUMNS), np.array(self.numbers)
-        self.P = np.concatenate([*self.weights, np.zeros(_LANES * 9, self.dtype)])
-        self.A, self.plan = np.zeros(self.end + _LANES * 8, self.dtype), np.zeros(k.SETTINGS, np.int64)
+        self.P, self.A = (
+            aligned_zeros(self.size + _LANES * 9, self.dtype),
+            aligned_zeros(self.end + _LANES * 8, self.dtype),
+        )
+        self.P[: self.size] = np.concatenate(self.weights) if self.weights else 0
+        self.plan = np.zeros(k.SETTINGS, np.int64)
         self.plan[[k.OPS, k.STRIDE]] = len(self.rows), 1
         self.plan[[k.INPUTS, k.CLASSES, k.OUTPUT]] = self.features, self.width, self.place
         self.inputs = np.zeros((FEW, self.features), self.dtype)

@@ -16,6 +16,7 @@ from ..contract import Block, Outcome, Task
 from . import layout as k
 from .cache import address
 from .foreign import address_of_gemm, address_of_yield, cores
+from .lines import aligned_zeros
 from .program import compile_network, functions_of, loss_of, segments_of
 
 __all__ = ["FusedSession"]
@@ -52,10 +53,9 @@ class FusedSession:
         tile = share if shared or program.mixes else min(share, max(64, fits))
         self.stride = tile + (0 if tile // 16 % 2 else 16)  # rows on an odd number of cache lines apart
         areas = 1 if shared else self.threads
-        self.A = np.zeros((areas, program.rows, self.stride), self.dtype)
+        self.A, self.D = (aligned_zeros((areas, program.rows, self.stride), self.dtype) for _ in range(2))
         self.A[:, program.ones] = 1
-        self.D = np.zeros_like(self.A)
-        self.T = np.zeros((areas, task.outputs + 1, self.stride), self.dtype)
+        self.T = aligned_zeros((areas, task.outputs + 1, self.stride), self.dtype)
         self.ops, self.plan = self._addressed(), np.zeros(k.SETTINGS, np.int64)
         still = task.batch_size == task.samples and tile * areas >= task.batch_size
         settings = {
@@ -120,11 +120,11 @@ class FusedSession:
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         program = self.program
-        self.P = np.zeros(program.total, self.dtype)
-        self.G = np.zeros(self.threads * program.size, self.dtype)
+        self.P = aligned_zeros(program.total, self.dtype)
+        self.G = aligned_zeros(self.threads * program.size, self.dtype)
         kinds = {name.rpartition(".")[2] for name in slots}
         self.M, self.V = (
-            np.zeros(program.size if any(_SLOTS[kind] == i for kind in kinds) else 0, self.dtype) for i in (0, 1)
+            aligned_zeros(program.size if any(_SLOTS[kind] == i for kind in kinds) else 0, self.dtype) for i in (0, 1)
         )
         for name, (begin, end) in program.places.items():
             self.P[begin:end] = values[name].ravel()
@@ -146,7 +146,10 @@ class FusedSession:
         sizes = [size for _, size in block.batches(task)] if block.predict else []
         predictions = np.zeros(sum(sizes) * task.outputs, self.dtype)
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
-        counters, partial = np.zeros((self.threads + 1) * k.SPACING, np.int64), np.zeros((self.threads, 8))
+        counters, partial = (
+            aligned_zeros((self.threads + 1) * k.SPACING, np.int64),
+            aligned_zeros((self.threads, 8), float),
+        )
         arrays = (
             plan, self.numbers, self.ops, self.program.numbers, self.segments.table, self.segments.settings,
             np.ascontiguousarray(block.rates), self.cuts, self.X, self.encoded, self.labels, self.weights, order,
