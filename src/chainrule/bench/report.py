@@ -167,6 +167,7 @@ def plot(measured: list[Measured], path: Path) -> None:
         _bars(ax, each)
     for ax in axes[len(measured) :]:
         ax.remove()
+    figure.supxlabel("time of each, shorter is better; *: what auto takes", fontsize=8)
     figure.savefig(path, dpi=120)
 
 
