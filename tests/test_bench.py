@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chainrule.bench import ours, peers, report, timing
+from chainrule.bench import floor, memory, ours, peers, report, timing
 from chainrule.bench.contender import Contender, Opened
-from chainrule.bench.workloads import WORKLOADS, Gradient, Prediction, Training
+from chainrule.bench.workloads import WORKLOADS, Gradient, Prediction, Training, usual
 from chainrule.cli import app
 from chainrule.commands import bench as command
-from chainrule.errors import UnknownNameError
+from chainrule.errors import DataError, UnknownNameError
 
 TINY = Training("tiny", "4-5-3", (4, 5, 3), 32, 8, True, 0.01, 4, 12)
 ALL = {
@@ -65,6 +66,77 @@ def test_repeats_are_interleaved() -> None:
     assert calls[-6:] == ["a", "b"] * 3
 
 
+def test_a_short_run_that_is_not_timed_comes_before_each_timed_one() -> None:
+    calls: list[int] = []
+
+    def run(times: int) -> None:
+        calls.append(times)
+        time.sleep(0.002 * times)
+
+    only = Contender("torch", "a", lambda workload: Opened(run, lambda: 1.0))
+    measured = timing.measure(TINY, [only], 2, lambda text: None, seconds=0.05)
+    warming, timed = calls[-2:]
+    assert calls[-4:] == [warming, timed] * 2 and warming < timed
+    assert len(measured.timings[0].seconds) == 2
+
+
+class Stops:
+    """A contender in whose third timed repeat Ctrl-C is pressed; like scikit-learn it may catch the exception."""
+
+    def __init__(self, catches: bool) -> None:
+        self.catches, self.runs = catches, 0
+
+    def open(self, workload: Any) -> Opened:
+        return Opened(self.run, lambda: 1.0)
+
+    def run(self, times: int) -> None:
+        time.sleep(0.001)
+        self.runs += 1
+        if self.runs == 6:  # three in preparation, then one in each repeat
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                if not self.catches:
+                    raise
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One tiny workload, the NumPy engine and no measuring of the machine."""
+    monkeypatch.setitem(WORKLOADS, "tiny", dataclasses.replace(TINY))
+    monkeypatch.setattr(ours, "contenders", lambda: [Contender("chainrule", "numpy", ours._in_numpy)])
+    monkeypatch.setattr(timing, "_SECONDS", 1e-3)
+    for module in (report, timing):
+        monkeypatch.setattr(module, "sgemm_peak", lambda: 1e11, raising=False)
+        monkeypatch.setattr(module, "bandwidth", lambda: 1e10, raising=False)
+        monkeypatch.setattr(module, "floor", lambda workload: 1e-6, raising=False)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("catches", [False, True])
+def test_ctrl_c_prints_what_was_measured_and_ends_with_130(
+    catches: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    contenders = [Contender("chainrule", "numpy", lambda workload: Opened(lambda times: time.sleep(1e-3), lambda: 1.0))]
+    contenders.append(Contender("torch", "Other", Stops(catches).open))
+    monkeypatch.setattr(ours, "contenders", lambda: contenders)
+    monkeypatch.setattr(timing, "_SECONDS", 1e-4)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = run(
+            "--workload", "tiny,spiral", "--peers", "sklearn", "--json", "--plot", str(tmp_path / "so_far.png")
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 130
+    data = json.loads(result.stdout)
+    (workload,) = data["workloads"]
+    assert data["interrupted"] is True
+    seconds = {timed["name"]: len(timed["seconds"]) for timed in workload["timings"]}
+    assert seconds["chainrule numpy"] == 3 and seconds["Other"] == 2
+    assert (tmp_path / "so_far.png").exists()
+
+
 def test_median_and_spread() -> None:
     timed = timing.Timing("torch", "x", [4.0, 1.0, 3.0, 2.0])
     assert timed.median == 2.5
@@ -82,18 +154,6 @@ def test_peers_that_do_not_exist_are_refused_and_others_named(monkeypatch: pytes
     assert peers.contenders(["torch", "jax"]) == ([], ["torch", "jax"])
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One tiny workload, the NumPy engine and no measuring of the machine."""
-    monkeypatch.setitem(WORKLOADS, "tiny", dataclasses.replace(TINY))
-    monkeypatch.setattr(ours, "contenders", lambda: [Contender("chainrule", "numpy", ours._in_numpy)])
-    monkeypatch.setattr(timing, "_SECONDS", 1e-3)
-    for module in (report, timing):
-        monkeypatch.setattr(module, "sgemm_peak", lambda: 1e11, raising=False)
-        monkeypatch.setattr(module, "bandwidth", lambda: 1e10, raising=False)
-        monkeypatch.setattr(module, "floor", lambda workload: 1e-6, raising=False)
-
-
 def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
 
@@ -109,6 +169,80 @@ def test_the_command_prints_one_json_object() -> None:
     assert by_name["chainrule numpy"]["loss"] == pytest.approx(by_name["scikit-learn"]["loss"], rel=1e-3)
     assert all(len(timed["seconds"]) == 2 for timed in by_name.values())
     assert data["machine"]["versions"]["numpy"] == np.__version__
+
+
+def measured_of(**medians: float) -> timing.Measured:
+    groups = {"numpy": "chainrule", "fused": "chainrule", "eager": "torch", "scan": "jax"}
+    timings = [
+        timing.Timing(groups[name], f"chainrule {name}" if groups[name] == "chainrule" else name, [median])
+        for name, median in medians.items()
+    ]
+    return timing.Measured(TINY, timings, [], None, "numpy")
+
+
+def test_ratios_are_those_of_the_fastest_and_of_auto_to_the_best_peer_and_to_pytorch() -> None:
+    assert measured_of(numpy=4.0, fused=1.0, eager=20.0, scan=8.0).ratios() == {
+        "best": {"name": "chainrule fused", "times": {"scan": 8.0, "eager": 20.0}},
+        "auto": {"name": "chainrule numpy", "times": {"scan": 2.0, "eager": 5.0}},
+    }
+    assert measured_of(numpy=4.0, eager=2.0).ratios()["auto"]["times"] == {"eager": 0.5}
+    assert measured_of(eager=2.0).ratios() == {}
+
+
+def test_the_notes_under_a_table_say_the_ratios_and_that_no_floor_was_measured() -> None:
+    lines = report.notes(measured_of(numpy=4.0, fused=1.0, eager=20.0, scan=8.0))
+    assert "chainrule fused: 8.00 × scan, 20.0 × eager" in lines
+    assert "chainrule numpy: 2.00 × scan, 5.00 × eager" in lines
+    assert "floor of this machine: not measured" in lines
+
+
+def test_no_line_of_a_full_table_is_wider_than_80_columns() -> None:
+    from rich.console import Console
+
+    measured = timing.measure(TINY, EVERYONE, 2, lambda text: None, seconds=1e-4)
+    for timed in measured.timings:
+        timed.name, timed.loss = timed.name.ljust(20, "x"), 10.123456
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(report.table(measured))
+    lines = captured.get().splitlines()
+    assert len(lines) == len(measured.timings) + 4  # nothing wraps
+    assert all(len(line) <= 80 for line in lines) and "…" not in captured.get()
+
+
+def test_where_a_gpu_takes_part_huge_is_measured_and_no_floor_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "huge" not in [workload.name for workload in usual(gpu=False)]
+    assert "huge" in [workload.name for workload in usual(gpu=True)]
+    monkeypatch.setattr(floor, "gpu", lambda: "Some GPU")
+    assert floor.floor(TINY) is None
+
+
+@pytest.mark.parametrize("engine", ["numpy", "jax"])
+def test_the_memory_of_an_engine_grows_with_the_network(engine: str) -> None:
+    small, wide = (memory.peak(WORKLOADS[name], engine) for name in ("notes", "wide"))  # type: ignore[arg-type]
+    parameters, data = 4 * WORKLOADS["wide"].parameters, WORKLOADS["wide"].data[0].nbytes  # type: ignore[attr-defined]
+    assert wide - small > 3 * parameters + data  # parameters, two slots of each, the data
+
+
+def test_the_bound_of_memory_counts_data_parameters_and_a_batch() -> None:
+    assert memory.bound(TINY) == 32 * (4 * 4 + 8) + 16 * TINY.parameters + 4 * 8 * (4 + 5 + 3) + 100_000_000
+
+
+def test_an_engine_whose_memory_is_not_measured_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match="the memory of nothing was not measured: KeyError: 'nothing'"):
+        memory.peak(WORKLOADS["notes"], "nothing")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["Keras on JAX", "scikit-learn"])
+def test_keras_runs_on_jax_and_no_library_warns(name: str, recwarn: pytest.WarningsRecorder) -> None:
+    (contender,) = (other for other in OTHERS if other.name == name)
+    measured = timing.measure(TINY, [contender], 1, lambda text: None, seconds=1e-4)
+    assert [timed.name for timed in measured.timings] == [name] and not measured.problems
+    assert not [w for w in recwarn if "ConvergenceWarning" in str(w.category)]
+    if name == "Keras on JAX":
+        import keras
+
+        assert keras.backend.backend() == "jax"
 
 
 @pytest.mark.usefixtures("quick")

@@ -167,6 +167,7 @@ def plot(measured: list[Measured], path: Path) -> None:
         _bars(ax, each)
     for ax in axes[len(measured) :]:
         ax.remove()
+    figure.supxlabel("time of each, shorter is better; *: what auto takes", fontsize=8)
     figure.savefig(path, dpi=120)
 
 
@@ -183,8 +184,9 @@ def _bars(ax: Any, measured: Measured) -> None:
         ax.axvline(measured.floor, color="black", linestyle="--", linewidth=1)
         ax.text(measured.floor, 1.0, "floor ", transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=8)
     ax.set_xscale("log")
-    ax.set_xlim(low / 2, high * (high / low) ** 0.2 * 2)
+    ax.set_xlim(10 ** np.floor(np.log10(low / 1.2)), high * (high / low) ** 0.2 * 1.5)
     ax.xaxis.set_major_formatter(lambda value, _: duration(value))
+    ax.xaxis.set_minor_formatter("")
     ax.tick_params(labelsize=8)
     ax.set_title(title(measured), fontsize=9, pad=14, loc="left")
     ax.spines[["top", "right"]].set_visible(False)

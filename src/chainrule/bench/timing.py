@@ -97,14 +97,14 @@ class _Ready:
     times: int
     warming: int
 
-    def run(self) -> None:
-        """Rest, warm up, and time."""
+    def run(self) -> float:
+        """Rest, warm up, and time: the seconds of one."""
         if self.contender.threads is not None and self.timing.threads is not None:
             self.contender.threads(self.timing.threads)
         time.sleep(_REST)
         if self.warming:
             _run(self.opened, self.warming)
-        self.timing.seconds.append(_run(self.opened, self.times))
+        return _run(self.opened, self.times)
 
 
 def _run(opened: Opened, times: int) -> float:
@@ -150,12 +150,16 @@ def measure(
     contenders: Sequence[Contender],
     repeats: int,
     say: Callable[[str], object],
-    seconds: float = _SECONDS,
+    seconds: float | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> Measured:
-    """Open every contender, see that all agree, then time them in turn; the first is the reference."""
+    """Open every contender, see that all agree, then time them in turn; the first is the reference.
+
+    `say` is told what is being done; `check` raises `KeyboardInterrupt` to end the timing with what there is.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what libraries say of one another
-        return _measure(workload, contenders, repeats, say, seconds)
+        return _measure(workload, contenders, repeats, say, _SECONDS if seconds is None else seconds, check)
 
 
 def _measure(
@@ -164,16 +168,19 @@ def _measure(
     repeats: int,
     say: Callable[[str], object],
     seconds: float,
+    check: Callable[[], object],
 ) -> Measured:
     problems: list[str] = []
-    ready = list(_ready(workload, contenders, seconds, say, problems))
+    ready = list(_ready(workload, contenders, seconds, say, problems, check))
     interrupted = False
     try:
         for repeat in range(repeats):
             say(f"{workload.name}: repeat {repeat + 1} of {repeats}")
             for each in list(ready):
                 try:
-                    each.run()
+                    took = each.run()
+                    check()
+                    each.timing.seconds.append(took)
                 except Exception as error:
                     ready.remove(each)
                     problems.append(f"{each.timing.name} is left out: {_first_line(error)}.")
@@ -189,6 +196,7 @@ def _ready(
     seconds: float,
     say: Callable[[str], object],
     problems: list[str],
+    check: Callable[[], object],
 ) -> Iterator[_Ready]:
     """The contenders that agree with the first; why another is left out goes to the problems."""
     reference: Any = None
@@ -200,6 +208,7 @@ def _ready(
                 continue
             say(f"{workload.name}: {label}")
             answer = opened.answer()
+            check()
             reference = answer if reference is None else reference
             difference = _disagrees(workload, answer, reference)
             if difference is not None:
@@ -208,7 +217,9 @@ def _ready(
             timing = Timing(contender.group, label)
             timing.loss = float(answer) if isinstance(workload, Training) else None
             timing.threads = _threads(contender, opened)
-            yield _Ready(timing, contender, opened, *_times(opened, seconds))
+            ready = _Ready(timing, contender, opened, *_times(opened, seconds))
+            check()
+            yield ready
         except Exception as error:  # whatever a peer makes of a machine that it does not fit
             problems.append(f"{label} is left out: {_first_line(error)}.")
 

@@ -25,6 +25,7 @@ def bench(peers: str, workloads: str, repeats: int, memory: bool, json: bool, pl
     from rich.console import Console
 
     from ..bench import gpu, ours, report
+    from ..bench.interrupt import CtrlC
     from ..bench.peers import PEERS, contenders
     from ..bench.workloads import named, usual
 
@@ -40,15 +41,14 @@ def bench(peers: str, workloads: str, repeats: int, memory: bool, json: bool, pl
     _print_machine(console, report.machine())
     measured: list[Measured] = []
     interrupted = False
-    try:
-        for each in _measured(chosen, [*ours.contenders(), *others], repeats, memory):
-            measured.append(each)
-            interrupted = each.interrupted
-            _print(console, each)
-            if interrupted:
-                break
-    except KeyboardInterrupt:
-        interrupted = True
+    with CtrlC() as ctrl_c:
+        try:
+            for each in _measured(chosen, [*ours.contenders(), *others], repeats, memory, ctrl_c.check):
+                measured.append(each)
+                _print(console, each)
+                ctrl_c.check()
+        except KeyboardInterrupt:
+            interrupted = True
     if interrupted:
         say(console, "Stopped: these are the timings so far.")
     if json:
@@ -64,7 +64,11 @@ def _names(text: str) -> list[str]:
 
 
 def _measured(
-    workloads: list[Workload], contenders: Sequence[Contender], repeats: int, memory: bool
+    workloads: list[Workload],
+    contenders: Sequence[Contender],
+    repeats: int,
+    memory: bool,
+    check: Callable[[], object],
 ) -> Iterator[Measured]:
     """Each workload in turn, with a line on standard error that says what is being done."""
     from rich.console import Console
@@ -76,8 +80,11 @@ def _measured(
     progress = Console(stderr=True)
     for workload in workloads:
         with progress.status("") as status:
-            each = timing.measure(workload, contenders, repeats, status.update)
-            if memory and isinstance(workload, Training) and not each.interrupted:
+            each = timing.measure(workload, contenders, repeats, status.update, check=check)
+            if each.interrupted:
+                yield each
+                raise KeyboardInterrupt
+            if memory and isinstance(workload, Training):
                 _add_memory(each, workload, [c.name for c in contenders if c.group == OURS], status.update)
         yield each
 
@@ -85,15 +92,14 @@ def _measured(
 def _add_memory(each: Measured, workload: Training, engines: list[str], update: Callable[[str], object]) -> None:
     from ..bench.memory import peak
 
-    try:
-        for engine in engines:
-            update(f"{workload.name}: memory of {engine}")
-            try:
-                each.memory[engine] = peak(workload, engine)
-            except DataError as error:
-                each.problems.append(str(error))
-    except KeyboardInterrupt:
-        each.interrupted = True
+    for engine in engines:
+        update(f"{workload.name}: memory of {engine}")
+        try:
+            each.memory[engine] = peak(workload, engine)
+        except DataError as error:
+            each.problems.append(str(error))
+        except KeyboardInterrupt:
+            break  # the timings are there
 
 
 def _print(console: Any, each: Measured) -> None:
