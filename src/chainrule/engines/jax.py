@@ -94,20 +94,18 @@ class JaxSession:
         met += (jnp.zeros((capacity, size, self.task.outputs), kind),) if predict else ()
 
         def body(i: Any, state: Any) -> Any:
-            carry, squares, met = state
+            carry, _, met = state
             own = None if rows is None else jax.lax.dynamic_index_in_dim(rows, i, keepdims=False)
             rate = jax.lax.dynamic_index_in_dim(rates, i, keepdims=False)
             result, carry = self._step(data, carry, first + i, own, rate)
             numbers = [result.data_loss, result.penalty, self._zero(carry[0] if checked else result.state)]
             pairs = zip(met, (jnp.stack([jnp.asarray(n, kind) for n in numbers]), result.predictions), strict=False)
             met = tuple(jax.lax.dynamic_update_index_in_dim(into, number, i, 0) for into, number in pairs)
-            gradients = [result.gradients[name] for name in self.names]
-            squares = jax.lax.cond(i == count - 1, lambda: [jnp.sum(g * g) for g in gradients], lambda: squares)
-            return carry, squares, met
+            return carry, [result.gradients[name] for name in self.names], met
 
-        squares = [jnp.zeros((), kind) for _ in self.names]
-        carry, squares, met = jax.lax.fori_loop(0, count, body, (carry, squares, met))
-        return carry, squares, met, self._zero(carry[0])
+        none = [jnp.zeros_like(carry[0][name]) for name in self.names]
+        carry, gradients, met = jax.lax.fori_loop(0, count, body, (carry, none, met))
+        return carry, [jnp.sum(g * g) for g in gradients], met, self._zero(carry[0])
 
     def _zero(self, arrays: Arrays) -> Any:
         """0, or NaN where a number is not finite."""

@@ -87,7 +87,7 @@ def _update(rule, moves, squares, both_means=False, apart_decay=False):
                 M[i] = m
             if squares:
                 V[i] = v
-            trouble += p * 0.0
+            trouble += P[i] * 0.0  # as it is stored
         return trouble + sum_of(bad)
 
     return update
