@@ -332,6 +332,17 @@ def test_auto_takes_numpy_for_a_short_run_and_otherwise_what_suits_the_network()
     assert prepare("auto", own, 10**8).engine == "jax"
 
 
+def test_auto_takes_a_gpu_for_large_networks_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chainrule.engines import costs, prepare
+
+    monkeypatch.setattr(costs, "has_gpu", lambda: True)
+    small = task_of(NETWORKS["relu"](), LOSSES["huber"], OPTIMIZERS["adam"], "float32")
+    wide = Sequential(Dense(INPUTS, 2000), ReLU(), Dense(2000, 2000), ReLU(), Dense(2000, OUTPUTS))
+    large = task_of(wide, LOSSES["huber"], OPTIMIZERS["adam"], "float32")
+    assert prepare("auto", small, 10**8).engine == "fused"
+    assert prepare("auto", large, 10**6) == ("jax", "on the GPU")
+
+
 def test_every_public_layer_loss_and_optimizer_has_its_row() -> None:
     used = {type(node.layer).__name__ for make in NETWORKS.values() for node in make()}
     used |= {type(node.layer).__name__ for node in NETWORKS["branching"]()["inner"]}  # type: ignore[attr-defined]
