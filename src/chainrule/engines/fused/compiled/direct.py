@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..layout import CLASSES, COLUMNS, FEATURES, FORWARD, INPUTS, OPS, OUTPUT, OUTPUTS, PARAMETERS, VARIANT, X, Y
 from .calls import call
 from .functions import exp, inner
-from .rows import largest
+from .softmax import largest
 from .vectors import lanes, load, load_first, max_of, offset, set_all, spread, store, store_first, sum_of, where_above
 
 __all__ = ["predict", "softmax_crossentropy_gradient"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..layout import CLASSES, LOSS_NUMBER, LOSS_TOP, STRIDE, WEIGHTED
 from .functions import absolute, exp, inner, log, log1p, logistic, sign
-from .rows import largest
+from .softmax import largest
 from .vectors import exponent_of, lanes, load, mantissa_of, set_all, store, sum_of, where_above
 
 __all__ = ["LOSSES"]

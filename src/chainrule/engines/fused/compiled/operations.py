@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import dense, direct, joins, normalization, rows
+from . import dense, direct, dropout, joins, normalization, softmax
 from .activations import ACTIVATIONS
 from .kernel import block
 from .losses import LOSSES
@@ -34,11 +34,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
 }
 for _name, (_forward, _backward) in {
     **ACTIVATIONS,
-    "softmax": (rows.softmax, rows.softmax_backward),
-    "log_softmax": (rows.log_softmax, rows.log_softmax_backward),
+    "softmax": (softmax.softmax, softmax.softmax_backward),
+    "log_softmax": (softmax.log_softmax, softmax.log_softmax_backward),
     "layer_norm": (normalization.layer_norm, normalization.layer_norm_backward),
     "batch_norm": (normalization.batch_norm, normalization.batch_norm_backward),
-    "dropout": (joins.dropout, joins.dropout_backward),
+    "dropout": (dropout.dropout, dropout.dropout_backward),
     "part": (joins.part, joins.part_backward),
     "product": (joins.product, joins.product_backward),
 }.items():
