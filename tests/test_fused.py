@@ -98,12 +98,23 @@ model.fit(X, X[:, :1], epochs=3, verbose=False, engine="fused")
 print(float(model.parameters["dense_0.weights"][0, 0]), "numba" in sys.modules)
 """
 NAMES = ["block", "dense", "dense.gradients", "gather", "mean_squared", "sgd"]
+ZEROS = """
+import sys, numpy as np
+if sys.argv[1] == "numba":
+    import numba
+from chainrule import BatchNorm, Dense, MeanSquaredError, Model, SGD
+X, losses = np.linspace(-1, 1, 1030 * 40).reshape(1030, 40), []
+for layers in ([Dense(40, 50), Dense(50, 1)], [Dense(40, 5), BatchNorm(5), Dense(5, 1)]):
+    model = Model(layers, MeanSquaredError(), SGD(0.01))
+    losses += model.fit(X, X[:, 0], epochs=1, batch_size=1024, verbose=False, engine="fused")["loss"]
+print(losses, "numba" in sys.modules)
+"""
 
 
-def begin(folder: Path) -> subprocess.Popen[str]:
-    environment = os.environ | {"CHAINRULE_CACHE": str(folder)}
+def begin(folder: Path, *script: str) -> subprocess.Popen[str]:
+    environment, command = os.environ | {"CHAINRULE_CACHE": str(folder)}, script or (SCRIPT,)
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=pipe, stderr=pipe, text=True, env=environment)
+    return subprocess.Popen([sys.executable, "-c", *command], stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
 def end(process: subprocess.Popen[str]) -> list[str]:
@@ -126,6 +137,14 @@ def test_two_processes_compile_at_once_a_third_one_needs_no_numba_and_a_damaged_
     file.write_bytes(file.read_bytes()[:-100])
     assert end(begin(tmp_path / "cache")) == first
     assert end(begin(tmp_path / "cache")) == [first[0], "False"]
+
+
+def test_code_from_the_disk_calls_the_systems_functions_with_numba_or_without(tmp_path: Path) -> None:
+    """A last batch that leaves a thread nothing to do, and BatchNorm's, fill arrays with zeros by `memset`."""
+    compiled = end(begin(tmp_path, ZEROS, ""))
+    assert compiled[-1] == "True"
+    assert end(begin(tmp_path, ZEROS, "")) == [*compiled[:-1], "False"]
+    assert end(begin(tmp_path, ZEROS, "numba")) == compiled
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
