@@ -208,6 +208,10 @@ def test_a_predictor_keeps_its_parameters_takes_lists_and_falls_back_for_other_n
 def test_a_predictor_says_which_shape_it_expects() -> None:
     with pytest.raises(ShapeError, match=r"expected X of shape \(B, 9\), received \(2, 3\)"):
         Prediction(LINE, LINE.initial_parameters(0))(np.ones((2, 3)))
+    predict = predictor(LINE, LINE.initial_parameters(0))
+    for X in (np.ones((20, 3)), np.ones(9), np.ones(90), np.ones((20, 2, 9)), [], 1.0):
+        with pytest.raises(ShapeError, match=r"expected X of shape \(B, 9\)"):
+            predict(X)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -233,6 +237,21 @@ def test_the_gradient_of_large_numbers_is_finite_and_other_targets_go_to_the_ref
     np.testing.assert_allclose(gradient(np.zeros((1, 2)), rows), [[0.25, -0.25]])
     smooth = loss_gradient(SoftmaxCrossentropy(label_smoothing=0.2), "float64")
     np.testing.assert_allclose(smooth(np.zeros((1, 2)), np.array([0])), [[-0.4, 0.4]])
+
+
+@pytest.mark.parametrize(("dtype", "logit"), [("float32", -3.3e38), ("float64", -1e100)])
+@pytest.mark.parametrize("classes", [3, 9, 33])
+def test_the_gradient_of_very_negative_numbers_is_that_of_the_pair(dtype: str, logit: float, classes: int) -> None:
+    expected = np.full((2, classes), 0.5 / classes)
+    expected[:, 1] -= 0.5
+    actual = loss_gradient(SoftmaxCrossentropy(), dtype)(np.full((2, classes), logit, dtype), np.array([1, 1]))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+def test_a_gradient_takes_lists() -> None:
+    gradient = loss_gradient(SoftmaxCrossentropy(), "float64")
+    np.testing.assert_allclose(gradient([[0.0, 0.0]], [0]), [[-0.5, 0.5]])
+    np.testing.assert_allclose(gradient([[0.0, 0.0]], [[1.0, 0.0]]), [[-0.5, 0.5]])
 
 
 @pytest.mark.parametrize("samples", [3, 70000])
