@@ -22,6 +22,7 @@ from chainrule import (
     Graph,
     LayerNorm,
     LeakyReLU,
+    LogSoftmax,
     MeanSquaredError,
     Model,
     ReLU,
@@ -85,6 +86,14 @@ def test_two_threads_compute_the_run_of_the_reference_and_the_same_bits_each_tim
 def test_samples_without_weights_count_alike() -> None:
     expected, actual = (run_of(engine, "blas", SGD(0.01), weighted=False) for engine in ("numpy", "fused"))
     np.testing.assert_allclose(actual["losses"], expected["losses"], rtol=1e-12)
+
+
+def test_the_logarithm_of_softmax_is_as_exact_for_large_inputs() -> None:
+    X = np.array([[30000.25, 30000.0, 29999.0], [-5e5, -5e5, -5e5]], np.float32)
+    task = Task.of(Sequential(LogSoftmax()), MeanSquaredError(), SGD(), 0, X, np.zeros((2, 3)), None, 2)
+    block = Block(0, 1, 0, None, np.zeros((1, 0)), True)
+    expected, actual = (start(engine)(task, {}, {}).run(block).predictions for engine in ("numpy", "fused"))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 # Machine code on disk
