@@ -22,6 +22,7 @@ from chainrule import (
     Add,
     BatchNorm,
     BinaryCrossentropy,
+    Callback,
     CategoricalCrossentropy,
     Concatenate,
     CosineDecay,
@@ -311,6 +312,31 @@ def test_a_checkpoint_keeps_its_engine_and_goes_on_bit_for_bit(engine: str, tmp_
     for name, array in whole.run.values.items():
         np.testing.assert_array_equal(array, resumed.run.values[name])
     assert whole.history["loss"] == resumed.history["loss"]
+
+
+class Settings(Callback):
+    """Changes the settings of layers after the first epoch."""
+
+    def epoch(self, fit: Any) -> None:
+        network = fit.model.network
+        network["dropout_0"].rate = 0.5
+        network["layer_norm_0"].epsilon = 0.1
+        network["dense_0"].penalties = {"weights": (L2(0.1),)}
+
+
+@pytest.mark.parametrize("engine", ["fused", "jax"])
+def test_a_callback_that_changes_a_layers_settings_changes_the_run_on_every_engine(engine: str) -> None:
+    def train(name: str) -> Model:
+        layers = [Dense(INPUTS, 5), LayerNorm(5), Dropout(0.2), Dense(5, OUTPUTS)]
+        one = Model(layers, SoftmaxCrossentropy(), SGD(0.1), dtype="float64")
+        one.fit(
+            X, CLASSES, epochs=4, batch_size=BATCH, verbose=False, engine=name, callbacks=[Settings()], record_every=1
+        )
+        return one
+
+    expected, actual = train("numpy"), train(engine)
+    for name, array in expected.run.values.items():
+        np.testing.assert_allclose(actual.run.values[name], array, rtol=1e-10, atol=1e-10)
 
 
 def test_unknown_and_missing_engines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from chainrule import (
     Graph,
     LayerNorm,
     LeakyReLU,
+    LogSoftmax,
     MeanSquaredError,
     Model,
     ReLU,
@@ -87,6 +88,14 @@ def test_samples_without_weights_count_alike() -> None:
     np.testing.assert_allclose(actual["losses"], expected["losses"], rtol=1e-12)
 
 
+def test_the_logarithm_of_softmax_is_as_exact_for_large_inputs() -> None:
+    X = np.array([[30000.25, 30000.0, 29999.0], [-5e5, -5e5, -5e5]], np.float32)
+    task = Task.of(Sequential(LogSoftmax()), MeanSquaredError(), SGD(), 0, X, np.zeros((2, 3)), None, 2)
+    block = Block(0, 1, 0, None, np.zeros((1, 0)), True)
+    expected, actual = (start(engine)(task, {}, {}).run(block).predictions for engine in ("numpy", "fused"))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
 # Machine code on disk
 
 SCRIPT = """
@@ -98,12 +107,23 @@ model.fit(X, X[:, :1], epochs=3, verbose=False, engine="fused")
 print(float(model.parameters["dense_0.weights"][0, 0]), "numba" in sys.modules)
 """
 NAMES = ["block", "dense", "dense.gradients", "gather", "mean_squared", "sgd"]
+ZEROS = """
+import sys, numpy as np
+if sys.argv[1] == "numba":
+    import numba
+from chainrule import BatchNorm, Dense, MeanSquaredError, Model, SGD
+X, losses = np.linspace(-1, 1, 1030 * 40).reshape(1030, 40), []
+for layers in ([Dense(40, 50), Dense(50, 1)], [Dense(40, 5), BatchNorm(5), Dense(5, 1)]):
+    model = Model(layers, MeanSquaredError(), SGD(0.01))
+    losses += model.fit(X, X[:, 0], epochs=1, batch_size=1024, verbose=False, engine="fused")["loss"]
+print(losses, "numba" in sys.modules)
+"""
 
 
-def begin(folder: Path) -> subprocess.Popen[str]:
-    environment = os.environ | {"CHAINRULE_CACHE": str(folder)}
+def begin(folder: Path, *script: str) -> subprocess.Popen[str]:
+    environment, command = os.environ | {"CHAINRULE_CACHE": str(folder)}, script or (SCRIPT,)
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=pipe, stderr=pipe, text=True, env=environment)
+    return subprocess.Popen([sys.executable, "-c", *command], stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
 def end(process: subprocess.Popen[str]) -> list[str]:
@@ -126,6 +146,14 @@ def test_two_processes_compile_at_once_a_third_one_needs_no_numba_and_a_damaged_
     file.write_bytes(file.read_bytes()[:-100])
     assert end(begin(tmp_path / "cache")) == first
     assert end(begin(tmp_path / "cache")) == [first[0], "False"]
+
+
+def test_code_from_the_disk_calls_the_systems_functions_with_numba_or_without(tmp_path: Path) -> None:
+    """A last batch that leaves a thread nothing to do, and BatchNorm's, fill arrays with zeros by `memset`."""
+    compiled = end(begin(tmp_path, ZEROS, ""))
+    assert compiled[-1] == "True"
+    assert end(begin(tmp_path, ZEROS, "")) == [*compiled[:-1], "False"]
+    assert end(begin(tmp_path, ZEROS, "numba")) == compiled
 
 
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +217,10 @@ def test_a_predictor_keeps_its_parameters_takes_lists_and_falls_back_for_other_n
 def test_a_predictor_says_which_shape_it_expects() -> None:
     with pytest.raises(ShapeError, match=r"expected X of shape \(B, 9\), received \(2, 3\)"):
         Prediction(LINE, LINE.initial_parameters(0))(np.ones((2, 3)))
+    predict = predictor(LINE, LINE.initial_parameters(0))
+    for X in (np.ones((20, 3)), np.ones(9), np.ones(90), np.ones((20, 2, 9)), [], 1.0):
+        with pytest.raises(ShapeError, match=r"expected X of shape \(B, 9\)"):
+            predict(X)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -214,6 +246,21 @@ def test_the_gradient_of_large_numbers_is_finite_and_other_targets_go_to_the_ref
     np.testing.assert_allclose(gradient(np.zeros((1, 2)), rows), [[0.25, -0.25]])
     smooth = loss_gradient(SoftmaxCrossentropy(label_smoothing=0.2), "float64")
     np.testing.assert_allclose(smooth(np.zeros((1, 2)), np.array([0])), [[-0.4, 0.4]])
+
+
+@pytest.mark.parametrize(("dtype", "logit"), [("float32", -3.3e38), ("float64", -1e100)])
+@pytest.mark.parametrize("classes", [3, 9, 33])
+def test_the_gradient_of_very_negative_numbers_is_that_of_the_pair(dtype: str, logit: float, classes: int) -> None:
+    expected = np.full((2, classes), 0.5 / classes)
+    expected[:, 1] -= 0.5
+    actual = loss_gradient(SoftmaxCrossentropy(), dtype)(np.full((2, classes), logit, dtype), np.array([1, 1]))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+def test_a_gradient_takes_lists() -> None:
+    gradient = loss_gradient(SoftmaxCrossentropy(), "float64")
+    np.testing.assert_allclose(gradient([[0.0, 0.0]], [0]), [[-0.5, 0.5]])
+    np.testing.assert_allclose(gradient([[0.0, 0.0]], [[1.0, 0.0]]), [[-0.5, 0.5]])
 
 
 @pytest.mark.parametrize("samples", [3, 70000])

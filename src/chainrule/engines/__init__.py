@@ -108,12 +108,13 @@ def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[A
 
     def predict(X: ArrayLike) -> NDArray[Any]:
         array = np.asarray(X)
-        return compiled(array) if 0 < array.shape[0] <= FEW else reference(array)
+        compiled.require(array)
+        return compiled(array) if 0 < len(array) <= FEW else reference(array)
 
     return predict
 
 
-def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]:
+def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, ArrayLike], NDArray[Any]]:
     """A function from predictions (B, C) and targets to dL/d(predictions) (B, C), L the loss of the batch.
 
     Softmax cross-entropy of class indices is compiled, where Numba is installed; else it is the pure pair on NumPy.
@@ -124,9 +125,10 @@ def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[NDArray[Any],
     array([[-0.3,  0.1,  0.2]])
     """
 
-    def reference(predictions: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        targets, shares = loss.prepare(y, predictions.shape, None, dtype)
-        found: NDArray[Any] = loss.backward_pass(np, shares, loss.forward_pass(np, predictions, targets)[1])
+    def reference(predictions: ArrayLike, y: ArrayLike) -> NDArray[Any]:
+        given = np.asarray(predictions, dtype)
+        targets, shares = loss.prepare(y, given.shape, None, dtype)
+        found: NDArray[Any] = loss.backward_pass(np, shares, loss.forward_pass(np, given, targets)[1])
         return found
 
     if find_spec("numba") is None:
@@ -138,6 +140,9 @@ def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[NDArray[Any],
         compiled = Gradient(loss, dtype)
     except NotCovered:
         return reference
-    return lambda predictions, y: (
-        compiled(predictions, y) if compiled.fits(predictions, y) else reference(predictions, y)
-    )
+
+    def gradient(predictions: ArrayLike, y: ArrayLike) -> NDArray[Any]:
+        given = np.asarray(predictions), np.asarray(y)
+        return compiled(*given) if compiled.fits(*given) else reference(*given)
+
+    return gradient

@@ -127,7 +127,7 @@ class Steps:
         `NonFiniteError` where numbers stop being finite, naming the first array in which it happened; the run then
         stands before the step that caused it.
         """
-        if self.opened != _settings(self.run):  # a callback has frozen a layer or changed the optimizer
+        if self.opened != _settings(self.run):  # a callback has changed a layer or the optimizer
             self._open()
         run, per_epoch, done = self.run, self.task.steps_per_epoch, 0
         report = _Report(self.task, self.data[2])
@@ -199,11 +199,13 @@ class Steps:
 
 def _settings(run: Run) -> tuple[Any, ...]:
     """What a session has taken in when it was opened; where it changes, another one is needed."""
-    return run.loss, run.optimizer, run.seed, run.network.frozen, run.network.trainable_names(), _frozen(run.network)
+    return run.loss, run.optimizer, run.seed, run.network.trainable_names(), _layers(run.network)
 
 
-def _frozen(layer: Layer) -> tuple[Any, ...]:
-    return tuple(_frozen(node.layer) for node in layer) if isinstance(layer, Graph) else (layer.frozen,)
+def _layers(layer: Layer) -> tuple[Any, ...]:
+    """What is frozen, and every layer's own settings."""
+    own = tuple(_layers(node.layer) for node in layer) if isinstance(layer, Graph) else (repr(layer),)
+    return layer.frozen, own
 
 
 def run_epoch(run: Run, X: NDArray[Any], y: NDArray[Any], *, batch_size: int, shuffle: bool = True) -> Epoch:

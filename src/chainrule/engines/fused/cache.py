@@ -24,6 +24,11 @@ import numpy as np
 __all__ = ["address", "cache_folder", "missing", "trouble"]
 
 _loaded: list[Any] = []  # what holds the machine code
+# What Numba's wrappers call to report an exception
+_REPORTS = (
+    "numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "numba_runtime_build_excinfo_struct",
+    "NRT_Free",
+)  # fmt: skip
 
 
 def cache_folder() -> Path:
@@ -151,10 +156,9 @@ def _compile(name: str, dtype: str) -> tuple[str, bytes]:
 def _load(symbol: str, code: bytes) -> int:
     from llvmlite import binding
 
-    if "numba" not in sys.modules:
-        _name_what_errors_call()
     # an engine for each: the names of functions inside are not unique among codes compiled by different processes
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    _name_what_errors_call()
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _loaded.append(engine)
@@ -163,11 +167,16 @@ def _load(symbol: str, code: bytes) -> int:
 
 @cache
 def _name_what_errors_call() -> None:
-    """Numba's wrappers can report an exception; ours raise none, but the names must be known when code is loaded."""
+    """Numba's wrappers can report an exception; ours raise none, but the names must be known when code is loaded.
+
+    Where one of them is not, LLVM leaves every call out of the code at address 0, that of `memset` too. Numba itself
+    gives them when it first compiles.
+    """
     import ctypes
 
     from llvmlite import binding
 
     never = ctypes.cast(ctypes.pythonapi.PyGILState_Check, ctypes.c_void_p).value
-    for name in ("numba_gil_ensure", "numba_gil_release"):
-        binding.add_symbol(name, never)
+    for name in _REPORTS:
+        if not binding.address_of_symbol(name):
+            binding.add_symbol(name, never)

@@ -60,14 +60,18 @@ class Prediction:
 
     def __call__(self, X: NDArray[Any]) -> NDArray[Any]:
         """Raises `ShapeError` for samples of another shape."""
+        self.require(X)
         samples = len(X)
-        if X.shape[1:] != (self.features,):
-            raise ShapeError(f"expected X of shape {format_shape((self.features,))}, received {X.shape}.")
         with self.lock:
             self.inputs[:samples] = X
             self.function(samples, *self.arguments)
             found: NDArray[Any] = self.outputs[:samples].copy()
         return found
+
+    def require(self, X: NDArray[Any]) -> None:
+        """Raises `ShapeError` for an array that holds no samples of the network."""
+        if X.ndim != 2 or X.shape[1] != self.features:
+            raise ShapeError(f"expected X of shape {format_shape((self.features,))}, received {X.shape}.")
 
     def _add(self, graph: Graph, path: str, values: Arrays) -> None:
         """The operations of every node of a graph in a line."""

@@ -5,6 +5,8 @@ Here an array is samples × features as users have it, and a vector holds featur
 
 from __future__ import annotations
 
+import math
+
 from ..layout import CLASSES, COLUMNS, FEATURES, FORWARD, INPUTS, OPS, OUTPUT, OUTPUTS, PARAMETERS, VARIANT, X, Y
 from .calls import call
 from .functions import exp, inner
@@ -119,7 +121,7 @@ def _softmax_row(classes, share, z, d):
     """softmax(z) · share of one sample."""
     step = lanes(d)
     whole = classes // step * step
-    rest, lowest = classes - whole, set_all(d, -3.0e38)
+    rest, lowest = classes - whole, set_all(d, -math.inf)
     top = load_first(z, whole, rest, lowest)
     for i in range(0, whole, step):
         value = load(z, i)

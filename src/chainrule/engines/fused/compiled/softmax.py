@@ -52,9 +52,9 @@ def log_softmax(op, numbers, plan, step, first, width, samples, P, A):
         top, total = largest(A, x + s, features, stride), set_all(A, 0.0)
         for i in range(x + s, x + s + features * stride, stride):
             total = total + exp(load(A, i) - top)
-        shift = top + log(total)
+        rest = log(total)
         for i in range(s, s + features * stride, stride):
-            store(A, y + i, load(A, x + i) - shift)
+            store(A, y + i, load(A, x + i) - top - rest)  # top + rest may round rest away
 
 
 def log_softmax_backward(op, numbers, plan, first, width, samples, P, A, D):
