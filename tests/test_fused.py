@@ -36,7 +36,7 @@ from chainrule import (
 )
 from chainrule.engines import loss_gradient, predictor, start
 from chainrule.engines.contract import Block, Task
-from chainrule.engines.fused.cache import missing
+from chainrule.engines.fused.cache import cache_folder, missing
 from chainrule.engines.fused.gradient import Gradient
 from chainrule.engines.fused.prediction import FEW, Prediction
 from chainrule.engines.fused.session import FusedSession
@@ -180,6 +180,20 @@ def test_where_nothing_can_be_compiled_a_run_goes_on_with_numpy(
     line = capsys.readouterr().out.splitlines()[1]
     assert line == "Engine numpy: the fused engine cannot be compiled here (RuntimeError: no such target)."
     assert model.run.engine == "numpy" and model.run.step == 1
+    monkeypatch.setattr("chainrule.engines.fused.prediction.address", fails)
+    monkeypatch.setattr("chainrule.engines.fused.gradient.address", fails)
+    np.testing.assert_array_equal(model.predictor()([[1.0, 2.0]]), model.logits([[1.0, 2.0]]))
+    np.testing.assert_allclose(loss_gradient(SoftmaxCrossentropy())(np.zeros((1, 2)), np.array([0])), [[-0.5, 0.5]])
+
+
+def test_a_user_without_a_home_has_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("CHAINRULE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", fails)
+    assert cache_folder().name == "chainrule" and missing(["no such function"], "float32") == ["no such function"]
 
 
 # A prediction, a gradient

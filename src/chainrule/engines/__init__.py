@@ -99,11 +99,9 @@ def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[A
     if find_spec("numba") is None:
         return reference
     from .fused.prediction import FEW, Prediction
-    from .fused.program import NotCovered
 
-    try:
-        compiled = Prediction(network, values)
-    except NotCovered:
+    compiled = _compiled(lambda: Prediction(network, values))
+    if compiled is None:
         return reference
 
     def predict(X: ArrayLike) -> NDArray[Any]:
@@ -134,11 +132,9 @@ def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, Ar
     if find_spec("numba") is None:
         return reference
     from .fused.gradient import Gradient
-    from .fused.program import NotCovered
 
-    try:
-        compiled = Gradient(loss, dtype)
-    except NotCovered:
+    compiled = _compiled(lambda: Gradient(loss, dtype))
+    if compiled is None:
         return reference
 
     def gradient(predictions: ArrayLike, y: ArrayLike) -> NDArray[Any]:
@@ -146,3 +142,11 @@ def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, Ar
         return compiled(*given) if compiled.fits(*given) else reference(*given)
 
     return gradient
+
+
+def _compiled(make: Callable[[], Any]) -> Any:
+    """What `make` returns, None where it is not covered or cannot be compiled on this machine."""
+    try:
+        return make()
+    except Exception:  # `NotCovered`, or whatever Numba and LLVM make of a machine that they do not fit
+        return None

@@ -36,9 +36,13 @@ def cache_folder() -> Path:
     given = os.environ.get("CHAINRULE_CACHE")
     if given:
         return Path(given)
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without a folder
+        home = Path(tempfile.gettempdir())
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "chainrule"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chainrule"
+        return Path(os.environ.get("LOCALAPPDATA", home)) / "chainrule"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "chainrule"
 
 
 def missing(names: Iterable[str], dtype: Any) -> list[str]:

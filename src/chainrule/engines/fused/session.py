@@ -163,21 +163,23 @@ class FusedSession:
         arguments = [array.ctypes.data for array in arrays]
         if self.threads == 1 and not self.program.blas:
             return int(self.block(0, 1, *arguments))
+
+        def take_part(number: int, held: tuple[NDArray[Any], ...] = arrays) -> None:
+            self.block(number, self.threads, *arguments)  # `held` outlives this call, whoever is interrupted
+
+        others = [threading.Thread(target=take_part, args=(number,), daemon=True) for number in range(1, self.threads)]
         with one_thread():
-            others = [
-                threading.Thread(target=self.block, args=(number, self.threads, *arguments), daemon=True)
-                for number in range(1, self.threads)
-            ]
-            for other in others:
-                other.start()
             try:
+                for other in others:
+                    other.start()
                 return int(self.block(0, self.threads, *arguments))
             except BaseException:
                 counters[k.ABORT] = 1  # Ctrl-C before this thread's own call: the others must not wait for it
                 raise
             finally:
                 for other in others:
-                    other.join()
+                    if other.ident is not None:
+                        other.join()
 
     def values(self) -> Arrays:
         return {name: self.P[slice(*self.program.places[name])].reshape(s).copy() for name, s in self.shapes.items()}
