@@ -132,6 +132,13 @@ class FusedSession:
         self.slot_names = list(slots)
         for name, value in slots.items():
             self._slot(name)[:] = value.ravel()
+        self.counters = aligned_zeros((self.threads + 1) * k.SPACING, np.int64)
+        self.held = (
+            self.plan, self.numbers, self.ops, self.program.numbers, self.segments.table, self.segments.settings,
+            self.cuts, self.X, self.encoded, self.labels, self.weights, self.P, self.G, self.M, self.V, self.A, self.D,
+            self.T, self.counters, aligned_zeros((self.threads, 8), np.float64),
+        )  # fmt: skip
+        self.places = [array.ctypes.data for array in self.held]
 
     def _slot(self, name: str) -> NDArray[Any]:
         own, _, kind = name.rpartition(".")
@@ -146,26 +153,20 @@ class FusedSession:
         sizes = [size for _, size in block.batches(task)] if block.predict else []
         predictions = np.zeros(sum(sizes) * task.outputs, self.dtype)
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
-        counters, partial = (
-            aligned_zeros((self.threads + 1) * k.SPACING, np.int64),
-            aligned_zeros((self.threads, 8), float),
-        )
-        arrays = (
-            plan, self.numbers, self.ops, self.program.numbers, self.segments.table, self.segments.settings,
-            np.ascontiguousarray(block.rates), self.cuts, self.X, self.encoded, self.labels, self.weights, order,
-            self.P, self.G, self.M, self.V, self.A, self.D, self.T, losses, penalties, predictions, counters, partial,
-        )  # fmt: skip
-        done = self._call(arrays, counters)
+        arrays = (np.ascontiguousarray(block.rates), order, losses, penalties, predictions)
+        done = self._call(arrays)
         met = predictions.reshape(-1, task.outputs) if block.predict else None
         return Outcome(done, losses[:done], penalties[:done], met)
 
-    def _call(self, arrays: tuple[NDArray[Any], ...], counters: NDArray[np.int64]) -> int:
-        arguments = [array.ctypes.data for array in arrays]
+    def _call(self, arrays: tuple[NDArray[Any], ...]) -> int:
+        """The compiled loop on the arrays of the session and on those of a block."""
+        arguments = (*self.places, *(array.ctypes.data for array in arrays))
+        self.counters[:] = 0
         if self.threads == 1 and not self.program.blas:
             return int(self.block(0, 1, *arguments))
 
-        def take_part(number: int, held: tuple[NDArray[Any], ...] = arrays) -> None:
-            self.block(number, self.threads, *arguments)  # `held` outlives this call, whoever is interrupted
+        def take_part(number: int, held: Any = (arrays, self.held)) -> None:
+            self.block(number, self.threads, *arguments)  # what is `held` outlives this call, whoever is interrupted
 
         others = [threading.Thread(target=take_part, args=(number,), daemon=True) for number in range(1, self.threads)]
         with one_thread():
@@ -174,7 +175,7 @@ class FusedSession:
                     other.start()
                 return int(self.block(0, self.threads, *arguments))
             except BaseException:
-                counters[k.ABORT] = 1  # Ctrl-C before this thread's own call: the others must not wait for it
+                self.counters[k.ABORT] = 1  # Ctrl-C before this thread's own call: the others must not wait for it
                 raise
             finally:
                 for other in others:

@@ -211,8 +211,8 @@ def _limit(plan, numbers, segments, settings, parts, P, G, first, last, found):
 
 
 def block(
-    thread, threads, plan, numbers, ops, op_numbers, segments, settings, rates, cuts, X, targets, labels, weights,
-    order, P, G, M, V, A, D, T, losses, penalties, predictions, counters, partial,
+    thread, threads, plan, numbers, ops, op_numbers, segments, settings, cuts, X, targets, labels, weights, P, G, M, V,
+    A, D, T, counters, partial, rates, order, losses, penalties, predictions,
 ):  # fmt: skip
     """Carry out plan[STEPS] steps; returns how many of them met finite numbers only.
 

@@ -63,7 +63,7 @@ def signature(kind: str, real: Any) -> Any:
         "predict": types.void(whole, wholes, wholes, numbers, reals, reals, reals, reals),
         "loss_gradient": whole(whole, whole, whole, number, reals, wholes, reals, reals),
         "block": whole(
-            whole, whole, wholes, numbers, wholes, numbers, wholes, numbers, numbers, wholes, reals, reals, wholes,
-            numbers, wholes, reals, reals, reals, reals, reals, reals, reals, numbers, numbers, reals, wholes, numbers,
+            whole, whole, wholes, numbers, wholes, numbers, wholes, numbers, wholes, reals, reals, wholes, numbers,
+            reals, reals, reals, reals, reals, reals, reals, wholes, numbers, numbers, wholes, numbers, numbers, reals,
         ),
     }[kind]  # fmt: skip
