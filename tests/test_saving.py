@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ from chainrule import (
 )
 from chainrule.errors import ConfigurationError, DefinitionError, FileFormatError, NonFiniteError
 from chainrule.files import load_arrays, save_arrays
+from chainrule.interrupt import CtrlC
 from chainrule.training.callbacks import Fit
 
 RNG = np.random.default_rng(0)
@@ -278,6 +281,57 @@ def test_a_run_that_dies_goes_on_from_its_checkpoint_bit_for_bit(
     history = fit(resumed, 12, path, resume=True)
     assert_same(whole, resumed)
     assert len(history) == 12
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "steps.Steps._stand",
+        "steps._Report.loss",
+        "fitting._record",
+        "progress.Progress.show",
+        "checkpoint.Checkpoint.mark",
+    ],
+)
+def test_ctrl_c_waits_until_what_belongs_to_a_record_is_done(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped, path = model(), model(), tmp_path / "checkpoint"
+    fit(whole, 6, None)
+    kind, _, method = place.rpartition(".")
+    owner = pkgutil.resolve_name(f"chainrule.training.{kind}")
+    plain, pressed = getattr(owner, method), []
+
+    def presses(*arguments: Any) -> Any:
+        if stopped.run.epoch >= 2 and not pressed:
+            pressed.append(True)
+            signal.raise_signal(signal.SIGINT)
+        return plain(*arguments)
+
+    with monkeypatch.context() as patch:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        patch.setattr(owner, method, presses)
+        assert fit(stopped, 6, path).stopped == "interrupted"
+        signal.signal(signal.SIGINT, before)
+    assert pressed and stopped.history["epoch"] == list(range(1, stopped.run.epoch + 1))
+    resumed = model()
+    fit(resumed, 6, path, resume=True)
+    assert_same(whole, resumed)
+
+
+def test_a_second_ctrl_c_waits_for_nothing() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with CtrlC(waits=True) as ctrl_c:
+            ctrl_c.check()
+            signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                ctrl_c.check()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("short_blocks")

@@ -25,9 +25,9 @@ def bench(peers: str, workloads: str, repeats: int, memory: bool, json: bool, pl
     from rich.console import Console
 
     from ..bench import gpu, ours, report
-    from ..bench.interrupt import CtrlC
     from ..bench.peers import PEERS, contenders
     from ..bench.workloads import named, usual
+    from ..interrupt import CtrlC
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a GPU is shared with PyTorch

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .. import engines
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
+from ..interrupt import CtrlC
 from ..losses import Loss
 from .callbacks import Callback, Fit, LearningRateFinder
 from .checkpoint import Checkpoint
@@ -155,25 +156,10 @@ def run_plan(
     model.history.stopped, model.history.notes = None, []
     model.run.engine = engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
-    clock = _Clock()
     with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
         try:
             _choose(fit, plan, engine, verbose)
-            steps = plan.start(model.run)
-
-            def on_block(epoch: int, done: int, total: int) -> None:
-                progress.batch(epoch - fit.first, done, total)
-                if saver is not None and not done and not plan.due(epoch - fit.first):
-                    saver.mark()
-
-            while model.run.epoch - fit.first < plan.epochs and model.history.stopped is None:
-                epoch = steps.train(fit.first + plan.next_due(model.run.epoch - fit.first), on_block)
-                model.history.records.append(_record(fit, plan, epoch) | {"seconds": clock.lap()})
-                for callback in callbacks:
-                    callback.epoch(fit)
-                progress.show(fit.record)
-                if saver is not None:
-                    saver.mark()
+            _train(fit, plan, callbacks, saver, progress)
         except KeyboardInterrupt:
             fit.stop(INTERRUPTED)
         except NonFiniteError as error:
@@ -192,6 +178,29 @@ def run_plan(
     if verbose:
         report(history, model.run.step, model.run.epoch)
     return history
+
+
+def _train(fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoint | None, progress: Progress) -> None:
+    """From record to record. Ctrl-C waits for the end of a block, and of a record with all that belongs to it."""
+    model, steps, clock = fit.model, plan.start(fit.model.run), _Clock()
+    with CtrlC(waits=True) as ctrl_c:
+
+        def on_block(epoch: int, done: int, total: int) -> None:
+            progress.batch(epoch - fit.first, done, total)
+            if done or not plan.due(epoch - fit.first):
+                if saver is not None and not done:
+                    saver.mark()
+                ctrl_c.check()
+
+        while model.run.epoch - fit.first < plan.epochs and model.history.stopped is None:
+            epoch = steps.train(fit.first + plan.next_due(model.run.epoch - fit.first), on_block)
+            model.history.records.append(_record(fit, plan, epoch) | {"seconds": clock.lap()})
+            for callback in callbacks:
+                callback.epoch(fit)
+            progress.show(fit.record)
+            if saver is not None:
+                saver.mark()
+            ctrl_c.check()
 
 
 def _begin(
