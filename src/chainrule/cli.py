@@ -47,24 +47,24 @@ def train(
     data: Annotated[
         str, typer.Argument(help="A data set by name (see `chainrule datasets`) or a CSV or Parquet file.")
     ],
-    target: Annotated[str | None, typer.Option(help="Column to predict.  [default: the last]")] = None,
-    task: Annotated[str | None, typer.Option(help="classes or values.  [default: as the target looks]")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict.", show_default="the last")] = None,
+    task: Annotated[str | None, typer.Option(help="classes or values.", show_default="as the target looks")] = None,
     missing: Annotated[str, typer.Option(help="error, or impute missing values.")] = "error",
     drop: Annotated[str, typer.Option(help="Columns to leave out, with commas.")] = "",
     layers: Annotated[str, typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.")] = "128",
     activation: Annotated[str, typer.Option(help="relu, leaky_relu, elu, gelu, silu, sigmoid or tanh.")] = "relu",
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data.  [default: 40, or more for 2,000 steps]")
+        int | None, typer.Option(min=1, help="Passes over the data.", show_default="40, or more for 2,000 steps")
     ] = None,
     optimizer: Annotated[str, typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = "adam",
-    lr: Annotated[float | None, typer.Option(help="Learning rate.  [default: the optimizer's]")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="the optimizer's")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
     engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
     seed: Annotated[
         int,
         typer.Option(min=0, help="First parameters, order of batches, split of a table; points that are made stay."),
     ] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: runs/DATA]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="runs/DATA")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -91,7 +91,7 @@ def train(
 def predict(
     model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
     data: Annotated[str, typer.Argument(help="A CSV or Parquet file with the model's columns, or a data set by name.")],
-    out: Annotated[Path | None, typer.Option(help="CSV file for the predictions.  [default: print them]")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file for the predictions.", show_default="print them")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Predict with a trained model; where the target's column is there, say how good it was."""
@@ -103,11 +103,15 @@ def predict(
 @app.command()
 def check(
     target: Annotated[str, typer.Argument(help="FILE.py, FILE.py:Class, or a folder of submissions.")],
-    inputs: Annotated[str | None, typer.Option(help="Shape of the inputs, such as 5x4.  [default: found out]")] = None,
-    arguments: Annotated[
-        str | None, typer.Option(help="Arguments of the constructor, such as 4,3.  [default: by their names]")
+    inputs: Annotated[
+        str | None, typer.Option(help="Shape of the inputs, such as 5x4.", show_default="found out")
     ] = None,
-    rtol: Annotated[float | None, typer.Option(min=0, help="Relative tolerance of an entry.  [default: 1e-5]")] = None,
+    arguments: Annotated[
+        str | None, typer.Option(help="Arguments of the constructor, such as 4,3.", show_default="by their names")
+    ] = None,
+    rtol: Annotated[
+        float | None, typer.Option(min=0, help="Relative tolerance of an entry.", show_default="1e-5")
+    ] = None,
     reduction: Annotated[str | None, typer.Option(help="mean or sum: what a loss for each sample means.")] = None,
     at_kinks: Annotated[str | None, typer.Option(help="zero, or any slope between the two sides.")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Time for each submission of a folder.")] = 60,
@@ -169,13 +173,13 @@ def list_datasets() -> None:
 @app.command()
 def bench(
     peers: Annotated[
-        str, typer.Option(help="torch, jax, keras, sklearn, with commas.  [default: all that are installed]")
+        str, typer.Option(help="torch, jax, keras, sklearn, with commas.", show_default="all that are installed")
     ] = "",
     workload: Annotated[
         str,
         typer.Option(
-            help="notes, spiral, dense, wide, huge, gradient-large, gradient-small, predict.  "
-            "[default: all, huge with a GPU]"
+            help="notes, spiral, dense, wide, huge, gradient-large, gradient-small, predict.",
+            show_default="all, huge with a GPU",
         ),
     ] = "",
     repeats: Annotated[int, typer.Option(min=1, help="Times that each is measured, in turn.")] = 7,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -16,7 +17,7 @@ from ..errors import ConfigurationError, UnknownNameError
 from ..graph import Graph
 from ..layer import Arrays, Context
 from ..losses import Loss
-from .contract import Session, Task
+from .contract import NotCovered, Session, Task
 from .costs import Choice, choose
 from .numpy import NumpySession
 
@@ -75,10 +76,12 @@ def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:
         return NumpySession
 
     def fused(task: Task, values: Arrays, slots: Arrays) -> Session:
-        from .fused.program import why_not
         from .fused.session import FusedSession
 
-        return NumpySession(task, values, slots) if why_not(task) else FusedSession(task, values, slots)
+        try:
+            return FusedSession(task, values, slots)
+        except NotCovered:
+            return NumpySession(task, values, slots)
 
     return fused
 
@@ -145,8 +148,11 @@ def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, Ar
 
 
 def _compiled(make: Callable[[], Any]) -> Any:
-    """What `make` returns, None where it is not covered or cannot be compiled on this machine."""
+    """What `make` returns; None where it is not covered or, with a warning, cannot be compiled on this machine."""
     try:
         return make()
-    except Exception:  # `NotCovered`, or whatever Numba and LLVM make of a machine that they do not fit
+    except NotCovered:
+        return None
+    except Exception as error:  # whatever Numba and LLVM make of a machine that they do not fit
+        warnings.warn(f"NumPy computes instead of compiled code: {type(error).__name__}: {error}", stacklevel=3)
         return None

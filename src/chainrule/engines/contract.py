@@ -18,7 +18,7 @@ from ..layer import Arrays, Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
 
-__all__ = ["Block", "Outcome", "Session", "Task"]
+__all__ = ["Block", "NotCovered", "Outcome", "Session", "Task"]
 
 _ENCODED_BYTES = 2**25  # targets above this size are encoded batch by batch
 
@@ -136,6 +136,10 @@ class Outcome(NamedTuple):
     data_losses: NDArray[np.float64]  # (steps,)
     penalties: NDArray[np.float64]  # (steps,)
     predictions: NDArray[Any] | None  # (rows of all steps, C), where the block asks for them
+
+
+class NotCovered(Exception):
+    """What an engine has no code for; the message says what."""
 
 
 class Session(Protocol):

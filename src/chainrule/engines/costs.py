@@ -15,7 +15,7 @@ import numpy as np
 
 from ..graph import Graph
 from ..layer import Layer
-from .contract import Task
+from .contract import NotCovered, Task
 
 __all__ = ["Choice", "choose", "estimate"]
 
@@ -93,7 +93,7 @@ def _count(layer: Layer) -> int:
 
 def _needed(task: Task) -> list[str]:
     """The compiled functions that a task needs; none where the fused engine does not cover it."""
-    from .fused.program import NotCovered, needed
+    from .fused.program import needed
 
     try:
         return needed(task)

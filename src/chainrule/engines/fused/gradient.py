@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...losses import Loss, SoftmaxCrossentropy
+from ..contract import NotCovered
 from .cache import address
 from .foreign import cores
 from .lines import aligned_zeros
-from .program import NotCovered
 
 __all__ = ["Gradient"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__: list[str] = []
 
+LINE = 16  # entries of the longest vector, to which samples are filled up
 # An operation: the addresses of its functions (0 where there is nothing to do), then places and sizes
 (FORWARD, BACKWARD, GRADIENTS, X, Y, KEPT, FEATURES, OUTPUTS, PARAMETERS, STATE, VARIANT, ADDS, BY_SAMPLES, OTHER,
  ADDS_OTHER, PASSES, PASSES_OTHER, NODE) = range(18)  # fmt: skip

@@ -13,15 +13,15 @@ from ... import layers
 from ...errors import ShapeError
 from ...graph import Graph
 from ...layer import Arrays, format_shape
+from ..contract import NotCovered
 from . import layout as k
 from .cache import address
 from .lines import aligned_zeros
-from .program import ACTIVATIONS, NotCovered
+from .program import ACTIVATIONS
 
 __all__ = ["FEW", "Prediction"]
 
 FEW = 8  # samples up to which it is faster than a matrix product of all of them
-_LANES = 16  # entries of the longest vector
 
 
 class Prediction:
@@ -38,14 +38,12 @@ class Prediction:
         self.rows: list[NDArray[np.int64]] = []
         self.weights: list[NDArray[Any]] = []
         self.numbers: list[float] = []
-        self.size, self.end = 0, -(-self.features // _LANES) * _LANES
+        self.size, self.end = 0, -(-self.features // k.LINE) * k.LINE
         self.place, self.width = 0, self.features
         self._add(network, "", values)
         self.table, self.settings = np.array(self.rows, np.int64).reshape(-1, k.COLUMNS), np.array(self.numbers)
-        self.P, self.A = (
-            aligned_zeros(self.size + _LANES * 9, self.dtype),
-            aligned_zeros(self.end + _LANES * 8, self.dtype),
-        )
+        self.P = aligned_zeros(self.size + 9 * k.LINE, self.dtype)
+        self.A = aligned_zeros(self.end + 8 * k.LINE, self.dtype)
         self.P[: self.size] = np.concatenate(self.weights) if self.weights else 0
         self.plan = np.zeros(k.SETTINGS, np.int64)
         self.plan[[k.OPS, k.STRIDE]] = len(self.rows), 1
@@ -105,7 +103,7 @@ class Prediction:
             numbers = (number, 0.0)
         else:
             raise NotCovered(f"the layer {kind.__name__}")
-        self.place, self.end = self.end, self.end + -(-self.width // _LANES) * _LANES
+        self.place, self.end = self.end, self.end + -(-self.width // k.LINE) * k.LINE
         row[k.Y] = self.place
         self.rows.append(row)
         self.numbers += numbers

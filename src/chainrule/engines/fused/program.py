@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import layers, losses, optimizers, penalties
+from ... import layers, losses
 from ...graph import INPUTS, Graph
 from ...layer import Layer
 from ...noise import node_key
-from ...optimizers import Optimizer
-from ..contract import Task
+from ..contract import NotCovered, Task
 from . import layout as k
+from .segments import Segments, segments_of
 
-__all__ = [
-    "ACTIVATIONS", "NotCovered", "Program", "Segments", "compile_network", "functions_of", "loss_of", "needed",
-    "segments_of", "why_not",
-]  # fmt: skip
+__all__ = ["ACTIVATIONS", "Program", "compile_network", "functions_of", "loss_of", "needed", "why_not"]
 
 # Each activation's functions by name, and the number that they read
 ACTIVATIONS: dict[type, Callable[[Any], tuple[str, float]]] = {
@@ -39,15 +36,7 @@ _LOSSES: dict[type, str] = {
     losses.CategoricalCrossentropy: "categorical", losses.BinaryCrossentropy: "binary",
     losses.MeanSquaredError: "mean_squared", losses.MeanAbsoluteError: "mean_absolute", losses.Huber: "huber",
 }  # fmt: skip
-_OPTIMIZERS: dict[type, str] = {
-    optimizers.SGD: "sgd", optimizers.Adagrad: "adagrad", optimizers.RMSprop: "rmsprop", optimizers.Adam: "adam",
-    optimizers.AdamW: "adamw",
-}  # fmt: skip
 _BLAS_FROM = 4096  # weights of a layer from which on BLAS is faster than loops over samples
-
-
-class NotCovered(Exception):
-    """What the compiled functions have no operation for; the message says what."""
 
 
 @dataclass
@@ -78,7 +67,6 @@ class _Operation:
     variant: int = 0
     adds: int = 0
     adds_other: int = 0
-    by_samples: int = 0
     node: int = 0
     shift: int = 0  # rows of the target before those that it writes
     in_place: bool = False
@@ -181,7 +169,7 @@ class _Builder:
                 source, made, "layer_norm", owner=name, kept=kept, gradients=scales, numbers=(layer.epsilon, 0.0)
             )
         elif kind is layers.BatchNorm:
-            kept = self.keep(source.features + -(-source.features // 16))
+            kept = self.keep(source.features + -(-source.features // k.LINE))
             made.maker = self.add(
                 source, made, "batch_norm", owner=name, kept=kept, gradients=scales, variant=int(active),
                 numbers=(layer.epsilon, layer.momentum),
@@ -317,58 +305,6 @@ def _require_flat(graph: Graph, shape: Any) -> None:
             _require_flat(node.layer, inputs[0])
         elif any(len(each) != 1 for each in inputs) and type(node.layer) is not layers.Flatten:
             raise NotCovered(f"{node.name} on samples of shape {inputs[0]}")
-
-
-@dataclass
-class Segments:
-    """Runs of parameters that are updated in the same way, with the names of their updates."""
-
-    table: NDArray[np.int64]  # see `layout`
-    names: list[str]
-    settings: NDArray[np.float64]
-
-
-def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> Segments:
-    """How each trainable parameter is updated. Raises `NotCovered`."""
-    terms = task.network.penalty_terms()
-    rows: list[list[int]] = []
-    names: list[str] = []
-    settings: list[Any] = []
-    keys: list[Any] = []
-    for column, name in enumerate(task.network.trainable_names()):
-        member = task.optimizer.member(name)
-        for term in terms.get(name, ()):
-            if type(term) not in (penalties.L1, penalties.L2):
-                raise NotCovered(f"the penalty {type(term).__name__}")
-        l1, l2 = (sum(t.rate for t in terms.get(name, ()) if type(t) is kind) for kind in (penalties.L1, penalties.L2))
-        own = (*_settings(member), l1, l2)
-        begin, end = places[name]
-        key = (_rule(member), own, id(member.learning_rate))
-        if keys and keys[-1] == key and rows[-1][k.STOP] == begin:
-            rows[-1][k.STOP] = end
-        else:
-            rows.append([begin, end, 0, column])
-            names.append(_rule(member))
-            settings.append(own)
-            keys.append(key)
-    if any(name not in task.network.trainable_names() for name in terms):
-        raise NotCovered("a penalty on a frozen parameter")
-    table = np.array(rows, dtype=np.int64).reshape(-1, k.SEGMENT)
-    return Segments(table, names, np.array(settings, dtype=np.float64).reshape(-1, k.SEGMENT_SETTINGS))
-
-
-def _rule(member: Optimizer) -> str:
-    kind = type(member)
-    if kind not in _OPTIMIZERS:
-        raise NotCovered(f"the optimizer {kind.__name__}")
-    if isinstance(member, optimizers.SGD) and member.momentum:
-        return "nesterov" if member.nesterov else "momentum"
-    return _OPTIMIZERS[kind]
-
-
-def _settings(member: Optimizer) -> tuple[float, float, float, float]:
-    first = getattr(member, "beta_1", getattr(member, "rho", getattr(member, "momentum", 0.0)))
-    return member.weight_decay, first, getattr(member, "beta_2", 0.0), getattr(member, "epsilon", 0.0)
 
 
 def loss_of(task: Task) -> str:

@@ -17,7 +17,8 @@ from . import layout as k
 from .cache import address
 from .foreign import address_of_gemm, address_of_yield, cores
 from .lines import aligned_zeros
-from .program import compile_network, functions_of, loss_of, segments_of
+from .program import compile_network, functions_of, loss_of
+from .segments import segments_of
 
 __all__ = ["FusedSession"]
 
@@ -47,11 +48,12 @@ class FusedSession:
     def _lay_out(self, gemm: int, wide: bool) -> None:
         """The arrays of samples, and what the compiled functions need to know."""
         task, program, shared = self.task, self.program, self.program.blas
-        whole = -(-task.batch_size // 16) * 16
-        share = whole if shared else min(whole, -(-task.batch_size // self.threads // 16) * 16 + 16)
-        fits = _CACHE_BYTES // (2 * program.rows * self.dtype.itemsize) // 16 * 16
+        line = k.LINE
+        whole = -(-task.batch_size // line) * line
+        share = whole if shared else min(whole, -(-task.batch_size // self.threads // line) * line + line)
+        fits = _CACHE_BYTES // (2 * program.rows * self.dtype.itemsize) // line * line
         tile = share if shared or program.mixes else min(share, max(64, fits))
-        self.stride = tile + (0 if tile // 16 % 2 else 16)  # rows on an odd number of cache lines apart
+        self.stride = tile + (0 if tile // line % 2 else line)  # rows on an odd number of cache lines apart
         areas = 1 if shared else self.threads
         self.A, self.D = (aligned_zeros((areas, program.rows, self.stride), self.dtype) for _ in range(2))
         self.A[:, program.ones] = 1

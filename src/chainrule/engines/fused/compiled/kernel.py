@@ -27,6 +27,7 @@ from ..layout import (
     L2_RATE,
     LABELLED,
     LIMITED,
+    LINE,
     LOSS,
     MEAN,
     OFF,
@@ -168,9 +169,15 @@ def _show(plan, Z, samples, predictions):
 
 
 @inner
+def _filled(samples):
+    """As many samples as whole vectors hold."""
+    return (samples + LINE - 1) // LINE * LINE
+
+
+@inner
 def _share_of(total, thread, threads):
     """Where the samples of a thread begin, of `total`; parts begin at whole vectors."""
-    return min(total, (total * thread // threads + 15) // 16 * 16)
+    return min(total, _filled(total * thread // threads))
 
 
 @inner
@@ -239,7 +246,7 @@ def block(
         total = 0.0 if loaded else _total(plan, weights, order, epoch, begin, count)
         for start in range(low, high, plan[TILE]):
             samples = min(plan[TILE], high - start)
-            width = (samples + 15) // 16 * 16
+            width = _filled(samples)
             column = start if shared else 0
             a, d, t = offset(area, column), offset(slopes, column), offset(targets_area, column)
             z, dz = offset(a, plan[OUTPUT] * stride), offset(d, plan[OUTPUT] * stride)
@@ -265,7 +272,7 @@ def block(
             return -1
         # This thread's part of the parameters
         if shared:
-            _gradients(plan, ops, first_parameter, last_parameter, 0, (count + 15) // 16 * 16, G, A, D)
+            _gradients(plan, ops, first_parameter, last_parameter, 0, _filled(count), G, A, D)
         scale = 1.0
         if plan[LIMITED]:
             _limit(plan, numbers, segments, settings, parts, P, G, first_parameter, last_parameter, offset(own, 1))
