@@ -182,7 +182,7 @@ PLACES: dict[str, tuple[Callable[[], Model], Any, str]] = {
 def test_the_first_array_that_is_not_finite_is_named(case: str) -> None:
     build, inputs, place = PLACES[case]
     one = build()
-    before = one.parameters
+    before = dict(one.parameters)
     with pytest.raises(NonFiniteError, match=place):
         one.fit(inputs, 10 * X[:, 0], epochs=3, verbose=False)
     for name, value in one.parameters.items():
@@ -192,7 +192,7 @@ def test_the_first_array_that_is_not_finite_is_named(case: str) -> None:
 def test_the_finder_suggests_a_rate_that_trains_and_leaves_the_model_alone() -> None:
     digits = datasets.load("digits")
     one = Model([Dense(64, 32), ReLU(), Dense(32, 10)], SoftmaxCrossentropy(), Adam())
-    before, finder = one.parameters, LearningRateFinder()
+    before, finder = dict(one.parameters), LearningRateFinder()
     rate = finder.find(one, digits.X_train, digits.y_train)
     assert 1e-4 < rate < 0.5
     assert one.run.step == 0

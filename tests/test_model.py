@@ -176,7 +176,7 @@ def test_sample_weights_are_copies_of_samples() -> None:
 
 def test_frozen_layers_stay_as_they_are() -> None:
     model = Model([Dense(4, 8).freeze(), ReLU(), Dense(8, 3)], SoftmaxCrossentropy(), Adam(0.05))
-    before = model.parameters
+    before = dict(model.parameters)
     model.fit(X, CLASSES, epochs=2, verbose=False)
     np.testing.assert_array_equal(model.parameters["dense_0.weights"], before["dense_0.weights"])
     assert (model.parameters["dense_1.weights"] != before["dense_1.weights"]).any()

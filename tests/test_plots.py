@@ -35,6 +35,7 @@ from chainrule import (
 )
 from chainrule.errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from chainrule.plots import canvas
+from chainrule.registry import build, describe
 from support import central_difference
 
 RECORDS: list[dict[str, float]] = [
@@ -53,6 +54,11 @@ def spiral() -> tuple[Model, Any, Any]:
     model = Model([Dense(2, 16), ReLU(), Dense(16, 3)], SoftmaxCrossentropy(), Adam(0.02))
     model.fit(X, y.astype(int), epochs=20, verbose=False)
     return model, X, y.astype(int)
+
+
+def layers_of(model: Model) -> list[Any]:
+    """New layers like those of a model."""
+    return [build(describe(leaf.layer)) for leaf in model.network.flat]
 
 
 def lines(ax: Any) -> dict[str, tuple[list[float], list[float]]]:
@@ -393,7 +399,7 @@ def test_the_curve_is_the_loss_and_the_tangent_has_the_slope_of_the_gradient(spi
     curve, tangent, mark = ax.lines
     np.testing.assert_allclose(curve.get_xdata(), today + np.linspace(-0.5, 0.5, 11), rtol=1e-12)
     for value, loss in zip(curve.get_xdata(), curve.get_ydata(), strict=True):
-        changed = Model(model.network, model.loss, dtype="float64")
+        changed = Model(layers_of(model), model.loss, dtype="float64")
         changed.parameters = model.parameters
         changed.run.values[name][index] = value
         assert loss == pytest.approx(changed.evaluate(X, y)["loss"], rel=1e-12)
@@ -431,7 +437,7 @@ def test_a_float32_model_is_evaluated_in_float64() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_model_stays_as_it_is(spiral: Any, dtype: str) -> None:
     trained, X, y = spiral
-    model = Model(trained.network, trained.loss, dtype=dtype)
+    model = Model(layers_of(trained), trained.loss, dtype=dtype)
     before = pickle.dumps(model.run)
     for value in model.run.values.values():
         value.flags.writeable = False  # not even for a moment
@@ -443,7 +449,7 @@ def test_the_model_stays_as_it_is(spiral: Any, dtype: str) -> None:
 def test_without_a_span_the_curve_goes_far_enough(spiral: Any) -> None:
     model, X, y = spiral
     for value, reach in ((0.25, 1.0), (-3.0, 6.0)):
-        changed = Model(model.network, model.loss)
+        changed = Model(layers_of(model), model.loss)
         changed.parameters = model.parameters
         changed.run.values["dense_1.biases"][0, 1] = value
         ax = plots.plot_loss_along(changed, X, y, "dense_1.biases", (0, -2))

@@ -21,9 +21,9 @@ ROOT = Path(chainrule.__file__).parent
 LEVELS = [
     ("errors", "interrupt"),
     ("pair", "special", "initializers", "schedules", "noise"),
-    ("penalties",),
+    ("penalties", "store"),
     ("layer",),
-    ("layers",),
+    ("layers", "nodes"),
     ("graph",),
     ("losses",),
     ("optimizers",),

@@ -246,7 +246,7 @@ def loss_and_gradients(
     return float(result.loss), result.gradients
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NodeTrace:
     """What went through one node: dL/d(output) is `dvalues`, dL/d(inputs) is `dinputs`."""
 
@@ -256,8 +256,19 @@ class NodeTrace:
     dinputs: Array
     gradients: Arrays  # dL/d(parameter) through this node alone, by its own names
 
+    def __repr__(self) -> str:
+        gradients = (f", d{name} {_sketch(gradient)}" for name, gradient in self.gradients.items())
+        return f"output {_sketch(self.output)}, dvalues {_sketch(self.dvalues)}{''.join(gradients)}"
 
-@dataclass(frozen=True)
+
+def _sketch(array: Array) -> str:
+    """The shape of an array and the range of its numbers."""
+    if not np.size(array):
+        return f"{np.shape(array)}"
+    return f"{np.shape(array)} from {np.min(array):.4g} to {np.max(array):.4g}"
+
+
+@dataclass(frozen=True, repr=False)
 class Trace:
     """Everything that one pass computed: `trace["dense_0"].dvalues`, by the dotted names of the nodes.
 
@@ -284,6 +295,12 @@ class Trace:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def __repr__(self) -> str:
+        lines = [f"Trace of {len(self.predictions)} samples: loss {self.loss:.6g}"]
+        lines[0] += f", {self.penalty:.6g} of it penalties" if self.penalty else ""
+        lines += [f"  {name}: {node!r}" for name, node in self.nodes.items()]
+        return "\n".join(lines)
+
 
 def trace(
     network: Layer,
@@ -306,6 +323,11 @@ def trace(
     >>> one = trace(network, MeanSquaredError(), parameters, [[3.0]], [5.0])
     >>> list(one), one["relu_0"].output, one["dense_0"].dvalues, one["dense_0"].dinputs
     (['dense_0', 'relu_0', 'loss'], array([[6.]]), array([[2.]]), array([[4.]]))
+    >>> one
+    Trace of 1 samples: loss 1
+      dense_0: output (1, 1) from 6 to 6, dvalues (1, 1) from 2 to 2, dweights (1, 1) from 6 to 6, dbiases (1, 1) from 2 to 2
+      relu_0: output (1, 1) from 6 to 6, dvalues (1, 1) from 2 to 2
+      loss: output (1,) from 1 to 1, dvalues (1, 1) from 1 to 1
     """
     record: dict[str, Arrays] = {}
     context = Context(training, seed, step, record=record)

@@ -69,11 +69,11 @@ class ShapeError(DataError):
 class UnknownNameError(ChainruleError, KeyError):
     """A name was asked for that does not exist; the message lists those that do."""
 
-    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: object, known: Iterable[str], meant: str | None = None) -> None:
         import difflib
 
         names = list(known)
-        close = difflib.get_close_matches(str(name), names, n=1)
+        close = [meant] if meant in names else difflib.get_close_matches(str(name), names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         listed = ", ".join(repr(n) for n in names) or "none"
         super().__init__(f"There is no {kind} named {name!r}.{hint} Known: {listed}.")

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import graphlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .errors import GraphError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer, Shape, as_arrays
+from .nodes import INPUTS, FlatView, Leaf, Node, check_names, in_order, node_of, output_of
 from .penalties import Penalty
+from .store import Place
 
-__all__ = ["Graph", "Node", "Sequential"]
-
-INPUTS = "inputs"
-RESERVED = (INPUTS, "loss")  # a trace shows the loss as the last node
-
-
-class Node(NamedTuple):
-    """A layer at its place: its name, and the names of the nodes that it reads (`"inputs"` is the graph's own)."""
-
-    name: str
-    layer: Layer
-    sources: tuple[str, ...]
-    joins: bool  # written as a tuple of sources: the layer receives a tuple of inputs
+__all__ = ["INPUTS", "Graph", "Node", "Sequential"]
 
 
 class Graph(Layer):
@@ -56,6 +46,8 @@ class Graph(Layer):
     array([[2., 1.]])
     """
 
+    closed = True
+
     def __init__(
         self,
         nodes: Iterable[tuple[str, Layer, str | Sequence[str]]],
@@ -63,10 +55,10 @@ class Graph(Layer):
         output: str | None = None,
         ties: Mapping[str, str] | None = None,
     ) -> None:
-        given = [_node(entry) for entry in nodes]
-        _check_names(given)
-        self.nodes: dict[str, Node] = _sorted(given)
-        self.output_node = _output_node(self.nodes, output)
+        given = [node_of(entry) for entry in nodes]
+        check_names(given)
+        self.nodes: dict[str, Node] = in_order(given)
+        self.output_node = output_of(self.nodes, output)
         self.ties = dict(ties or {})
         self._link()
         shape = self.input_shape()
@@ -98,6 +90,20 @@ class Graph(Layer):
             }
             for node in self
         }
+        places = {f"{node.name}.{local}": place for node in self for local, place in node.layer.places().items()}
+        for alias, owner in self.ties.items():
+            layer, local = places.pop(alias)
+            layer.tie(local, *places[owner])
+        self._places = {name: places[name] for name in (*self.parameters, *self.state)}
+        self._surround()
+
+    def _surround(self) -> None:
+        for node in self:
+            self.surround(node.layer)
+
+    def places(self) -> dict[str, Place]:
+        """The home of every parameter and state array, by dotted name."""
+        return self._places
 
     # Looking in
 
@@ -118,6 +124,40 @@ class Graph(Layer):
         if not isinstance(layer, Graph):
             raise UnknownNameError(f"node inside {first!r}, a {type(layer).__name__},", rest, ())
         return layer[rest]
+
+    @cached_property
+    def flat(self) -> FlatView:
+        """The network as one line of leaves with full names: how everything outside of this module reads it."""
+        leaves: list[Leaf] = []
+        outputs: dict[str, Any] = {}
+        ties: dict[str, str] = {}
+        output = self._open(INPUTS, "", {}, (), leaves, outputs, ties)
+        return FlatView(tuple(leaves), outputs, output, ties)
+
+    def _open(
+        self,
+        inputs: Any,
+        path: str,
+        borrowed: Mapping[str, str],
+        around: tuple[Layer, ...],
+        leaves: list[Leaf],
+        outputs: dict[str, Any],
+        ties: dict[str, str],
+    ) -> Any:
+        """Append the leaves inside; returns what the output is called. `borrowed` maps own names to full ones."""
+        found: dict[str, Any] = {INPUTS: inputs}
+        for node in self:
+            name, reads = f"{path}{node.name}", _read(node, found)
+            arrays = {local: borrowed.get(own, f"{path}{own}") for local, own in self._names[node.name].items()}
+            ties.update((f"{name}.{local}", full) for local, full in arrays.items() if full != f"{name}.{local}")
+            if isinstance(node.layer, Graph):
+                inside = (*around, self)
+                found[node.name] = node.layer._open(reads, f"{name}.", arrays, inside, leaves, outputs, ties)
+            else:
+                leaves.append(Leaf(name, node.layer, reads, arrays, (*around, self)))
+                found[node.name] = name
+            outputs[name] = found[node.name]
+        return found[self.output_node]
 
     def __repr__(self) -> str:
         lines = [f"  {n.name}: {n.layer!r} <- {', '.join(n.sources)}" for n in self]
@@ -241,43 +281,33 @@ class Graph(Layer):
         if context.training:
             self._calls = context.step + 1
         self.inputs = inputs
-        self.output, self._kept, following = self.forward_pass(self.xp, inputs, self._values(), context)
+        self.output, self._kept, following = self.forward_pass(self.xp, inputs, self.values(), context)
         self._context = context
-        self._assign(following)
+        self.put(following)
         return self.output
 
     def backward(self, dvalues: Array) -> Array:
         """Run the backward pass and remember each layer's gradients (`network["dense_0"].dweights`)."""
         if "_kept" not in vars(self):
             raise GraphError(f"{type(self).__name__}.backward: call forward first.")
-        self.dinputs, gradients = self.backward_pass(self.xp, dvalues, self._kept, self._values(), self._context)
-        self._assign(gradients, prefix="d")
+        self.dinputs, gradients = self.backward_pass(self.xp, dvalues, self._kept, self.values(), self._context)
+        for name, gradient in gradients.items():
+            layer, local = self._places[name]
+            vars(layer)[f"d{local}"] = gradient
         return self.dinputs
 
-    def initialize(self, rng: np.random.Generator | int | None = None, dtype: DTypeLike = np.float64) -> Graph:
-        """Set new parameters and state as attributes of the layers. Returns the graph."""
-        self._assign(self.initial_parameters(rng, dtype) | self.initial_state(dtype))
-        return self
-
-    def _values(self) -> Arrays:
-        return {name: getattr(layer, attribute) for name, (layer, attribute) in self._places().items()}
-
-    def _assign(self, values: Mapping[str, Array], prefix: str = "") -> None:
-        places = self._places()
-        for name, array in values.items():
-            layer, attribute = places[name]
-            setattr(layer, prefix + attribute, array)
-
-    def _places(self) -> dict[str, tuple[Layer, str]]:
-        places = {}
-        for name in (*self.parameters, *self.state):
-            node, _, attribute = name.rpartition(".")
-            places[name] = (self[node], attribute)
-        return places
+    @classmethod
+    def assignable(cls) -> frozenset[str]:
+        """What a graph is made of, and what a pass leaves behind."""
+        return frozenset(("nodes", "output_node", "ties", "inputs", "output", "dinputs"))
 
     def __getstate__(self) -> dict[str, Any]:
-        passes = {"inputs", "output", "dinputs", "_kept", "_context", "_calls"}
+        passes = {"inputs", "output", "dinputs", "_kept", "_context", "_calls", "_around", "flat"}
         return {name: value for name, value in vars(self).items() if name not in passes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._surround()
 
 
 class Sequential(Graph):
@@ -291,6 +321,8 @@ class Sequential(Graph):
     >>> list(network.nodes)
     ['dense_0', 'relu_0', 'last']
     """
+
+    closed = True
 
     def __init__(self, *layers: Layer | tuple[str, Layer], ties: Mapping[str, str] | None = None) -> None:
         counts: dict[str, int] = {}
@@ -314,75 +346,6 @@ def snake_case(name: str) -> str:
     ['dense', 'relu', 'leaky_relu', 'log_softmax']
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def _node(entry: Any) -> Node:
-    if not (isinstance(entry, tuple | list) and len(entry) == 3):
-        raise GraphError(f"A node is (name, layer, source), not {entry!r}.")
-    name, layer, sources = entry
-    if not isinstance(layer, Layer):
-        hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
-        raise GraphError(f"{name}: expected a layer, received {layer!r}{hint}.")
-    joins = not isinstance(sources, str)
-    return Node(name, layer, tuple(sources) if joins else (sources,), joins)
-
-
-def _check_names(nodes: Sequence[Node]) -> None:
-    if not nodes:
-        raise GraphError("A graph needs at least one node.")
-    seen: dict[str, Node] = {}
-    layers: dict[int, str] = {}
-    for node in nodes:
-        if not isinstance(node.name, str) or not node.name or "." in node.name or node.name in RESERVED:
-            raise GraphError(
-                f"{node.name!r} cannot name a node: use a word without dots, other than {' and '.join(RESERVED)}."
-            )
-        if node.name in seen:
-            raise GraphError(f"Two nodes are named {node.name!r}; every name must be different.")
-        if id(node.layer) in layers:
-            raise GraphError(
-                f"{layers[id(node.layer)]!r} and {node.name!r} are the same layer object; make a second layer "
-                "and share its parameters with ties={'second.weights': 'first.weights'}."
-            )
-        seen[node.name], layers[id(node.layer)] = node, node.name
-    for node in nodes:
-        if not node.sources:
-            raise GraphError(f"{node.name}: names no source.")
-        for source in node.sources:
-            if source != INPUTS and source not in seen:
-                raise GraphError(f"{node.name}: {UnknownNameError('source', source, [INPUTS, *seen])}")
-
-
-def _sorted(nodes: Sequence[Node]) -> dict[str, Node]:
-    """The nodes by name, each after its sources and otherwise in the order given."""
-    by_name = {node.name: node for node in nodes}
-    needs = {node.name: [s for s in node.sources if s != INPUTS] for node in nodes}
-    try:
-        order = list(graphlib.TopologicalSorter(needs).static_order())
-    except graphlib.CycleError as error:
-        cycle = " -> ".join(reversed(error.args[1]))
-        raise GraphError(f"The nodes form a cycle, {cycle}: no node can come first.") from None
-    given = [node.name for node in nodes]
-    if all(given.index(source) < given.index(name) for name in given for source in needs[name]):
-        order = given
-    return {name: by_name[name] for name in order}
-
-
-def _output_node(nodes: Mapping[str, Node], output: str | None) -> str:
-    read = {source for node in nodes.values() for source in node.sources}
-    unread = [name for name in nodes if name not in read]
-    if output is not None and output not in nodes:
-        raise GraphError(f"output: {UnknownNameError('node', output, nodes)}")
-    output = unread[-1] if output is None else output
-    unused = [name for name in unread if name != output]
-    if unused:
-        raise GraphError(
-            f"No node reads {', '.join(map(repr, unused))} and the output is {output!r}: join them, "
-            "take them out, or name another node with output=."
-        )
-    if INPUTS not in read:
-        raise GraphError("No node reads 'inputs'.")
-    return output
 
 
 def _read(node: Node, values: Mapping[str, Any]) -> Any:

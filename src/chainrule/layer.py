@@ -16,6 +16,7 @@ from .errors import ChainruleError, ConfigurationError, DefinitionError, Unknown
 from .initializers import Initializer
 from .pair import Pair
 from .penalties import Penalty, as_penalties
+from .store import Store
 
 __all__ = ["Context", "Declared", "Layer", "format_shape"]
 
@@ -78,7 +79,7 @@ class Context(NamedTuple):
         return noise.uniform(xp, self.seed, self.step, noise.node_key(self.path), shape, self.first_row)
 
 
-class Layer(Pair):
+class Layer(Store, Pair):
     """A pair of pure functions that turns inputs into an output, with its parameters declared by name.
 
     To write one: name the `parameters`, return their shapes and starts from `declare`, and write the pair.
@@ -174,6 +175,15 @@ class Layer(Pair):
                 raise UnknownNameError(f"parameter of {type(self).__name__}", name, self.parameters)
         return {name: as_penalties(value) for name, value in self.penalties.items()}
 
+    @property
+    def trainable(self) -> bool:
+        """The opposite of `frozen`: `layer.trainable = False` freezes the layer."""
+        return not self.frozen
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self.frozen = not trainable
+
     def freeze(self) -> Self:
         """Keep parameters and state as they are in training, and run as in inference. Returns the layer."""
         self.frozen = True
@@ -248,7 +258,7 @@ class Layer(Pair):
         joined = isinstance(inputs, tuple | list)
         inputs = tuple(np.asarray(i) for i in inputs) if joined else np.asarray(inputs)
         self._check_inputs(inputs)
-        context, values = Context(training=training and not self.frozen), self._values()
+        context, values = Context(training=training and not self.frozen), self.values()
         output, kept, _ = self.forward_pass(self.xp, inputs, values, context)
         samples, size = output.shape[0], int(np.prod(output.shape[1:]))
         mixes = self.mixes_samples and context.training
@@ -274,9 +284,9 @@ class Layer(Pair):
         context = Context(training and not self.frozen, step=vars(self).get("_calls", 0), path=type(self).__name__)
         if context.training:
             self._calls = context.step + 1
-        output, kept, following = self.forward_pass(self.xp, inputs, self._values(), context)
+        output, kept, following = self.forward_pass(self.xp, inputs, self.values(), context)
         vars(self).update(kept, inputs=inputs, output=output, training=context.training)
-        self._assign(following)
+        self.put(following)
         return output
 
     def backward(self, dvalues: Array) -> Array:
@@ -294,37 +304,35 @@ class Layer(Pair):
                 )
             kept[name] = vars(self)[name]
         context = Context(training=vars(self).get("training", True))
-        self.dinputs, gradients = self.backward_pass(self.xp, dvalues, kept, self._values(), context)
-        vars(self).update({f"d{name}": gradient for name, gradient in gradients.items()})
-        return self.dinputs
+        dinputs, gradients = self.backward_pass(self.xp, dvalues, kept, self.values(), context)
+        vars(self).update({f"d{name}": gradient for name, gradient in gradients.items()}, dinputs=dinputs)
+        return dinputs
 
     def initialize(self, rng: np.random.Generator | int | None = None, dtype: DTypeLike = np.float64) -> Self:
-        """Set new parameters and state as attributes (`layer.weights`, ...). Returns the layer."""
-        self._assign(self.initial_parameters(rng, dtype) | self.initial_state(dtype))
+        """Set new parameters and state, drawn from `rng` (a generator or a seed). Returns the layer."""
+        for name, array in (self.initial_parameters(rng, dtype) | self.initial_state(dtype)).items():
+            layer, local = self.places()[name]
+            layer.hold(local, array)
         return self
-
-    def _values(self) -> Arrays:
-        return {name: getattr(self, name) for name in (*self.parameters, *self.state)}
-
-    def _assign(self, values: Mapping[str, Array]) -> None:
-        vars(self).update(values)
-
-    def __getattr__(self, name: str) -> Any:
-        # Reached only for an attribute that is not there: the first use of a parameter draws it.
-        if name in type(self).parameters or name in type(self).state:
-            fresh = self.initial_parameters() | self.initial_state()
-            self._assign({key: value for key, value in fresh.items() if key not in vars(self)})
-            return vars(self)[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"  # a dataclass writes its own, with its settings
 
+    @classmethod
+    def _passing(cls) -> set[str]:
+        """The names of what a pass leaves behind."""
+        passing = {*cls.backward_reads, *cls.keeps, "inputs", "output", "training"}
+        passing |= {f"d{name}" for name in cls.differentiated()}
+        return passing - {*cls.parameters, *cls.state}
+
+    @classmethod
+    def assignable(cls) -> frozenset[str]:
+        """The settings, what a pass leaves behind, and a `rule` for `explain`."""
+        return super().assignable() | cls._passing() | {"rule"}
+
     def __getstate__(self) -> dict[str, Any]:
         """What pickles and copies take along: settings, parameters and state, none of the passes' arrays."""
-        passes = {*self.backward_reads, *self.keeps, "inputs", "output", "training", "_calls"}
-        passes |= {f"d{name}" for name in self.differentiated()}
-        passes -= {*self.parameters, *self.state}
+        passes = {*self._passing(), "_calls", "_around"}
         kept = {name: value for name, value in vars(self).items() if name not in passes}
         if isinstance(kept.get("xp"), ModuleType):
             kept["xp"] = kept["xp"].__name__  # modules have no pickle of their own

@@ -11,17 +11,21 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
 from .engines import ENGINES, predictor, require_known
+from .engines.contract import encode
 from .errors import ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
 from .optimizers import Adam, Optimizer
-from .summary import Summary, summarize
+from .store import ArrayView, being_fitted
+from .summary import Summary, brief, summarize
 from .training import modelfile
 from .training.callbacks import Callback
-from .training.fitting import Plan, run_plan
+from .training.fitting import run_plan
 from .training.history import History
-from .training.steps import Run, evaluate, forward, known_metrics
+from .training.measuring import Held, evaluate, forward, known_metrics
+from .training.plan import Plan
+from .training.run import Run
 from .training.threads import blas_threads
 
 if TYPE_CHECKING:
@@ -83,10 +87,9 @@ class Model:
         if isinstance(layers, Layer) and not isinstance(layers, Graph):
             raise ConfigurationError(f"Model: layers must be a list or a Graph; write [{layers!r}].")
         network = layers if isinstance(layers, Graph) else Sequential(*layers)
-        parameters = network.initial_parameters(seed, kind)
-        trainable = {name: parameters[name] for name in network.trainable_names()}
-        slots = chosen.initial_slots(np, trainable)
-        self.run = Run(network, loss, chosen, parameters | network.initial_state(kind), slots, int(seed))
+        network.settle(int(seed), kind)
+        self.run = Run(network, loss, chosen, {}, int(seed))
+        self.run.slots = chosen.initial_slots(np, self.run.trained)
         self.run.metrics = known_metrics(metrics, loss)
         self.history = History()
         self.preprocessing = _fitting(network, preprocessing)
@@ -95,7 +98,7 @@ class Model:
     @property
     def network(self) -> Graph:
         """The network."""
-        return self.run.network  # type: ignore[return-value]
+        return self.run.network
 
     @property
     def loss(self) -> Loss:
@@ -113,20 +116,29 @@ class Model:
         return next((value.dtype for value in self.run.values.values()), np.dtype("float32"))
 
     @property
-    def parameters(self) -> Arrays:
-        """The parameters by dotted name: `model.parameters["dense_0.weights"]`; assign a dict to replace them."""
-        return {name: self.run.values[name] for name in self.network.parameters}
+    def parameters(self) -> ArrayView:
+        """The parameters by dotted name, `model.parameters["dense_0.weights"]`: a view of the layers' own arrays.
+
+        Assigning to an entry, or a dict of all to `model.parameters`, reaches predictions, gradients, explanations and
+        the next step. Raises `UnknownNameError`, `ShapeError` and `DataError` for what does not fit.
+        """
+        return ArrayView("parameter", self.network, self.network.parameters)
 
     @parameters.setter
     def parameters(self, parameters: Mapping[str, Any]) -> None:
-        arrays = {name: np.array(value, dtype=self.dtype) for name, value in parameters.items()}
+        arrays = {name: np.asarray(value) for name, value in parameters.items()}
         check_arrays("parameter", arrays, self.network.parameter_shapes())
-        self.run.values = {**self.run.values, **arrays}
+        self.parameters.update(arrays)
 
     @property
-    def state(self) -> Arrays:
+    def state(self) -> ArrayView:
         """The arrays that are carried but not optimized, by dotted name (BatchNorm's running statistics)."""
-        return {name: self.run.values[name] for name in self.network.state}
+        return ArrayView("state array", self.network, self.network.state)
+
+    def __repr__(self) -> str:
+        """The table of the network, and what trains it."""
+        trained = f"{self.run.epoch} epochs trained" if self.run.epoch else "not trained yet"
+        return f"Model of {brief(self.loss)}, {brief(self.optimizer)}, {self.dtype}, {trained}\n{self.summary()}"
 
     def fit(
         self,
@@ -167,26 +179,29 @@ class Model:
         inputs, targets = self.checked(X, y, sample_weights)
         if validation_data is not None and len(validation_data) != 2:
             raise ConfigurationError("fit: validation_data must be a pair, (X, y).")
-        validation = None if validation_data is None else self.checked(*validation_data)
+        validation = None if validation_data is None else Held.of(self.run, *self.checked(*validation_data))
+        weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
+        outputs = self.network.output_shape(inputs.shape[1:])[0]
         plan = Plan(
             inputs,
             targets,
+            encode(self.loss, targets, outputs, self.dtype, weights),
             epochs=epochs,
             batch_size=batch_size,
             shuffle=shuffle,
-            sample_weights=None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1),
+            sample_weights=weights,
             validation=validation,
             record_every=record_every,
         )
-        plan = plan.weighted(class_weights, self.loss).split(validation_split, self.run.seed)
-        with blas_threads(self.network, plan.batch_size):
+        plan = plan.weighted(class_weights, self.loss).split(validation_split, self.run)
+        with being_fitted(self.network), blas_threads(self.network, plan.batch_size):
             return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume, engine)
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""
         inputs, targets = self.checked(X, y, sample_weights)
         weights = None if sample_weights is None else np.asarray(sample_weights)
-        return evaluate(self.run, inputs, targets, weights)
+        return evaluate(self.run, Held.of(self.run, inputs, targets, weights))
 
     def logits(self, X: Any) -> NDArray[Any]:
         """The network's own outputs in inference, (B, C) or (B, O); (0, C) for an empty batch."""
@@ -295,7 +310,7 @@ class Model:
         """What a file of this model holds."""
         preprocessing = None if self.preprocessing is None else self.preprocessing.to_json()
         extras = {"class_names": list(self.class_names), "preprocessing": preprocessing}
-        return modelfile.Contents(self.run, self.history, extras)
+        return modelfile.Contents(self.run, self.run.values, self.history, extras)
 
     def take(self, contents: modelfile.Contents) -> None:
         """Become the model of a file's contents."""
@@ -306,6 +321,12 @@ class Model:
         self.preprocessing = _fitting(self.network, None if stored is None else Preprocessing.from_json(stored))
         self.class_names = _class_names(self.network, contents.extras.get("class_names", ()))
 
+    def go_on(self, contents: modelfile.Contents) -> None:
+        """Stand where a file of the same architecture says; the layers stay the objects that they are."""
+        run, stored = self.run, contents.run
+        run.values, run.slots, run.step, run.epoch = contents.values, stored.slots, stored.step, stored.epoch
+        run.rate_scale, run.engine, self.history = stored.rate_scale, stored.engine, contents.history
+
     def inputs(self, X: Any) -> NDArray[Any]:
         """X as the network reads it: an array as it is, a table (file, data frame, columns) through `preprocessing`."""
         if self.preprocessing is not None and not isinstance(X, np.ndarray | list | tuple):
@@ -315,7 +336,7 @@ class Model:
     def checked(
         self, X: Any, y: ArrayLike, sample_weights: ArrayLike | None = None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """X and y as arrays, after every check that a step would make, so that a run does not fail half-way."""
+        """X and y as arrays of one length that the network takes."""
         inputs, targets = self.inputs(X), np.asarray(y)
         output = self.network.output_shape(inputs.shape[1:])
         if not len(inputs):
@@ -325,14 +346,6 @@ class Model:
         weights = None if sample_weights is None else np.asarray(sample_weights)
         if weights is not None and len(weights) != len(inputs):
             raise DataError(f"X has {len(inputs)} samples, sample_weights {len(weights)}; pass one for each sample.")
-        try:
-            for start in range(0, len(inputs), 4096):  # in parts, because a class index becomes a row of C numbers
-                rows = slice(start, start + 4096)
-                own = None if weights is None else weights[rows]
-                self.loss.prepare(targets[rows], (len(targets[rows]), *output), own, weightless=True)
-        except DataError:
-            self.loss.prepare(targets, (len(inputs), *output), weights)  # names the right row
-            raise
         if weights is not None and not weights.sum() > 0:
             raise DataError("sample_weights are all 0; at least one must be above 0.")
         return inputs, targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from .graph import Graph
 from .layer import format_shape
 
-__all__ = ["Row", "Summary", "summarize"]
+__all__ = ["Row", "Summary", "brief", "summarize"]
 
 
 class Row(NamedTuple):
@@ -76,6 +77,24 @@ class Summary:
         return f"<table><caption>{self.total}</caption><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
+def brief(item: Any) -> str:
+    """An object of the library as it is written, without the settings that are left at their defaults.
+
+    >>> from chainrule import Adam, SGD
+    >>> brief(Adam()), brief(SGD(0.1, momentum=0.9))
+    ('Adam()', 'SGD(learning_rate=0.1, momentum=0.9)')
+    """
+    if not dataclasses.is_dataclass(item):
+        return repr(item)
+    shown = []
+    for each in dataclasses.fields(item):
+        value = getattr(item, each.name)
+        default = each.default_factory() if callable(each.default_factory) else each.default
+        if each.repr and each.init and value != default:
+            shown.append(f"{each.name}={value!r}")
+    return f"{type(item).__name__}({', '.join(shown)})"
+
+
 def summarize(network: Graph) -> Summary:
     """The summary of a network; graphs inside show their own nodes with dotted names.
 
@@ -91,22 +110,12 @@ def summarize(network: Graph) -> Summary:
     """
     sizes = {name: math.prod(shape) for name, shape in network.parameter_shapes().items()}
     trainable = set(network.trainable_names())
-    rows = tuple(_rows(network, network.input_shape(), sizes, trainable, ""))
-    return Summary(rows, sum(sizes.values()), sum(size for name, size in sizes.items() if name in trainable))
-
-
-def _rows(graph: Graph, shape: Any, sizes: dict[str, int], trainable: set[str], path: str) -> list[Row]:
-    shapes = {} if shape is None else graph.shapes(shape)
-    rows: list[Row] = []
-    for node in graph:
-        name = f"{path}{node.name}"
-        if isinstance(node.layer, Graph) and not node.joins:
-            source = shapes.get(node.sources[0], shape if node.sources[0] == "inputs" else None)
-            rows += _rows(node.layer, source, sizes, trainable, f"{name}.")
-            continue
-        own = [n for n in sizes if n.startswith(f"{name}.")]
-        output = format_shape(shapes[node.name]) if node.name in shapes else ""
-        kind = type(node.layer).__name__
+    flat, shape = network.flat, network.input_shape()
+    shapes = {} if shape is None else flat.shapes(shape)
+    rows = []
+    for leaf in flat:
+        own = [name for name in leaf.arrays.values() if name in sizes and name.startswith(f"{leaf.name}.")]
+        output = format_shape(shapes[leaf.name]) if leaf.name in shapes else ""
         counts = sum(sizes[n] for n in own), sum(sizes[n] for n in own if n in trainable)
-        rows.append(Row(name, kind, ", ".join(node.sources), output, *counts))
-    return rows
+        rows.append(Row(leaf.name, type(leaf.layer).__name__, ", ".join(leaf.sources), output, *counts))
+    return Summary(tuple(rows), sum(sizes.values()), sum(size for name, size in sizes.items() if name in trainable))

@@ -14,13 +14,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..layer import Arrays, Layer
+from ..errors import DataError
+from ..graph import Graph
+from ..layer import Arrays
 from ..losses import Loss
 from ..optimizers import Optimizer
 
-__all__ = ["Block", "NotCovered", "Outcome", "Session", "Task"]
+__all__ = ["Block", "NotCovered", "Outcome", "Session", "Task", "encode"]
 
 _ENCODED_BYTES = 2**25  # targets above this size are encoded batch by batch
+_CHECKED_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Task:
     `weights` (S,) holds what each sample counts, class weights included, or is None where all count the same.
     """
 
-    network: Layer
+    network: Graph
     loss: Loss
     optimizer: Optimizer
     seed: int
@@ -38,12 +41,13 @@ class Task:
     y: NDArray[Any]
     weights: NDArray[np.float64] | None
     batch_size: int
+    sample_weights: NDArray[np.float64] | None = None  # (S,), as they were given: what the metric counts by
     encoded: NDArray[Any] | None = None  # the targets (S, C) as the loss reads them, where they are small
 
     @classmethod
     def of(
         cls,
-        network: Layer,
+        network: Graph,
         loss: Loss,
         optimizer: Optimizer,
         seed: int,
@@ -51,15 +55,23 @@ class Task:
         y: NDArray[Any],
         sample_weights: NDArray[Any] | None,
         batch_size: int,
+        encoded: NDArray[Any] | None = None,
     ) -> Task:
-        """The task, with what does not change from step to step computed once."""
-        weights = loss.sample_totals(y, sample_weights)
-        task = cls(network, loss, optimizer, int(seed), X, y, weights, min(batch_size, len(X)))
-        outputs = task.outputs
-        if len(X) * outputs * X.dtype.itemsize > _ENCODED_BYTES:
-            return task
-        encoded = loss.prepare(y, (len(X), outputs), None, X.dtype, weightless=True)[0]
-        return replace(task, encoded=np.ascontiguousarray(encoded))
+        """The task, with what does not change from step to step computed once.
+
+        `encoded` comes from `encode` where a caller has it at hand. Raises `DataError` and its kinds for targets that
+        do not fit.
+        """
+        if encoded is None:
+            encoded = encode(loss, y, int(network.output_shape(X.shape[1:])[0]), X.dtype)
+        weights, size = loss.sample_totals(y, sample_weights), min(batch_size, len(X))
+        return cls(network, loss, optimizer, int(seed), X, y, weights, size, sample_weights, encoded)
+
+    def of_run(self, loss: Loss, optimizer: Optimizer, seed: int) -> Task:
+        """The same data with the loss, the optimizer and the seed of now."""
+        if loss is self.loss:
+            return replace(self, optimizer=optimizer, seed=int(seed))
+        return Task.of(self.network, loss, optimizer, seed, self.X, self.y, self.sample_weights, self.batch_size)
 
     @property
     def outputs(self) -> int:
@@ -94,6 +106,30 @@ class Task:
         shares = weights / (weights.sum() or 1.0) if mean else weights
         column: NDArray[Any] = shares.reshape(-1, 1).astype(self.X.dtype)
         return column
+
+
+def encode(
+    loss: Loss, y: NDArray[Any], outputs: int, dtype: Any, sample_weights: NDArray[Any] | None = None
+) -> NDArray[Any] | None:
+    """The targets (S, C) as the loss reads them; None where they are large, because a class becomes a row of C numbers.
+
+    All of them are checked, and the weights. Raises `DataError` and its kinds, naming the row.
+    """
+
+    def part(rows: slice) -> NDArray[Any]:
+        own = None if sample_weights is None else sample_weights[rows]
+        found: NDArray[Any] = loss.prepare(y[rows], (len(y[rows]), outputs), own, dtype, weightless=True)[0]
+        return found
+
+    if y.ndim and len(y) * outputs * np.dtype(dtype).itemsize <= _ENCODED_BYTES:
+        return np.ascontiguousarray(part(slice(None)))
+    for start in range(0, len(y), _CHECKED_ROWS):
+        try:
+            part(slice(start, start + _CHECKED_ROWS))
+        except DataError:
+            part(slice(None))  # it names the right row
+            raise
+    return None
 
 
 @dataclass(frozen=True)

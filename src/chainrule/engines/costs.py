@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph import Graph
-from ..layer import Layer
 from .contract import NotCovered, Task
 
 __all__ = ["Choice", "choose", "estimate"]
@@ -42,7 +40,7 @@ def estimate(task: Task) -> dict[str, float]:
     """Microseconds of a step on each engine."""
     sizes = [int(np.prod(shape)) for shape in task.network.parameter_shapes().values()]
     work = 6.0 * task.batch_size * sum(sizes)
-    nodes = _count(task.network)
+    nodes = len(task.network.flat)
     around = {
         "numpy": _NUMPY_STEP + _NUMPY_NODE * nodes + _NUMPY_PARAMETER * len(sizes),
         "fused": _FUSED_STEP + _FUSED_NODE * nodes,
@@ -85,10 +83,6 @@ def choose(task: Task, steps: int) -> Choice:
     if len(missing) == 2:
         reasons["numpy"] = "no other is installed"
     return Choice(best, reasons[best])
-
-
-def _count(layer: Layer) -> int:
-    return sum(_count(node.layer) for node in layer) if isinstance(layer, Graph) else 1
 
 
 def _needed(task: Task) -> list[str]:

@@ -128,7 +128,7 @@ def _values(
     network: Graph, parameters: Mapping[str, Array] | None, state: Mapping[str, Array] | None
 ) -> dict[str, Array]:
     """Parameters and state in float64: those given, or the network's own."""
-    own = network._values() if parameters is None or (state is None and network.state) else {}
+    own = network.values() if parameters is None or (state is None and network.state) else {}
     chosen = {name: own[name] for name in network.parameters} if parameters is None else dict(parameters)
     kept = {name: own[name] for name in network.state} if state is None else dict(state)
     check_arrays("parameter", chosen, network.parameter_shapes())

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DerivationError
-from ..graph import INPUTS
+from ..nodes import INPUTS
 from .cells import LOSS, Cell, Cells, Source, rule_scope
 from .derivation import Line, Quantity, Term
 from .formula import ARRAYS, NO_NAMES, bound, derivative_symbol, evaluate, fixed, free_indices, pattern, substituted

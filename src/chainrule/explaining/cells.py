@@ -16,32 +16,20 @@ from numpy.typing import NDArray
 
 from ..backprop import Trace, trace
 from ..errors import DefinitionError
-from ..graph import INPUTS, Graph
+from ..graph import Graph
 from ..layer import Context
 from ..losses import Loss
+from ..nodes import INPUTS, each_of, parts_of
 from ..pair import Pair
 from .formula import ARRAYS, SCALARS, Arithmetic, Scope, evaluate, fixed, pattern
 from .rules import Rule, rule_of
 
-__all__ = ["LOSS", "Cell", "Cells", "Source", "parts_of"]
+__all__ = ["LOSS", "Cell", "Cells", "Source"]
 
 LOSS = "loss"
 Place = tuple[int, ...]
 Array = NDArray[Any]
 Tree = Any  # the name of a value, or a tuple of trees
-
-
-def parts_of(tree: Tree, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Every leaf of nested tuples with the way to it.
-
-    >>> list(parts_of(("a", ("b", "c"))))
-    [((0,), 'a'), ((1, 0), 'b'), ((1, 1), 'c')]
-    """
-    if isinstance(tree, tuple):
-        for i, part in enumerate(tree):
-            yield from parts_of(part, (*path, i))
-    else:
-        yield path, tree
 
 
 def _each(function: Any, tree: Tree) -> Any:
@@ -143,12 +131,13 @@ class Cells:
             seed=context.seed,
             step=context.step,
         )
-        found: list[Cell] = []
-        outputs: dict[str, str] = {}
-        last = _unroll(network, INPUTS, "", {}, context.training and not network.frozen, found, outputs)
-        found.append(Cell(LOSS, loss, last, {}, context.training, LOSS))
+        flat, training = network.flat, context.training
+        found = [Cell(f.name, f.layer, f.reads, f.arrays, training and not f.frozen, f.name) for f in flat]
+        found.append(Cell(LOSS, loss, flat.output, {}, training, LOSS))
         prepared, shares = loss.prepare(targets, one.predictions.shape, sample_weights, np.float64)
-        cells = cls(found, outputs, dict(values), inputs, prepared, shares, context, one, network.penalty_terms())
+        cells = cls(
+            found, dict(flat.outputs), dict(values), inputs, prepared, shares, context, one, network.penalty_terms()
+        )
         cells.available = cells.run()
         return cells
 
@@ -213,7 +202,7 @@ class Cells:
         outputs = {cell.name: self.output(cell.name) for cell in self.cells[:first]}
         outputs[INPUTS] = self.inputs if inputs is None else inputs
         for cell in self.cells[first:]:
-            read = _each(lambda name: outputs[name], cell.reads)
+            read = each_of(cell.reads, outputs)
             own = self._own(cell, self.values if values is None else values)
             available[cell.name] = self._forward(cell, read, own, self._noise(cell, read), self.targets)
             output = available[cell.name][cell.pair.result]
@@ -364,25 +353,3 @@ def rule_scope(
         return known[name, place]
 
     return Scope(look_up, indices or {}, sizes, arithmetic)
-
-
-def _unroll(
-    graph: Graph, inputs: Tree, path: str, borrowed: Mapping[str, str], training: bool, cells: list[Cell], outputs: Any
-) -> Tree:
-    """Append the cells of a graph; returns what its output is called. `borrowed` are its parameters' full names."""
-    found: dict[str, Tree] = {INPUTS: inputs}
-    for node in graph:
-        name = f"{path}{node.name}"
-        reads = tuple(found[s] for s in node.sources) if node.joins else found[node.sources[0]]
-        running = training and not node.layer.frozen
-        full = {}
-        for local in (*node.layer.parameters, *node.layer.state):
-            own = graph.ties.get(f"{node.name}.{local}", f"{node.name}.{local}")
-            full[local] = borrowed.get(own, f"{path}{own}")
-        if isinstance(node.layer, Graph):
-            found[node.name] = _unroll(node.layer, reads, f"{name}.", full, running, cells, outputs)
-        else:
-            cells.append(Cell(name, node.layer, reads, full, running, name))
-            found[node.name] = name
-        outputs[name] = found[node.name]
-    return found[graph.output_node]

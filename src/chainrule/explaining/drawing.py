@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..backprop import Trace
 from ..errors import ConfigurationError, DataError, UnknownNameError
-from ..graph import INPUTS, Graph
+from ..graph import Graph
 from ..layers import Dense
+from ..nodes import INPUTS
 from .derivation import Node
 from .notation import number
 from .render.svg import depths
@@ -59,7 +60,7 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
     >>> picture.svg.count("<circle")                       # 2 inputs, 3 and 3 and 1 neurons
     9
     """
-    network, values = (model, model._values()) if isinstance(model, Graph) else (model.network, model.parameters)
+    network, values = (model, model.values()) if isinstance(model, Graph) else (model.network, model.parameters)
     if max_neurons < 1:
         raise ConfigurationError(f"draw: max_neurons must be at least 1, not {max_neurons!r}.")
     samples = len(trace.predictions)
@@ -146,8 +147,7 @@ def _weights(
     """The weights of a dense layer and their gradients; None for layers that have no edges of their own."""
     if not isinstance(network[name], Dense):
         return None
-    full = network.ties.get(f"{name}.weights", f"{name}.weights")
-    return np.asarray(values[full]), np.asarray(trace[name].gradients["weights"])
+    return np.asarray(values[network.flat[name].arrays["weights"]]), np.asarray(trace[name].gradients["weights"])
 
 
 def _edges(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..backprop import entry_of
 from ..errors import UnknownNameError
-from ..graph import INPUTS, Graph
+from ..graph import Graph
+from ..nodes import INPUTS
 from .cells import Cells
 from .derivation import Quantity
 
@@ -19,7 +20,7 @@ def resolved(cells: Cells, network: Graph, name: str, index: int | Sequence[int]
     Raises `UnknownNameError` with all names for one that does not exist, `ShapeError` for an index outside.
     """
     notes: list[str] = []
-    ties = _ties(network)
+    ties = network.flat.ties
     if not isinstance(name, str):
         raise UnknownNameError("quantity", str(name), [*network.parameters, *ties, INPUTS, *cells.outputs])
     node = name.removesuffix(".output")
@@ -43,13 +44,3 @@ def resolved(cells: Cells, network: Graph, name: str, index: int | Sequence[int]
     else:
         raise UnknownNameError("quantity", name, [*network.parameters, *ties, INPUTS, *cells.outputs])
     return Quantity(name, entry_of(name, shape, index)), kind, notes
-
-
-def _ties(network: Graph, path: str = "") -> dict[str, str]:
-    """Every tied parameter and the one that it is, also inside graphs."""
-    ties: dict[str, str] = {}
-    for node in network:
-        if isinstance(node.layer, Graph):
-            ties |= _ties(node.layer, f"{path}{node.name}.")
-    ties |= {f"{path}{alias}": f"{path}{owner}" for alias, owner in network.ties.items()}
-    return ties

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import INPUTS
+from ..nodes import INPUTS, parts_of
 from .building import line_of, penalty_terms
-from .cells import LOSS, Cell, Cells, Source, parts_of
+from .cells import LOSS, Cell, Cells, Source
 from .derivation import Batch, Line, Node, Path, Paths, Quantity
 from .formula import fixed, free_indices, pattern
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ChainruleError
-from ..graph import INPUTS
+from ..nodes import INPUTS
 from ..value import Value
 from .cells import LOSS, Cell, Cells, Source, rule_scope
 from .derivation import Quantity, Witness

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..graph import Graph
-    from ..layer import Arrays
     from ..losses import Loss
 
 BLUE, VERMILLION, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#999999"
@@ -202,11 +201,11 @@ class Trained(Protocol):
         """The loss."""
 
     @property
-    def parameters(self) -> Arrays:
+    def parameters(self) -> Mapping[str, Any]:
         """The parameters by dotted name."""
 
     @property
-    def state(self) -> Arrays:
+    def state(self) -> Mapping[str, Any]:
         """The state by dotted name."""
 
     def inputs(self, X: Any) -> NDArray[Any]:

@@ -15,12 +15,11 @@ import numpy as np
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
 from .history import INTERRUPTED, History
-from .steps import Run
+from .learner import Learner
+from .run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from ..model import Model
 
 __all__ = [
     "CSVLogger",
@@ -39,7 +38,7 @@ __all__ = [
 class Fit:
     """One call of `fit` as callbacks see it: the model, with its run and its history, and where this call began."""
 
-    model: Model
+    model: Learner
     epochs: int
     first: int = 0  # the model's epoch at the beginning
     looked: int = 0  # the step of the last closer look at the gradients
@@ -302,8 +301,9 @@ class LearningRateFinder:
                 f"{self.steps!r}."
             )
 
-    def find(self, model: Model, X: Any, y: Any) -> float:
+    def find(self, model: Learner, X: Any, y: Any) -> float:
         """Run the trial and return the suggestion."""
+        from copy import deepcopy
         from dataclasses import replace
 
         from ..errors import NonFiniteError
@@ -312,8 +312,8 @@ class LearningRateFinder:
         inputs, targets = model.checked(X, y)
         self.rates, self.losses, average = [], [], 0.0
         optimizer = replace(model.optimizer, learning_rate=1.0, groups={})
-        trainable = {name: model.parameters[name] for name in model.network.trainable_names()}
-        run = replace(model.run, optimizer=optimizer, slots=optimizer.initial_slots(np, trainable))
+        run = replace(model.run, network=deepcopy(model.network), optimizer=optimizer)
+        run.slots = optimizer.initial_slots(np, run.trained)
         rng = np.random.default_rng(run.seed)
         for trial in range(self.steps):
             run.rate_scale = self.low * (self.high / self.low) ** (trial / (self.steps - 1))

@@ -13,7 +13,7 @@ from ..registry import describe
 from . import modelfile
 from .callbacks import Callback, Fit
 from .history import INTERRUPTED
-from .steps import Run
+from .run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,12 +75,12 @@ class Checkpoint:
                 raise ConfigurationError(
                     f"{self.path} cannot be resumed: it has another {part}, {_difference(theirs, ours)}."
                 )
-        model.take(contents)
+        model.go_on(contents)
         if model.history.stopped == INTERRUPTED:
             model.history.stopped = None
         self.fit.first, self.fit.looked = int(stored["first"]), int(stored["looked"])
         last = {n[len(_LAST) :]: a for n, a in contents.extra_arrays.items() if n.startswith(_LAST)}
-        model.run.values = last or model.run.values
+        model.run.values = last or contents.values
         self._forget_the_end(int(stored["epochs"]))
         for index, (callback, numbers) in enumerate(zip(self.callbacks, stored["states"], strict=True)):
             prefix = f"{index}/"
@@ -92,6 +92,7 @@ class Checkpoint:
         """After a whole epoch: note the state down, and write it if the last time is long enough ago."""
         model = self.fit.model
         self.run: Run = replace(model.run)
+        self.values = model.run.values
         self.records, self.looked = len(model.history), self.fit.looked
         self.states = [callback.state() for callback in self.callbacks]
         self.fit.marked = model.run.step
@@ -107,9 +108,10 @@ class Checkpoint:
         """
         if self.run.epoch == self.fit.first:
             return
-        model, last = self.fit.model, self.run.values
-        if model.run.step == self.fit.marked and model.run.values is not last:
-            self.run = replace(self.run, values=model.run.values)
+        model, last = self.fit.model, self.values
+        values = model.run.values
+        if model.run.step == self.fit.marked and any(values[name] is not array for name, array in last.items()):
+            self.values = values
             self._write({f"{_LAST}{name}": array for name, array in last.items()})
         else:
             self._write({})
@@ -135,7 +137,7 @@ class Checkpoint:
         }
         arrays: Arrays = {f"{i}/{name}": a for i, (_, own) in enumerate(self.states) for name, a in own.items()}
         extras = {**contents.extras, "fit": described}
-        modelfile.write(self.path, modelfile.Contents(self.run, history, extras, arrays | (extra or {})))
+        modelfile.write(self.path, modelfile.Contents(self.run, self.values, history, extras, arrays | (extra or {})))
         self.written = time.monotonic()
 
 

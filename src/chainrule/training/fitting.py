@@ -1,141 +1,34 @@
-"""One call of `fit`: the plan (data, epochs, batches), the loop over records with callbacks, checkpoints and Ctrl-C."""
+"""One call of `fit`: the loop over records with callbacks, checkpoints and Ctrl-C."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from numbers import Real
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .. import engines
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
-from ..losses import Loss
 from .callbacks import Callback, Fit, LearningRateFinder
 from .checkpoint import Checkpoint
 from .history import INTERRUPTED, History
+from .learner import Learner
+from .measuring import evaluate
+from .plan import Plan
 from .progress import Progress, report
-from .steps import Epoch, Run, Steps, evaluate
+from .steps import Epoch, Steps
 from .watching import STEPS_BETWEEN, closer_look, notes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..model import Model
-
-__all__ = ["Plan", "run_plan"]
-
-_STEPS_PER_RECORD = 24  # shorter epochs are recorded more rarely, so that recording stays below 5 % of a run
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be trained on, and how; checked when it is made."""
-
-    X: NDArray[Any]
-    y: NDArray[Any]
-    epochs: int
-    batch_size: int
-    shuffle: bool
-    sample_weights: NDArray[Any] | None
-    validation: tuple[NDArray[Any], NDArray[Any]] | None
-    record_every: int | None
-
-    def __post_init__(self) -> None:
-        least = {"epochs": 0, "batch_size": 1} | ({} if self.record_every is None else {"record_every": 1})
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < smallest:
-                raise ConfigurationError(f"fit: {name} must be a whole number of at least {smallest}, not {value!r}.")
-
-    @property
-    def steps(self) -> int:
-        """Steps in an epoch."""
-        return -(-len(self.X) // self.batch_size)
-
-    def due(self, epoch: int) -> bool:
-        """Whether the `epoch`-th epoch of the plan, counted from 1, is recorded."""
-        return epoch % self.every == 0 or epoch in (1, self.epochs)
-
-    def next_due(self, done: int) -> int:
-        """The next epoch that is recorded, where `done` are over."""
-        return 1 if not done else min(self.epochs, (done // self.every + 1) * self.every)
-
-    @property
-    def every(self) -> int:
-        """The number of epochs from one record to the next."""
-        return int(self.record_every or -(-_STEPS_PER_RECORD // self.steps))
-
-    def start(self, run: Run) -> Steps:
-        """The steps of a run of this plan."""
-        return Steps(
-            run,
-            self.X,
-            self.y,
-            batch_size=self.batch_size,
-            shuffle=self.shuffle,
-            sample_weights=self.sample_weights,
-            engine=run.engine,
-        )
-
-    def weighted(self, class_weights: Mapping[int, float] | Sequence[float] | str | None, loss: Loss) -> Plan:
-        """The plan with class weights multiplied into the sample weights."""
-        if class_weights is None:
-            return self
-        if loss.metric != "accuracy":
-            raise ConfigurationError(f"fit: class_weights need classes, and {loss.name} compares values.")
-        labels = loss.labels(self.y)
-        if labels.ndim != 1:
-            raise ConfigurationError("fit: class_weights need one class for each sample; use sample_weights instead.")
-        labels = labels.astype(int)
-        factors = _class_factors(class_weights, labels)
-        weights = factors if self.sample_weights is None else factors * self.sample_weights
-        return replace(self, sample_weights=weights)
-
-    def split(self, part: float, seed: int) -> Plan:
-        """The plan with a random part of its samples held out for validation."""
-        if not part:
-            return self
-        if self.validation is not None:
-            raise ConfigurationError("fit: give validation_data or validation_split, not both.")
-        if not isinstance(part, Real):
-            raise ConfigurationError(f"fit: validation_split must be a number between 0 and 1, not {part!r}.")
-        held_out = round(float(part) * len(self.X)) if 0 < part < 1 else 0
-        if not 0 < held_out < len(self.X):
-            raise ConfigurationError(
-                f"fit: validation_split must leave samples on both sides, received {part!r} of {len(self.X)} samples."
-            )
-        order = np.random.default_rng([seed, 2**32]).permutation(len(self.X))
-        test, rest = np.sort(order[:held_out]), np.sort(order[held_out:])
-        weights = None if self.sample_weights is None else self.sample_weights[rest]
-        validation = (self.X[test], self.y[test])
-        return replace(self, X=self.X[rest], y=self.y[rest], sample_weights=weights, validation=validation)
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What a resumed run must have in common with the stopped one."""
-        import zlib
-
-        data = [self.X, self.y] + ([] if self.sample_weights is None else [self.sample_weights])
-        data += [] if self.validation is None else list(self.validation)
-        checksum = 0
-        for array in data:
-            checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
-        settings = {
-            "batch_size": int(self.batch_size),
-            "shuffle": bool(self.shuffle),
-            "record_every": self.record_every,
-        }
-        return settings | {"samples": len(self.X), "data": checksum}
+__all__ = ["run_plan"]
 
 
 def run_plan(
-    model: Model,
+    model: Learner,
     plan: Plan,
     callbacks: Sequence[Callback],
     verbose: bool,
@@ -158,8 +51,9 @@ def run_plan(
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
     with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
         try:
-            _choose(fit, plan, engine, verbose)
-            _train(fit, plan, callbacks, saver, progress)
+            task = plan.task(model.run)
+            _choose(fit, plan, task, engine, verbose)
+            _train(fit, plan, task, callbacks, saver, progress)
         except KeyboardInterrupt:
             fit.stop(INTERRUPTED)
         except NonFiniteError as error:
@@ -180,9 +74,12 @@ def run_plan(
     return history
 
 
-def _train(fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoint | None, progress: Progress) -> None:
+def _train(
+    fit: Fit, plan: Plan, task: Task, callbacks: Sequence[Callback], saver: Checkpoint | None, progress: Progress
+) -> None:
     """From record to record. Ctrl-C waits for the end of a block, and of a record with all that belongs to it."""
-    model, steps, clock = fit.model, plan.start(fit.model.run), _Clock()
+    model, clock = fit.model, _Clock()
+    steps = Steps(model.run, task, shuffle=plan.shuffle, engine=model.run.engine)
     with CtrlC(waits=True) as ctrl_c:
 
         def on_block(epoch: int, done: int, total: int) -> None:
@@ -222,12 +119,10 @@ def _begin(
     return saver
 
 
-def _choose(fit: Fit, plan: Plan, engine: str, verbose: bool) -> None:
+def _choose(fit: Fit, plan: Plan, task: Task, engine: str, verbose: bool) -> None:
     """Settle the engine: the one asked for, that of the checkpoint, or the best for a run of this length."""
     run = fit.model.run
     name = run.engine if engine == "auto" else engine
-    weights = plan.sample_weights
-    task = Task.of(run.network, run.loss, run.optimizer, run.seed, plan.X, plan.y, weights, plan.batch_size)
     steps = (plan.epochs - (run.epoch - fit.first)) * plan.steps
     run.engine, reason = engines.prepare(name, task, steps)
     if verbose:
@@ -243,7 +138,7 @@ def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:
     run = fit.model.run
     record: dict[str, float] = {"epoch": run.epoch, "loss": epoch.loss, run.loss.metric: epoch.metric}
     if plan.validation is not None:
-        record |= {f"val_{name}": value for name, value in evaluate(run, *plan.validation).items()}
+        record |= {f"val_{name}": value for name, value in evaluate(run, plan.validation).items()}
     record["learning_rate"] = epoch.rate
     due = run.step - fit.looked >= STEPS_BETWEEN
     if due or run.epoch - fit.first == plan.epochs:
@@ -251,24 +146,6 @@ def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:
     if due:
         fit.looked = run.step
     return record
-
-
-def _class_factors(
-    class_weights: Mapping[int, float] | Sequence[float] | str, labels: NDArray[Any]
-) -> NDArray[np.float64]:
-    if isinstance(class_weights, str):
-        if class_weights != "balanced":
-            raise ConfigurationError(f"fit: class_weights must be numbers or 'balanced', not {class_weights!r}.")
-        counts = np.bincount(labels)
-        return np.asarray(len(labels) / (np.count_nonzero(counts) * counts[labels]), dtype=np.float64)
-    given = dict(class_weights) if isinstance(class_weights, Mapping) else dict(enumerate(class_weights))
-    missing = sorted(set(labels.tolist()) - set(given))
-    if missing:
-        raise ConfigurationError(f"fit: class_weights lack the classes {missing}; give a weight for each class.")
-    for label, weight in given.items():
-        if not (isinstance(weight, Real) and np.isfinite(float(weight)) and weight >= 0):
-            raise ConfigurationError(f"fit: class_weights must be at least 0; that of class {label} is {weight!r}.")
-    return np.array([float(given[label]) for label in labels.tolist()])
 
 
 class _Clock:

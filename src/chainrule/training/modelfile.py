@@ -21,7 +21,8 @@ from ..losses import Loss
 from ..optimizers import Optimizer
 from ..registry import build, describe
 from .history import History
-from .steps import Run, known_metrics
+from .measuring import known_metrics
+from .run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,7 @@ class Contents:
     """What a model file holds; `extras` are plain data and arrays of whoever wrote it (class names, callbacks, ...)."""
 
     run: Run
+    values: Arrays  # parameters and state
     history: History
     extras: Mapping[str, Any] = field(default_factory=dict)
     extra_arrays: Arrays = field(default_factory=dict)
@@ -46,7 +48,9 @@ def write(path: str | Path, contents: Contents) -> None:
     import json
 
     run, history = contents.run, contents.history
-    arrays = _prefixed("value", run.values) | _prefixed("slot", run.slots) | _prefixed("extra", contents.extra_arrays)
+    arrays = (
+        _prefixed("value", contents.values) | _prefixed("slot", run.slots) | _prefixed("extra", contents.extra_arrays)
+    )
     content = {
         "network": describe(run.network),
         "loss": describe(run.loss),
@@ -79,6 +83,7 @@ def read(path: str | Path) -> Contents:
             raise FileFormatError("network, loss or optimizer is of another kind")
         values = _part("value", arrays)
         dtype = _require_values(network, values)
+        network.take(values, dtype)
         slots = _part("slot", arrays)
         trainable = {name: values[name] for name in network.trainable_names()}
         _require_shapes("slot", slots, {n: s.shape for n, s in optimizer.initial_slots(np, trainable).items()}, dtype)
@@ -87,7 +92,6 @@ def read(path: str | Path) -> Contents:
             network,
             loss,
             optimizer,
-            values,
             slots,
             seed=_whole(state["seed"]),
             step=_whole(state["step"]),
@@ -101,7 +105,7 @@ def read(path: str | Path) -> Contents:
             content["history"]["stopped"],
             [str(note) for note in content["history"]["notes"]],
         )
-        return Contents(run, history, dict(content["extras"]), _part("extra", arrays))
+        return Contents(run, values, history, dict(content["extras"]), _part("extra", arrays))
 
 
 @contextlib.contextmanager

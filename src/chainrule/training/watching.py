@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import Graph
 from ..layer import Arrays, Context, Layer
 from ..layers import ReLU
 from .history import History
-from .steps import Epoch, Run
+from .run import Run
+from .steps import Epoch
 
 __all__ = ["STEPS_BETWEEN", "closer_look", "notes"]
 
@@ -32,7 +32,7 @@ def closer_look(run: Run, X: NDArray[np.floating], epoch: Epoch) -> dict[str, fl
         node = name.rpartition(".")[0]
         squares[node] = squares.get(node, 0.0) + square
     looked = {f"gradient_norm.{node}": float(np.sqrt(total)) for node, total in squares.items()}
-    relus = [name for name, layer in _leaves(run.network) if isinstance(layer, ReLU)]
+    relus = [leaf.name for leaf in run.network.flat if isinstance(leaf.layer, ReLU)]
     if relus:
         record: dict[str, Arrays] = {}
         rows = np.linspace(0, len(X) - 1, min(_SAMPLES, len(X))).astype(int)
@@ -71,9 +71,3 @@ def notes(history: History, network: Layer) -> list[str]:
                 "the way down. Use He() weights, a normalization layer, or skip connections with Add."
             )
     return found
-
-
-def _leaves(layer: Layer, path: str = "") -> list[tuple[str, Layer]]:
-    if not isinstance(layer, Graph):
-        return [(path, layer)]
-    return [leaf for node in layer for leaf in _leaves(node.layer, f"{path}.{node.name}" if path else node.name)]

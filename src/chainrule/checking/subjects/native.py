@@ -64,7 +64,7 @@ def layer_subject(
     arrays = _layer_inputs(layer, inputs)
     joined = isinstance(arrays, tuple)
     rng = np.random.default_rng(_SEED)
-    held = {name: value for name, value in _own_values(layer).items() if value is not None}
+    held = layer.held()
     given = {**layer.initial_parameters(rng), **layer.initial_state(), **held, **(values or {})}
     given = {name: np.array(value, dtype=np.float64) for name, value in given.items()}
     state = {name: given[name] for name in layer.state}
@@ -83,19 +83,12 @@ def layer_subject(
     )
 
 
-def _own_values(layer: Layer) -> dict[str, Any]:
-    """Parameters and state that the layer already holds as attributes; none of them is drawn for this."""
-    if isinstance(layer, Graph):
-        return {f"{node.name}.{name}": value for node in layer for name, value in _own_values(node.layer).items()}
-    return {name: vars(layer).get(name) for name in (*layer.parameters, *layer.state)}
-
-
 def _switches(layer: Layer) -> bool:
     """Whether the layer, or one inside, runs differently in training."""
     if layer.frozen:
         return False
     if isinstance(layer, Graph):
-        return any(_switches(node.layer) for node in layer)
+        return any(_switches(leaf.layer) for leaf in layer.flat if not leaf.frozen)
     return bool({"training", "noise"} & {*layer.forward_reads, *layer.backward_reads})
 
 
@@ -263,34 +256,10 @@ def _node_subjects(
     """A subject for each layer inside, on the inputs that it meets in this network."""
     record: dict[str, Arrays] = {}
     network.forward_pass(np, inputs, values, Context(training, seed=_SEED, record=record))
-    for name, layer in _leaves(network):
-        own = {local: values[full] for local, full in _full_names(network, name).items()}
-        met = record[name]["inputs"]
-        yield layer_subject(layer, met, values=own, title=f"{name} ({type(layer).__name__})", path=name)
-
-
-def _leaves(graph: Graph, path: str = "") -> Iterator[tuple[str, Layer]]:
-    for node in graph:
-        name = f"{path}{node.name}"
-        if isinstance(node.layer, Graph):
-            yield from _leaves(node.layer, f"{name}.")
-        else:
-            yield name, node.layer
-
-
-def _full_names(network: Graph, node: str) -> dict[str, str]:
-    """For each parameter and state array of a node, the name under which the network holds it."""
-    layer = network[node]
-    full = {name: f"{node}.{name}" for name in (*layer.parameters, *layer.state)}
-    parts = node.split(".")[:-1]
-    for depth in range(len(parts), -1, -1):  # a tie may be made in any of the graphs around
-        around = ".".join(parts[:depth])
-        graph, prefix = (network[around], f"{around}.") if around else (network, "")
-        assert isinstance(graph, Graph)
-        for local, name in full.items():
-            inside = name.removeprefix(prefix)
-            full[local] = prefix + graph.ties.get(inside, inside)
-    return full
+    for leaf in network.flat:
+        own, met = {local: values[full] for local, full in leaf.arrays.items()}, record[leaf.name]["inputs"]
+        title = f"{leaf.name} ({type(leaf.layer).__name__})"
+        yield layer_subject(leaf.layer, met, values=own, title=title, path=leaf.name)
 
 
 class ModelInstance(Instance):

@@ -13,6 +13,7 @@ from ... import layers
 from ...errors import ShapeError
 from ...graph import Graph
 from ...layer import Arrays, format_shape
+from ...nodes import INPUTS
 from ..contract import NotCovered
 from . import layout as k
 from .cache import address
@@ -40,7 +41,7 @@ class Prediction:
         self.numbers: list[float] = []
         self.size, self.end = 0, -(-self.features // k.LINE) * k.LINE
         self.place, self.width = 0, self.features
-        self._add(network, "", values)
+        self._add(network, values)
         self.table, self.settings = np.array(self.rows, np.int64).reshape(-1, k.COLUMNS), np.array(self.numbers)
         self.P = aligned_zeros(self.size + 9 * k.LINE, self.dtype)
         self.A = aligned_zeros(self.end + 8 * k.LINE, self.dtype)
@@ -71,17 +72,14 @@ class Prediction:
         if X.ndim != 2 or X.shape[1] != self.features:
             raise ShapeError(f"expected X of shape {format_shape((self.features,))}, received {X.shape}.")
 
-    def _add(self, graph: Graph, path: str, values: Arrays) -> None:
-        """The operations of every node of a graph in a line."""
-        last = None
-        for node in graph:
-            if node.joins or (last is not None and node.sources != (last,)) or graph.ties:
+    def _add(self, network: Graph, values: Arrays) -> None:
+        """The operations of every layer of a network in a line."""
+        last = INPUTS
+        for leaf in network.flat:
+            if leaf.reads != last or network.flat.ties:
                 raise NotCovered("a network that is no line of layers")
-            name, last = f"{path}.{node.name}" if path else node.name, node.name
-            if isinstance(node.layer, Graph):
-                self._add(node.layer, name, values)
-            else:
-                self._layer(node.layer, name, values)
+            last = leaf.name
+            self._layer(leaf.layer, leaf.name, values)
 
     def _layer(self, layer: Any, name: str, values: Arrays) -> None:
         kind = type(layer)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import layers, losses
-from ...graph import INPUTS, Graph
+from ...graph import Graph
 from ...layer import Layer
+from ...nodes import INPUTS
 from ...noise import node_key
 from ..contract import NotCovered, Task
 from . import layout as k
@@ -113,24 +114,18 @@ class _Builder:
         self.rows += rows
         return self.rows - rows
 
-    def graph(self, graph: Graph, path: str, given: _Value, training: bool) -> _Value:
-        """The operations of every node; returns the output."""
-        if graph.ties:
+    def network(self, network: Graph, given: _Value) -> _Value:
+        """The operations of every layer; returns the output."""
+        flat = network.flat
+        if flat.ties:
             raise NotCovered("tied parameters")
         values: dict[str, _Value] = {INPUTS: given}
-        for node in graph:
-            name = f"{path}.{node.name}" if path else node.name
-            sources = [values[source] for source in node.sources]
-            active = training and not node.layer.frozen
-            if isinstance(node.layer, Graph):
-                if node.joins:
-                    raise NotCovered("a graph that joins")
-                values[node.name] = self.graph(node.layer, name, sources[0], active)
-            elif node.joins:
-                values[node.name] = self.join(node.layer, sources)
+        for leaf in flat:
+            if leaf.joins:
+                values[leaf.name] = self.join(leaf.layer, [values[source] for source in leaf.sources])
             else:
-                values[node.name] = self.layer(node.layer, name, sources[0], active)
-        return values[graph.output_node]
+                values[leaf.name] = self.layer(leaf.layer, leaf.name, values[leaf.reads], not leaf.frozen)
+        return values[flat.output]
 
     def add(self, source: _Value, target: _Value, name: str, **columns: Any) -> _Operation:
         """An operation from one value to another."""
@@ -249,8 +244,6 @@ class _Builder:
 def compile_network(task: Task, blas: bool) -> Program:
     """The program of a task's network. Raises `NotCovered`."""
     network, shape = task.network, task.X.shape[1:]
-    if not isinstance(network, Graph):
-        raise NotCovered("a network that is no Graph")
     _require_flat(network, shape)
     builder = _Builder(blas)
     begin = 0
@@ -262,7 +255,7 @@ def compile_network(task: Task, blas: bool) -> Program:
         builder.places[name] = (end, end + int(np.prod(size)))
         end = builder.places[name][1]
     given = builder.value(int(np.prod(shape)), False)
-    output = builder.graph(network, "", given, not network.frozen)
+    output = builder.network(network, given)
     builder.finish(output)
     operations = builder.operations
     readers = [op for op in operations if op.source is given or op.second is given]
@@ -296,15 +289,13 @@ def _fill(row: NDArray[np.int64], op: _Operation, places: dict[str, tuple[int, i
         row[column] = number
 
 
-def _require_flat(graph: Graph, shape: Any) -> None:
-    """That only entry-by-entry layers and Flatten meet samples that are more than a row of features."""
-    shapes = {INPUTS: shape} | graph.shapes(shape)
-    for node in graph:
-        inputs = [shapes[source] for source in node.sources]
-        if isinstance(node.layer, Graph) and not node.joins:
-            _require_flat(node.layer, inputs[0])
-        elif any(len(each) != 1 for each in inputs) and type(node.layer) is not layers.Flatten:
-            raise NotCovered(f"{node.name} on samples of shape {inputs[0]}")
+def _require_flat(network: Graph, shape: Any) -> None:
+    """That only Flatten meets samples that are more than a row of features."""
+    shapes = network.flat.shapes(shape)
+    for leaf in network.flat:
+        inputs = [shapes[source] for source in leaf.sources]
+        if any(len(each) != 1 for each in inputs) and type(leaf.layer) is not layers.Flatten:
+            raise NotCovered(f"{leaf.name} on samples of shape {inputs[0]}")
 
 
 def loss_of(task: Task) -> str:

@@ -1,0 +1,136 @@
+"""What one call of `fit` trains on, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines.contract import Task
+from ..errors import ConfigurationError
+from ..losses import Loss
+from .measuring import Held
+from .run import Run
+
+__all__ = ["Plan"]
+
+_STEPS_PER_RECORD = 24  # shorter epochs are recorded more rarely, so that recording stays below 5 % of a run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be trained on, and how; checked when it is made."""
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    encoded: NDArray[Any] | None  # y as the loss reads it, see `encode`
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    sample_weights: NDArray[Any] | None
+    validation: Held | None
+    record_every: int | None
+
+    def __post_init__(self) -> None:
+        least = {"epochs": 0, "batch_size": 1} | ({} if self.record_every is None else {"record_every": 1})
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < smallest:
+                raise ConfigurationError(f"fit: {name} must be a whole number of at least {smallest}, not {value!r}.")
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return -(-len(self.X) // self.batch_size)
+
+    def due(self, epoch: int) -> bool:
+        """Whether the `epoch`-th epoch of the plan, counted from 1, is recorded."""
+        return epoch % self.every == 0 or epoch in (1, self.epochs)
+
+    def next_due(self, done: int) -> int:
+        """The next epoch that is recorded, where `done` are over."""
+        return 1 if not done else min(self.epochs, (done // self.every + 1) * self.every)
+
+    @property
+    def every(self) -> int:
+        """The number of epochs from one record to the next."""
+        return int(self.record_every or -(-_STEPS_PER_RECORD // self.steps))
+
+    def task(self, run: Run) -> Task:
+        """What an engine is given."""
+        network, weights = run.network, self.sample_weights
+        return Task.of(
+            network, run.loss, run.optimizer, run.seed, self.X, self.y, weights, self.batch_size, self.encoded
+        )
+
+    def weighted(self, class_weights: Mapping[int, float] | Sequence[float] | str | None, loss: Loss) -> Plan:
+        """The plan with class weights multiplied into the sample weights."""
+        if class_weights is None:
+            return self
+        if loss.metric != "accuracy":
+            raise ConfigurationError(f"fit: class_weights need classes, and {loss.name} compares values.")
+        labels = loss.labels(self.y)
+        if labels.ndim != 1:
+            raise ConfigurationError("fit: class_weights need one class for each sample; use sample_weights instead.")
+        labels = labels.astype(int)
+        factors = _class_factors(class_weights, labels)
+        weights = factors if self.sample_weights is None else factors * self.sample_weights
+        return replace(self, sample_weights=weights)
+
+    def split(self, part: float, run: Run) -> Plan:
+        """The plan with a random part of its samples held out for validation."""
+        if not part:
+            return self
+        if self.validation is not None:
+            raise ConfigurationError("fit: give validation_data or validation_split, not both.")
+        if not isinstance(part, Real):
+            raise ConfigurationError(f"fit: validation_split must be a number between 0 and 1, not {part!r}.")
+        held_out = round(float(part) * len(self.X)) if 0 < part < 1 else 0
+        if not 0 < held_out < len(self.X):
+            raise ConfigurationError(
+                f"fit: validation_split must leave samples on both sides, received {part!r} of {len(self.X)} samples."
+            )
+        order = np.random.default_rng([run.seed, 2**32]).permutation(len(self.X))
+        test, rest = np.sort(order[:held_out]), np.sort(order[held_out:])
+        weights = None if self.sample_weights is None else self.sample_weights[rest]
+        encoded = None if self.encoded is None else self.encoded[rest]
+        held = Held.of(run, self.X[test], self.y[test])
+        return replace(self, X=self.X[rest], y=self.y[rest], encoded=encoded, sample_weights=weights, validation=held)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What a resumed run must have in common with the stopped one."""
+        import zlib
+
+        data = [self.X, self.y] + ([] if self.sample_weights is None else [self.sample_weights])
+        data += [] if self.validation is None else [self.validation.X, self.validation.y]
+        checksum = 0
+        for array in data:
+            checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
+        settings = {
+            "batch_size": int(self.batch_size),
+            "shuffle": bool(self.shuffle),
+            "record_every": self.record_every,
+        }
+        return settings | {"samples": len(self.X), "data": checksum}
+
+
+def _class_factors(
+    class_weights: Mapping[int, float] | Sequence[float] | str, labels: NDArray[Any]
+) -> NDArray[np.float64]:
+    if isinstance(class_weights, str):
+        if class_weights != "balanced":
+            raise ConfigurationError(f"fit: class_weights must be numbers or 'balanced', not {class_weights!r}.")
+        counts = np.bincount(labels)
+        return np.asarray(len(labels) / (np.count_nonzero(counts) * counts[labels]), dtype=np.float64)
+    given = dict(class_weights) if isinstance(class_weights, Mapping) else dict(enumerate(class_weights))
+    missing = sorted(set(labels.tolist()) - set(given))
+    if missing:
+        raise ConfigurationError(f"fit: class_weights lack the classes {missing}; give a weight for each class.")
+    for label, weight in given.items():
+        if not (isinstance(weight, Real) and np.isfinite(float(weight)) and weight >= 0):
+            raise ConfigurationError(f"fit: class_weights must be at least 0; that of class {label} is {weight!r}.")
+    return np.array([float(given[label]) for label in labels.tolist()])

@@ -1,0 +1,64 @@
+"""A training run as it stands, from which the next step follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graph import Graph
+from ..layer import Arrays
+from ..losses import Loss
+from ..optimizers import Optimizer
+
+__all__ = ["Run"]
+
+
+@dataclass
+class Run:
+    """A training run as it stands: what the next step needs, and nothing else. The network holds the parameters."""
+
+    network: Graph
+    loss: Loss
+    optimizer: Optimizer
+    slots: Arrays
+    seed: int
+    step: int = 0
+    epoch: int = 0
+    rate_scale: float = 1.0  # what callbacks multiply the learning rate by
+    engine: str = "auto"  # what carries out the steps; a name once it is chosen
+    metrics: tuple[str, ...] = ()  # what is measured beside the loss and its own metric
+
+    @property
+    def values(self) -> Arrays:
+        """Parameters and state as the network holds them now, by dotted name; assign to replace all of them."""
+        return self.network.values()
+
+    @values.setter
+    def values(self, values: Arrays) -> None:
+        self.network.put(values)
+
+    @property
+    def trained(self) -> Arrays:
+        """The parameters that the optimizer updates."""
+        values = self.values
+        return {name: values[name] for name in self.network.trainable_names()}
+
+    def rates(self) -> dict[str, float]:
+        """The learning rate of every trainable parameter at this step."""
+        return dict(zip(self.network.trainable_names(), self.rate_table(1)[0].tolist(), strict=True))
+
+    def rate_table(self, steps: int) -> NDArray[np.float64]:
+        """The learning rate of every trainable parameter at each of the next `steps` steps, (steps, T)."""
+        rates = [self.optimizer.member(name).learning_rate for name in self.network.trainable_names()]
+        found: dict[int, Any] = {}
+        for rate in rates:
+            if id(rate) not in found:
+                ahead = range(self.step, self.step + steps)
+                found[id(rate)] = [float(rate(step)) for step in ahead] if callable(rate) else float(rate)
+        table = np.empty((steps, len(rates)))
+        for column, rate in enumerate(rates):
+            table[:, column] = found[id(rate)]
+        return table * self.rate_scale
