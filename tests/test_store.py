@@ -200,7 +200,7 @@ def test_one_layer_in_two_models_shares_its_parameters() -> None:
 def test_models_of_two_dtypes_cannot_share_a_layer() -> None:
     shared = Dense(3, 4)
     Model([shared], MeanSquaredError())
-    with pytest.raises(ConfigurationError, match="dense_0.weights belongs to a float32 model, and this one is float64"):
+    with pytest.raises(ConfigurationError, match="belongs to a float32 model, and this one is float64"):
         Model([shared], MeanSquaredError(), dtype="float64")
 
 
@@ -415,10 +415,9 @@ def test_state_has_the_same_home() -> None:
 
 def test_model_parameters_and_trace_say_what_they_are() -> None:
     one = trained()
-    assert repr(one).startswith(
-        "Model of SoftmaxCrossentropy(), Adam(learning_rate=0.01), float64, 30 epochs trained\n"
-    )
-    assert "dense_1  Dense  relu_0   (B, 2)          10" in repr(one)
+    head, *table = repr(one).splitlines()
+    assert head == "Model of SoftmaxCrossentropy(), Adam(learning_rate=0.01), float64, 30 epochs trained"
+    assert "dense_1  Dense  relu_0   (B, 2)          10" in table
     assert repr(one.parameters).splitlines()[:2] == ["4 parameters {", "  'dense_0.weights': float64 (3, 4),"]
     assert repr(one.trace(X, Y)).startswith("Trace of 40 samples: loss 0.")
     assert "\n  relu_0: output (40, 4) from 0 to " in repr(one.trace(X, Y))

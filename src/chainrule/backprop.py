@@ -325,7 +325,8 @@ def trace(
     (['dense_0', 'relu_0', 'loss'], array([[6.]]), array([[2.]]), array([[4.]]))
     >>> one
     Trace of 1 samples: loss 1
-      dense_0: output (1, 1) from 6 to 6, dvalues (1, 1) from 2 to 2, dweights (1, 1) from 6 to 6, dbiases (1, 1) from 2 to 2
+      dense_0: output (1, 1) from 6 to 6, dvalues (1, 1) from 2 to 2, dweights (1, 1) from 6 to 6,
+               dbiases (1, 1) from 2 to 2
       relu_0: output (1, 1) from 6 to 6, dvalues (1, 1) from 2 to 2
       loss: output (1,) from 1 to 1, dvalues (1, 1) from 1 to 1
     """
