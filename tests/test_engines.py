@@ -59,6 +59,7 @@ from chainrule.engines.fused.program import why_not
 from chainrule.errors import ConfigurationError, NonFiniteError, UnknownNameError
 from support import public
 
+MET = ("data_losses", "penalties", "predictions")
 SAMPLES, INPUTS, OUTPUTS, BATCH, STEPS = 44, 4, 3, 16, 100  # the last batch of an epoch has 12 samples
 RNG = np.random.default_rng(0)
 X, CLASSES = RNG.normal(size=(SAMPLES, INPUTS)), RNG.integers(0, OUTPUTS, SAMPLES)
@@ -158,7 +159,7 @@ def carry_out(engine: str, task: Task, steps: int, cuts: tuple[int, ...] = ()) -
     for begin, end in zip((0, *cuts), (*cuts, steps), strict=True):
         epoch, first = divmod(begin, task.steps_per_epoch)
         parts.append(session.run(Block(begin, end - begin, first, order[epoch:], rates[begin:end], True)))
-    joined = [np.concatenate([getattr(part, name) for part in parts]) for name in Outcome._fields[1:]]
+    joined = [np.concatenate([getattr(part, name) for part in parts]) for name in MET]
     held = session.values() | session.slots() | {"squares": np.array(list(session.gradient_squares().values()))}
     return Outcome(sum(part.steps for part in parts), *joined), held
 
@@ -170,7 +171,7 @@ def assert_same_run(engine: str, task: Task) -> None:
     actual, found = carry_out(engine, task, steps)
     assert actual.steps == expected.steps == steps
     tolerance = 1e-10 if double else 1e-4
-    for name in Outcome._fields[1:]:
+    for name in MET:
         one, other = getattr(actual, name), getattr(expected, name)
         assert one.shape == other.shape
         assert np.max(np.abs(one - other) / np.maximum(np.abs(other), 1), initial=0) <= tolerance, name

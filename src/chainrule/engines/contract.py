@@ -19,6 +19,7 @@ from ..graph import Graph
 from ..layer import Arrays
 from ..losses import Loss
 from ..optimizers import Optimizer
+from .records import Records
 
 __all__ = ["Block", "NotCovered", "Outcome", "Session", "Task", "encode"]
 
@@ -41,8 +42,8 @@ class Task:
     y: NDArray[Any]
     weights: NDArray[np.float64] | None
     batch_size: int
-    sample_weights: NDArray[np.float64] | None = None  # (S,), as they were given: what the metric counts by
     encoded: NDArray[Any] | None = None  # the targets (S, C) as the loss reads them, where they are small
+    metric_weights: NDArray[np.float64] | None = None  # (S,), what each sample counts in the metric
 
     @classmethod
     def of(
@@ -65,13 +66,13 @@ class Task:
         if encoded is None:
             encoded = encode(loss, y, int(network.output_shape(X.shape[1:])[0]), X.dtype)
         weights, size = loss.sample_totals(y, sample_weights), min(batch_size, len(X))
-        return cls(network, loss, optimizer, int(seed), X, y, weights, size, sample_weights, encoded)
+        return cls(network, loss, optimizer, int(seed), X, y, weights, size, encoded, sample_weights)
 
     def of_run(self, loss: Loss, optimizer: Optimizer, seed: int) -> Task:
         """The same data with the loss, the optimizer and the seed of now."""
         if loss is self.loss:
             return replace(self, optimizer=optimizer, seed=int(seed))
-        return Task.of(self.network, loss, optimizer, seed, self.X, self.y, self.sample_weights, self.batch_size)
+        return Task.of(self.network, loss, optimizer, seed, self.X, self.y, self.metric_weights, self.batch_size)
 
     @property
     def outputs(self) -> int:
@@ -138,7 +139,8 @@ class Block:
 
     The first is batch number `first` of its epoch. `order` (E, S) is the order of the samples in each epoch that the
     block touches, or None where every epoch takes them as they lie. `rates` (steps, T) holds the learning rate of each
-    trainable parameter at each step. `predict` asks for the predictions that the steps met.
+    trainable parameter at each step. `predict` asks for the predictions that the steps met, `record` for what their
+    epochs came to.
     """
 
     step: int
@@ -147,10 +149,11 @@ class Block:
     order: NDArray[np.int64] | None
     rates: NDArray[np.float64]
     predict: bool = False
+    record: bool = False
 
     def head(self, steps: int) -> Block:
         """The block's first steps alone."""
-        return replace(self, steps=steps, rates=self.rates[:steps], predict=False)
+        return replace(self, steps=steps, rates=self.rates[:steps], predict=False, record=False)
 
     def batches(self, task: Task) -> Iterator[tuple[Any, int]]:
         """The rows of each step, a slice where they lie side by side, and how many they are."""
@@ -172,6 +175,7 @@ class Outcome(NamedTuple):
     data_losses: NDArray[np.float64]  # (steps,)
     penalties: NDArray[np.float64]  # (steps,)
     predictions: NDArray[Any] | None  # (rows of all steps, C), where the block asks for them
+    records: Records | None = None  # where the block asks for it and every step was carried out
 
 
 class NotCovered(Exception):

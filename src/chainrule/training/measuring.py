@@ -26,7 +26,7 @@ class EpochReport:
         self.losses: list[NDArray[Any]] = []
         self.penalties: list[NDArray[Any]] = []
         self.shares: list[float] = []
-        self.measured = RunningMetric(task.loss, task.y, task.sample_weights)
+        self.measured = RunningMetric(task.loss, task.y, task.metric_weights)
 
     def add(self, block: Block, outcome: Outcome) -> None:
         """A block of the epoch."""
