@@ -323,8 +323,9 @@ def test_a_loss_class_of_the_library_s_own_kind() -> None:
     assert check(Cubed()).passed
 
 
+@pytest.mark.torch
 def test_pytorch_functions_and_modules() -> None:
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed: its functions are not checked here")
+    torch = pytest.importorskip("torch", reason="torch is not installed: its functions are not checked")
 
     class Square(torch.autograd.Function):
         @staticmethod
