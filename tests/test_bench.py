@@ -52,7 +52,7 @@ def contenders(library: str) -> list[Contender]:
 @pytest.mark.parametrize(
     ("library", "name"),
     [
-        pytest.param(library, name, marks=[pytest.mark.torch] if library == "torch" else [])
+        pytest.param(library, name, marks=[pytest.mark.beyond_dev] if library == "torch" else [])
         for library, offered in OFFERED.items()
         for name in ALL
         if any(name in workloads for workloads in offered.values())

@@ -323,7 +323,7 @@ def test_a_loss_class_of_the_library_s_own_kind() -> None:
     assert check(Cubed()).passed
 
 
-@pytest.mark.torch
+@pytest.mark.beyond_dev
 def test_pytorch_functions_and_modules() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed: its functions are not checked")
 

@@ -224,6 +224,16 @@ def test_public_names_are_sorted_unique_and_there() -> None:
     assert [name for name in names if not hasattr(chainrule, name)] == []
 
 
+def test_dir_shows_every_public_name_before_and_after_the_lazy_ones_are_imported() -> None:
+    program = """
+import chainrule
+before = dir(chainrule)
+chainrule.explain
+print(set(chainrule.__all__) <= set(before) == set(dir(chainrule)) - {"explaining"}, before == sorted(set(before)))
+"""
+    assert run_python(program).split() == ["True", "True"]
+
+
 def test_nothing_public_is_left_out_of_all() -> None:
     """A name that `chainrule/__init__.py` imports is public."""
     tree = parse(ROOT / "__init__.py")

@@ -155,6 +155,10 @@ __all__ = [
 _EXPLAINING = ("Explanation", "Rule", "draw", "explain", "explain_rule")  # imported at their first use
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> typing.Any:
     if name in _EXPLAINING:
         from . import explaining

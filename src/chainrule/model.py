@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
-from .engines import ENGINES, predictor, require_known
+from .engines import ENGINES, Engine, predictor, require_known
 from .engines.contract import encode
 from .errors import ConfigurationError, DataError
 from .graph import Graph, Sequential
@@ -157,7 +157,7 @@ class Model:
         record_every: int | None = None,
         checkpoint: str | Path | None = None,
         resume: bool = False,
-        engine: str = "auto",
+        engine: Engine = "auto",
     ) -> History:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
 

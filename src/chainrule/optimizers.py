@@ -72,7 +72,9 @@ class Optimizer:
                     raise UnknownNameError(f"setting of {type(self).__name__} (in group {pattern!r})", name, known)
             self._with(settings)
 
-    def pure_update(self, xp: Any, step: Any, rate: Any, parameter: Array, gradient: Array, *slots: Any) -> Any:
+    def pure_update(
+        self, xp: Any, step: Any, rate: Any, parameter: Array, gradient: Array, *slots: Any, **_: Any
+    ) -> Any:
         """The next parameter and the next slots, by name."""
         raise DefinitionError(f"{type(self).__name__} has no pure_update.")
 

@@ -43,11 +43,11 @@ class Pair:
     _extras: ClassVar[tuple[str, ...]] = ()
     _gradients: ClassVar[dict[str, str]] = {}  # what backward returns, and whose gradient it is
 
-    def pure_forward(self, xp: Any, *reads: Any) -> Any:
+    def pure_forward(self, xp: Any, *reads: Any, **_: Any) -> Any:  # `**_`: type checkers let overrides name arrays
         """The value, or (value, extra arrays by name) where the class declares `keeps` or `state`."""
         raise DefinitionError(f"{type(self).__name__} has no pure_forward.")
 
-    def pure_backward(self, xp: Any, dvalues: Any, *reads: Any) -> Any:
+    def pure_backward(self, xp: Any, dvalues: Any, *reads: Any, **_: Any) -> Any:
         """dL/d(source) for each source under the name `d<source>`, given `dvalues` = dL/d(value)."""
         raise DefinitionError(f"{type(self).__name__} has no pure_backward.")
 

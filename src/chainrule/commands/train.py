@@ -137,7 +137,7 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
         verbose=not json,
         checkpoint=path,
         resume=resume,
-        engine=settings.engine,
+        engine=require_known(settings.engine),
     )
     files = [path, folder / "history.csv"]
     write_atomically(files[1], history.to_csv().encode())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,14 +21,18 @@ from .contract import NotCovered, Session, Task
 from .costs import Choice, choose
 from .numpy import NumpySession
 
-__all__ = ["ENGINES", "loss_gradient", "predictor", "prepare", "require_known", "start", "trouble"]
+__all__ = ["ENGINES", "Engine", "loss_gradient", "predictor", "prepare", "require_known", "start", "trouble"]
 
-ENGINES = ("auto", "numpy", "fused", "jax")
+Engine = Literal["auto", "numpy", "fused", "jax"]
+ENGINES: tuple[str, ...] = get_args(Engine)
 _NEEDS = {"fused": ("numba", "fast"), "jax": ("jax", "jax")}
 
 
-def require_known(name: str) -> None:
-    """Raises `UnknownNameError` for a name that no engine has, `ConfigurationError` where it is not installed."""
+def require_known(name: str) -> Engine:
+    """The name of an engine that is installed here, as it is.
+
+    Raises `UnknownNameError` for a name that no engine has, `ConfigurationError` where it is not installed.
+    """
     if name not in ENGINES:
         raise UnknownNameError("engine", name, ENGINES)
     if name in _NEEDS and find_spec(_NEEDS[name][0]) is None:
@@ -36,6 +40,7 @@ def require_known(name: str) -> None:
         raise ConfigurationError(
             f'engine {name!r} needs {package}: pip install "chainrule[{extra}]", or take engine="numpy".'
         )
+    return cast(Engine, name)
 
 
 def prepare(name: str, task: Task, steps: int) -> Choice:
