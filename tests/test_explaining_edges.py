@@ -83,7 +83,7 @@ def test_samples_that_are_all_equal_cancel_and_are_explained() -> None:
 def test_an_absolute_penalty_at_zero_contradicts_nothing() -> None:
     network = Sequential(Dense(3, 2, penalties={"biases": L1(0.1)}))
     one = ask(network, SoftmaxCrossentropy(), "dense_0.biases", 0)
-    assert one.today == 0 and one.value != 0
+    assert one.current == 0 and one.value != 0
     assert one.agrees and one.witnesses[3].agrees
 
 

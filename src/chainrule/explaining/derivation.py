@@ -11,9 +11,21 @@ from typing import Any, Self
 
 from .formula import derivative_symbol, symbol
 
-__all__ = ["Batch", "Explanation", "Line", "Node", "Path", "Paths", "Quantity", "Step", "StepLine", "Term", "Witness"]
+__all__ = [
+    "Batch",
+    "DiagramNode",
+    "Explanation",
+    "Line",
+    "OptimizerStep",
+    "Path",
+    "Paths",
+    "Quantity",
+    "StepLine",
+    "Term",
+    "Witness",
+]
 
-Place = tuple[int, ...]
+Index = tuple[int, ...]
 
 
 class Data:
@@ -48,15 +60,15 @@ class Quantity(Data):
     """One number of the network: an entry of a parameter, of the inputs, or of a node's output."""
 
     name: str
-    place: Place
+    index: Index
 
     @property
     def gradient(self) -> str:
         """dL/d(this) as a formula."""
-        return derivative_symbol(self.name, self.place)
+        return derivative_symbol(self.name, self.index)
 
     def __str__(self) -> str:
-        return f"{self.name}[{','.join(map(str, self.place))}]"
+        return f"{self.name}[{','.join(map(str, self.index))}]"
 
 
 @dataclass(frozen=True)
@@ -65,17 +77,17 @@ class Term(Data):
 
     node: str  # the layer that it passes through
     upstream: Quantity | None  # None where nothing arrives: a penalty, a share of the loss
-    arriving: float  # dL/d(upstream); 1 where there is none
+    upstream_gradient: float  # dL/d(upstream); 1 where there is none
     local: float  # ∂upstream/∂(the line's quantity), from the layer's own backward
     formula: str  # the rule's formula for it, "" without a rule
     numbers: str  # the same with numbers in the place of symbols
-    product: float  # arriving · local
+    product: float  # upstream_gradient · local
 
     @property
     def shown(self) -> str:
         """The term with its numbers, as a formula."""
         local = self.numbers or repr(self.local)
-        return f"{self.arriving!r}*({local})" if self.upstream is not None else local
+        return f"{self.upstream_gradient!r}*({local})" if self.upstream is not None else local
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,7 @@ class StepLine(Data):
 
 
 @dataclass(frozen=True)
-class Step(Data):
+class OptimizerStep(Data):
     """What one step of the optimizer would do to this weight, and what to the loss."""
 
     optimizer: str
@@ -195,7 +207,7 @@ class Paths(Data):
 
 
 @dataclass(frozen=True)
-class Node(Data):
+class DiagramNode(Data):
     """One layer of the diagram, with the entries of its output that the derivation passes."""
 
     name: str
@@ -219,7 +231,7 @@ class Explanation(Data):
 
     quantity: Quantity
     kind: str  # "parameter", "inputs" or "output"
-    today: float  # the quantity's own value
+    current: float  # the quantity's own value
     value: float  # dL/d(quantity)
     loss: float
     samples: int
@@ -228,10 +240,10 @@ class Explanation(Data):
     lines: tuple[Line, ...]
     witnesses: tuple[Witness, ...]
     batch: Batch | None
-    step: Step | None
+    step: OptimizerStep | None
     paths: Paths
-    along: tuple[tuple[float, float], ...]  # (value of the quantity, loss)
-    nodes: tuple[Node, ...]
+    loss_curve: tuple[tuple[float, float], ...]  # (value of the quantity, loss)
+    nodes: tuple[DiagramNode, ...]
     notes: tuple[str, ...]
 
     @property
@@ -246,7 +258,7 @@ class Explanation(Data):
 
     def to_json(self) -> str:
         """The whole explanation as JSON; `from_json` reads it back."""
-        return json.dumps({"symbol": symbol(self.quantity.name, self.quantity.place), **self.to_dict()})
+        return json.dumps({"symbol": symbol(self.quantity.name, self.quantity.index), **self.to_dict()})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

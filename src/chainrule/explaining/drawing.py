@@ -16,7 +16,7 @@ from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layers import Dense
 from ..nodes import INPUTS
-from .derivation import Node
+from .derivation import DiagramNode
 from .notation import number
 from .render.svg import depths
 
@@ -98,8 +98,8 @@ _STYLE = (
 
 
 def _columns(network: Graph) -> dict[str, int]:
-    nodes = [Node(INPUTS, "", (), (), (), (), (), ())]
-    nodes += [Node(n.name, "", tuple(n.sources), (), (), (), (), ()) for n in network]
+    nodes = [DiagramNode(INPUTS, "", (), (), (), (), (), ())]
+    nodes += [DiagramNode(n.name, "", tuple(n.sources), (), (), (), (), ()) for n in network]
     return depths(nodes)
 
 

@@ -12,11 +12,11 @@ from .derivation import Data
 from .notation import latex, mathml, text
 from .rules import Rule, rule_of
 
-__all__ = ["Derived", "DerivedBy", "explain_rule"]
+__all__ = ["DerivativeSteps", "RuleDerivation", "explain_rule"]
 
 
 @dataclass(frozen=True)
-class DerivedBy(Data):
+class DerivativeSteps(Data):
     """One derivative: what it is of and by, and the steps, (why, formula), each equal to the one before."""
 
     symbol: str
@@ -24,12 +24,12 @@ class DerivedBy(Data):
 
 
 @dataclass(frozen=True)
-class Derived(Data):
+class RuleDerivation(Data):
     """The derivation of a rule; prints as text, as LaTeX, and shows itself in a notebook."""
 
     name: str
     forward: tuple[tuple[str, ...], ...]
-    derivatives: tuple[DerivedBy, ...]
+    derivatives: tuple[DerivativeSteps, ...]
     note: str
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ def _math(left: str, right: str) -> str:
     return f"<math displaystyle='true'>{mathml(left) if left else ''}<mo>=</mo>{mathml(right)}</math>"
 
 
-def explain_rule(layer: Any, *, training: bool = True) -> Derived:
+def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     """How the derivatives of a layer or loss are derived, step by step with the reason for each.
 
     `layer` is a class or an object; `training` matters where the two modes differ. Raises `UnknownNameError` for one
@@ -96,12 +96,12 @@ def explain_rule(layer: Any, *, training: bool = True) -> Derived:
         raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in RULES])
     forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
     derivatives = tuple(_derived(rule, source) for source in rule.derivatives)
-    return Derived(name, forward, derivatives, rule.note)
+    return RuleDerivation(name, forward, derivatives, rule.note)
 
 
-def _derived(rule: Rule, source: str) -> DerivedBy:
+def _derived(rule: Rule, source: str) -> DerivativeSteps:
     symbol = f"D({rule.output}, {rule.arrays[source]})"
-    return DerivedBy(symbol, rule.steps.get(source, (("read off the formula", rule.derivatives[source]),)))
+    return DerivativeSteps(symbol, rule.steps.get(source, (("read off the formula", rule.derivatives[source]),)))
 
 
 def _instance(layer: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from importlib import resources
 
-from ..derivation import Batch, Explanation, Line, Paths, Step, Witness
+from ..derivation import Batch, Explanation, Line, OptimizerStep, Paths, Witness
 from ..notation import mathml, number
 from .colors import LIGHT_AND_DARK, numbered
 from .digits import short, shown_line, shown_path, shown_step
@@ -54,7 +54,7 @@ def style() -> str:
 def _sections(e: Explanation) -> Iterator[str]:
     symbol = e.quantity.gradient
     yield f"<h1>Why is {math(symbol)} equal to {short(e.value)}?</h1>"
-    yield f'<p class="soft">{escape(e.name)} = {short(e.today)}, L = {short(e.loss)}; {escape(circumstances(e))}.</p>'
+    yield f'<p class="soft">{escape(e.name)} = {short(e.current)}, L = {short(e.loss)}; {escape(circumstances(e))}.</p>'
     yield "".join(f'<p class="soft">{escape(note)}</p>' for note in e.notes)
     yield f'<div class="scroll">{as_svg(e)}</div>'
     yield (
@@ -70,7 +70,7 @@ def _sections(e: Explanation) -> Iterator[str]:
         yield '<p class="bad">They disagree: a backward pass is not the derivative of its forward pass.</p>'
     if e.step is not None:
         yield from _step(e.step)
-    if len(e.along) > 1:
+    if len(e.loss_curve) > 1:
         yield f"<h2>The loss along {escape(e.name)}</h2>{curve(e)}"
     if e.batch is not None:
         yield from _batch(e.batch)
@@ -128,7 +128,7 @@ def _witness(witness: Witness) -> str:
     return f'<tr><td>{witness.name}</td><td class="n">{value}{error}</td><td>{shown}</td><td>{note}</td></tr>'
 
 
-def _step(step: Step) -> Iterator[str]:
+def _step(step: OptimizerStep) -> Iterator[str]:
     yield f"<h2>What one step of {escape(step.optimizer)} would do to it</h2>"
     for line in step.lines:
         shown = shown_step(line)
@@ -179,7 +179,7 @@ def _paths(paths: Paths) -> Iterator[str]:
     yield f"<h2>All {len(paths.paths)} paths to the loss that carry something</h2>"
     for path in paths.paths:
         shown = shown_path(path)
-        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.place[0]}]" for q in reversed(path.through))
+        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
         yield (
             f'<div class="step"><div class="soft">{escape(way)}</div><div class="eq">{math(shown.terms[0], 17)}'
             f'<span>=</span><span class="value">{short(shown.value)}</span></div></div>'
@@ -189,8 +189,8 @@ def _paths(paths: Paths) -> Iterator[str]:
 
 
 def curve(e: Explanation) -> str:
-    """The loss along the number, with the tangent at today's value."""
-    xs, ys = zip(*e.along, strict=True)
+    """The loss along the number, with the tangent at the current value."""
+    xs, ys = zip(*e.loss_curve, strict=True)
     low, high = min(ys), max(ys)
     margin = 0.08 * (high - low) or 1.0
     low, high = low - margin, high + margin
@@ -198,12 +198,12 @@ def curve(e: Explanation) -> str:
     def at(x: float, y: float) -> tuple[float, float]:
         return 46 + 480 * (x - xs[0]) / (xs[-1] - xs[0]), 12 + 180 * (high - y) / (high - low)
 
-    line = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in e.along)
+    line = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in e.loss_curve)
     reach = (xs[-1] - xs[0]) / 4
     if e.value:
         reach = min(reach, (high - low) / 2 / abs(e.value))
-    (x1, y1), (x2, y2) = (at(e.today + s * reach, e.loss + s * reach * e.value) for s in (-1, 1))
-    x, y = at(e.today, e.loss)
+    (x1, y1), (x2, y2) = (at(e.current + s * reach, e.loss + s * reach * e.value) for s in (-1, 1))
+    x, y = at(e.current, e.loss)
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" class="curve" viewBox="0 0 540 226">'
         '<path class="axis" d="M46 12V192H526" fill="none"/>'
@@ -213,5 +213,5 @@ def curve(e: Explanation) -> str:
         f'<text class="tick" x="40" y="192" text-anchor="end">{low:.3g}</text>'
         f'<text class="tick" x="46" y="208">{xs[0]:.3g}</text>'
         f'<text class="tick" x="526" y="208" text-anchor="end">{xs[-1]:.3g}</text>'
-        f'<text x="{x:.1f}" y="222" text-anchor="middle">today {e.today:.4g}, slope {e.value:.4g}</text></svg>'
+        f'<text x="{x:.1f}" y="222" text-anchor="middle">now {e.current:.4g}, slope {e.value:.4g}</text></svg>'
     )

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..derivation import Batch, Explanation, Line, Paths, Step, Witness
+from ..derivation import Batch, Explanation, Line, OptimizerStep, Paths, Witness
 from ..notation import number, text
 from .digits import short, shown_line, shown_path, shown_step
 
@@ -49,7 +49,7 @@ def _title(title: str) -> Iterator[Pieces]:
 
 def _head(e: Explanation) -> Iterator[Pieces]:
     yield [Piece(f"Why is ∂L/∂{e.name} = {short(e.value)}?", "title")]
-    yield [Piece(f"  {e.name} = {short(e.today)}, L = {short(e.loss)}; {circumstances(e)}", "faint")]
+    yield [Piece(f"  {e.name} = {short(e.current)}, L = {short(e.loss)}; {circumstances(e)}", "faint")]
     for note in e.notes:
         yield [Piece(f"  {note}", "faint")]
 
@@ -145,7 +145,7 @@ def _witness(witness: Witness, wide: int) -> Pieces:
     ]
 
 
-def _step(step: Step, width: int) -> Iterator[Pieces]:
+def _step(step: OptimizerStep, width: int) -> Iterator[Pieces]:
     yield from _title(f"What one step of {step.optimizer} would do to it")
     wide = max(cells(text(line.name)) for line in step.lines)
     for line in step.lines:
@@ -201,7 +201,7 @@ def _paths(paths: Paths, width: int) -> Iterator[Pieces]:
     yield from _title(f"All {len(paths.paths)} paths to the loss that carry something")
     for path in paths.paths:
         shown = shown_path(path)
-        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.place[0]}]" for q in reversed(path.through))
+        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
         yield [Piece(f"  {way}", "faint")]
         yield [Piece(f"    {text(shown.terms[0], 17)} = {short(shown.value)}")]
     more = f" ({paths.note})" if paths.note else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from ..derivation import Explanation, Node
+from ..derivation import DiagramNode, Explanation
 from .colors import numbered
 from .digits import short
 
@@ -21,14 +21,14 @@ class Box(NamedTuple):
     x: float
     y: float
     height: float
-    node: Node
+    node: DiagramNode
 
     def row(self, i: int) -> float:
         """The middle of a row."""
         return self.y + HEAD + ROW * (i + 0.5)
 
 
-def depths(nodes: Sequence[Node]) -> dict[str, int]:
+def depths(nodes: Sequence[DiagramNode]) -> dict[str, int]:
     """The column of every layer: one to the right of the last that it reads."""
     found: dict[str, int] = {}
     for node in nodes:
@@ -36,9 +36,9 @@ def depths(nodes: Sequence[Node]) -> dict[str, int]:
     return found
 
 
-def arranged(nodes: Sequence[Node]) -> tuple[dict[str, Box], float, float]:
+def arranged(nodes: Sequence[DiagramNode]) -> tuple[dict[str, Box], float, float]:
     """The boxes by name, and the size of the whole."""
-    columns: dict[int, list[Node]] = {}
+    columns: dict[int, list[DiagramNode]] = {}
     for node in nodes:
         columns.setdefault(depths(nodes)[node.name], []).append(node)
     heights = {node.name: HEAD + ROW * len(node.entries) + (8 if node.entries else 0) for node in nodes}
@@ -52,18 +52,18 @@ def arranged(nodes: Sequence[Node]) -> tuple[dict[str, Box], float, float]:
     return boxes, len(columns) * (WIDTH + GAP) - GAP + 12, tallest + 12
 
 
-def _with_target(e: Explanation) -> list[Node]:
+def _with_target(e: Explanation) -> list[DiagramNode]:
     """The layers, and the weight as a box of its own that its layer reads."""
     nodes = list(e.nodes)
     if e.kind != "parameter":
         return nodes
-    own = Node(e.quantity.name, "parameter", (), (), (e.quantity,), (e.today,), (e.value,), ())
+    own = DiagramNode(e.quantity.name, "parameter", (), (), (e.quantity,), (e.current,), (e.value,), ())
     users = {term.node for term in e.lines[-1].terms if term.upstream is not None} or set(e.lines[-1].nodes)
     reading = [n if n.name not in users else _reads_too(n, own.name) for n in nodes]
     return [reading[0], own, *reading[1:]]
 
 
-def _reads_too(node: Node, name: str) -> Node:
+def _reads_too(node: DiagramNode, name: str) -> DiagramNode:
     import dataclasses
 
     return dataclasses.replace(node, reads=(*node.reads, name))
@@ -109,7 +109,7 @@ def _terms(e: Explanation, boxes: Mapping[str, Box]) -> list[str]:
             end = upper.row(upper.node.entries.index(term.upstream))
             width = 1 + 4 * abs(term.product) / largest
             sign = "up" if term.product > 0 else "down" if term.product < 0 else "none"
-            title = escape(f"{short(term.arriving)} · {short(term.local)} = {short(term.product)}")
+            title = escape(f"{short(term.upstream_gradient)} · {short(term.local)} = {short(term.product)}")
             curve = _curve(box.x + WIDTH, start, upper.x, end)
             parts.append(
                 f'<path class="term {sign}" d="{curve}" stroke-width="{width:.1f}"><title>{title}</title></path>'
@@ -132,7 +132,7 @@ def _box(box: Box, color: int, e: Explanation) -> str:
     for i, (entry, value, gradient) in enumerate(zip(node.entries, node.values, node.gradients, strict=True)):
         y = box.row(i) + 4
         mark = " target" if entry == e.quantity else ""
-        place = ",".join(map(str, entry.place))
+        place = ",".join(map(str, entry.index))
         title = f"<title>{escape(f'{entry} = {value!r}, dL/d = {gradient!r}')}</title>"
         parts.append(
             f'<g class="row{mark}">{title}<text x="{box.x + 10:.1f}" y="{y:.1f}">[{place}]</text>'
