@@ -743,7 +743,9 @@ def test_the_page_needs_nothing_else_and_is_well_formed() -> None:
     assert page.replace("http://www.w3.org/2000/svg", "").count("http") == 0
     for element in re.findall(r"<(?:math|svg).*?</(?:math|svg)>", page, flags=re.S):
         ElementTree.fromstring(element)
-    assert one._repr_html_() in page and one._repr_latex_().startswith("\\begin{align*}")
+    shown = one._repr_html_()
+    assert shown[shown.index("<article") :] in page and page.count("<style>") == 1
+    assert one._repr_latex_().startswith("\\begin{align*}")
 
 
 def test_the_terminal_keeps_to_its_width_and_has_colours() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench
+from .findings import Finding, tolerance
 from .measure import Setting
-from .report import Finding, tolerance
 from .subjects import Instance, Point, batch_of
 
 __all__ = ["dtypes", "earlier_calls", "independence", "mutation", "switches"]

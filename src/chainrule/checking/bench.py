@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import nudge
+from .findings import Diagnosis, Finding
 from .measure import Runner, Setting, Tolerance
-from .report import Diagnosis, Finding
 from .subjects import Instance, Point, Subject
 from .trials import points, redrawn_inputs, upstream
 

@@ -13,8 +13,9 @@ import numpy as np
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
 from .bench import Bench, Broken
+from .findings import Checked, Finding
 from .measure import Tolerance
-from .report import Checked, Finding, Report, joined
+from .report import Report, joined
 from .streams import streams_kept
 from .subjects import Subject, subjects_of
 

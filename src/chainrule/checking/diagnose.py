@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .findings import Diagnosis
 from .forms import right_line
 from .hypotheses import HYPOTHESES, Candidate
 from .measure import Measured
-from .report import Diagnosis
 from .subjects import batch_of
 
 __all__ = ["diagnose", "diagnose_shape"]

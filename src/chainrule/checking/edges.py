@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench, Broken
+from .findings import Finding, number
 from .forms import names_of
 from .measure import Setting, sides
-from .report import Finding, number
 from .subjects import Point, fresh_targets
 from .trials import kinked_point
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from .bench import Bench, Broken
 from .diagnose import diagnose, diagnose_shape
+from .findings import Checked, Diagnosis, Finding, Grid, Sample, number
 from .forms import right_line
 from .measure import Measured, Setting, Tolerance, measure
-from .report import Checked, Diagnosis, Finding, Grid, Sample, number
 from .squares import in_squares
 from .trials import points
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from .bench import Bench, Broken
 from .diagnose import diagnose
+from .findings import Finding
 from .measure import Measured, measure
-from .report import Finding
 from .subjects import Point, fresh_targets
 
 __all__ = ["in_squares"]

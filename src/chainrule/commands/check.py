@@ -12,6 +12,7 @@ from ..checking import Report
 from ..checking.files import check_file
 from ..checking.page import as_page
 from ..checking.submissions import Limits, Row, as_csv, check_folder
+from ..display.terminal import STYLES
 from ..errors import ConfigurationError
 from ..files import write_atomically
 from .console import say
@@ -99,7 +100,7 @@ def _table(rows: list[Row]) -> None:
     from rich.text import Text
 
     table = Table("file", "class", "result", "what it is")
-    styles = {"right": "green", "wrong": "red", "not checked": "yellow"}
+    styles = {"right": STYLES["good"], "wrong": STYLES["bad"], "not checked": STYLES["warn"]}
     for row in rows:
         what = row.mistakes if row.result != "not checked" else row.says
         table.add_row(Text(row.file), Text(row.name), Text(row.result, style=styles[row.result]), Text(what))

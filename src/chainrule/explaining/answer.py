@@ -16,7 +16,8 @@ from ..losses import Loss
 from ..optimizers import Optimizer
 from .building import derivation
 from .cells import Cells
-from .derivation import Explanation, Line, OptimizerStep, Quantity, Witness
+from .derivation import Line, OptimizerStep, Quantity, Witness
+from .explanation import Explanation
 from .question import resolve
 from .stepping import optimizer_step
 from .views import batch_view, diagram, path_view

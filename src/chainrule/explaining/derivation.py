@@ -1,20 +1,19 @@
-"""What an explanation is: plain data, which can be printed, stored as JSON and read back."""
+"""What an explanation holds: plain data, which can be stored and read back."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import types
 import typing
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .formula import derivative_symbol, symbol
+from .formula import derivative_symbol
 
 __all__ = [
     "Batch",
+    "Derivation",
     "DiagramNode",
-    "Explanation",
     "Line",
     "OptimizerStep",
     "Path",
@@ -221,13 +220,8 @@ class DiagramNode(Data):
 
 
 @dataclass(frozen=True)
-class Explanation(Data):
-    """Why a gradient is this number: the chain rule from the loss down, with numbers, and the proof that it is right.
-
-    Print it, or call `to_text()`, `to_latex()`, `to_html()`, `to_json()`; in a notebook it shows itself. `value` is the
-    gradient, `lines` the derivation, `witnesses` the independent ways to the same number, `batch` the sum over samples,
-    `step` what the optimizer would do, `paths` the ways from the weight to the loss.
-    """
+class Derivation(Data):
+    """One gradient from the loss down, as data. `explanation.Explanation` is this, with the ways to print it."""
 
     quantity: Quantity
     kind: str  # "parameter", "inputs" or "output"
@@ -255,48 +249,3 @@ class Explanation(Data):
     def name(self) -> str:
         """The quantity as it is written: dense_0.weights[20,5]."""
         return str(self.quantity)
-
-    def to_json(self) -> str:
-        """The whole explanation as JSON; `from_json` reads it back."""
-        return json.dumps({"symbol": symbol(self.quantity.name, self.quantity.index), **self.to_dict()})
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """What `to_json` wrote."""
-        stored = json.loads(text)
-        stored.pop("symbol", None)
-        return cls.from_dict(stored)
-
-    def to_text(self, width: int = 100) -> str:
-        """As plain text, in lines of at most `width` characters where that is possible."""
-        from .render.plain import as_text
-
-        return as_text(self, width)
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def to_latex(self) -> str:
-        """The derivation as an align* environment."""
-        from .render.tex import as_latex
-
-        return as_latex(self)
-
-    def to_html(self) -> str:
-        """The whole explanation as a page that needs no network and no script."""
-        from .render.page import as_page
-
-        return as_page(self)
-
-    def __rich__(self) -> Any:
-        from .render.terminal import OnTerminal
-
-        return OnTerminal(self)
-
-    def _repr_html_(self) -> str:
-        from .render.page import as_fragment
-
-        return as_fragment(self)
-
-    def _repr_latex_(self) -> str:
-        return self.to_latex()

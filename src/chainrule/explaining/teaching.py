@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from ..display import article, fragment, table, tag
 from ..errors import UnknownNameError
 from ..pair import Pair
 from .derivation import Data
-from .notation import latex, mathml, text
+from .notation import latex, text
+from .render.formulas import equation
 from .rules import Rule, rule_of
 
 __all__ = ["DerivativeSteps", "RuleDerivation", "explain_rule"]
@@ -56,18 +57,10 @@ class RuleDerivation(Data):
         return self.to_latex()
 
     def _repr_html_(self) -> str:
-        rows = [f"<tr><td>{_math(left, right)}</td><td></td></tr>" for left, right in self.forward]
+        rows: list[tuple[object, str]] = [(equation(left, right), "") for left, right in self.forward]
         for by in self.derivatives:
-            rows += [
-                f"<tr><td>{_math(by.symbol if i == 0 else '', formula)}</td><td>{escape(why)}</td></tr>"
-                for i, (why, formula) in enumerate(by.steps)
-            ]
-        note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return f"<h3>{escape(self.name)}</h3>{note}<table>{''.join(rows)}</table>"
-
-
-def _math(left: str, right: str) -> str:
-    return f"<math displaystyle='true'>{mathml(left) if left else ''}<mo>=</mo>{mathml(right)}</math>"
+            rows += [(equation(by.symbol if i == 0 else "", formula), why) for i, (why, formula) in enumerate(by.steps)]
+        return fragment(article(tag("h2", self.name), tag("p", self.note) if self.note else "", table((), rows)))
 
 
 def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display.palette import BLUE, VERMILLION
 from ..errors import DataError, UnknownNameError
 from .canvas import (
-    BLUE,
     NORM,
-    VERMILLION,
     as_shown,
     colors_of,
     draw_curve,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..display import article, fragment, table
 from ..errors import UnknownNameError
 
 __all__ = ["INTERRUPTED", "History", "summary_line"]
@@ -68,19 +69,11 @@ class History:
         return f"History of {len(self)} records of {', '.join(self.names)}; the last: {last}"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         names = [name for name in self.names if "." not in name]
-        rows = self.records if len(self) <= 20 else [*self.records[:10], *self.records[-10:]]
-        head = "".join(f"<th>{escape(name)}</th>" for name in names)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{record[name]:.5g}</td>" if name in record else "<td></td>" for name in names)
-            + "</tr>"
-            for record in rows
-        )
-        folded = f"<caption>{len(rows)} of {len(self)} records</caption>" if len(rows) < len(self) else ""
-        return f"<table>{folded}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        records = self.records if len(self) <= 20 else [*self.records[:10], *self.records[-10:]]
+        rows = [[f"{record[name]:.5g}" if name in record else "" for name in names] for record in records]
+        caption = f"{len(rows)} of {len(self)} records" if len(rows) < len(self) else ""
+        return fragment(article(table(names, rows, numeric=range(len(names)), caption=caption)))
 
 
 def summary_line(record: Mapping[str, float], names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..derivation import Batch, Explanation, Line, OptimizerStep, Paths, Witness
+from ..derivation import Batch, Derivation, Line, OptimizerStep, Paths, Witness
 from ..notation import number, text
 from .digits import short, shown_line, shown_path, shown_step
 
@@ -25,12 +25,12 @@ class Piece(NamedTuple):
 Pieces = list[Piece]
 
 
-def as_text(explanation: Explanation, width: int = 100) -> str:
+def as_text(explanation: Derivation, width: int = 100) -> str:
     """The whole explanation."""
     return "\n".join("".join(piece.text for piece in line).rstrip() for line in written(explanation, width))
 
 
-def written(explanation: Explanation, width: int = 100) -> Iterator[Pieces]:
+def written(explanation: Derivation, width: int = 100) -> Iterator[Pieces]:
     """Line by line."""
     yield from _head(explanation)
     yield from _lines(explanation, width)
@@ -47,14 +47,14 @@ def _title(title: str) -> Iterator[Pieces]:
     yield [Piece(title, "title")]
 
 
-def _head(e: Explanation) -> Iterator[Pieces]:
+def _head(e: Derivation) -> Iterator[Pieces]:
     yield [Piece(f"Why is ∂L/∂{e.name} = {short(e.value)}?", "title")]
     yield [Piece(f"  {e.name} = {short(e.current)}, L = {short(e.loss)}; {circumstances(e)}", "faint")]
     for note in e.notes:
         yield [Piece(f"  {note}", "faint")]
 
 
-def circumstances(e: Explanation) -> str:
+def circumstances(e: Derivation) -> str:
     """On what the gradient was taken."""
     which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
     if e.sample is not None:
@@ -62,7 +62,7 @@ def circumstances(e: Explanation) -> str:
     return f"{which}, {'training' if e.training else 'inference'} mode, float64"
 
 
-def _lines(e: Explanation, width: int) -> Iterator[Pieces]:
+def _lines(e: Derivation, width: int) -> Iterator[Pieces]:
     heads = {node.name: node for node in e.nodes}
     column = min(max(cells(text(line.symbol)) for line in e.lines), 34)
     before: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ def _sum(pieces: Pieces, column: int, width: int) -> Iterator[Pieces]:
     yield line
 
 
-def _witnesses(e: Explanation) -> Iterator[Pieces]:
+def _witnesses(e: Derivation) -> Iterator[Pieces]:
     yield from _title("Witnesses")
     wide = max(len(witness.name) for witness in e.witnesses)
     for witness in e.witnesses:
