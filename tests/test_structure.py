@@ -19,7 +19,7 @@ ROOT = Path(chainrule.__file__).parent
 
 # Each line imports only from lines above it, or from its own package. "" is chainrule itself.
 LEVELS = [
-    ("errors", "interrupt", "display"),
+    ("errors", "interrupt", "columns", "display"),
     ("pair", "special", "initializers", "schedules", "noise"),
     ("penalties", "store"),
     ("layer",),

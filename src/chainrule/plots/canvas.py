@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MARKERS = "osD^vP*X"
 MISSING = 'plots need matplotlib: pip install "chainrule[plots]"'
-NORM = "gradient_norm."
 
 
 def make_panels(ax: Axes | Sequence[Axes] | None, count: int, columns: int, size: tuple[float, float]) -> list[Axes]:
