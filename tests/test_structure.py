@@ -177,6 +177,26 @@ def test_this_test_sees_imports_at_all() -> None:
     assert (("layers", "dense"), "Dense") in set(imports(ROOT / "layers" / "__init__.py"))
 
 
+# Names
+
+# Classes of one name in several modules, and why.
+SHARED_NAMES = {
+    "Loss": "the book's own name",
+    "Model": "the book's own name",
+    "Gradient": "a workload, and what the fused engine computes",
+    "Prediction": "a workload, and what the fused engine computes",
+}
+
+
+def test_a_name_stands_for_one_class() -> None:
+    found: dict[str, set[Path]] = {}
+    for path in SOURCES:
+        for node in parse(path).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, set()).add(path)
+    assert {name for name, paths in found.items() if len(paths) > 1} == set(SHARED_NAMES)
+
+
 # Randomness
 
 GENERATORS = {"Generator", "RandomState", "SeedSequence", "default_rng", "BitGenerator", "MT19937", "PCG64", "Philox"}

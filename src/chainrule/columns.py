@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-__all__ = ["DEAD", "EPOCH", "GRADIENT_NORM", "LEARNING_RATE", "QUANTITIES", "SECONDS", "Column", "Quantity", "measured"]
+__all__ = [
+    "DEAD",
+    "EPOCH",
+    "GRADIENT_NORM",
+    "LEARNING_RATE",
+    "QUANTITIES",
+    "SECONDS",
+    "Column",
+    "QuantityTraits",
+    "measured",
+]
 
 EPOCH, LEARNING_RATE, SECONDS = "epoch", "learning_rate", "seconds"
 GRADIENT_NORM, DEAD = "gradient_norm", "dead"  # of a node
@@ -18,7 +28,7 @@ GRADIENT_NORM, DEAD = "gradient_norm", "dead"  # of a node
 _VALIDATION = "val_"
 
 
-class Quantity(NamedTuple):
+class QuantityTraits(NamedTuple):
     """What is known of a quantity."""
 
     result: bool  # a loss or a metric: whether it says how good the model is
@@ -26,22 +36,22 @@ class Quantity(NamedTuple):
     logarithmic: bool = False  # whether it spans powers of ten and never falls below 0
 
 
-QUANTITIES: Mapping[str, Quantity] = {
-    EPOCH: Quantity(False),
-    SECONDS: Quantity(False),
-    LEARNING_RATE: Quantity(False, logarithmic=True),
-    GRADIENT_NORM: Quantity(False, logarithmic=True),
-    DEAD: Quantity(False),
-    "loss": Quantity(True, logarithmic=True),
-    "mean_absolute_error": Quantity(True, logarithmic=True),
-    "root_mean_squared_error": Quantity(True, logarithmic=True),
-    "r2": Quantity(True, higher_is_better=True),
-    "accuracy": Quantity(True, higher_is_better=True),
-    "precision": Quantity(True, higher_is_better=True),
-    "recall": Quantity(True, higher_is_better=True),
-    "f1": Quantity(True, higher_is_better=True),
+QUANTITIES: Mapping[str, QuantityTraits] = {
+    EPOCH: QuantityTraits(False),
+    SECONDS: QuantityTraits(False),
+    LEARNING_RATE: QuantityTraits(False, logarithmic=True),
+    GRADIENT_NORM: QuantityTraits(False, logarithmic=True),
+    DEAD: QuantityTraits(False),
+    "loss": QuantityTraits(True, logarithmic=True),
+    "mean_absolute_error": QuantityTraits(True, logarithmic=True),
+    "root_mean_squared_error": QuantityTraits(True, logarithmic=True),
+    "r2": QuantityTraits(True, higher_is_better=True),
+    "accuracy": QuantityTraits(True, higher_is_better=True),
+    "precision": QuantityTraits(True, higher_is_better=True),
+    "recall": QuantityTraits(True, higher_is_better=True),
+    "f1": QuantityTraits(True, higher_is_better=True),
 }
-_OTHER = Quantity(True)  # a number of the user's own: a result, the lower the better
+_OTHER = QuantityTraits(True)  # a number of the user's own: a result, the lower the better
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class Column:
         return f"{_VALIDATION if self.validation else ''}{self.quantity}{f'.{self.node}' if self.node else ''}"
 
     @property
-    def known(self) -> Quantity:
+    def known(self) -> QuantityTraits:
         """What is known of its quantity."""
         return QUANTITIES.get(self.quantity, _OTHER)
 

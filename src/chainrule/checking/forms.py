@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .measure import Measured, Setting
+from .measure import Comparison, Setting
 
 __all__ = ["Form", "matrices", "names_of", "one_hot", "products", "right_form", "right_line"]
 
@@ -27,7 +27,7 @@ class Form(NamedTuple):
     value: Floats
 
 
-def right_line(settings: Sequence[Measured]) -> str:
+def right_line(settings: Sequence[Comparison]) -> str:
     """The line that sets this gradient rightly in every setting, as the object's author would write it, or nothing."""
     subject = settings[0].setting.subject
     name = "inputs" if list(subject.inputs) == [settings[0].name] and subject.style.own else settings[0].name
@@ -37,12 +37,12 @@ def right_line(settings: Sequence[Measured]) -> str:
     return "" if code is None else subject.style.line(name, code)
 
 
-def right_form(measured: Measured) -> Form | None:
+def right_form(measured: Comparison) -> Form | None:
     """The first form whose value is the derivative in this setting."""
     return next(_right_forms(measured), None)
 
 
-def _right_forms(measured: Measured) -> Iterator[Form]:
+def _right_forms(measured: Comparison) -> Iterator[Form]:
     shape = measured.value.shape
     size = max(float(np.max(np.abs(measured.expected), initial=0.0)), 1e-300)
     for form in _forms(measured):
@@ -52,7 +52,7 @@ def _right_forms(measured: Measured) -> Iterator[Form]:
             yield form
 
 
-def _forms(m: Measured) -> Iterator[Form]:
+def _forms(m: Comparison) -> Iterator[Form]:
     with np.errstate(all="ignore"):
         if m.setting.subject.is_loss:
             yield from _loss_forms(m)
@@ -70,7 +70,7 @@ def names_of(setting: Setting) -> tuple[str, str, str]:
     return inputs, output, style.dvalues
 
 
-def _input_forms(m: Measured) -> Iterator[Form]:
+def _input_forms(m: Comparison) -> Iterator[Form]:
     s = m.setting
     module = s.subject.style.module
     x, y, d = m.value, s.output, s.dvalues
@@ -108,7 +108,7 @@ def _named_arrays(s: Setting) -> Iterator[tuple[str, Floats]]:
             yield f"{own}{name}", array
 
 
-def _sums(m: Measured) -> Iterator[Form]:
+def _sums(m: Comparison) -> Iterator[Form]:
     s = m.setting
     module = s.subject.style.module
     d, (_, _, d_) = s.dvalues, names_of(s)
@@ -129,7 +129,7 @@ def _factors(s: Setting) -> Iterator[tuple[str, Floats]]:
     yield from _named_arrays(s)
 
 
-def _loss_forms(m: Measured) -> Iterator[Form]:
+def _loss_forms(m: Comparison) -> Iterator[Form]:
     s = m.setting
     module, d_, t_ = s.subject.style.module, s.subject.style.dvalues, s.subject.style.targets
     p, t = m.value, one_hot(s)
@@ -181,7 +181,7 @@ def matrices(setting: Setting) -> dict[str, Floats]:
     return dict(list(fitting.items())[:8])
 
 
-def products(m: Measured) -> Iterator[Form]:
+def products(m: Comparison) -> Iterator[Form]:
     """Products of two of the matrices, each as it is or transposed, that have the shape of the array."""
     dot = m.setting.subject.style.dot
     known = matrices(m.setting)

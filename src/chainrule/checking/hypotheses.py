@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .forms import one_hot, products, right_form
-from .measure import Measured, Tolerance, measure
+from .measure import Comparison, Tolerance, measure
 from .subjects import batch_of
 
 __all__ = ["HYPOTHESES", "Candidate"]
@@ -31,27 +31,27 @@ class Candidate(NamedTuple):
     write: str = ""  # instead of the right line found among the forms
 
 
-def _samples(m: Measured) -> int:
+def _samples(m: Comparison) -> int:
     return batch_of(m.setting.subject.inputs if not m.setting.values else m.setting.values)
 
 
-def _upstream(m: Measured) -> Floats | None:
+def _upstream(m: Comparison) -> Floats | None:
     """dL/d(output) at the compared entries, where the array has the shape of the output."""
     if m.value.shape != m.setting.output.shape or not m.setting.subject.upstream:
         return None
     return np.asarray(m.setting.dvalues.reshape(-1)[m.flats])
 
 
-def _output(m: Measured) -> Floats:
+def _output(m: Comparison) -> Floats:
     return np.asarray(m.setting.output.reshape(-1)[m.flats])
 
 
-def _diagonal(m: Measured) -> Floats:
+def _diagonal(m: Comparison) -> Floats:
     """∂output_k / ∂input_k."""
     return np.asarray(m.columns[np.arange(len(m.flats)), m.flats])
 
 
-def _is_elementwise(m: Measured) -> bool:
+def _is_elementwise(m: Comparison) -> bool:
     """Whether each entry of the input moves its own entry of the output and no other."""
     if m.value.shape != m.setting.output.shape:
         return False
@@ -59,14 +59,14 @@ def _is_elementwise(m: Measured) -> bool:
     return bool((others <= 1e-9 * max(np.max(np.abs(m.columns), initial=0.0), 1e-300)).all())
 
 
-def _is_gate(m: Measured) -> bool:
+def _is_gate(m: Comparison) -> bool:
     """Whether each entry lets the gradient through, whole, or blocks it."""
     slope = _diagonal(m) if _is_elementwise(m) else np.array([0.5])
     open_, shut = np.isclose(slope, 1), np.isclose(slope, 0)
     return bool((open_ | shut).all() and shut.any())
 
 
-def _is_softmax(m: Measured) -> bool:
+def _is_softmax(m: Comparison) -> bool:
     """Whether the rows of the output are positive and add up to 1, or to the logarithm of that."""
     y = m.setting.output
     if m.value.shape != y.shape or y.ndim < 2 or _is_elementwise(m):
@@ -74,7 +74,7 @@ def _is_softmax(m: Measured) -> bool:
     return any(bool((p >= 0).all()) and np.allclose(p.sum(axis=-1), 1) for p in (y, np.exp(y)))
 
 
-def _is_mask(m: Measured) -> bool:
+def _is_mask(m: Comparison) -> bool:
     """Whether each entry is blocked or scaled by one factor above 1, as dropout does."""
     if not _is_elementwise(m):
         return False
@@ -86,12 +86,12 @@ def _is_mask(m: Measured) -> bool:
 # Signs and factors
 
 
-def wrong_sign(m: Measured) -> Iterator[Candidate]:
+def wrong_sign(m: Comparison) -> Iterator[Candidate]:
     """The whole gradient is negated."""
     yield Candidate("wrong_sign", -m.expected, "The sign is wrong.")
 
 
-def batch_mean(m: Measured) -> Iterator[Candidate]:
+def batch_mean(m: Comparison) -> Iterator[Candidate]:
     """1/B is missing, or there once too often, or squared away."""
     samples = _samples(m)
     if m.setting.subject.upstream:
@@ -111,7 +111,7 @@ def batch_mean(m: Measured) -> Iterator[Candidate]:
     yield Candidate("batch_mean_doubled", m.expected / samples, "It is divided by the number of samples twice.")
 
 
-def feature_mean(m: Measured) -> Iterator[Candidate]:
+def feature_mean(m: Comparison) -> Iterator[Candidate]:
     """1/N, of the mean over the outputs of a sample, is missing or doubled."""
     shape = m.setting.output.shape if m.setting.output.ndim > 1 else m.value.shape
     features = shape[-1] if len(shape) > 1 else 1
@@ -125,7 +125,7 @@ def feature_mean(m: Measured) -> Iterator[Candidate]:
 # The upstream gradient
 
 
-def upstream_gradient(m: Measured) -> Iterator[Candidate]:
+def upstream_gradient(m: Comparison) -> Iterator[Candidate]:
     """dvalues is left out, or used twice, or its sign alone is used."""
     if not m.setting.subject.upstream:
         return
@@ -135,7 +135,7 @@ def upstream_gradient(m: Measured) -> Iterator[Candidate]:
     yield Candidate("upstream_twice", m.by(d * d), f"The upstream gradient {d_} is used twice.")
 
 
-def passed_through(m: Measured) -> Iterator[Candidate]:
+def passed_through(m: Comparison) -> Iterator[Candidate]:
     """dinputs is dvalues: the layer's own derivative is left out."""
     d = _upstream(m)
     if d is None:
@@ -159,7 +159,7 @@ def passed_through(m: Measured) -> Iterator[Candidate]:
 # ReLU and its kin
 
 
-def gates(m: Measured) -> Iterator[Candidate]:
+def gates(m: Comparison) -> Iterator[Candidate]:
     """A gate that is inverted, or set by the wrong array."""
     d = _upstream(m)
     if d is None or not _is_gate(m):
@@ -174,7 +174,7 @@ def gates(m: Measured) -> Iterator[Candidate]:
     yield Candidate("gate_squared", np.where(open_, d * x, 0.0), "It multiplies by the inputs, whose derivative is 1.")
 
 
-def dropout(m: Measured) -> Iterator[Candidate]:
+def dropout(m: Comparison) -> Iterator[Candidate]:
     """The mask without its scale, the scale without its mask."""
     d = _upstream(m)
     if d is None or not _is_mask(m):
@@ -191,7 +191,7 @@ def dropout(m: Measured) -> Iterator[Candidate]:
 # Softmax, sigmoid, tanh
 
 
-def softmax(m: Measured) -> Iterator[Candidate]:
+def softmax(m: Comparison) -> Iterator[Candidate]:
     """The off-diagonal part of the Jacobian left out, or cross-entropy's gradient mixed in."""
     d = _upstream(m)
     if d is None or not _is_softmax(m):
@@ -209,7 +209,7 @@ def softmax(m: Measured) -> Iterator[Candidate]:
     yield Candidate("missing_diagonal", m.expected - d * _diagonal(m), says)
 
 
-def derivative_elsewhere(m: Measured) -> Iterator[Candidate]:
+def derivative_elsewhere(m: Comparison) -> Iterator[Candidate]:
     """The right formula with the wrong array in it: the input for the output, or the other way round."""
     d = _upstream(m)
     if d is None or not _is_elementwise(m):
@@ -235,7 +235,7 @@ def derivative_elsewhere(m: Measured) -> Iterator[Candidate]:
 # Losses
 
 
-def losses(m: Measured) -> Iterator[Candidate]:
+def losses(m: Comparison) -> Iterator[Candidate]:
     """Mistakes in the gradient of a loss by its predictions."""
     s = m.setting
     if not s.subject.is_loss:
@@ -263,7 +263,7 @@ def _softmax(z: Floats) -> Floats:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def _other_classes(m: Measured, t: Floats) -> Iterator[Candidate]:
+def _other_classes(m: Comparison, t: Floats) -> Iterator[Candidate]:
     targets = np.asarray(m.setting.point.targets)
     if t.ndim != 2 or t.shape[1] < 3 or not ((t == 0) | (t == 1)).all() or not (t.sum(axis=1) == 1).all():
         return
@@ -281,7 +281,7 @@ def _other_classes(m: Measured, t: Floats) -> Iterator[Candidate]:
 # Regularization, branches, normalization
 
 
-def regularization(m: Measured) -> Iterator[Candidate]:
+def regularization(m: Comparison) -> Iterator[Candidate]:
     """The gradient of the object's own penalty is missing, or lacks its factor 2."""
     penalty = m.setting.penalty.get(m.name)
     if penalty is None or not np.any(penalty):
@@ -295,7 +295,7 @@ def regularization(m: Measured) -> Iterator[Candidate]:
     yield Candidate("regularization_sign", m.expected - 2 * own, "The regularization has the wrong sign.")
 
 
-def branches(m: Measured) -> Iterator[Candidate]:
+def branches(m: Comparison) -> Iterator[Candidate]:
     """A value that is used twice receives only one of its gradients."""
     style = m.setting.subject.style
     held = {f"{style.own}{name}": array for name, array in m.setting.memory.items()}
@@ -318,7 +318,7 @@ def branches(m: Measured) -> Iterator[Candidate]:
                 yield Candidate("branch_missing", d, says, f"+ {style.own}{name}")
 
 
-def normalization(m: Measured) -> Iterator[Candidate]:
+def normalization(m: Comparison) -> Iterator[Candidate]:
     """Mean and variance taken for constants."""
     d = _upstream(m)
     if d is None or _is_elementwise(m) or m.value.ndim != 2:
@@ -336,7 +336,7 @@ def normalization(m: Measured) -> Iterator[Candidate]:
 # Matrix products
 
 
-def wrong_product(m: Measured) -> Iterator[Candidate]:
+def wrong_product(m: Comparison) -> Iterator[Candidate]:
     """A product of the wrong matrices, or of the right ones with a transposition too many or too few."""
     right = right_form(m)
     if right is None or not m.complete or m.value.ndim != 2:
@@ -356,14 +356,14 @@ def _factors(code: str) -> list[str]:
     return [part.strip() for part in inside.split(",")]
 
 
-def transposed(m: Measured) -> Iterator[Candidate]:
+def transposed(m: Comparison) -> Iterator[Candidate]:
     """The whole array is transposed, where it is square."""
     if m.complete and m.value.ndim == 2 and m.value.shape[0] == m.value.shape[1] > 1:
         flipped = m.expected.reshape(m.value.shape).T.reshape(-1)
         yield Candidate("transposed_product", flipped, "The array is transposed.")
 
 
-Hypothesis = Callable[[Measured], Iterator[Candidate]]
+Hypothesis = Callable[[Comparison], Iterator[Candidate]]
 
 # The more a hypothesis says, the earlier it stands: of two that explain the same numbers the first is reported first.
 HYPOTHESES: tuple[Hypothesis, ...] = (

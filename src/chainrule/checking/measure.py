@@ -13,7 +13,7 @@ from . import nudge
 from .streams import seed_streams
 from .subjects import Instance, Point, Subject
 
-__all__ = ["Measured", "Runner", "Setting", "Tolerance", "measure", "sides"]
+__all__ = ["Comparison", "Runner", "Setting", "Tolerance", "measure", "sides"]
 
 Floats = NDArray[Any]
 
@@ -116,7 +116,7 @@ class Setting:
 
 
 @dataclass
-class Measured:
+class Comparison:
     """One array in one setting: the gradient received, and the derivative at some or all of its entries."""
 
     setting: Setting
@@ -161,7 +161,7 @@ class Measured:
         return np.asarray(self.columns @ np.broadcast_to(dvalues, self.setting.output.shape).reshape(-1))
 
 
-def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Generator) -> Measured:
+def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Generator) -> Comparison:
     """Compare one gradient, of the right shape, with the derivative of forward."""
     received = np.asarray(setting.gradients[name], dtype=np.float64)
     size = setting.values[name].size
@@ -185,7 +185,7 @@ def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Ge
     allowed = _allowed(setting, columns, expected, given, errors, tolerance)
     unknown = ~np.isfinite(expected)
     wrong = ~(np.abs(given - expected) <= allowed) & ~unknown
-    result = Measured(
+    result = Comparison(
         setting, name, received, flats, columns, expected, allowed, wrong, unknown, slopes.method, projections
     )
     _set_clipped_apart(result)
@@ -296,7 +296,7 @@ def _disagrees(
     return not abs(float(terms.sum()) - expected) <= allowed + rounding
 
 
-def _set_clipped_apart(result: Measured) -> None:
+def _set_clipped_apart(result: Comparison) -> None:
     """A clipped loss does not move with its predictions, and its gradient is by convention that at the clip."""
     setting, value = result.setting, result.value
     if not setting.subject.is_loss or value.ndim != 2:
@@ -315,7 +315,7 @@ def _set_clipped_apart(result: Measured) -> None:
     result.wrong &= ~clipped
 
 
-def _allow_for_rounding(result: Measured, slopes: _Slopes, rng: np.random.Generator) -> None:
+def _allow_for_rounding(result: Comparison, slopes: _Slopes, rng: np.random.Generator) -> None:
     """Where terms cancel, what is left is rounding: it changes wholly when the arrays change in the 10th digit."""
     setting, name = result.setting, result.name
     rows = np.flatnonzero(result.wrong & np.isfinite(result.given))
@@ -339,7 +339,7 @@ def _allow_for_rounding(result: Measured, slopes: _Slopes, rng: np.random.Genera
     result.wrong[rows] = ~(np.abs(result.given[rows] - result.expected[rows]) <= result.allowed[rows])
 
 
-def _set_kinks_apart(result: Measured) -> None:
+def _set_kinks_apart(result: Comparison) -> None:
     """An entry on a kink has no derivative, and any slope between its two sides is right.
 
     A kink very close by shows at wide steps and not at narrow ones: the gradient must lie between the sides at each.

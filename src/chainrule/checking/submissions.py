@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import ChainruleError, ConfigurationError
 
-__all__ = ["Limits", "Row", "as_csv", "check_folder"]
+__all__ = ["Limits", "SubmissionResult", "as_csv", "check_folder"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Row:
+class SubmissionResult:
     """What became of one class of one file."""
 
     file: str
@@ -42,7 +42,7 @@ class Row:
     warnings: int = 0
 
 
-def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[Row]:
+def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[SubmissionResult]:
     """Check every .py file of a folder, one after another. Raises `ConfigurationError` for a folder without any."""
     place = Path(folder)
     hidden = (".", "__")
@@ -57,15 +57,15 @@ def check_folder(folder: str | Path, limits: Limits | None = None, **options: An
         yield from _in_a_process(path, str(path.relative_to(place)), limits or Limits(), options)
 
 
-def as_csv(rows: Iterable[Row]) -> str:
+def as_csv(rows: Iterable[SubmissionResult]) -> str:
     """The rows as CSV with a head.
 
-    >>> print(as_csv([Row("ada.py", "ReLU", "wrong", "gate_inverted", "The gate is inverted.")]), end="")
+    >>> print(as_csv([SubmissionResult("ada.py", "ReLU", "wrong", "gate_inverted", "The gate is inverted.")]), end="")
     file,name,result,mistakes,says,write,warnings
     ada.py,ReLU,wrong,gate_inverted,The gate is inverted.,,0
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(Row.__dataclass_fields__), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(SubmissionResult.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _harmless(value) for name, value in vars(row).items()} for row in rows)
     return text.getvalue()
@@ -76,7 +76,7 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
-def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any]) -> list[Row]:
+def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any]) -> list[SubmissionResult]:
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         asked = json.dumps({"path": str(path.resolve()), "answer": str(answer), "options": options, **vars(limits)})
@@ -100,12 +100,12 @@ def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any
     rows = [json.loads(line) for line in lines]
     last = rows[-1].get("begins", "") if rows else ""
     finished = bool(rows) and "done" in rows[-1]
-    answered = [Row(shown, **row) for row in rows if "result" in row]
+    answered = [SubmissionResult(shown, **row) for row in rows if "result" in row]
     if code is None:
         says = f"It took longer than {limits.seconds:g} seconds."
-        answered.append(Row(shown, last, "not checked", "time_limit", says))
+        answered.append(SubmissionResult(shown, last, "not checked", "time_limit", says))
     elif not finished:
-        answered.append(Row(shown, last, "not checked", "no_answer", _ended(code, limits)))
+        answered.append(SubmissionResult(shown, last, "not checked", "no_answer", _ended(code, limits)))
     return answered
 
 

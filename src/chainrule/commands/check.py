@@ -11,7 +11,7 @@ from typing import Any
 from ..checking import Report
 from ..checking.files import check_file
 from ..checking.page import as_page
-from ..checking.submissions import Limits, Row, as_csv, check_folder
+from ..checking.submissions import Limits, SubmissionResult, as_csv, check_folder
 from ..display.terminal import STYLES
 from ..errors import ConfigurationError
 from ..files import write_atomically
@@ -79,7 +79,7 @@ def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    rows: list[Row] = []
+    rows: list[SubmissionResult] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("checking", total=None)
         for row in check_folder(path, limits, **options):
@@ -94,7 +94,7 @@ def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv:
     return all(row.result == "right" for row in rows)
 
 
-def _table(rows: list[Row]) -> None:
+def _table(rows: list[SubmissionResult]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

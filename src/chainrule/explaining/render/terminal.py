@@ -24,8 +24,8 @@ class OnTerminal:
         colors = layer_numbers([node.name for node in self.derivation.nodes])
         for line in written(self.derivation, max(40, options.max_width)):
             shown = Text()
-            for piece in line:
-                name = piece.style if piece.style in colors else piece.style.rpartition(".")[0]
-                style = LAYER_STYLES[colors[name]] if name in colors else STYLES.get(piece.style, "")
-                shown.append(piece.text, style=style)
+            for span in line:
+                name = span.style if span.style in colors else span.style.rpartition(".")[0]
+                style = LAYER_STYLES[colors[name]] if name in colors else STYLES.get(span.style, "")
+                shown.append(span.text, style=style)
             yield shown
