@@ -121,7 +121,7 @@ def _evidence(settings: Sequence[Comparison], candidate: Candidate) -> str:
     compared = f"explains all {entries} entries compared, in batches of {lengths}"
     ratios = [_ratio(m, m.expected) for m in settings if m.wrong.any()]
     known = [r for r in ratios if r is not None]
-    if candidate.mistake.startswith(("batch_mean", "mean_for_sum", "feature_mean")) and len(known) == len(ratios):
+    if candidate.by_size and len(known) == len(ratios):
         parts = [
             f"{r:.4g} × expected with {batch_of(m.setting.values)} samples"
             for r, m in zip(known, [m for m in settings if m.wrong.any()], strict=True)
@@ -170,14 +170,14 @@ def _places(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
         factors = [float(m.given[m.wrong][0] / m.expected[m.wrong][0]) for m in masks if m.expected[m.wrong][0]]
         ratio = f"; received / expected = {factors[0]:.6g}" if factors else ""
         return "one_entry", f"One entry alone is wrong, at {list(place)}.", f"every other entry is right{ratio}"
-    for axis, mistake in ((0, "one_row"), (1, "one_column")):
+    for axis, kind in ((0, "row"), (1, "column")):
         if any(m.value.ndim != 2 for m in masks) or any(m.value.shape[1 - axis] < 2 for m in masks):
             continue
         lines = [set(each[:, axis].tolist()) for each in indices]
         if all(len(line) == 1 for line in lines) and len(set.union(*lines)) == 1 and min(map(len, indices)) > 1:
             (line,) = lines[0]
-            says = f"One {mistake[4:]} alone is wrong, {mistake[4:]} {line}."
-            return mistake, says, f"every entry outside it is right, in {len(masks)} settings"
+            says = f"One {kind} alone is wrong, {kind} {line}."
+            return f"one_{kind}", says, f"every entry outside it is right, in {len(masks)} settings"
     return None
 
 

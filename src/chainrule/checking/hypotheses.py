@@ -29,6 +29,7 @@ class Candidate(NamedTuple):
     predicted: Floats
     says: str
     write: str = ""  # instead of the right line found among the forms
+    by_size: bool = False  # whether its factor depends on the number of samples or outputs: then the evidence lists it
 
 
 def _samples(m: Comparison) -> int:
@@ -100,15 +101,17 @@ def batch_mean(m: Comparison) -> Iterator[Candidate]:
         form = right_form(m) if sums else None
         if form is not None and ".sum(" in form.code:
             says = "It takes the mean over the batch where the sum belongs: only the loss divides by the batch size."
-            yield Candidate("mean_for_sum", m.expected / samples, says)
+            yield Candidate("mean_for_sum", m.expected / samples, says, by_size=True)
         else:
             says = "It is divided by the batch size, which the loss has done already: leave the division out."
-            yield Candidate("batch_mean_doubled", m.expected / samples, says)
-        yield Candidate("batch_mean_missing", m.expected * samples, "It is multiplied by the batch size.")
+            yield Candidate("batch_mean_doubled", m.expected / samples, says, by_size=True)
+        says = "It is multiplied by the batch size."
+        yield Candidate("batch_mean_missing", m.expected * samples, says, by_size=True)
         return
     says = "The batch mean is missing: divide by the number of samples."
-    yield Candidate("batch_mean_missing", m.expected * samples, says)
-    yield Candidate("batch_mean_doubled", m.expected / samples, "It is divided by the number of samples twice.")
+    yield Candidate("batch_mean_missing", m.expected * samples, says, by_size=True)
+    says = "It is divided by the number of samples twice."
+    yield Candidate("batch_mean_doubled", m.expected / samples, says, by_size=True)
 
 
 def feature_mean(m: Comparison) -> Iterator[Candidate]:
@@ -117,9 +120,9 @@ def feature_mean(m: Comparison) -> Iterator[Candidate]:
     features = shape[-1] if len(shape) > 1 else 1
     if features > 1:
         says = f"The mean over the {features} outputs is missing: divide by the number of outputs."
-        yield Candidate("feature_mean_missing", m.expected * features, says)
+        yield Candidate("feature_mean_missing", m.expected * features, says, by_size=True)
         says = f"It is divided by the number of outputs, {features}, once too often."
-        yield Candidate("feature_mean_doubled", m.expected / features, says)
+        yield Candidate("feature_mean_doubled", m.expected / features, says, by_size=True)
 
 
 # The upstream gradient
