@@ -1,4 +1,4 @@
-"""check: which gradient is wrong, where, and what the mistake is."""
+"""check: says which gradient is wrong, where, and what the mistake is."""
 
 from .checker import CHECKS, check
 from .findings import Checked, Diagnosis, Finding, Grid, Sample

@@ -1,4 +1,4 @@
-"""Which mistake it is: hypotheses tried on everything that was measured, those that explain all of it kept."""
+"""Finds the mistake: tries every hypothesis and keeps those that explain everything that was measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMED = {2.0: "twice", 0.5: "half", -1.0: "minus", 3.0: "three times", -2.0: "m
 
 
 def diagnose(settings: Sequence[Comparison]) -> tuple[Diagnosis, ...]:
-    """The mistakes that explain one gradient in all settings of one mode, the best first."""
+    """The mistakes that explain one gradient in every setting of one mode, the best first."""
     usable = [m for m in settings if np.isfinite(m.given).all() and len(m.flats)]
     if not any(m.wrong.any() for m in usable):
         return ()
@@ -43,7 +43,7 @@ def _first_of_each(settings: Sequence[Comparison], candidates: Iterable[Candidat
 
 
 def _explaining(settings: Sequence[Comparison], times: bool = False) -> Iterator[Candidate]:
-    """Candidates of the setting that tells most, if they are right in the others too, or `times` one simple factor."""
+    """Candidates from the most informative setting that hold in the others too, with `times` up to one simple factor."""
     first = max(settings, key=lambda m: (m.wrong.sum(), len(m.flats)))
     with np.errstate(all="ignore"):
         by_setting = [_candidates(m) for m in settings]
@@ -59,7 +59,7 @@ def _explaining(settings: Sequence[Comparison], times: bool = False) -> Iterator
 
 
 def _candidates(m: Comparison) -> dict[tuple[str, str, int], Candidate]:
-    """Every candidate of a setting, by mistake, sentence and number among those of the same sentence."""
+    """Every candidate of a setting by its mistake, its sentence, and its number among those with the same sentence."""
     found: dict[tuple[str, str, int], Candidate] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for hypothesis in HYPOTHESES:
@@ -71,7 +71,7 @@ def _candidates(m: Comparison) -> dict[tuple[str, str, int], Candidate]:
 
 
 def _explain(settings: Sequence[Comparison], twins: Sequence[Candidate | None]) -> bool:
-    """Whether a candidate is right wherever it could be formed, which is in most of the settings that are wrong."""
+    """Whether a candidate is right in every setting where it exists, and exists in most of the wrong ones."""
     pairs = list(zip(settings, twins, strict=True))
     wrong = [twin is not None for m, twin in pairs if m.wrong.any()]
     return 2 * sum(wrong) > len(wrong) and all(_matches(m, t.predicted) for m, t in pairs if t is not None)
@@ -87,7 +87,7 @@ def _matches(m: Comparison, predicted: Floats) -> bool:
 
 
 def _factor(settings: Sequence[Comparison], predictions: list[Floats | None]) -> float | None:
-    """The factor other than 1 by which the predictions explain all settings; None where there is none, or more."""
+    """The one factor other than 1 by which the predictions explain every setting; None without exactly one."""
     found = set()
     for m, predicted in zip(settings, predictions, strict=True):
         if predicted is None or not m.wrong.any():
@@ -114,7 +114,7 @@ def _times(factor: float) -> str:
 
 
 def _evidence(settings: Sequence[Comparison], candidate: Candidate) -> str:
-    """The worst entry, expected and received, and in how many settings and entries the mistake gives what is there."""
+    """How many entries and batches the mistake explains, and the factors where they depend on the size of the batch."""
     entries = sum(int((~m.kinks).sum()) for m in settings)
     batches = sorted({batch_of(m.setting.values) for m in settings})
     lengths = ", ".join(map(str, batches[:-1])) + (f" and {batches[-1]}" if len(batches) > 1 else str(batches[-1]))
@@ -160,7 +160,7 @@ def _constant_factor(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None
 
 
 def _places(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
-    """One entry, one row or one column, the same in every setting of the same shape."""
+    """Whether only one entry, row or column is wrong, the same one in every setting."""
     masks = [m for m in wrong if m.value.ndim >= 1]
     indices = [np.stack(np.unravel_index(m.flats[m.wrong], m.value.shape), axis=1) for m in masks]
     if not indices:
@@ -182,7 +182,7 @@ def _places(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
 
 
 def _regions(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
-    """All wrong entries, and none of the right ones, have inputs (or an upstream gradient) of one sign."""
+    """Whether an entry is wrong exactly where the input, or the derivative, has one sign."""
     tests: dict[str, Callable[[Comparison], NDArray[np.bool_]]] = {
         "the input is below 0": lambda m: m.value.reshape(-1)[m.flats] < 0,
         "the input is above 0": lambda m: m.value.reshape(-1)[m.flats] > 0,

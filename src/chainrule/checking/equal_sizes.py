@@ -19,7 +19,7 @@ _SIZE = 3
 
 
 def with_equal_sizes(bench: Bench, finding: Finding) -> list[tuple[Finding, Comparison | None]]:
-    """The finding of a backward pass that raised, with what its product is, and every other gradient that is wrong."""
+    """The finding of a backward pass that raised, explained if its product is known, and all other wrong gradients."""
     rng = bench.rng
     values = {
         name: rng.uniform(0.2, 1.5, _equal_shape(array)) * rng.choice([-1.0, 1.0], _equal_shape(array))

@@ -9,7 +9,7 @@ __all__ = ["CheckResult", "Checked", "Diagnosis", "Finding", "Grid", "Sample", "
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A mistake that would give exactly the numbers received."""
+    """A mistake that would produce exactly the numbers received."""
 
     mistake: str  # a short fixed name, such as "missing_transpose"
     says: str  # one sentence
@@ -39,7 +39,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or worth knowing."""
+    """One thing that is wrong or worth knowing."""
 
     kind: str  # "gradient", "shape", "mutation", ...; the names in `chainrule.checking.CHECKS`
     severity: str  # "error", "warning" or "note"
@@ -55,13 +55,13 @@ class Finding:
 
     @property
     def mistake(self) -> str:
-        """The name of the mistake that explains it best, or its kind."""
+        """The name of the best diagnosis, or the kind of finding where there is none."""
         return self.diagnoses[0].mistake if self.diagnoses else self.kind
 
 
 @dataclass(frozen=True)
 class Checked:
-    """One array whose gradient was compared: how many entries, how, and how close they came."""
+    """One array whose gradient was compared: how many entries, by which method, and the largest error."""
 
     where: str
     array: str
@@ -91,7 +91,7 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong; warnings and notes are allowed."""
+        """Whether there are no errors; warnings and notes are allowed."""
         return not self.errors
 
     @property
@@ -101,12 +101,12 @@ class CheckResult:
 
     @property
     def mistakes(self) -> tuple[str, ...]:
-        """The name of the best explanation of each error, each once."""
+        """The name of the mistake behind each error, without repetition."""
         return tuple(dict.fromkeys(finding.mistake for finding in self.errors))
 
 
 def number(value: float) -> str:
-    """Seven significant digits: enough to see 0.05 % and to redo it by hand.
+    """A number with seven significant digits: enough to see an error of 0.05 %.
 
     >>> number(0.1), number(-1234.5678)
     ('0.1', '-1234.568')
@@ -115,7 +115,7 @@ def number(value: float) -> str:
 
 
 def tolerance(value: float) -> str:
-    """A tolerance as people write it.
+    """A tolerance as one would write it.
 
     >>> tolerance(1e-5), tolerance(0.5)
     ('1e-5', '0.5')

@@ -1,4 +1,4 @@
-"""The check of the numbers: every gradient in every setting, what is wrong put into findings with their diagnoses."""
+"""Compares every gradient in every setting and turns what is wrong into findings with diagnoses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = 5  # entries listed in a finding
 
 
 def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
-    """Every gradient in every mode and setting."""
+    """Compare every gradient in every mode and setting."""
     findings: list[Finding] = []
     measured: dict[tuple[str, bool], list[Comparison]] = {}
     for training in bench.subject.modes:
@@ -83,7 +83,7 @@ def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Comparison | Fi
 
 
 def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
-    """Why a gradient cannot be compared: it is missing, no array of numbers, or of the wrong shape."""
+    """The finding of a gradient that is missing, not numeric, or of the wrong shape."""
     array = bench.label(name)
     line = bench.line(name, "...")
     if name not in setting.gradients:
@@ -173,7 +173,7 @@ def _grid(m: Comparison) -> Grid:
 
 
 def _corner(wrong: Floats, size: int, shown: int) -> int:
-    """Where the picture begins, so that wrong entries are in it."""
+    """The first row and column shown, so that wrong entries are in the picture."""
     if size <= shown or not len(wrong):
         return 0
     return int(min(max(int(np.median(wrong)) - shown // 2, 0), size - shown))

@@ -1,8 +1,8 @@
-"""The mistakes that people make in a backward pass, each as the numbers that it would give.
+"""The usual mistakes in backward passes, each with the gradient that it would produce.
 
-A hypothesis is a function of what was measured in one setting; it yields candidates, each with a prediction of the
-gradient received. A candidate explains the numbers where its prediction is right in every setting: batches of several
-lengths tell 1/B from a constant, and random upstream gradients tell d from d².
+A hypothesis looks at one setting and yields candidates, each predicting the gradient that was received. A candidate
+explains the fault if its prediction is right in every setting: batches of different lengths distinguish 1/B from a
+constant, and random upstream gradients distinguish d from d².
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 class Candidate(NamedTuple):
-    """A mistake, what it would give at the compared entries (K,), and what to say of it."""
+    """A mistake, the gradient it would give at the compared entries (K,), and how to report it."""
 
     mistake: str
     predicted: Floats
@@ -37,7 +37,7 @@ def _samples(m: Comparison) -> int:
 
 
 def _upstream(m: Comparison) -> Floats | None:
-    """dL/d(output) at the compared entries, where the array has the shape of the output."""
+    """dL/d(output) at the compared entries, if the array has the output's shape."""
     if m.value.shape != m.setting.output.shape or not m.setting.subject.upstream:
         return None
     return np.asarray(m.setting.dvalues.reshape(-1)[m.flats])
@@ -53,7 +53,7 @@ def _diagonal(m: Comparison) -> Floats:
 
 
 def _is_elementwise(m: Comparison) -> bool:
-    """Whether each entry of the input moves its own entry of the output and no other."""
+    """Whether the layer is entrywise: each input affects its own output and no other."""
     if m.value.shape != m.setting.output.shape:
         return False
     others = np.abs(m.columns).sum(axis=1) - np.abs(_diagonal(m))
@@ -61,7 +61,7 @@ def _is_elementwise(m: Comparison) -> bool:
 
 
 def _is_gate(m: Comparison) -> bool:
-    """Whether each entry lets the gradient through, whole, or blocks it."""
+    """Whether each entry passes the gradient unchanged or blocks it."""
     slope = _diagonal(m) if _is_elementwise(m) else np.array([0.5])
     open_, shut = np.isclose(slope, 1), np.isclose(slope, 0)
     return bool((open_ | shut).all() and shut.any())
@@ -76,7 +76,7 @@ def _is_softmax(m: Comparison) -> bool:
 
 
 def _is_mask(m: Comparison) -> bool:
-    """Whether each entry is blocked or scaled by one factor above 1, as dropout does."""
+    """Whether each entry is blocked or scaled by the same factor above 1, as in dropout."""
     if not _is_elementwise(m):
         return False
     slope = _diagonal(m)
@@ -93,7 +93,7 @@ def wrong_sign(m: Comparison) -> Iterator[Candidate]:
 
 
 def batch_mean(m: Comparison) -> Iterator[Candidate]:
-    """1/B is missing, or there once too often, or squared away."""
+    """The factor 1/B is missing, or applied once too often."""
     samples = _samples(m)
     if m.setting.subject.upstream:
         row = m.value.ndim == 1 or m.value.shape[:1] == (1,)
@@ -115,7 +115,7 @@ def batch_mean(m: Comparison) -> Iterator[Candidate]:
 
 
 def feature_mean(m: Comparison) -> Iterator[Candidate]:
-    """1/N, of the mean over the outputs of a sample, is missing or doubled."""
+    """The factor 1/N of the mean over a sample's outputs is missing or applied twice."""
     shape = m.setting.output.shape if m.setting.output.ndim > 1 else m.value.shape
     features = shape[-1] if len(shape) > 1 else 1
     if features > 1:
@@ -129,7 +129,7 @@ def feature_mean(m: Comparison) -> Iterator[Candidate]:
 
 
 def upstream_gradient(m: Comparison) -> Iterator[Candidate]:
-    """dvalues is left out, or used twice, or its sign alone is used."""
+    """dvalues is left out, used twice, or reduced to its sign."""
     if not m.setting.subject.upstream:
         return
     d, d_ = m.setting.dvalues, m.setting.subject.style.dvalues
@@ -139,7 +139,7 @@ def upstream_gradient(m: Comparison) -> Iterator[Candidate]:
 
 
 def passed_through(m: Comparison) -> Iterator[Candidate]:
-    """dinputs is dvalues: the layer's own derivative is left out."""
+    """dinputs is just dvalues: the layer's own derivative is missing."""
     d = _upstream(m)
     if d is None:
         return
@@ -163,7 +163,7 @@ def passed_through(m: Comparison) -> Iterator[Candidate]:
 
 
 def gates(m: Comparison) -> Iterator[Candidate]:
-    """A gate that is inverted, or set by the wrong array."""
+    """The gate is inverted, or tests the wrong array."""
     d = _upstream(m)
     if d is None or not _is_gate(m):
         return
@@ -178,7 +178,7 @@ def gates(m: Comparison) -> Iterator[Candidate]:
 
 
 def dropout(m: Comparison) -> Iterator[Candidate]:
-    """The mask without its scale, the scale without its mask."""
+    """The mask is applied without its scale, or the scale without the mask."""
     d = _upstream(m)
     if d is None or not _is_mask(m):
         return
@@ -195,7 +195,7 @@ def dropout(m: Comparison) -> Iterator[Candidate]:
 
 
 def softmax(m: Comparison) -> Iterator[Candidate]:
-    """The off-diagonal part of the Jacobian left out, or cross-entropy's gradient mixed in."""
+    """Softmax: the off-diagonal part of the Jacobian is missing, or cross-entropy's gradient is mixed in."""
     d = _upstream(m)
     if d is None or not _is_softmax(m):
         return
@@ -213,7 +213,7 @@ def softmax(m: Comparison) -> Iterator[Candidate]:
 
 
 def derivative_elsewhere(m: Comparison) -> Iterator[Candidate]:
-    """The right formula with the wrong array in it: the input for the output, or the other way round."""
+    """The right formula applied to the wrong array: the input instead of the output, or vice versa."""
     d = _upstream(m)
     if d is None or not _is_elementwise(m):
         return
@@ -239,7 +239,7 @@ def derivative_elsewhere(m: Comparison) -> Iterator[Candidate]:
 
 
 def losses(m: Comparison) -> Iterator[Candidate]:
-    """Mistakes in the gradient of a loss by its predictions."""
+    """Mistakes in the gradient of a loss with respect to its predictions."""
     s = m.setting
     if not s.subject.is_loss:
         return
@@ -285,7 +285,7 @@ def _other_classes(m: Comparison, t: Floats) -> Iterator[Candidate]:
 
 
 def regularization(m: Comparison) -> Iterator[Candidate]:
-    """The gradient of the object's own penalty is missing, or lacks its factor 2."""
+    """The penalty's gradient is missing, or lacks the factor 2 of an L2 penalty."""
     penalty = m.setting.penalty.get(m.name)
     if penalty is None or not np.any(penalty):
         return
@@ -299,7 +299,7 @@ def regularization(m: Comparison) -> Iterator[Candidate]:
 
 
 def branches(m: Comparison) -> Iterator[Candidate]:
-    """A value that is used twice receives only one of its gradients."""
+    """A value that is used twice gets the gradient of only one use."""
     style = m.setting.subject.style
     held = {f"{style.own}{name}": array for name, array in m.setting.memory.items()}
     if m.setting.subject.upstream:
@@ -322,7 +322,7 @@ def branches(m: Comparison) -> Iterator[Candidate]:
 
 
 def normalization(m: Comparison) -> Iterator[Candidate]:
-    """Mean and variance taken for constants."""
+    """Normalization: mean and variance are treated as constants."""
     d = _upstream(m)
     if d is None or _is_elementwise(m) or m.value.ndim != 2:
         return
@@ -340,7 +340,7 @@ def normalization(m: Comparison) -> Iterator[Candidate]:
 
 
 def wrong_product(m: Comparison) -> Iterator[Candidate]:
-    """A product of the wrong matrices, or of the right ones with a transposition too many or too few."""
+    """A product of the wrong matrices, or of the right ones with a wrong transpose."""
     right = right_form(m)
     if right is None or not m.complete or m.value.ndim != 2:
         return
@@ -360,7 +360,7 @@ def _factors(code: str) -> list[str]:
 
 
 def transposed(m: Comparison) -> Iterator[Candidate]:
-    """The whole array is transposed, where it is square."""
+    """The whole (square) array is transposed."""
     if m.complete and m.value.ndim == 2 and m.value.shape[0] == m.value.shape[1] > 1:
         flipped = m.expected.reshape(m.value.shape).T.reshape(-1)
         yield Candidate("transposed_product", flipped, "The array is transposed.")

@@ -29,7 +29,7 @@ def as_text(result: CheckResult, width: int = _WIDTH) -> str:
 
 
 def as_rich(result: CheckResult) -> Any:
-    """A check for a rich console, as wide as that is."""
+    """A check as a renderable for rich, as wide as the console."""
     from rich.console import Group
     from rich.text import Text
 
@@ -47,7 +47,7 @@ def as_rich(result: CheckResult) -> Any:
 
 
 def headline(result: CheckResult) -> str:
-    """One line: whether all is right, or how much is not."""
+    """One line that says whether all is right, or how many things are wrong."""
     if not result.arrays and not result.findings:
         return f"{result.subject}: nothing was compared."
     wrong = len(result.errors)
@@ -60,7 +60,7 @@ def headline(result: CheckResult) -> str:
 
 
 def how(result: CheckResult) -> str:
-    """How the numbers were compared."""
+    """One sentence on how the numbers were compared."""
     return (
         f"Compared in float64: |received - expected| <= {tolerance(result.rtol)} · the larger + "
         f"{tolerance(result.atol)} · the array's largest; random upstream gradients, seed {result.seed}; "
@@ -141,7 +141,7 @@ def _arrays(arrays: list[Checked], several: bool) -> Any:
 
 
 def compared(item: Checked) -> str:
-    """How much of an array was compared, how, and how close it came."""
+    """How many entries of an array were compared, how, and the largest error."""
     entries = f"all {item.size}" if item.entries == item.size else f"{item.entries} of {item.size}"
     directions = f" and {item.projections} random directions" if item.projections else ""
     settings = f" in {item.settings} settings" if item.settings > 1 else ""

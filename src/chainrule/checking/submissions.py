@@ -1,4 +1,4 @@
-"""A folder of submissions, each checked in a process of its own with limits on time and memory."""
+"""Checks a folder of submissions, each in its own process with limits on time and memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Limits", "SubmissionResult", "as_csv", "check_folder"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may take: seconds of time and megabytes of memory."""
+    """The limits for one submission: seconds of time and megabytes of memory."""
 
     seconds: float = 60.0
     megabytes: int = 2048
@@ -31,7 +31,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SubmissionResult:
-    """What became of one class of one file."""
+    """The result for one class in one file."""
 
     file: str
     name: str
@@ -58,7 +58,7 @@ def check_folder(folder: str | Path, limits: Limits | None = None, **options: An
 
 
 def as_csv(rows: Iterable[SubmissionResult]) -> str:
-    """The rows as CSV with a head.
+    """The results as CSV with a header.
 
     >>> print(as_csv([SubmissionResult("ada.py", "ReLU", "wrong", "gate_inverted", "The gate is inverted.")]), end="")
     file,name,result,mistakes,says,write,warnings
@@ -72,7 +72,7 @@ def as_csv(rows: Iterable[SubmissionResult]) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """A spreadsheet takes a cell that begins with one of these for a formula."""
+    """Guard a cell that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
@@ -110,7 +110,7 @@ def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started."""
+    """Kill the process and its children."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -129,7 +129,7 @@ def _ended(code: int, limits: Limits) -> str:
 
 
 def _answer(asked: dict[str, Any]) -> None:
-    """Check the file and write one line for each class, as it is done, so that a later one cannot take it back."""
+    """Check the file and write each class's result at once, so that a later class cannot alter it."""
     from .files import checks_of
 
     _limit_memory(int(asked["megabytes"]))
