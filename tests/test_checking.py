@@ -426,7 +426,7 @@ def test_a_page_is_whole_and_needs_no_script_and_no_network() -> None:
     assert sorted(tags.opened) == sorted(tags.closed)
     assert "script" not in tags.opened and "link" not in tags.opened
     assert not any(name in ("src", "href") for name, _ in tags.attributes)
-    assert page.count('class="cr-wrong"') == 4
+    assert page.count('class="wrong"') == 4
 
 
 def test_a_page_shows_names_as_they_are() -> None:

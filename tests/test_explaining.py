@@ -203,7 +203,7 @@ def test_every_value_between_the_layers_can_be_asked_for(make: Any, loss: Loss) 
         place = tuple(size - 1 for size in node.output.shape)
         one = explain(network, loss, name=f"{name}.output", index=place, points=0, **case)
         assert one.lines[-1].value == pytest.approx(node.dvalues[place], rel=1e-12)
-        assert one.agrees and one.today == node.output[place]
+        assert one.agrees and one.current == node.output[place]
 
 
 def shown_numbers(text: str) -> Iterator[tuple[float, float, float]]:
@@ -301,7 +301,7 @@ def test_every_loss_is_explained_by_its_rule(loss: Loss, last: Callable[[], list
         case["y"] = np.eye(2)[case["y"]]
     weights = [1.0, 0.0, 2.0, 3.0]
     one = explain(network, loss, name="dense_0.biases", index=1, sample_weights=weights, points=0, **case)
-    assert one.agrees and one.quantity.place == (0, 1)
+    assert one.agrees and one.quantity.index == (0, 1)
     assert [w.value is not None for w in one.witnesses] == [True] * 4
     line = next(line for line in one.lines if line.quantity.name == list(network.nodes)[-1])
     assert line.terms[0].formula
@@ -544,7 +544,7 @@ def test_what_does_not_exist_is_refused_with_what_does() -> None:
     for index in ((3, 0), (0,), (0, 0, 0), 5, (0.5, 0)):
         with pytest.raises(ShapeError, match=r"shape \(3, 4\).*\(0, 0\) to \(2, 3\)"):
             ask(index=index)
-    assert ask(index=(-1, -1)).quantity.place == (2, 3)
+    assert ask(index=(-1, -1)).quantity.index == (2, 3)
     with pytest.raises(DataError, match="0 to 3"):
         ask(sample=4)
     with pytest.raises(DataError, match="empty"):
@@ -743,7 +743,9 @@ def test_the_page_needs_nothing_else_and_is_well_formed() -> None:
     assert page.replace("http://www.w3.org/2000/svg", "").count("http") == 0
     for element in re.findall(r"<(?:math|svg).*?</(?:math|svg)>", page, flags=re.S):
         ElementTree.fromstring(element)
-    assert one._repr_html_() in page and one._repr_latex_().startswith("\\begin{align*}")
+    shown = one._repr_html_()
+    assert shown[shown.index("<article") :] in page and page.count("<style>") == 1
+    assert one._repr_latex_().startswith("\\begin{align*}")
 
 
 def test_the_terminal_keeps_to_its_width_and_has_colours() -> None:

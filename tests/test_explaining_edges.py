@@ -83,7 +83,7 @@ def test_samples_that_are_all_equal_cancel_and_are_explained() -> None:
 def test_an_absolute_penalty_at_zero_contradicts_nothing() -> None:
     network = Sequential(Dense(3, 2, penalties={"biases": L1(0.1)}))
     one = ask(network, SoftmaxCrossentropy(), "dense_0.biases", 0)
-    assert one.today == 0 and one.value != 0
+    assert one.current == 0 and one.value != 0
     assert one.agrees and one.witnesses[3].agrees
 
 
@@ -139,6 +139,6 @@ def test_an_edge_past_a_layer_is_drawn_around_it() -> None:
     nodes = [("first", Dense(3, 2), "inputs"), ("deep", Tanh(), "first"), ("sum", Add(), ("deep", "first"))]
     model = Model(Graph(nodes), MeanSquaredError(), Adam())
     picture = draw(model, model.trace(X, np.eye(6)[:, :2]))
-    assert picture.svg.count("Q") == 2  # one for each neuron of `first`
+    assert picture.svg.count('class="wire passing"') == 2  # one for each neuron of `first`
     with pytest.raises(DataError, match="0 to 5"):
         draw(model, model.trace(X, np.eye(6)[:, :2]), sample="first")  # type: ignore[arg-type]

@@ -33,8 +33,8 @@ from chainrule import (
     plots,
     softmax_jacobian,
 )
+from chainrule.display import palette
 from chainrule.errors import ConfigurationError, DataError, ShapeError, UnknownNameError
-from chainrule.plots import canvas
 from chainrule.registry import build, describe
 from support import central_difference
 
@@ -179,7 +179,7 @@ def test_every_point_of_the_plane_has_the_colour_of_its_class(spiral: Any) -> No
     x1 = bottom + height * (np.arange(40) + 0.5)
     assert image.origin == "lower" and image.get_array().shape == (40, 40, 3)
     shades = np.asarray(image.get_array())
-    tints = 1 - np.array([to_rgba(color)[:3] for color in canvas.OKABE_ITO[:3]])  # what each class takes from white
+    tints = 1 - np.array([to_rgba(color)[:3] for color in palette.OKABE_ITO[:3]])  # what each class takes from white
     proba = model.predict_proba(np.stack(np.meshgrid(x0, x1), axis=-1).reshape(-1, 2)).reshape(40, 40, 3)
     strength = 0.15 + 0.45 * (proba.max(axis=2, keepdims=True) - 1 / 3) / (2 / 3)
     np.testing.assert_allclose(1 - shades, strength * tints[proba.argmax(axis=2)], atol=1e-5)
@@ -193,7 +193,7 @@ def test_the_samples_lie_on_top_in_the_colour_of_their_own_class(spiral: Any) ->
     assert legend(ax) == ["a", "b", "c"]
     for k, group in enumerate(points):
         np.testing.assert_array_equal(group.get_offsets(), X[y == k])
-        assert tuple(group.get_facecolor()[0]) == to_rgba(canvas.OKABE_ITO[k])
+        assert tuple(group.get_facecolor()[0]) == to_rgba(palette.OKABE_ITO[k])
     assert labels(ax) == ("Decision boundary", "feature 0", "feature 1")
 
 
@@ -267,7 +267,7 @@ def test_a_class_that_never_occurs_has_a_row_of_zeros() -> None:
 
 def test_texts_are_dark_on_light_cells_and_light_on_dark_ones() -> None:
     ax = plots.plot_confusion_matrix([[10, 0], [1, 1]])
-    assert [text.get_color() for text in ax.texts] == ["white", canvas.GREY, canvas.BLACK, canvas.BLACK]
+    assert [text.get_color() for text in ax.texts] == ["white", palette.GREY, palette.BLACK, palette.BLACK]
 
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 20])
@@ -363,7 +363,7 @@ def test_a_jacobian_has_outputs_down_and_inputs_across() -> None:
 def test_0_is_white_and_the_signs_have_colours_of_their_own() -> None:
     image = plots.plot_jacobian([[-1.0, 0.0, 1.0]]).images[0]
     low, middle, high = image.to_rgba(image.get_array())[0]
-    assert tuple(low) == to_rgba(canvas.BLUE) and tuple(high) == to_rgba(canvas.VERMILLION)
+    assert tuple(low) == to_rgba(palette.BLUE) and tuple(high) == to_rgba(palette.VERMILLION)
     assert middle[:3].min() > 0.99
 
 

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ ROOT = Path(chainrule.__file__).parent
 
 # Each line imports only from lines above it, or from its own package. "" is chainrule itself.
 LEVELS = [
-    ("errors", "interrupt"),
+    ("errors", "interrupt", "columns", "display"),
     ("pair", "special", "initializers", "schedules", "noise"),
     ("penalties", "store"),
     ("layer",),
@@ -59,17 +59,6 @@ def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-class WithoutTypes(ast.NodeTransformer):
-    """Takes out `if TYPE_CHECKING:`, whose imports never run."""
-
-    def visit_If(self, node: ast.If) -> ast.AST | None:
-        return None if ast.unparse(node.test).endswith("TYPE_CHECKING") else self.generic_visit(node)
-
-
-def without_types(tree: ast.Module) -> ast.AST:
-    return WithoutTypes().visit(tree)
-
-
 def parts_of(path: Path) -> tuple[str, ...]:
     """Where a file lies inside the package: ("layers", "dense")."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -81,16 +70,19 @@ def is_module(parts: tuple[str, ...]) -> bool:
     return place.is_dir() or place.with_suffix(".py").is_file()
 
 
-def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """(first part of the module, imported name) of each import from this package, also those inside functions."""
+def imports(path: Path) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(module, imported name) of each import from this package: also those in functions and under TYPE_CHECKING."""
     here = parts_of(path)
-    package = here if path.name == "__init__.py" else here[:-1]
-    for node in ast.walk(without_types(parse(path))):
+    yield from imports_of(parse(path), here if path.name == "__init__.py" else here[:-1])
+
+
+def imports_of(tree: ast.Module, package: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first, *rest = alias.name.split(".")
                 if first == "chainrule":
-                    yield "".join(rest[:1]), ""
+                    yield tuple(rest), ""
         elif isinstance(node, ast.ImportFrom):
             named = tuple((node.module or "").split(".")) if node.module else ()
             if node.level:
@@ -100,31 +92,109 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
             else:
                 continue
             for alias in node.names:
-                full = (*base, alias.name) if is_module((*base, alias.name)) else base
-                yield "".join(full[:1]), alias.name
+                yield (*base, alias.name) if is_module((*base, alias.name)) else base, alias.name
 
 
 @every_source
 def test_a_module_imports_only_from_the_levels_below_it(path: Path) -> None:
     own = "".join(parts_of(path)[:1])
     assert own in LEVEL, f"put {own!r} into LEVELS in tests/test_structure.py, below all that it imports"
-    for module, name in imports(path):
+    for parts, name in imports(path):
+        module = "".join(parts[:1])
         assert module in LEVEL, f"put {module!r} into LEVELS in tests/test_structure.py, below all that it imports"
         inside = module == own and len(parts_of(path)) + (path.name == "__init__.py") > 1
-        assert inside or LEVEL[module] < LEVEL[own], f"{own or 'chainrule'} imports {name} from {module or 'chainrule'}"
+        known = any({".".join(parts_of(path)), ".".join(parts)} <= circle for circle in KNOWN_CIRCLES)
+        fine = inside or known or LEVEL[module] < LEVEL[own]
+        assert fine, f"{own or 'chainrule'} imports {name} from {module or 'chainrule'}"
+
+
+# Circles that are still there: modules that import each other in the end. A line goes when its circle is open.
+KNOWN_CIRCLES = {
+    frozenset({"explaining.rules", "explaining.tables"}),
+    frozenset({"datasets.preprocessing", "datasets.schema"}),
+}
+
+
+def circles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
+    """The modules that reach each other: the strongly connected components with more than one member, and loops."""
+    reached = {start: reachable(graph, start) for start in graph}
+    return {frozenset(other for other in reached[start] if start in reached.get(other, ())) for start in graph} - {
+        frozenset()
+    }
+
+
+def reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    """Every module that one imports, itself or through others."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = graph.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {".".join(parts_of(path)): {".".join(parts) for parts, _ in imports(path)} for path in SOURCES}
+    found = circles(graph)
+    assert found - KNOWN_CIRCLES == set(), "these modules import each other: move what both need below both"
+    assert KNOWN_CIRCLES - found == set(), "these circles are open: take them out of KNOWN_CIRCLES"
+
+
+def test_this_test_sees_circles_of_any_length_and_no_others() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == {frozenset("abc")}
+    assert circles({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}, "d": set()}) == set()
+    assert circles({"a": {"a"}}) == {frozenset("a")}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from .layer import Layer",
+        "def run():\n    from .layer import Layer",
+        "if TYPE_CHECKING:\n    from .layer import Layer",
+        "from . import layer",
+        "import chainrule.layer",
+        "from chainrule.layer import Layer",
+        "from chainrule import layer",
+    ],
+)
+def test_this_test_sees_an_import_wherever_it_stands(source: str) -> None:
+    assert [module for module, _ in imports_of(ast.parse(source), ())] == [("layer",)]
 
 
 @pytest.mark.parametrize("name", ["losses", "optimizers"])
 def test_losses_and_optimizers_know_of_layers_only_the_names_of_types(name: str) -> None:
-    taken = {imported for module, imported in imports(ROOT / f"{name}.py") if module in ("layer", "layers", "graph")}
+    above = ("layer", "layers", "graph")
+    taken = {imported for module, imported in imports(ROOT / f"{name}.py") if module[:1] and module[0] in above}
     assert taken <= TYPES_ONLY
 
 
 def test_this_test_sees_imports_at_all() -> None:
-    assert ("pair", "Pair") in set(imports(ROOT / "layer.py"))
-    assert ("noise", "noise") in set(imports(ROOT / "layer.py"))
-    assert ("layer", "Layer") in set(imports(ROOT / "layers" / "dense.py"))
-    assert ("layers", "Dense") in set(imports(ROOT / "layers" / "__init__.py"))
+    assert (("pair",), "Pair") in set(imports(ROOT / "layer.py"))
+    assert (("noise",), "noise") in set(imports(ROOT / "layer.py"))
+    assert (("layer",), "Layer") in set(imports(ROOT / "layers" / "dense.py"))
+    assert (("layers", "dense"), "Dense") in set(imports(ROOT / "layers" / "__init__.py"))
+
+
+# Names
+
+# Classes of one name in several modules, and why.
+SHARED_NAMES = {
+    "Loss": "the book's own name",
+    "Model": "the book's own name",
+    "Gradient": "a workload, and what the fused engine computes",
+    "Prediction": "a workload, and what the fused engine computes",
+}
+
+
+def test_a_name_stands_for_one_class() -> None:
+    found: dict[str, set[Path]] = {}
+    for path in SOURCES:
+        for node in parse(path).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, set()).add(path)
+    assert {name for name, paths in found.items() if len(paths) > 1} == set(SHARED_NAMES)
 
 
 # Randomness

@@ -1,4 +1,4 @@
-"""Metrics: what a person wants to know of predictions, beside the loss.
+"""Metrics: measures of how good predictions are, besides the loss.
 
 Every one is called as `metric(targets, predictions)`. B = samples (batch), C = classes, O = outputs. Classes are
 indices (B,) or any labels (B,) that can be sorted; one-hot targets (B, C) count as class indices, and a column (B, 1)
@@ -34,10 +34,10 @@ AVERAGES = ("macro", "micro", "weighted", None)
 
 
 def accuracy(targets: ArrayLike, predictions: ArrayLike, *, sample_weights: ArrayLike | None = None) -> float:
-    """The share of predictions that equal their targets; one-hot targets (B, C) count as class indices.
+    """The fraction of predictions that equal their targets; one-hot targets (B, C) count as class indices.
 
-    Several yes-or-no outputs (B, O) count one by one; `sample_weights` (B,) weigh the samples. Raises
-    `ShapeError` for shapes that differ, `DataError` for none.
+    With several binary outputs (B, O) each output counts separately; `sample_weights` (B,) weight the samples. Raises
+    `ShapeError` if the shapes differ, `DataError` if there are no samples.
 
     >>> accuracy([0, 1, 2, 2], [0, 1, 2, 0])
     0.75
@@ -47,10 +47,10 @@ def accuracy(targets: ArrayLike, predictions: ArrayLike, *, sample_weights: Arra
 
 
 def top_k_accuracy(targets: ArrayLike, probabilities: ArrayLike, k: int) -> float:
-    """The share of samples whose class is among the k most probable: mean over b of [rank of y_b in p_b < k].
+    """The fraction of samples whose class is among the k most probable: mean over b of [rank of y_b in p_b < k].
 
-    Targets are class indices (B,) or one-hot (B, C); `probabilities`, or logits, are (B, C). Of equal ones the class
-    with the lower index comes first, as in `argmax`: k = 1 is the accuracy of `predict`. Raises `ConfigurationError`
+    Targets are class indices (B,) or one-hot (B, C); `probabilities`, or logits, are (B, C). Ties go to the class
+    with the lower index, as in `argmax`: k = 1 gives the accuracy of `predict`. Raises `ConfigurationError`
     for a k outside 1..C, `DataError` for a class index outside 0..C-1, `ShapeError` for other shapes, and
     `NonFiniteError` for NaN.
 
@@ -85,10 +85,10 @@ def top_k_accuracy(targets: ArrayLike, probabilities: ArrayLike, k: int) -> floa
 def confusion_matrix(
     targets: ArrayLike, predictions: ArrayLike, classes: int | Sequence[Any] | None = None
 ) -> NDArray[np.int64]:
-    """How often class i was taken for class j: n_ij = Σ_b [y_b = i][p_b = j], (C, C), rows true, columns predicted.
+    """How often class i was predicted as class j: n_ij = Σ_b [y_b = i][p_b = j], (C, C), rows true, columns predicted.
 
-    `classes` is the number of classes C, for indices 0..C-1, or their labels in the order of the rows; without it the
-    labels that occur, sorted. Shapes: targets (B,) or one-hot (B, C), predictions (B,). Raises `DataError` for a label
+    `classes` is the number of classes C, for indices 0..C-1, or their labels in the order of the rows; the default is
+    the labels that occur, sorted. Shapes: targets (B,) or one-hot (B, C), predictions (B,). Raises `DataError` for a label
     that is not among `classes`, `ShapeError` for rows of probabilities.
 
     >>> confusion_matrix([0, 0, 0, 1, 2], [0, 0, 1, 1, 0], classes=3)
@@ -110,14 +110,14 @@ def precision(
     average: str | None = "macro",
     classes: int | Sequence[Any] | None = None,
 ) -> float | NDArray[np.float64]:
-    """Of what was predicted as a class, the share that is right: TP / (TP + FP), 0 where the class is never predicted.
+    """The fraction of a class's predictions that are right: TP / (TP + FP), 0 for a class that is never predicted.
 
     With n the `confusion_matrix`, TP_c = n_cc, TP + FP the sum of column c and TP + FN the sum of row c. `average` is
 
-    - None: one number for each class, (C,); of two classes 0 and 1, `precision(y, p, None)[1]` is that of "yes";
-    - "macro": the mean over the classes, each counting the same;
-    - "weighted": the mean with each class weighing as often as it occurs in the targets;
-    - "micro": TP, FP and FN are summed over the classes first (with one label for each sample, the accuracy).
+    - None: one number per class, (C,); for binary classes 0 and 1, `precision(y, p, None)[1]` is the usual precision;
+    - "macro": the mean over the classes;
+    - "weighted": the mean over the classes, weighted by how often each occurs in the targets;
+    - "micro": TP, FP and FN are summed over the classes first (this equals the accuracy).
 
     Classes, shapes and errors as `confusion_matrix`; `ConfigurationError` for another `average`.
 
@@ -137,7 +137,7 @@ def recall(
     average: str | None = "macro",
     classes: int | Sequence[Any] | None = None,
 ) -> float | NDArray[np.float64]:
-    """Of what is a class, the share that was found: TP / (TP + FN), 0 where the class does not occur in the targets.
+    """The fraction of a class's samples that are predicted as it: TP / (TP + FN), 0 for a class without samples.
 
     Arguments, shapes and errors as `precision`.
 
@@ -154,9 +154,9 @@ def f1(
     average: str | None = "macro",
     classes: int | Sequence[Any] | None = None,
 ) -> float | NDArray[np.float64]:
-    """The harmonic mean of precision and recall: 2·TP / (2·TP + FP + FN), 0 where that is 0/0.
+    """The harmonic mean of precision and recall: 2·TP / (2·TP + FP + FN), 0 if that is 0/0.
 
-    The averages are those of the classes' f1, not of precision and recall. Arguments, shapes and errors as `precision`.
+    Averages are taken over the f1 of the classes, not computed from averaged precision and recall. Arguments, shapes and errors as `precision`.
 
     >>> f1([0, 0, 0, 1, 2], [0, 0, 1, 1, 0], average=None)                      # 4/6, 2/3, 0/2
     array([0.66666667, 0.66666667, 0.        ])
@@ -173,7 +173,7 @@ def mean_absolute_error(
 ) -> float:
     """The mean of |y - p| over samples and outputs, in the unit of y. Shapes: (B, O), or (B,) where O is 1.
 
-    `sample_weights` (B,) weigh the samples.
+    `sample_weights` (B,) weight the samples.
 
     >>> mean_absolute_error([1.0, 2.0], [1.5, 2.0])
     0.25
@@ -193,11 +193,11 @@ def root_mean_squared_error(targets: ArrayLike, predictions: ArrayLike) -> float
 
 
 def r2(targets: ArrayLike, predictions: ArrayLike) -> float:
-    """The share of the targets' variance that is explained: 1 - Σ_b(y_b - p_b)² / Σ_b(y_b - mean y)².
+    """The fraction of the targets' variance that is explained: 1 - Σ_b(y_b - p_b)² / Σ_b(y_b - mean y)².
 
-    1 is perfect, 0 no better than the mean of y, and it has no lower end. Of several outputs it is the mean. Targets
-    that are constant (or one sample) leave nothing to explain: the output counts 1 where every prediction is exact and
-    0 otherwise. Shapes: (B, O), or (B,) where O is 1.
+    1 is perfect, 0 no better than predicting the mean of y, and there is no lower bound. Several outputs are averaged.
+    Constant targets (or a single sample) have no variance to explain: the output then counts 1 if every prediction is
+    exact, else 0. Shapes: (B, O), or (B,) where O is 1.
 
     >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])                                    # 1 - 1/2
     0.5
@@ -211,11 +211,11 @@ def r2(targets: ArrayLike, predictions: ArrayLike) -> float:
     return float(np.mean(np.where(constant, residual == 0, explained)))
 
 
-# What the functions above share
+# Shared helpers
 
 
 def _mean(each: NDArray[Any], weights: ArrayLike | None) -> float:
-    """The mean over samples (weighted, where there are weights that do not add up to 0) and outputs."""
+    """The mean over samples and outputs, weighted by sample if the weights do not add up to 0."""
     if weights is None:
         return float(np.mean(each))
     samples = each.reshape(len(each), -1).mean(axis=1)  # (B,)
@@ -226,7 +226,7 @@ def _mean(each: NDArray[Any], weights: ArrayLike | None) -> float:
 
 
 def _pair(targets: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Classes, or yes-or-no answers, in equal shapes."""
+    """Targets and predictions brought to the same shape."""
     wanted, given = np.asarray(targets), np.asarray(predictions)
     if wanted.ndim == 2 and given.ndim == 1:
         wanted = wanted[:, 0] if wanted.shape[1] == 1 else wanted.argmax(axis=1)
@@ -271,7 +271,7 @@ def _labels(targets: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[Any], N
 
 
 def _plain(labels: ArrayLike) -> NDArray[Any]:
-    """The labels as an array of one type: an array of objects, as tables give, becomes one of texts or numbers."""
+    """The labels as an array of numbers or strings, also if they come as an array of objects, as from a table."""
     array = np.asarray(labels)
     if array.dtype.kind == "O":
         array = np.asarray(array.tolist())
@@ -293,7 +293,7 @@ def _known_classes(wanted: NDArray[Any], given: NDArray[Any], classes: int | Seq
 
 
 def _positions(labels: NDArray[Any], known: NDArray[Any], name: str) -> NDArray[np.intp]:
-    """The place of each label among the known ones, (B,)."""
+    """The index of each label among the known ones, (B,)."""
     comparable = (labels.dtype.kind in "US") == (known.dtype.kind in "US")
     order = np.argsort(known, kind="stable")
     found = order[np.searchsorted(known[order], labels).clip(0, len(known) - 1)] if comparable else order[:1]
@@ -330,7 +330,7 @@ def _averaged(
 
 
 def _values(targets: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Numbers in equal shapes, as float64."""
+    """Targets and predictions as float64 in the same shape."""
     wanted, given = (np.atleast_1d(_numbers(v, n)) for v, n in ((targets, "targets"), (predictions, "predictions")))
     if wanted.ndim == 2 and wanted.shape[1] == 1 and given.ndim == 1:
         wanted = wanted[:, 0]

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .display import article, fragment, table
 from .graph import Graph
 from .layer import format_shape
 
@@ -67,14 +68,7 @@ class Summary:
         return table
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        def line(tag: str, cells: tuple[str, ...]) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        body = "".join(line("td", cells) for cells in self.cells())
-        head = line("th", self._HEAD)
-        return f"<table><caption>{self.total}</caption><thead>{head}</thead><tbody>{body}</tbody></table>"
+        return fragment(article(table(self._HEAD, self.cells(), numeric=[4], caption=self.total)))
 
 
 def brief(item: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the numbers of a gradient do not show: arrays overwritten, stale caches, dtypes lost, switches that leak."""
+"""Faults that gradients alone do not show: overwritten arrays, stale caches, lost dtypes, leaks between modes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench
+from .findings import Finding, tolerance
 from .measure import Setting
-from .report import Finding, tolerance
 from .subjects import Instance, Point, batch_of
 
 __all__ = ["dtypes", "earlier_calls", "independence", "mutation", "switches"]
@@ -20,7 +20,7 @@ Floats = NDArray[Any]
 
 
 def mutation(bench: Bench) -> Iterator[Finding]:
-    """Inputs, targets and dvalues are left as they were; forward and backward change no parameter."""
+    """Neither pass may change its inputs, targets, dvalues or parameters."""
     point, _ = bench.two_points()
     instance = bench.subject.create()
     given = {name: value.copy() for name, value in point.values.items()}
@@ -66,7 +66,7 @@ def _overwritten(
 
 
 def earlier_calls(bench: Bench) -> Iterator[Finding]:
-    """The result of a pass does not depend on the passes before it."""
+    """A pass must give the same result whatever passes came before it."""
     own, second = bench.two_points()
     reference = bench.subject.create()
     output = bench.forward(reference, second)
@@ -119,7 +119,7 @@ def _differences(
 
 
 def dtypes(bench: Bench) -> Iterator[Finding]:
-    """float32 stays float32, and float64 is not rounded to less."""
+    """float32 must stay float32, and float64 must not lose precision."""
     point, _ = bench.two_points()
     try:
         output, gradients, dvalues = _pass_in(bench, point, np.float32)
@@ -168,7 +168,7 @@ def _kind(array: Any) -> Any:
 
 
 def independence(bench: Bench) -> Iterator[Finding]:
-    """The gradient of a batch is the sum over its samples, where one sample's output is its own affair."""
+    """Where samples do not affect each other, the gradient of a batch must be the sum over its samples."""
     _, point = bench.two_points()
     samples = batch_of(point.values)
     whole = bench.setting(point)
@@ -197,7 +197,7 @@ def independence(bench: Bench) -> Iterator[Finding]:
 
 
 def _of_row(bench: Bench, whole: Setting, row: int) -> tuple[Floats, dict[str, Floats]]:
-    """The output and the gradients of one sample, with its own part of the upstream gradient."""
+    """The output and gradients of one sample alone, with its part of the upstream gradient."""
     instance = bench.subject.create()
     output = bench.forward(instance, _row(bench, whole.point, row))
     dvalues = whole.dvalues[row : row + 1] if bench.subject.upstream else np.ones(output.shape)
@@ -207,7 +207,7 @@ def _of_row(bench: Bench, whole: Setting, row: int) -> tuple[Floats, dict[str, F
 
 
 def _share(whole: Setting, outputs: list[Floats]) -> float | None:
-    """The part of each sample in the whole: 1, or 1/B of a mean; None where a sample's output is not its own."""
+    """How much each sample counts in the batch: 1, or 1/B for a mean; None where samples affect each other."""
     if whole.subject.upstream:
         same = all(o.shape[1:] == whole.output.shape[1:] for o in outputs)
         return 1.0 if same and _close(np.concatenate(outputs), whole.output) else None
@@ -233,7 +233,7 @@ def _mixing(bench: Bench) -> Iterator[Finding]:
 
 
 def switches(bench: Bench) -> Iterator[Finding]:
-    """Inference is the same every time, changes nothing, and takes no gradient from a training pass before it."""
+    """Inference must be repeatable, change nothing, and not use gradients left over from a training pass."""
     if len(bench.subject.modes) < 2:
         return
     first, second = (replace(point, training=False) for point in bench.two_points())
@@ -252,7 +252,7 @@ def switches(bench: Bench) -> Iterator[Finding]:
 
 
 def _leaks(bench: Bench, instance: Instance, point: Point) -> Iterator[Finding]:
-    """After a training pass, the gradient in inference is still that of the forward in inference."""
+    """After a training pass, backward in inference must still match forward in inference."""
     output = bench.forward(instance, point)
     dvalues = bench.dvalues(output)
     try:

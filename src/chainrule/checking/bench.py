@@ -1,4 +1,4 @@
-"""The workbench of one check: the subject, its random numbers, its noise, and the tolerance that follows."""
+"""What all parts of one check share: the subject, its random numbers, its noise and the resulting tolerance."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import nudge
+from .findings import Diagnosis, Finding
 from .measure import Runner, Setting, Tolerance
-from .report import Diagnosis, Finding
 from .subjects import Instance, Point, Subject
 from .trials import points, redrawn_inputs, upstream
 
@@ -19,7 +19,7 @@ Floats = NDArray[Any]
 
 
 class Broken(Exception):
-    """The object itself raised, or gave nothing that can be compared; holds the finding."""
+    """Raised where the object fails or returns nothing that can be compared; carries the finding."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.says)
@@ -27,7 +27,7 @@ class Broken(Exception):
 
 
 class Bench:
-    """A subject with everything that the checks share."""
+    """The subject and everything that the checks share."""
 
     def __init__(self, subject: Subject, tolerance: Tolerance, seed: int, at_kinks: str) -> None:
         self.subject, self.tolerance, self.seed, self.at_kinks = subject, tolerance, seed, at_kinks
@@ -36,18 +36,18 @@ class Bench:
 
     @property
     def rng(self) -> np.random.Generator:
-        """The same random numbers for every check, whichever are run."""
+        """A fresh generator: every check sees the same random numbers, whichever others run."""
         return np.random.default_rng([self.seed, 7])
 
     @property
     def reached(self) -> float:
-        """The relative error down to which gradients can be compared at this noise."""
+        """The smallest relative error that can be told apart from this noise."""
         return max(self.tolerance.rtol, 8 * float(self.noise ** (5 / 6)))
 
     # Passes
 
     def forward(self, instance: Instance, point: Point) -> Floats:
-        """One forward pass, from the same random numbers every time."""
+        """One forward pass, always with the same random numbers."""
         return self.runner.forward(instance, point)
 
     def dvalues(self, output: Floats) -> Floats:
@@ -115,7 +115,7 @@ class Bench:
     # What the object does with randomness and rounding
 
     def settle(self) -> None:
-        """Find out whether the object is random, whether it remembers earlier calls, and how it rounds."""
+        """Find out whether the object is random, whether earlier calls affect it, and how noisy its rounding is."""
         point = self.own_point()
         first = self._tried(self.subject.create(), point)
         if not np.array_equal(first, self._tried(self.subject.create(), point), equal_nan=True):
@@ -146,7 +146,7 @@ class Bench:
     # Findings
 
     def label(self, name: str) -> str:
-        """How a gradient is called: `dweights`."""
+        """The name of a gradient, such as `dweights`."""
         if name == "output":
             return name
         inputs = list(self.subject.inputs)
@@ -157,15 +157,15 @@ class Bench:
         return self.subject.style.line(self.label(name)[1:], code)
 
     def error(self, kind: str, array: str, says: str, mistake: str, write: str = "") -> Finding:
-        """Something that makes the check fail."""
+        """A finding that makes the check fail."""
         return self._finding("error", kind, array, says, mistake, write)
 
     def warning(self, kind: str, array: str, says: str, mistake: str) -> Finding:
-        """Something that should be mended, and gives no wrong gradient."""
+        """A finding that should be fixed although no gradient is wrong."""
         return self._finding("warning", kind, array, says, mistake)
 
     def note(self, kind: str, array: str, says: str, mistake: str) -> Finding:
-        """Something worth knowing."""
+        """A finding that is only worth knowing."""
         return self._finding("note", kind, array, says, mistake)
 
     def _finding(self, severity: str, kind: str, array: str, says: str, mistake: str, write: str = "") -> Finding:

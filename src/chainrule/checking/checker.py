@@ -1,4 +1,4 @@
-"""`check`: every gradient of an object against the derivative of its forward, and what the numbers do not show."""
+"""`check`: compares every gradient with the derivative of forward, and looks for faults that gradients do not show."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
 from .bench import Bench, Broken
+from .findings import Checked, Finding
 from .measure import Tolerance
-from .report import Checked, Finding, Report, joined
+from .report import Report, joined
 from .streams import streams_kept
 from .subjects import Subject, subjects_of
 
@@ -46,7 +47,7 @@ def check(
     seed: int = 0,
     raises: bool = False,
 ) -> Report:
-    """Compare every gradient that a backward pass gives with the derivative of its forward; say what the mistake is.
+    """Compare every gradient of a backward pass with the derivative of its forward pass; say what the mistake is.
 
     `item` is a layer, loss, penalty, graph or model of this library; an object or class written the book's way, with
     `forward(inputs)` and `backward(dvalues)`; a loss with `forward(y_pred, y_true)` and `backward(dvalues, y_true)`;
@@ -54,10 +55,10 @@ def check(
     changed. `inputs` is a batch (a tuple of batches for a join, a dict by name for functions), the shape of one, such
     as `(5, 4)`, or left out; `targets` likewise for a loss. A class is constructed with `arguments`.
 
-    In float64: two entries agree where |received - expected| <= rtol · the larger + atol · the array's largest, plus
-    what the difference itself may be off by. Arrays of up to 400 entries are compared in every entry, larger ones in
-    some and along random directions. `reduction` says whether a loss that gives one number for each sample means
-    their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
+    In float64, two entries agree if |received - expected| <= rtol · the larger + atol · the array's largest, plus the
+    error bound of the numeric derivative. Arrays of up to 400 entries are compared in every entry, larger ones in
+    some and along random directions. If a loss returns one number per sample, `reduction` says whether
+    its gradient is that of their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
     or with `at_kinks="any"` any slope between the two sides. `only` names some of the
     checks: "gradients" and those in `chainrule.checking.CHECKS`. With `raises`, a failing check raises
     `GradientMismatch`.
@@ -139,7 +140,7 @@ def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
 
 
 def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[Finding]) -> list[Finding]:
-    """What one check finds; where the object raises here as it did before, that is said once."""
+    """What one check finds; an exception that was already reported is not reported again."""
     try:
         return list(run(bench))
     except Broken as broken:
@@ -151,7 +152,7 @@ def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[F
 
 
 def _by_severity(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Errors first, causes before what follows from them; what one error says already is left out of the others."""
+    """Errors first and causes before consequences; a batch finding is dropped where the gradient itself is wrong."""
     order = ("error", "warning", "note")
     causes = ("parameter_changed", "inputs_overwritten", "not_deterministic")
     wrong = {finding.array for finding in findings if finding.kind == "gradient"}
@@ -160,7 +161,7 @@ def _by_severity(findings: list[Finding]) -> tuple[Finding, ...]:
 
 
 def _as_one(item: Any, reports: list[Report], seconds: float) -> Report:
-    """One report; where a node of a network is wrong, what follows from it in the whole is no finding of its own."""
+    """One report of all parts; errors of the whole network are dropped where one of its nodes is wrong already."""
     whole = joined(reports)
     title = whole.subject if len(reports) == 1 else type(item).__name__
     findings = list(whole.findings)

@@ -1,4 +1,4 @@
-"""Which mistake it is: hypotheses tried on everything that was measured, those that explain all of it kept."""
+"""Finds the mistake: tries every hypothesis and keeps those that explain everything that was measured."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .findings import Diagnosis
 from .forms import right_line
 from .hypotheses import HYPOTHESES, Candidate
-from .measure import Measured
-from .report import Diagnosis
+from .measure import Comparison
 from .subjects import batch_of
 
 __all__ = ["diagnose", "diagnose_shape"]
@@ -22,8 +22,8 @@ _MOST = 3  # diagnoses in a finding
 _NAMED = {2.0: "twice", 0.5: "half", -1.0: "minus", 3.0: "three times", -2.0: "minus twice", -0.5: "minus half"}
 
 
-def diagnose(settings: Sequence[Measured]) -> tuple[Diagnosis, ...]:
-    """The mistakes that explain one gradient in all settings of one mode, the best first."""
+def diagnose(settings: Sequence[Comparison]) -> tuple[Diagnosis, ...]:
+    """The mistakes that explain one gradient in every setting of one mode, the best first."""
     usable = [m for m in settings if np.isfinite(m.given).all() and len(m.flats)]
     if not any(m.wrong.any() for m in usable):
         return ()
@@ -34,7 +34,7 @@ def diagnose(settings: Sequence[Measured]) -> tuple[Diagnosis, ...]:
     return tuple((found or _patterns(usable, write))[:_MOST])
 
 
-def _first_of_each(settings: Sequence[Measured], candidates: Iterable[Candidate], write: str) -> list[Diagnosis]:
+def _first_of_each(settings: Sequence[Comparison], candidates: Iterable[Candidate], write: str) -> list[Diagnosis]:
     found: dict[str, Diagnosis] = {}
     for c in candidates:
         if c.mistake not in found:
@@ -42,8 +42,8 @@ def _first_of_each(settings: Sequence[Measured], candidates: Iterable[Candidate]
     return list(found.values())
 
 
-def _explaining(settings: Sequence[Measured], times: bool = False) -> Iterator[Candidate]:
-    """Candidates of the setting that tells most, if they are right in the others too, or `times` one simple factor."""
+def _explaining(settings: Sequence[Comparison], times: bool = False) -> Iterator[Candidate]:
+    """Candidates from the most informative setting that hold in the others too, with `times` up to one simple factor."""
     first = max(settings, key=lambda m: (m.wrong.sum(), len(m.flats)))
     with np.errstate(all="ignore"):
         by_setting = [_candidates(m) for m in settings]
@@ -58,8 +58,8 @@ def _explaining(settings: Sequence[Measured], times: bool = False) -> Iterator[C
                 yield candidate._replace(says=f"{candidate.says} It is also {_times(factor)} what that gives.")
 
 
-def _candidates(m: Measured) -> dict[tuple[str, str, int], Candidate]:
-    """Every candidate of a setting, by mistake, sentence and number among those of the same sentence."""
+def _candidates(m: Comparison) -> dict[tuple[str, str, int], Candidate]:
+    """Every candidate of a setting by its mistake, its sentence, and its number among those with the same sentence."""
     found: dict[tuple[str, str, int], Candidate] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for hypothesis in HYPOTHESES:
@@ -70,14 +70,14 @@ def _candidates(m: Measured) -> dict[tuple[str, str, int], Candidate]:
     return found
 
 
-def _explain(settings: Sequence[Measured], twins: Sequence[Candidate | None]) -> bool:
-    """Whether a candidate is right wherever it could be formed, which is in most of the settings that are wrong."""
+def _explain(settings: Sequence[Comparison], twins: Sequence[Candidate | None]) -> bool:
+    """Whether a candidate is right in every setting where it exists, and exists in most of the wrong ones."""
     pairs = list(zip(settings, twins, strict=True))
     wrong = [twin is not None for m, twin in pairs if m.wrong.any()]
     return 2 * sum(wrong) > len(wrong) and all(_matches(m, t.predicted) for m, t in pairs if t is not None)
 
 
-def _matches(m: Measured, predicted: Floats) -> bool:
+def _matches(m: Comparison, predicted: Floats) -> bool:
     if predicted.shape != m.given.shape or not np.isfinite(predicted).all():
         return False
     compared = ~m.kinks
@@ -86,8 +86,8 @@ def _matches(m: Measured, predicted: Floats) -> bool:
     return bool(close[compared].all())
 
 
-def _factor(settings: Sequence[Measured], predictions: list[Floats | None]) -> float | None:
-    """The factor other than 1 by which the predictions explain all settings; None where there is none, or more."""
+def _factor(settings: Sequence[Comparison], predictions: list[Floats | None]) -> float | None:
+    """The one factor other than 1 by which the predictions explain every setting; None without exactly one."""
     found = set()
     for m, predicted in zip(settings, predictions, strict=True):
         if predicted is None or not m.wrong.any():
@@ -102,7 +102,7 @@ def _factor(settings: Sequence[Measured], predictions: list[Floats | None]) -> f
     return factor if factor in _NAMED else None
 
 
-def _ratio(m: Measured, predicted: Floats) -> float | None:
+def _ratio(m: Comparison, predicted: Floats) -> float | None:
     if predicted.shape != m.given.shape or not np.isfinite(predicted).all():
         return None
     square = float(predicted @ predicted)
@@ -113,15 +113,15 @@ def _times(factor: float) -> str:
     return _NAMED.get(float(f"{factor:.4g}"), f"{factor:.6g} times")
 
 
-def _evidence(settings: Sequence[Measured], candidate: Candidate) -> str:
-    """The worst entry, expected and received, and in how many settings and entries the mistake gives what is there."""
+def _evidence(settings: Sequence[Comparison], candidate: Candidate) -> str:
+    """How many entries and batches the mistake explains, and the factors where they depend on the size of the batch."""
     entries = sum(int((~m.kinks).sum()) for m in settings)
     batches = sorted({batch_of(m.setting.values) for m in settings})
     lengths = ", ".join(map(str, batches[:-1])) + (f" and {batches[-1]}" if len(batches) > 1 else str(batches[-1]))
     compared = f"explains all {entries} entries compared, in batches of {lengths}"
     ratios = [_ratio(m, m.expected) for m in settings if m.wrong.any()]
     known = [r for r in ratios if r is not None]
-    if candidate.mistake.startswith(("batch_mean", "mean_for_sum", "feature_mean")) and len(known) == len(ratios):
+    if candidate.by_size and len(known) == len(ratios):
         parts = [
             f"{r:.4g} × expected with {batch_of(m.setting.values)} samples"
             for r, m in zip(known, [m for m in settings if m.wrong.any()], strict=True)
@@ -133,7 +133,7 @@ def _evidence(settings: Sequence[Measured], candidate: Candidate) -> str:
 # What is left when no mistake of the list explains the numbers
 
 
-def _patterns(settings: Sequence[Measured], write: str) -> list[Diagnosis]:
+def _patterns(settings: Sequence[Comparison], write: str) -> list[Diagnosis]:
     wrong = [m for m in settings if m.wrong.any()]
     for find in (_constant_factor, _places, _regions):
         says = find(wrong)
@@ -142,7 +142,7 @@ def _patterns(settings: Sequence[Measured], write: str) -> list[Diagnosis]:
     return []
 
 
-def _constant_factor(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
+def _constant_factor(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
     ratios = [_ratio(m, m.expected) for m in wrong]
     if any(r is None for r in ratios):
         return None
@@ -159,8 +159,8 @@ def _constant_factor(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
     return mistake, says, f"received / expected = {factor:.8g} in every entry of {len(wrong)} settings"
 
 
-def _places(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
-    """One entry, one row or one column, the same in every setting of the same shape."""
+def _places(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
+    """Whether only one entry, row or column is wrong, the same one in every setting."""
     masks = [m for m in wrong if m.value.ndim >= 1]
     indices = [np.stack(np.unravel_index(m.flats[m.wrong], m.value.shape), axis=1) for m in masks]
     if not indices:
@@ -170,20 +170,20 @@ def _places(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
         factors = [float(m.given[m.wrong][0] / m.expected[m.wrong][0]) for m in masks if m.expected[m.wrong][0]]
         ratio = f"; received / expected = {factors[0]:.6g}" if factors else ""
         return "one_entry", f"One entry alone is wrong, at {list(place)}.", f"every other entry is right{ratio}"
-    for axis, mistake in ((0, "one_row"), (1, "one_column")):
+    for axis, kind in ((0, "row"), (1, "column")):
         if any(m.value.ndim != 2 for m in masks) or any(m.value.shape[1 - axis] < 2 for m in masks):
             continue
         lines = [set(each[:, axis].tolist()) for each in indices]
         if all(len(line) == 1 for line in lines) and len(set.union(*lines)) == 1 and min(map(len, indices)) > 1:
             (line,) = lines[0]
-            says = f"One {mistake[4:]} alone is wrong, {mistake[4:]} {line}."
-            return mistake, says, f"every entry outside it is right, in {len(masks)} settings"
+            says = f"One {kind} alone is wrong, {kind} {line}."
+            return f"one_{kind}", says, f"every entry outside it is right, in {len(masks)} settings"
     return None
 
 
-def _regions(wrong: Sequence[Measured]) -> tuple[str, str, str] | None:
-    """All wrong entries, and none of the right ones, have inputs (or an upstream gradient) of one sign."""
-    tests: dict[str, Callable[[Measured], NDArray[np.bool_]]] = {
+def _regions(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
+    """Whether an entry is wrong exactly where the input, or the derivative, has one sign."""
+    tests: dict[str, Callable[[Comparison], NDArray[np.bool_]]] = {
         "the input is below 0": lambda m: m.value.reshape(-1)[m.flats] < 0,
         "the input is above 0": lambda m: m.value.reshape(-1)[m.flats] > 0,
         "the derivative is negative": lambda m: m.expected < 0,

@@ -1,4 +1,4 @@
-"""Places where a derivative jumps or a loss is clipped: inputs of exactly 0, probabilities of exactly 0 and 1."""
+"""Special inputs: exactly 0, where a derivative may jump, and probabilities of exactly 0 and 1, which are clipped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench, Broken
+from .findings import Finding, number
 from .forms import names_of
 from .measure import Setting, sides
-from .report import Finding, number
 from .subjects import Point, fresh_targets
 from .trials import kinked_point
 
@@ -21,7 +21,7 @@ Floats = NDArray[Any]
 
 
 def kinks(bench: Bench) -> Iterator[Finding]:
-    """At a kink any slope between the two sides is right; where one side is flat, the convention takes the flat one."""
+    """At a kink any slope between those of the two sides is right, but the convention is 0 where one side is flat."""
     point = kinked_point(bench.subject, bench.rng, bench.subject.modes[0])
     if point is None:
         return
@@ -72,7 +72,7 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
 
 
 def _is_a_gate(setting: Setting, name: str, flat: int) -> bool:
-    """Whether the output at this place is 0 and moves with this input alone, as that of max(x, 0) at 0."""
+    """Whether the output here is 0 and depends on this input alone, as max(x, 0) does at 0."""
     output = setting.output.reshape(-1)
     if setting.output.shape != setting.values[name].shape or output[flat] != 0:
         return False
@@ -88,7 +88,7 @@ def _is_a_gate(setting: Setting, name: str, flat: int) -> bool:
 
 
 def clipping(bench: Bench) -> Iterator[Finding]:
-    """Probabilities of exactly 0 and 1 give a finite loss and a finite gradient."""
+    """Probabilities of exactly 0 and 1 must give a finite loss and a finite gradient."""
     subject = bench.subject
     if subject.domain != "probabilities" or not subject.is_loss:
         return

@@ -1,6 +1,6 @@
-"""The lines of a backward pass as people write them, each with its value: the one that is right is the one to write.
+"""Lines that people write in a backward pass, each with its value: the right one is what a report suggests.
 
-A form is tried against the derivative found by nudging; nothing is known of the layer but its arrays.
+Forms are compared with the numeric derivative; of the layer only its arrays are known.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .measure import Measured, Setting
+from .measure import Comparison, Setting
 
 __all__ = ["Form", "matrices", "names_of", "one_hot", "products", "right_form", "right_line"]
 
@@ -27,8 +27,8 @@ class Form(NamedTuple):
     value: Floats
 
 
-def right_line(settings: Sequence[Measured]) -> str:
-    """The line that sets this gradient rightly in every setting, as the object's author would write it, or nothing."""
+def right_line(settings: Sequence[Comparison]) -> str:
+    """The line that gives the right gradient in every setting, in the style of the object's author; "" without one."""
     subject = settings[0].setting.subject
     name = "inputs" if list(subject.inputs) == [settings[0].name] and subject.style.own else settings[0].name
     right = [{form.code for form in _right_forms(m)} for m in settings]
@@ -37,12 +37,12 @@ def right_line(settings: Sequence[Measured]) -> str:
     return "" if code is None else subject.style.line(name, code)
 
 
-def right_form(measured: Measured) -> Form | None:
-    """The first form whose value is the derivative in this setting."""
+def right_form(measured: Comparison) -> Form | None:
+    """The first form whose value equals the derivative in this setting."""
     return next(_right_forms(measured), None)
 
 
-def _right_forms(measured: Measured) -> Iterator[Form]:
+def _right_forms(measured: Comparison) -> Iterator[Form]:
     shape = measured.value.shape
     size = max(float(np.max(np.abs(measured.expected), initial=0.0)), 1e-300)
     for form in _forms(measured):
@@ -52,7 +52,7 @@ def _right_forms(measured: Measured) -> Iterator[Form]:
             yield form
 
 
-def _forms(m: Measured) -> Iterator[Form]:
+def _forms(m: Comparison) -> Iterator[Form]:
     with np.errstate(all="ignore"):
         if m.setting.subject.is_loss:
             yield from _loss_forms(m)
@@ -63,14 +63,14 @@ def _forms(m: Measured) -> Iterator[Form]:
 
 
 def names_of(setting: Setting) -> tuple[str, str, str]:
-    """How inputs, output and upstream gradient are called in the object's code."""
+    """What the object's code calls its inputs, output and upstream gradient."""
     style, subject = setting.subject.style, setting.subject
     inputs = style.inputs if style.own == "" and subject.upstream else f"{style.own}inputs"
     output = f"{style.own}output"
     return inputs, output, style.dvalues
 
 
-def _input_forms(m: Measured) -> Iterator[Form]:
+def _input_forms(m: Comparison) -> Iterator[Form]:
     s = m.setting
     module = s.subject.style.module
     x, y, d = m.value, s.output, s.dvalues
@@ -97,7 +97,7 @@ def _input_forms(m: Measured) -> Iterator[Form]:
 
 
 def _named_arrays(s: Setting) -> Iterator[tuple[str, Floats]]:
-    """Parameters, then what else the object holds, under the names of its code."""
+    """The parameters, then the object's other arrays, by their names in its code."""
     own = s.subject.style.own
     for name in s.subject.parameters:
         yield f"{own}{name}", s.values[name]
@@ -108,7 +108,7 @@ def _named_arrays(s: Setting) -> Iterator[tuple[str, Floats]]:
             yield f"{own}{name}", array
 
 
-def _sums(m: Measured) -> Iterator[Form]:
+def _sums(m: Comparison) -> Iterator[Form]:
     s = m.setting
     module = s.subject.style.module
     d, (_, _, d_) = s.dvalues, names_of(s)
@@ -129,7 +129,7 @@ def _factors(s: Setting) -> Iterator[tuple[str, Floats]]:
     yield from _named_arrays(s)
 
 
-def _loss_forms(m: Measured) -> Iterator[Form]:
+def _loss_forms(m: Comparison) -> Iterator[Form]:
     s = m.setting
     module, d_, t_ = s.subject.style.module, s.subject.style.dvalues, s.subject.style.targets
     p, t = m.value, one_hot(s)
@@ -159,7 +159,7 @@ def _loss_forms(m: Measured) -> Iterator[Form]:
 
 
 def one_hot(setting: Setting) -> Floats | None:
-    """The targets as an array of the predictions' shape, or None where that cannot be."""
+    """The targets in the predictions' shape; None where they do not fit."""
     predictions = next(iter(setting.values.values()))
     targets = np.asarray(setting.point.targets)
     if predictions.ndim == 2 and targets.ndim == 1 and targets.dtype.kind in "iu":
@@ -172,7 +172,7 @@ def one_hot(setting: Setting) -> Floats | None:
 
 
 def matrices(setting: Setting) -> dict[str, Floats]:
-    """Everything that a matrix product may be made of, by its name in the object's code."""
+    """Every matrix that could be a factor of a product, by its name in the object's code."""
     x_, y_, d_ = names_of(setting)
     found: dict[str, Floats] = {d_: setting.dvalues, x_: next(iter(setting.values.values()))}
     found |= dict(_named_arrays(setting))
@@ -181,8 +181,8 @@ def matrices(setting: Setting) -> dict[str, Floats]:
     return dict(list(fitting.items())[:8])
 
 
-def products(m: Measured) -> Iterator[Form]:
-    """Products of two of the matrices, each as it is or transposed, that have the shape of the array."""
+def products(m: Comparison) -> Iterator[Form]:
+    """Products of two of the matrices, transposed or not, that have the shape of the array."""
     dot = m.setting.subject.style.dot
     known = matrices(m.setting)
     sides = [(name, a) for name, a in known.items()] + [(f"{name}.T", a.T) for name, a in known.items()]

@@ -1,4 +1,4 @@
-"""The check of the numbers: every gradient in every setting, what is wrong put into findings with their diagnoses."""
+"""Compares every gradient in every setting and turns what is wrong into findings with diagnoses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from .bench import Bench, Broken
 from .diagnose import diagnose, diagnose_shape
+from .equal_sizes import with_equal_sizes
+from .findings import Checked, Diagnosis, Finding, Grid, Sample, number
 from .forms import right_line
-from .measure import Measured, Setting, Tolerance, measure
-from .report import Checked, Diagnosis, Finding, Grid, Sample, number
-from .squares import in_squares
+from .measure import Comparison, Setting, Tolerance, measure
 from .trials import points
 
 __all__ = ["compare"]
@@ -26,14 +26,14 @@ _SHOWN = 5  # entries listed in a finding
 
 
 def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
-    """Every gradient in every mode and setting."""
+    """Compare every gradient in every mode and setting."""
     findings: list[Finding] = []
-    measured: dict[tuple[str, bool], list[Measured]] = {}
+    measured: dict[tuple[str, bool], list[Comparison]] = {}
     for training in bench.subject.modes:
         others = bench.subject.settings if training == bench.subject.modes[0] else bench.subject.settings // 2
         for point in points(bench.subject, bench.rng, training, others):
             for name, item in _in_setting(bench, point):
-                if isinstance(item, Measured):
+                if isinstance(item, Comparison):
                     measured.setdefault((name, training), []).append(item)
                 elif not any(_alike(item, other) for other in findings):
                     findings.append(item)
@@ -59,14 +59,14 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     return findings, checked
 
 
-def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Measured | Finding]]:
+def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Comparison | Finding]]:
     try:
         setting = bench.setting(point)
     except Broken as broken:
         if broken.finding.mistake != "backward_raises":  # on the object's own batch it ran: here it may be refused
             yield "", replace(broken.finding, severity="warning")
             return
-        for finding, measured in in_squares(bench, broken.finding):
+        for finding, measured in with_equal_sizes(bench, broken.finding):
             yield "", finding if measured is None else _finding(bench, measured.name, [measured])
         return
     if not np.isfinite(setting.output).all():
@@ -83,7 +83,7 @@ def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Measured | Find
 
 
 def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
-    """Why a gradient cannot be compared: it is missing, no array of numbers, or of the wrong shape."""
+    """The finding of a gradient that is missing, not numeric, or of the wrong shape."""
     array = bench.label(name)
     line = bench.line(name, "...")
     if name not in setting.gradients:
@@ -123,7 +123,7 @@ def _alike(one: Finding, other: Finding) -> bool:
     return (one.kind, one.array, one.mistake) == (other.kind, other.array, other.mistake)
 
 
-def _finding(bench: Bench, name: str, items: Sequence[Measured]) -> Finding:
+def _finding(bench: Bench, name: str, items: Sequence[Comparison]) -> Finding:
     worst = max(items, key=lambda m: (int(m.wrong.sum()), m.error))
     order = np.argsort(-np.abs(worst.given - worst.expected) * worst.wrong)[: int(min(worst.wrong.sum(), _SHOWN))]
     samples = tuple(
@@ -152,7 +152,7 @@ def _finding(bench: Bench, name: str, items: Sequence[Measured]) -> Finding:
     )  # fmt: skip
 
 
-def _grid(m: Measured) -> Grid:
+def _grid(m: Comparison) -> Grid:
     shape = m.value.shape
     rows, columns = (int(np.prod(shape[:-1])), shape[-1]) if shape else (1, 1)
     states = np.full(m.value.size, "not checked", dtype=object)
@@ -173,13 +173,13 @@ def _grid(m: Measured) -> Grid:
 
 
 def _corner(wrong: Floats, size: int, shown: int) -> int:
-    """Where the picture begins, so that wrong entries are in it."""
+    """The first row and column shown, so that wrong entries are in the picture."""
     if size <= shown or not len(wrong):
         return 0
     return int(min(max(int(np.median(wrong)) - shown // 2, 0), size - shown))
 
 
-def _checked(bench: Bench, name: str, items: Sequence[Measured], wrong: set[str]) -> Checked:
+def _checked(bench: Bench, name: str, items: Sequence[Comparison], wrong: set[str]) -> Checked:
     first = items[0]
     methods = dict.fromkeys(m.method for m in items)
     return Checked(

@@ -1,8 +1,8 @@
-"""The mistakes that people make in a backward pass, each as the numbers that it would give.
+"""The usual mistakes in backward passes, each with the gradient that it would produce.
 
-A hypothesis is a function of what was measured in one setting; it yields candidates, each with a prediction of the
-gradient received. A candidate explains the numbers where its prediction is right in every setting: batches of several
-lengths tell 1/B from a constant, and random upstream gradients tell d from d².
+A hypothesis looks at one setting and yields candidates, each predicting the gradient that was received. A candidate
+explains the fault if its prediction is right in every setting: batches of different lengths distinguish 1/B from a
+constant, and random upstream gradients distinguish d from d².
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .forms import one_hot, products, right_form
-from .measure import Measured, Tolerance, measure
+from .measure import Comparison, Tolerance, measure
 from .subjects import batch_of
 
 __all__ = ["HYPOTHESES", "Candidate"]
@@ -23,50 +23,51 @@ Floats = NDArray[np.float64]
 
 
 class Candidate(NamedTuple):
-    """A mistake, what it would give at the compared entries (K,), and what to say of it."""
+    """A mistake, the gradient it would give at the compared entries (K,), and how to report it."""
 
     mistake: str
     predicted: Floats
     says: str
     write: str = ""  # instead of the right line found among the forms
+    by_size: bool = False  # whether its factor depends on the number of samples or outputs: then the evidence lists it
 
 
-def _samples(m: Measured) -> int:
+def _samples(m: Comparison) -> int:
     return batch_of(m.setting.subject.inputs if not m.setting.values else m.setting.values)
 
 
-def _upstream(m: Measured) -> Floats | None:
-    """dL/d(output) at the compared entries, where the array has the shape of the output."""
+def _upstream(m: Comparison) -> Floats | None:
+    """dL/d(output) at the compared entries, if the array has the output's shape."""
     if m.value.shape != m.setting.output.shape or not m.setting.subject.upstream:
         return None
     return np.asarray(m.setting.dvalues.reshape(-1)[m.flats])
 
 
-def _output(m: Measured) -> Floats:
+def _output(m: Comparison) -> Floats:
     return np.asarray(m.setting.output.reshape(-1)[m.flats])
 
 
-def _diagonal(m: Measured) -> Floats:
+def _diagonal(m: Comparison) -> Floats:
     """∂output_k / ∂input_k."""
     return np.asarray(m.columns[np.arange(len(m.flats)), m.flats])
 
 
-def _is_elementwise(m: Measured) -> bool:
-    """Whether each entry of the input moves its own entry of the output and no other."""
+def _is_elementwise(m: Comparison) -> bool:
+    """Whether the layer is entrywise: each input affects its own output and no other."""
     if m.value.shape != m.setting.output.shape:
         return False
     others = np.abs(m.columns).sum(axis=1) - np.abs(_diagonal(m))
     return bool((others <= 1e-9 * max(np.max(np.abs(m.columns), initial=0.0), 1e-300)).all())
 
 
-def _is_gate(m: Measured) -> bool:
-    """Whether each entry lets the gradient through, whole, or blocks it."""
+def _is_gate(m: Comparison) -> bool:
+    """Whether each entry passes the gradient unchanged or blocks it."""
     slope = _diagonal(m) if _is_elementwise(m) else np.array([0.5])
     open_, shut = np.isclose(slope, 1), np.isclose(slope, 0)
     return bool((open_ | shut).all() and shut.any())
 
 
-def _is_softmax(m: Measured) -> bool:
+def _is_softmax(m: Comparison) -> bool:
     """Whether the rows of the output are positive and add up to 1, or to the logarithm of that."""
     y = m.setting.output
     if m.value.shape != y.shape or y.ndim < 2 or _is_elementwise(m):
@@ -74,8 +75,8 @@ def _is_softmax(m: Measured) -> bool:
     return any(bool((p >= 0).all()) and np.allclose(p.sum(axis=-1), 1) for p in (y, np.exp(y)))
 
 
-def _is_mask(m: Measured) -> bool:
-    """Whether each entry is blocked or scaled by one factor above 1, as dropout does."""
+def _is_mask(m: Comparison) -> bool:
+    """Whether each entry is blocked or scaled by the same factor above 1, as in dropout."""
     if not _is_elementwise(m):
         return False
     slope = _diagonal(m)
@@ -86,13 +87,13 @@ def _is_mask(m: Measured) -> bool:
 # Signs and factors
 
 
-def wrong_sign(m: Measured) -> Iterator[Candidate]:
+def wrong_sign(m: Comparison) -> Iterator[Candidate]:
     """The whole gradient is negated."""
     yield Candidate("wrong_sign", -m.expected, "The sign is wrong.")
 
 
-def batch_mean(m: Measured) -> Iterator[Candidate]:
-    """1/B is missing, or there once too often, or squared away."""
+def batch_mean(m: Comparison) -> Iterator[Candidate]:
+    """The factor 1/B is missing, or applied once too often."""
     samples = _samples(m)
     if m.setting.subject.upstream:
         row = m.value.ndim == 1 or m.value.shape[:1] == (1,)
@@ -100,33 +101,35 @@ def batch_mean(m: Measured) -> Iterator[Candidate]:
         form = right_form(m) if sums else None
         if form is not None and ".sum(" in form.code:
             says = "It takes the mean over the batch where the sum belongs: only the loss divides by the batch size."
-            yield Candidate("mean_for_sum", m.expected / samples, says)
+            yield Candidate("mean_for_sum", m.expected / samples, says, by_size=True)
         else:
             says = "It is divided by the batch size, which the loss has done already: leave the division out."
-            yield Candidate("batch_mean_doubled", m.expected / samples, says)
-        yield Candidate("batch_mean_missing", m.expected * samples, "It is multiplied by the batch size.")
+            yield Candidate("batch_mean_doubled", m.expected / samples, says, by_size=True)
+        says = "It is multiplied by the batch size."
+        yield Candidate("batch_mean_missing", m.expected * samples, says, by_size=True)
         return
     says = "The batch mean is missing: divide by the number of samples."
-    yield Candidate("batch_mean_missing", m.expected * samples, says)
-    yield Candidate("batch_mean_doubled", m.expected / samples, "It is divided by the number of samples twice.")
+    yield Candidate("batch_mean_missing", m.expected * samples, says, by_size=True)
+    says = "It is divided by the number of samples twice."
+    yield Candidate("batch_mean_doubled", m.expected / samples, says, by_size=True)
 
 
-def feature_mean(m: Measured) -> Iterator[Candidate]:
-    """1/N, of the mean over the outputs of a sample, is missing or doubled."""
+def feature_mean(m: Comparison) -> Iterator[Candidate]:
+    """The factor 1/N of the mean over a sample's outputs is missing or applied twice."""
     shape = m.setting.output.shape if m.setting.output.ndim > 1 else m.value.shape
     features = shape[-1] if len(shape) > 1 else 1
     if features > 1:
         says = f"The mean over the {features} outputs is missing: divide by the number of outputs."
-        yield Candidate("feature_mean_missing", m.expected * features, says)
+        yield Candidate("feature_mean_missing", m.expected * features, says, by_size=True)
         says = f"It is divided by the number of outputs, {features}, once too often."
-        yield Candidate("feature_mean_doubled", m.expected / features, says)
+        yield Candidate("feature_mean_doubled", m.expected / features, says, by_size=True)
 
 
 # The upstream gradient
 
 
-def upstream_gradient(m: Measured) -> Iterator[Candidate]:
-    """dvalues is left out, or used twice, or its sign alone is used."""
+def upstream_gradient(m: Comparison) -> Iterator[Candidate]:
+    """dvalues is left out, used twice, or reduced to its sign."""
     if not m.setting.subject.upstream:
         return
     d, d_ = m.setting.dvalues, m.setting.subject.style.dvalues
@@ -135,8 +138,8 @@ def upstream_gradient(m: Measured) -> Iterator[Candidate]:
     yield Candidate("upstream_twice", m.by(d * d), f"The upstream gradient {d_} is used twice.")
 
 
-def passed_through(m: Measured) -> Iterator[Candidate]:
-    """dinputs is dvalues: the layer's own derivative is left out."""
+def passed_through(m: Comparison) -> Iterator[Candidate]:
+    """dinputs is just dvalues: the layer's own derivative is missing."""
     d = _upstream(m)
     if d is None:
         return
@@ -159,8 +162,8 @@ def passed_through(m: Measured) -> Iterator[Candidate]:
 # ReLU and its kin
 
 
-def gates(m: Measured) -> Iterator[Candidate]:
-    """A gate that is inverted, or set by the wrong array."""
+def gates(m: Comparison) -> Iterator[Candidate]:
+    """The gate is inverted, or tests the wrong array."""
     d = _upstream(m)
     if d is None or not _is_gate(m):
         return
@@ -174,8 +177,8 @@ def gates(m: Measured) -> Iterator[Candidate]:
     yield Candidate("gate_squared", np.where(open_, d * x, 0.0), "It multiplies by the inputs, whose derivative is 1.")
 
 
-def dropout(m: Measured) -> Iterator[Candidate]:
-    """The mask without its scale, the scale without its mask."""
+def dropout(m: Comparison) -> Iterator[Candidate]:
+    """The mask is applied without its scale, or the scale without the mask."""
     d = _upstream(m)
     if d is None or not _is_mask(m):
         return
@@ -191,8 +194,8 @@ def dropout(m: Measured) -> Iterator[Candidate]:
 # Softmax, sigmoid, tanh
 
 
-def softmax(m: Measured) -> Iterator[Candidate]:
-    """The off-diagonal part of the Jacobian left out, or cross-entropy's gradient mixed in."""
+def softmax(m: Comparison) -> Iterator[Candidate]:
+    """Softmax: the off-diagonal part of the Jacobian is missing, or cross-entropy's gradient is mixed in."""
     d = _upstream(m)
     if d is None or not _is_softmax(m):
         return
@@ -209,8 +212,8 @@ def softmax(m: Measured) -> Iterator[Candidate]:
     yield Candidate("missing_diagonal", m.expected - d * _diagonal(m), says)
 
 
-def derivative_elsewhere(m: Measured) -> Iterator[Candidate]:
-    """The right formula with the wrong array in it: the input for the output, or the other way round."""
+def derivative_elsewhere(m: Comparison) -> Iterator[Candidate]:
+    """The right formula applied to the wrong array: the input instead of the output, or vice versa."""
     d = _upstream(m)
     if d is None or not _is_elementwise(m):
         return
@@ -235,8 +238,8 @@ def derivative_elsewhere(m: Measured) -> Iterator[Candidate]:
 # Losses
 
 
-def losses(m: Measured) -> Iterator[Candidate]:
-    """Mistakes in the gradient of a loss by its predictions."""
+def losses(m: Comparison) -> Iterator[Candidate]:
+    """Mistakes in the gradient of a loss with respect to its predictions."""
     s = m.setting
     if not s.subject.is_loss:
         return
@@ -263,7 +266,7 @@ def _softmax(z: Floats) -> Floats:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def _other_classes(m: Measured, t: Floats) -> Iterator[Candidate]:
+def _other_classes(m: Comparison, t: Floats) -> Iterator[Candidate]:
     targets = np.asarray(m.setting.point.targets)
     if t.ndim != 2 or t.shape[1] < 3 or not ((t == 0) | (t == 1)).all() or not (t.sum(axis=1) == 1).all():
         return
@@ -281,8 +284,8 @@ def _other_classes(m: Measured, t: Floats) -> Iterator[Candidate]:
 # Regularization, branches, normalization
 
 
-def regularization(m: Measured) -> Iterator[Candidate]:
-    """The gradient of the object's own penalty is missing, or lacks its factor 2."""
+def regularization(m: Comparison) -> Iterator[Candidate]:
+    """The penalty's gradient is missing, or lacks the factor 2 of an L2 penalty."""
     penalty = m.setting.penalty.get(m.name)
     if penalty is None or not np.any(penalty):
         return
@@ -295,8 +298,8 @@ def regularization(m: Measured) -> Iterator[Candidate]:
     yield Candidate("regularization_sign", m.expected - 2 * own, "The regularization has the wrong sign.")
 
 
-def branches(m: Measured) -> Iterator[Candidate]:
-    """A value that is used twice receives only one of its gradients."""
+def branches(m: Comparison) -> Iterator[Candidate]:
+    """A value that is used twice gets the gradient of only one use."""
     style = m.setting.subject.style
     held = {f"{style.own}{name}": array for name, array in m.setting.memory.items()}
     if m.setting.subject.upstream:
@@ -318,8 +321,8 @@ def branches(m: Measured) -> Iterator[Candidate]:
                 yield Candidate("branch_missing", d, says, f"+ {style.own}{name}")
 
 
-def normalization(m: Measured) -> Iterator[Candidate]:
-    """Mean and variance taken for constants."""
+def normalization(m: Comparison) -> Iterator[Candidate]:
+    """Normalization: mean and variance are treated as constants."""
     d = _upstream(m)
     if d is None or _is_elementwise(m) or m.value.ndim != 2:
         return
@@ -336,8 +339,8 @@ def normalization(m: Measured) -> Iterator[Candidate]:
 # Matrix products
 
 
-def wrong_product(m: Measured) -> Iterator[Candidate]:
-    """A product of the wrong matrices, or of the right ones with a transposition too many or too few."""
+def wrong_product(m: Comparison) -> Iterator[Candidate]:
+    """A product of the wrong matrices, or of the right ones with a wrong transpose."""
     right = right_form(m)
     if right is None or not m.complete or m.value.ndim != 2:
         return
@@ -356,14 +359,14 @@ def _factors(code: str) -> list[str]:
     return [part.strip() for part in inside.split(",")]
 
 
-def transposed(m: Measured) -> Iterator[Candidate]:
-    """The whole array is transposed, where it is square."""
+def transposed(m: Comparison) -> Iterator[Candidate]:
+    """The whole (square) array is transposed."""
     if m.complete and m.value.ndim == 2 and m.value.shape[0] == m.value.shape[1] > 1:
         flipped = m.expected.reshape(m.value.shape).T.reshape(-1)
         yield Candidate("transposed_product", flipped, "The array is transposed.")
 
 
-Hypothesis = Callable[[Measured], Iterator[Candidate]]
+Hypothesis = Callable[[Comparison], Iterator[Candidate]]
 
 # The more a hypothesis says, the earlier it stands: of two that explain the same numbers the first is reported first.
 HYPOTHESES: tuple[Hypothesis, ...] = (

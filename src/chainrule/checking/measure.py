@@ -1,4 +1,4 @@
-"""The gradients that an object gives, beside the derivatives of its forward found by nudging, entry by entry."""
+"""Compares the gradients that an object returns with numeric derivatives of its forward pass, entry by entry."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from . import nudge
 from .streams import seed_streams
 from .subjects import Instance, Point, Subject
 
-__all__ = ["Measured", "Runner", "Setting", "Tolerance", "measure", "sides"]
+__all__ = ["Comparison", "Runner", "Setting", "Tolerance", "measure", "sides"]
 
 Floats = NDArray[Any]
 
-_EVERY = 400  # arrays up to this size are compared in every entry
-_BLOCK = 8  # of larger ones a block of 8 x 8 entries, and
-_SCATTERED = 32  # so many others, and
-_DIRECTIONS = 3  # the whole array in so many random directions
-_LOCATED = 2  # how many wrong entries of a large array are looked for where a direction disagrees
+_EVERY = 400  # arrays up to this size are compared in every entry; larger ones in
+_BLOCK = 8  # a block of 8 x 8 entries,
+_SCATTERED = 32  # this many other entries,
+_DIRECTIONS = 3  # and along this many random directions
+_LOCATED = 2  # wrong entries to look for in a large array where a direction disagrees
 _CLIP = 1e-6  # probabilities this close to 0 and 1 may be clipped
-_AGREES = 1e-6  # how closely a complex step must agree with central differences to be believed
+_AGREES = 1e-6  # a complex step is trusted if it agrees with central differences this closely
 
 
 class Tolerance(NamedTuple):
@@ -35,7 +35,7 @@ class Tolerance(NamedTuple):
 
 
 class Runner:
-    """Runs forward on instances of a subject, from the same random numbers every time."""
+    """Runs forward on instances of a subject, always with the same random numbers."""
 
     def __init__(self, subject: Subject, seed: int) -> None:
         self.subject, self.seed = subject, seed
@@ -50,7 +50,7 @@ class Runner:
         return np.asarray(instance.forward(point))
 
     def output(self, point: Point) -> Floats:
-        """The output at a point, by an instance used for nothing else."""
+        """The output at a point, from an instance that is used only once."""
         if point.training not in self._reused or self.fresh_each:
             self._reused[point.training] = self.subject.create()
         return self.forward(self._reused[point.training], point.copied())
@@ -58,7 +58,7 @@ class Runner:
 
 @dataclass
 class Setting:
-    """One pass forward and backward at a point."""
+    """One forward and backward pass at a point."""
 
     subject: Subject
     runner: Runner
@@ -72,7 +72,7 @@ class Setting:
 
     @property
     def values(self) -> dict[str, Floats]:
-        """The arrays that gradients are taken by."""
+        """The arrays with respect to which gradients are taken."""
         return self.point.values
 
     def curve(self, name: str, direction: Callable[[Any], Floats]) -> nudge.Curve:
@@ -80,7 +80,7 @@ class Setting:
         return lambda t: self.runner.output(self.point.with_values({name: direction(t)}))
 
     def entry(self, name: str, flat: int) -> nudge.Curve:
-        """The output as one entry of an array moves by t."""
+        """The output as a function of t, added to one entry of an array."""
         array = self.values[name]
 
         def moved(t: Any) -> Floats:
@@ -91,11 +91,11 @@ class Setting:
         return self.curve(name, moved)
 
     def along(self, name: str, direction: Floats) -> nudge.Curve:
-        """The output as a whole array moves by t along a direction."""
+        """The output as a function of t, times a direction added to a whole array."""
         return self.curve(name, lambda t: self.values[name] + t * direction)
 
     def at(self, **replaced: Any) -> Setting:
-        """The same setting elsewhere: other `values`, `targets`."""
+        """The same setting with other `values` or `targets`."""
         values = {**self.values, **replaced.get("values", {})}
         targets = replaced.get("targets", self.point.targets)
         point = Point(values, targets, self.point.training, self.point.label)
@@ -104,19 +104,19 @@ class Setting:
         )
 
     def scale(self, name: str, flat: int | None = None) -> float:
-        """How far an entry, or a whole array, is moved at first, before the noise is taken into account."""
+        """The first step for an entry, or a whole array, before noise is taken into account."""
         array = np.abs(self.values[name])
         usual = float(np.sqrt(np.mean(array * array))) if array.size else 0.0
         size = max(float(array.reshape(-1)[flat]), 0.1 * usual) if flat is not None else usual
         return size or 1.0
 
     def step(self, size: float) -> float:
-        """The first step of central differences: wide where forward is noisy."""
+        """The first step of central differences, wider where forward is noisy."""
         return float(size * self.noise ** (1 / 6))
 
 
 @dataclass
-class Measured:
+class Comparison:
     """One array in one setting: the gradient received, and the derivative at some or all of its entries."""
 
     setting: Setting
@@ -133,7 +133,7 @@ class Measured:
 
     @property
     def value(self) -> Floats:
-        """The array that the gradient is taken by."""
+        """The array with respect to which the gradient is taken."""
         return self.setting.values[self.name]
 
     @property
@@ -161,8 +161,8 @@ class Measured:
         return np.asarray(self.columns @ np.broadcast_to(dvalues, self.setting.output.shape).reshape(-1))
 
 
-def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Generator) -> Measured:
-    """Compare one gradient, of the right shape, with the derivative of forward."""
+def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Generator) -> Comparison:
+    """Compare one gradient of the right shape with the derivative of forward."""
     received = np.asarray(setting.gradients[name], dtype=np.float64)
     size = setting.values[name].size
     slopes = _Slopes(setting, name, rng)
@@ -185,7 +185,7 @@ def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Ge
     allowed = _allowed(setting, columns, expected, given, errors, tolerance)
     unknown = ~np.isfinite(expected)
     wrong = ~(np.abs(given - expected) <= allowed) & ~unknown
-    result = Measured(
+    result = Comparison(
         setting, name, received, flats, columns, expected, allowed, wrong, unknown, slopes.method, projections
     )
     _set_clipped_apart(result)
@@ -207,7 +207,7 @@ def _allowed(
 
 
 class _Slopes:
-    """The derivative by entries and along directions: complex steps where they may be believed."""
+    """Derivatives by entry and along directions, from complex steps where these can be trusted."""
 
     def __init__(self, setting: Setting, name: str, rng: np.random.Generator, believed: bool | None = None) -> None:
         self.setting, self.name, self.rng = setting, name, rng
@@ -230,7 +230,7 @@ class _Slopes:
         return nudge.central_slope(curve, self.setting.step(size), self.setting.noise)
 
     def _complex_step_holds(self) -> bool:
-        """Whether it agrees with central differences in every output, along a random direction."""
+        """Whether complex steps agree with central differences in every output along a random direction."""
         if self.setting.noise > 1e-13:
             return False
         value = self.setting.values[self.name]
@@ -248,7 +248,7 @@ class _Slopes:
 
 
 def _chosen(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.intp]:
-    """All positions of a small array; of a large one a random block of neighbours, and others at random."""
+    """All positions of a small array; for a large one a random block and others scattered at random."""
     size = int(np.prod(shape))
     if size <= _EVERY:
         return np.arange(size)
@@ -262,7 +262,7 @@ def _chosen(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.intp
 def _located(
     setting: Setting, name: str, received: Floats, slopes: _Slopes, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Positions at which a large array seems wrong: where it disagrees along a direction, halves are tried again."""
+    """Positions of wrong entries in a large array, found by bisection where it disagrees along a direction."""
     size = received.size
     suspicious = any(_disagrees(setting, name, received, slopes, np.arange(size), rng) for _ in range(_DIRECTIONS))
     found: list[int] = []
@@ -296,8 +296,8 @@ def _disagrees(
     return not abs(float(terms.sum()) - expected) <= allowed + rounding
 
 
-def _set_clipped_apart(result: Measured) -> None:
-    """A clipped loss does not move with its predictions, and its gradient is by convention that at the clip."""
+def _set_clipped_apart(result: Comparison) -> None:
+    """A clipped loss does not depend on its predictions; by convention its gradient is that at the clip."""
     setting, value = result.setting, result.value
     if not setting.subject.is_loss or value.ndim != 2:
         return
@@ -315,8 +315,8 @@ def _set_clipped_apart(result: Measured) -> None:
     result.wrong &= ~clipped
 
 
-def _allow_for_rounding(result: Measured, slopes: _Slopes, rng: np.random.Generator) -> None:
-    """Where terms cancel, what is left is rounding: it changes wholly when the arrays change in the 10th digit."""
+def _allow_for_rounding(result: Comparison, slopes: _Slopes, rng: np.random.Generator) -> None:
+    """Where large terms cancel only rounding is left: it changes completely if the arrays change in the 10th digit."""
     setting, name = result.setting, result.name
     rows = np.flatnonzero(result.wrong & np.isfinite(result.given))
     largest = float(np.max(np.abs(result.expected), initial=0.0))
@@ -339,8 +339,8 @@ def _allow_for_rounding(result: Measured, slopes: _Slopes, rng: np.random.Genera
     result.wrong[rows] = ~(np.abs(result.given[rows] - result.expected[rows]) <= result.allowed[rows])
 
 
-def _set_kinks_apart(result: Measured) -> None:
-    """An entry on a kink has no derivative, and any slope between its two sides is right.
+def _set_kinks_apart(result: Comparison) -> None:
+    """At a kink there is no derivative, and any slope between those of the two sides is right.
 
     A kink very close by shows at wide steps and not at narrow ones: the gradient must lie between the sides at each.
     """
@@ -360,7 +360,7 @@ def _set_kinks_apart(result: Measured) -> None:
 
 
 def sides(setting: Setting, name: str, flat: int, narrower: int = 1) -> tuple[float, float, bool]:
-    """The slopes on the two sides of an entry, and whether they stay when the step becomes smaller."""
+    """The slopes on both sides of an entry, and whether they persist with a smaller step."""
     step = 1e-6 / narrower * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
     found = []
     for h in (step, step / 8):

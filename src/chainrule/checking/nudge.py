@@ -1,4 +1,4 @@
-"""Derivatives without any backward pass: complex steps where they hold, central differences with Richardson elsewhere.
+"""Numeric derivatives: complex steps where they are valid, else central differences with Richardson extrapolation.
 
 Everything here differentiates a function f(t) of one number, whose value is an array, at t = 0. What t moves (one
 entry of an array, or all of them along a direction) is the caller's choice.
@@ -16,19 +16,19 @@ __all__ = ["Slope", "central_slope", "complex_slope", "noise_level", "one_sided_
 
 Curve = Callable[[Any], NDArray[Any]]
 
-_TINY = 1e-20  # the complex step; its square is far below the rounding of any float
-_HALVINGS = 7  # how often the real step is divided by 8 where the differences have not settled
+_TINY = 1e-20  # the complex step; its square is far below any float's rounding error
+_HALVINGS = 7  # how often the step is divided by 8 until the differences converge
 
 
 class Slope(NamedTuple):
-    """df/dt at 0, entry by entry, and what it may be off by."""
+    """df/dt at 0, entry by entry, and a bound on its error."""
 
     value: NDArray[Any]
     error: NDArray[Any]
 
 
 def complex_slope(f: Curve) -> NDArray[Any] | None:
-    """Im f(ih) / h: exact to rounding where f is analytic, silently wrong elsewhere; None where f drops the imaginary.
+    """Im f(ih) / h: exact up to rounding if f is analytic, silently wrong if not; None if f returns real numbers.
 
     >>> complex_slope(lambda t: np.exp(np.array([0.0, 1.0]) + t))
     array([1.        , 2.71828183])
@@ -42,8 +42,8 @@ def complex_slope(f: Curve) -> NDArray[Any] | None:
 def noise_level(f: Curve, spacing: float) -> float:
     """The rounding noise of f, relative to its largest value: 1e-16 for float64, 1e-7 where float32 is inside.
 
-    Over points as close as `spacing` a smooth f is a parabola, so that its third differences are noise, √20 times that
-    of one value. The median over the entries that moved passes over a kink in a few of them.
+    At points as close as `spacing` a smooth f is nearly a parabola, so its third differences are noise, √20 times that
+    of one value. The median over the entries that changed ignores a kink in a few of them.
 
     >>> 1e-9 < noise_level(lambda t: np.float32(np.sin(np.arange(1.0, 9.0) + t)), 1e-6) < 1e-6
     True
@@ -61,7 +61,7 @@ def noise_level(f: Curve, spacing: float) -> float:
 
 
 def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> Slope:
-    """Central differences at h, h/2 and h/4, extrapolated to h = 0; the step shrinks where they have not settled.
+    """Central differences at h, h/2 and h/4, extrapolated to h = 0; the step shrinks until they converge.
 
     The error is the difference of the last two extrapolations, plus what rounding (`noise`, relative to f) makes of
     the smallest step. A kink closer than the smallest step leaves a large error.
@@ -97,7 +97,7 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
 
 
 def one_sided_slopes(f: Curve, step: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """(f(0) - f(-h)) / h and (f(h) - f(0)) / h: where they differ by more than a small step explains there is a kink.
+    """(f(0) - f(-h)) / h and (f(h) - f(0)) / h; if they differ by more than curvature explains, there is a kink.
 
     >>> left, right = one_sided_slopes(lambda t: np.maximum(np.array([t, 1.0 + t]), 0.0), 0.5)
     >>> left, right

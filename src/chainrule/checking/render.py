@@ -1,70 +1,70 @@
-"""A report in the terminal: what is wrong first, with its picture, then what is right."""
+"""What a check found, in the terminal: what is wrong first, with its picture, then what is right."""
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-from .report import Checked, Finding, Grid, Report, number, tolerance
+from ..display.terminal import STYLES, as_plain_text
+from .findings import Checked, CheckResult, Finding, Grid, number, tolerance
 
 __all__ = ["as_rich", "as_text", "compared", "headline", "how"]
 
 _WIDTH = 88
-_SIGNS = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "cyan")}
-_CELLS = {"wrong": ("✗", "bold red"), "right": ("·", "green"), "kink": ("∧", "yellow"), "not checked": (" ", "dim")}
+_SIGNS = {"error": ("✗", STYLES["bad"]), "warning": ("!", STYLES["warn"]), "note": ("·", STYLES["note"])}
+_CELLS = {
+    "wrong": ("✗", STYLES["bad"]),
+    "right": ("·", STYLES["good"]),
+    "kink": ("∧", STYLES["warn"]),
+    "not checked": (" ", STYLES["faint"]),
+}
 
 
-def as_text(report: Report, width: int = _WIDTH) -> str:
-    """The report as plain text.
+def as_text(result: CheckResult, width: int = _WIDTH) -> str:
+    """A check as plain text.
 
-    >>> print(as_text(Report("Dense")))
+    >>> print(as_text(CheckResult("Dense")))
     Dense: nothing was compared.
     """
-    from rich.console import Console
-
-    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, force_jupyter=False)
-    console.print(as_rich(report))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in lines).strip()
+    return as_plain_text(as_rich(result), width)
 
 
-def as_rich(report: Report) -> Any:
-    """The report for a rich console, as wide as that is."""
+def as_rich(result: CheckResult) -> Any:
+    """A check as a renderable for rich, as wide as the console."""
     from rich.console import Group
     from rich.text import Text
 
-    style = "bold red" if report.errors else "bold green" if report.arrays else "bold"
-    parts: list[Any] = [Text(headline(report), style=style)]
-    several = len({finding.where for finding in report.findings} | {array.where for array in report.arrays}) > 1
-    for finding in report.findings:
+    style = STYLES["bad"] if result.errors else f"bold {STYLES['good']}" if result.arrays else STYLES["title"]
+    parts: list[Any] = [Text(headline(result), style=style)]
+    several = len({finding.where for finding in result.findings} | {array.where for array in result.arrays}) > 1
+    for finding in result.findings:
         parts += [Text(""), _finding(finding, several)]
-    passed = [array for array in report.arrays if array.passed]
+    passed = [array for array in result.arrays if array.passed]
     if passed:
         parts += [Text(""), _arrays(passed, several)]
-    if report.arrays:
-        parts += [Text(""), Text(how(report), style="dim")]
+    if result.arrays:
+        parts += [Text(""), Text(how(result), style=STYLES["faint"])]
     return Group(*parts)
 
 
-def headline(report: Report) -> str:
-    """One line: whether all is right, or how much is not."""
-    if not report.arrays and not report.findings:
-        return f"{report.subject}: nothing was compared."
-    wrong = len(report.errors)
+def headline(result: CheckResult) -> str:
+    """One line that says whether all is right, or how many things are wrong."""
+    if not result.arrays and not result.findings:
+        return f"{result.subject}: nothing was compared."
+    wrong = len(result.errors)
     if wrong:
-        return f"{report.subject}: {wrong} thing{'s are' if wrong > 1 else ' is'} wrong."
-    more = len(report.findings)
+        return f"{result.subject}: {wrong} thing{'s are' if wrong > 1 else ' is'} wrong."
+    more = len(result.findings)
     tail = f", {more} thing{'s' if more > 1 else ''} to know" if more else ""
-    compared = len(report.arrays)
-    return f"{report.subject}: {compared} gradient{'s are' if compared > 1 else ' is'} right{tail}."
+    compared = len(result.arrays)
+    return f"{result.subject}: {compared} gradient{'s are' if compared > 1 else ' is'} right{tail}."
 
 
-def how(report: Report) -> str:
-    """How the numbers were compared."""
+def how(result: CheckResult) -> str:
+    """One sentence on how the numbers were compared."""
     return (
-        f"Compared in float64: |received - expected| <= {tolerance(report.rtol)} · the larger + "
-        f"{tolerance(report.atol)} · the array's largest; random upstream gradients, seed {report.seed}; "
-        f"{report.seconds:.2f} s."
+        f"Compared in float64: |received - expected| <= {tolerance(result.rtol)} · the larger + "
+        f"{tolerance(result.atol)} · the array's largest; random upstream gradients, seed {result.seed}; "
+        f"{result.seconds:.2f} s."
     )
 
 
@@ -82,17 +82,18 @@ def _finding(finding: Finding, several: bool) -> Any:
     head.add_row(Text(sign, style=style), Text(where + finding.says))
     parts: list[Any] = [head]
     table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True, style=STYLES["faint"])
     table.add_column()
     for position, diagnosis in enumerate(finding.diagnoses):
         if diagnosis.says != finding.says:
             table.add_row(
-                "what it is" if not position else "or", Text(diagnosis.says, style="bold" if not position else "")
+                "what it is" if not position else "or",
+                Text(diagnosis.says, style=STYLES["title"] if not position else ""),
             )
         if diagnosis.evidence and not position:
             table.add_row("evidence", Text(diagnosis.evidence))
         if diagnosis.write and not position:
-            table.add_row("write", Text(diagnosis.write, style="bold cyan"))
+            table.add_row("write", Text(diagnosis.write, style=STYLES["code"]))
     if len(finding.samples) > 1:
         table.add_row("the worst", Text(_samples(finding)))
     if table.row_count:
@@ -118,11 +119,11 @@ def _grid(grid: Grid) -> Any:
             text.append(f"{sign} ", style=style)
         text.append("…\n" if grid.more_columns else "\n")
     if grid.more_rows:
-        text.append(f"… {grid.more_rows} more rows\n", style="dim")
+        text.append(f"… {grid.more_rows} more rows\n", style=STYLES["faint"])
     shown = {cell for row in grid.cells for cell in row}
     legend = [f"{_CELLS[name][0]} {name}" for name in ("wrong", "right", "kink") if name in shown]
     legend += ["blank: not checked"] if "not checked" in shown else []
-    text.append("   ".join(legend), style="dim")
+    text.append("   ".join(legend), style=STYLES["faint"])
     return text
 
 
@@ -135,12 +136,12 @@ def _arrays(arrays: list[Checked], several: bool) -> Any:
         table.add_column()
     for item in arrays:
         name = f"{item.where}  {item.array}" if several else item.array
-        table.add_row(Text("✓", style="green"), Text(name), Text(str(item.shape)), Text(compared(item)))
+        table.add_row(Text("✓", style=STYLES["good"]), Text(name), Text(str(item.shape)), Text(compared(item)))
     return table
 
 
 def compared(item: Checked) -> str:
-    """How much of an array was compared, how, and how close it came."""
+    """How many entries of an array were compared, how, and the largest error."""
     entries = f"all {item.size}" if item.entries == item.size else f"{item.entries} of {item.size}"
     directions = f" and {item.projections} random directions" if item.projections else ""
     settings = f" in {item.settings} settings" if item.settings > 1 else ""

@@ -1,4 +1,4 @@
-"""The random streams that programs share: set before each forward of an object that draws from them, then put back."""
+"""Global random streams: seeded before each forward of an object that uses them, and restored afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["seed_streams", "streams_kept"]
 
 
 def seed_streams(seed: int) -> None:
-    """Start NumPy's, Python's and, where they are in use, the book's and PyTorch's global streams from a seed."""
+    """Seed the global streams of NumPy and Python, and those of the book and PyTorch if these are imported."""
     np.random.seed(seed)
     random.seed(seed)
     book, torch = sys.modules.get("chainrule.book.world"), sys.modules.get("torch")
@@ -25,7 +25,7 @@ def seed_streams(seed: int) -> None:
 
 @contextlib.contextmanager
 def streams_kept() -> Iterator[None]:
-    """Whatever happens inside, the streams go on afterwards as if nothing had been drawn from them."""
+    """Restore the global random streams on leaving, whatever happens inside."""
     numbers, plain = np.random.get_state(), random.getstate()
     book, torch = sys.modules.get("chainrule.book.world"), sys.modules.get("torch")
     drawn = None if book is None else book.current.stream.get_state()

@@ -1,4 +1,4 @@
-"""A folder of submissions, each checked in a process of its own with limits on time and memory."""
+"""Checks a folder of submissions, each in its own process with limits on time and memory."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from typing import Any
 
 from ..errors import ChainruleError, ConfigurationError
 
-__all__ = ["Limits", "Row", "as_csv", "check_folder"]
+__all__ = ["Limits", "SubmissionResult", "as_csv", "check_folder"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may take: seconds of time and megabytes of memory."""
+    """The limits for one submission: seconds of time and megabytes of memory."""
 
     seconds: float = 60.0
     megabytes: int = 2048
 
 
 @dataclass(frozen=True)
-class Row:
-    """What became of one class of one file."""
+class SubmissionResult:
+    """The result for one class in one file."""
 
     file: str
     name: str
@@ -42,7 +42,7 @@ class Row:
     warnings: int = 0
 
 
-def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[Row]:
+def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[SubmissionResult]:
     """Check every .py file of a folder, one after another. Raises `ConfigurationError` for a folder without any."""
     place = Path(folder)
     hidden = (".", "__")
@@ -57,26 +57,26 @@ def check_folder(folder: str | Path, limits: Limits | None = None, **options: An
         yield from _in_a_process(path, str(path.relative_to(place)), limits or Limits(), options)
 
 
-def as_csv(rows: Iterable[Row]) -> str:
-    """The rows as CSV with a head.
+def as_csv(rows: Iterable[SubmissionResult]) -> str:
+    """The results as CSV with a header.
 
-    >>> print(as_csv([Row("ada.py", "ReLU", "wrong", "gate_inverted", "The gate is inverted.")]), end="")
+    >>> print(as_csv([SubmissionResult("ada.py", "ReLU", "wrong", "gate_inverted", "The gate is inverted.")]), end="")
     file,name,result,mistakes,says,write,warnings
     ada.py,ReLU,wrong,gate_inverted,The gate is inverted.,,0
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(Row.__dataclass_fields__), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(SubmissionResult.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _harmless(value) for name, value in vars(row).items()} for row in rows)
     return text.getvalue()
 
 
 def _harmless(value: Any) -> Any:
-    """A spreadsheet takes a cell that begins with one of these for a formula."""
+    """Guard a cell that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
-def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any]) -> list[Row]:
+def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any]) -> list[SubmissionResult]:
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         asked = json.dumps({"path": str(path.resolve()), "answer": str(answer), "options": options, **vars(limits)})
@@ -100,17 +100,17 @@ def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any
     rows = [json.loads(line) for line in lines]
     last = rows[-1].get("begins", "") if rows else ""
     finished = bool(rows) and "done" in rows[-1]
-    answered = [Row(shown, **row) for row in rows if "result" in row]
+    answered = [SubmissionResult(shown, **row) for row in rows if "result" in row]
     if code is None:
         says = f"It took longer than {limits.seconds:g} seconds."
-        answered.append(Row(shown, last, "not checked", "time_limit", says))
+        answered.append(SubmissionResult(shown, last, "not checked", "time_limit", says))
     elif not finished:
-        answered.append(Row(shown, last, "not checked", "no_answer", _ended(code, limits)))
+        answered.append(SubmissionResult(shown, last, "not checked", "no_answer", _ended(code, limits)))
     return answered
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started."""
+    """Kill the process and its children."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -129,7 +129,7 @@ def _ended(code: int, limits: Limits) -> str:
 
 
 def _answer(asked: dict[str, Any]) -> None:
-    """Check the file and write one line for each class, as it is done, so that a later one cannot take it back."""
+    """Check the file and write each class's result at once, so that a later class cannot alter it."""
     from .files import checks_of
 
     _limit_memory(int(asked["megabytes"]))

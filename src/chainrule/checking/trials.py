@@ -1,4 +1,4 @@
-"""Where gradients are compared: the user's own batch, then others of different lengths, sizes and parameters."""
+"""The points at which gradients are compared: the user's own batch, then random ones of other lengths and scales."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .subjects import Point, Subject, batch_of, fresh_targets
 
 __all__ = ["kinked_point", "points", "upstream"]
 
-# Samples in a batch, and the size of the inputs; no batch is as long as another, so that 1/B cannot hide.
+# Samples and scale of the inputs; all batches differ in length, so that a wrong 1/B shows.
 _OTHERS = ((1, 1.0), (7, 1.0), (3, 0.1), (6, 10.0))
 
 
 def points(subject: Subject, rng: np.random.Generator, training: bool, others: int) -> Iterator[Point]:
-    """The subject's own inputs and parameters, then up to `others` drawn ones."""
+    """The subject's own inputs and parameters, then up to `others` random ones."""
     own = {**subject.inputs, **subject.parameters}
     samples = batch_of(own)
     targets = subject.targets or fresh_targets(subject, rng, Point(own))
@@ -36,7 +36,7 @@ def points(subject: Subject, rng: np.random.Generator, training: bool, others: i
 
 
 def redrawn_inputs(rng: np.random.Generator, like: NDArray[Any], batch: int, domain: str) -> NDArray[Any]:
-    """Random inputs of another batch length, away from 0, where many derivatives jump; about 1 in size."""
+    """Random inputs of another batch length and of size about 1, kept away from 0, where many derivatives jump."""
     shape = (batch, *like.shape[1:])
     if domain == "probabilities":
         p = rng.uniform(0.1, 0.9, shape)
@@ -48,7 +48,7 @@ def redrawn_inputs(rng: np.random.Generator, like: NDArray[Any], batch: int, dom
 
 
 def redrawn_parameter(rng: np.random.Generator, like: NDArray[Any]) -> NDArray[Any]:
-    """Other values, of one sign where all have one, and no zeros or ones, at which mistakes hide; about 1 in size."""
+    """Random values of size about 1, of one sign if the originals are; no zeros or ones, which hide mistakes."""
     if like.size and (like > 0).all():
         return np.asarray(like * np.exp(0.4 * rng.normal(size=like.shape)))
     if like.size and (like < 0).all():
@@ -58,7 +58,7 @@ def redrawn_parameter(rng: np.random.Generator, like: NDArray[Any]) -> NDArray[A
 
 
 def kinked_point(subject: Subject, rng: np.random.Generator, training: bool) -> Point | None:
-    """A small batch with zeros and ties among its inputs, at which max, abs and their kin have a kink."""
+    """A small batch with zeros and ties among its inputs, where functions such as max and abs have a kink."""
     if subject.domain != "numbers":
         return None
     values = {name: redrawn_inputs(rng, array, 2, subject.domain) for name, array in subject.inputs.items()}
@@ -72,7 +72,7 @@ def kinked_point(subject: Subject, rng: np.random.Generator, training: bool) -> 
 
 
 def upstream(subject: Subject, rng: np.random.Generator, output: NDArray[Any]) -> NDArray[Any]:
-    """dL/d(output): random, of both signs, small, usual or large; exactly 1 where the object starts from its loss."""
+    """dL/d(output): random, of both signs and several scales; exactly 1 where the output is the loss itself."""
     if not subject.upstream:
         return np.ones(output.shape)
     size = (0.05, 1.0, 20.0)[len(output) % 3] if output.ndim else 1.0

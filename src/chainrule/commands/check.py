@@ -11,7 +11,8 @@ from typing import Any
 from ..checking import Report
 from ..checking.files import check_file
 from ..checking.page import as_page
-from ..checking.submissions import Limits, Row, as_csv, check_folder
+from ..checking.submissions import Limits, SubmissionResult, as_csv, check_folder
+from ..display.terminal import STYLES
 from ..errors import ConfigurationError
 from ..files import write_atomically
 from .console import say
@@ -78,7 +79,7 @@ def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    rows: list[Row] = []
+    rows: list[SubmissionResult] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("checking", total=None)
         for row in check_folder(path, limits, **options):
@@ -93,13 +94,13 @@ def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv:
     return all(row.result == "right" for row in rows)
 
 
-def _table(rows: list[Row]) -> None:
+def _table(rows: list[SubmissionResult]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table("file", "class", "result", "what it is")
-    styles = {"right": "green", "wrong": "red", "not checked": "yellow"}
+    styles = {"right": STYLES["good"], "wrong": STYLES["bad"], "not checked": STYLES["warn"]}
     for row in rows:
         what = row.mistakes if row.result != "not checked" else row.says
         table.add_row(Text(row.file), Text(row.name), Text(row.result, style=styles[row.result]), Text(what))

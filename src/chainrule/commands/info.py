@@ -6,6 +6,7 @@ import json as jsons
 from pathlib import Path
 
 from .. import datasets
+from ..columns import measured
 from ..model import Model
 from .console import say
 
@@ -37,11 +38,7 @@ def info(path: Path, json: bool) -> None:
     console.print(summary)
     last = model.history.records[-1] if model.history.records else {}
     facts["optimizer"] = type(model.optimizer).__name__
-    facts |= {
-        name: f"{value:.4f}"
-        for name, value in last.items()
-        if "." not in name and name.startswith(("loss", "val_", "acc"))
-    }
+    facts |= {name: f"{last[name]:.4f}" for name in measured(last)}
     for name, value in facts.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
         if shown not in (None, ""):

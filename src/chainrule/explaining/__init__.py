@@ -6,8 +6,8 @@ carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping
 """
 
 from .answer import explain
-from .derivation import Explanation
 from .drawing import Drawing, draw
+from .explanation import Explanation
 from .rules import Rule
 from .teaching import explain_rule
 

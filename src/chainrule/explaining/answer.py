@@ -16,11 +16,12 @@ from ..losses import Loss
 from ..optimizers import Optimizer
 from .building import derivation
 from .cells import Cells
-from .derivation import Explanation, Line, Quantity, Step, Witness
-from .question import resolved
+from .derivation import Line, OptimizerStep, Quantity, Witness
+from .explanation import Explanation
+from .question import resolve
 from .stepping import optimizer_step
 from .views import batch_view, diagram, path_view
-from .witnesses import along, central_difference, scalar_oracle
+from .witnesses import central_difference, loss_curve, scalar_oracle
 
 __all__ = ["explain"]
 
@@ -75,32 +76,32 @@ def explain(
             raise ConfigurationError(f"explain: {option} must be a whole number of at least {least}, not {given!r}.")
     values = _values(network, parameters, state)
     inputs = as_inputs(X, np.float64)
-    weights = _alone(sample, len(inputs), sample_weights)
+    weights = _weights_of_sample(sample, len(inputs), sample_weights)
     context = Context(training and not network.frozen, seed, step)
     with np.errstate(all="ignore"), _one_thread():
         cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
-        quantity, kind, notes = resolved(cells, network, name, index)
+        quantity, kind, notes = resolve(cells, network, name, index)
         _require_finite(cells)
         lines = derivation(cells, quantity, int(max_terms))
-        value = float(cells.gradient(quantity.name)[quantity.place])
+        value = float(cells.gradient(quantity.name)[quantity.index])
         if kind == "parameter":
-            value = float(cells.trace.gradients[quantity.name][quantity.place])
-        today = float(
-            cells.values[quantity.name][quantity.place]
+            value = float(cells.trace.gradients[quantity.name][quantity.index])
+        current = float(
+            cells.values[quantity.name][quantity.index]
             if kind == "parameter"
-            else cells.output(quantity.name)[quantity.place]
+            else cells.output(quantity.name)[quantity.index]
         )
         witnesses = (
             Witness("chain rule, summed above", lines[-1].value, None, _close(lines[-1], value, cells)),
             Witness("backward pass", value, None, True),
-            central_difference(cells, quantity, today, value),
+            central_difference(cells, quantity, current, value),
             scalar_oracle(cells, quantity, value),
         )
         planned = _step(cells, network, quantity, kind, optimizer, slots, rates, step, notes)
         return Explanation(
             quantity=quantity,
             kind=kind,
-            today=today,
+            current=current,
             value=value,
             loss=cells.trace.loss,
             samples=len(inputs),
@@ -111,7 +112,7 @@ def explain(
             batch=None if sample is not None else batch_view(cells, quantity),
             step=planned,
             paths=path_view(cells, quantity, int(max_paths)),
-            along=tuple(along(cells, quantity, today, int(points))) if points else (),
+            loss_curve=tuple(loss_curve(cells, quantity, current, int(points))) if points else (),
             nodes=tuple(diagram(cells, lines, quantity)),
             notes=tuple(notes),
         )
@@ -130,10 +131,10 @@ def _values(
     """Parameters and state in float64: those given, or the network's own."""
     own = network.values() if parameters is None or (state is None and network.state) else {}
     chosen = {name: own[name] for name in network.parameters} if parameters is None else dict(parameters)
-    kept = {name: own[name] for name in network.state} if state is None else dict(state)
+    own_state = {name: own[name] for name in network.state} if state is None else dict(state)
     check_arrays("parameter", chosen, network.parameter_shapes())
-    check_arrays("state array", kept, network.state_shapes())
-    values = {name: np.array(array, dtype=np.float64) for name, array in {**chosen, **kept}.items()}
+    check_arrays("state array", own_state, network.state_shapes())
+    values = {name: np.array(array, dtype=np.float64) for name, array in {**chosen, **own_state}.items()}
     for name, array in values.items():
         if not np.isfinite(array).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -141,7 +142,7 @@ def _values(
     return values
 
 
-def _alone(sample: int | None, samples: int, weights: ArrayLike | None) -> Any:
+def _weights_of_sample(sample: int | None, samples: int, weights: ArrayLike | None) -> Any:
     """The sample weights: those given, for one sample alone with 0 for all others."""
     if sample is None:
         return weights
@@ -162,7 +163,7 @@ def _require_finite(cells: Cells) -> None:
             what = "the loss" if cell.name == "loss" else f"the output of {cell.name}"
             raise NonFiniteError(f"{what} is not finite in float64: there is no gradient to explain.")
     for cell in reversed(cells.cells[:-1]):
-        if not np.isfinite(cells.arriving(cell.name)).all():
+        if not np.isfinite(cells.upstream_gradient(cell.name)).all():
             readers = " or ".join(reader.name for reader, _ in cells.readers[cell.name])
             raise NonFiniteError(f"The backward pass of {readers} gives a gradient that is not finite.")
 
@@ -172,8 +173,8 @@ def _close(line: Line, other: float, cells: Cells) -> bool:
     name = line.quantity.name
     size = float(np.max(np.abs(cells.gradient(name)), initial=0.0))
     added = sum(abs(term.product) for term in line.terms) + abs(line.rest_sum)
-    arriving = max(float(np.max(np.abs(cells.arriving(cell.name)), initial=0.0)) for cell, _ in cells.readers[name])
-    return bool(abs(line.value - other) <= max(1e-12 * max(abs(other), size, added), 1e-14 * arriving))
+    upstream = max(cells.largest_upstream(cell.name) for cell, _ in cells.readers[name])
+    return bool(abs(line.value - other) <= max(1e-12 * max(abs(other), size, added), 1e-14 * upstream))
 
 
 def _step(
@@ -186,7 +187,7 @@ def _step(
     rates: Mapping[str, float] | None,
     step: int,
     notes: list[str],
-) -> Step | None:
+) -> OptimizerStep | None:
     trainable = network.trainable_names()
     if optimizer is None or kind != "parameter":
         return None

@@ -20,28 +20,28 @@ from .formula import ARRAYS, NO_NAMES, bound, derivative_symbol, evaluate, fixed
 __all__ = ["derivation", "line_of", "loss_line", "penalty_terms"]
 
 Array = NDArray[Any]
-Place = tuple[int, ...]
+Index = tuple[int, ...]
 SEARCHED = 1024  # how many entries of an output are tried one by one where no rule says which of them matter
 CANCELLED = 1e-5  # how small a part of what arrives may be left, before only its rounding is compared
 TOLERANCE = 1e-9  # how far formula and Jacobian, or sum and stored gradient, may lie apart; rounding is below 1e-12
 
 
 @dataclass
-class _Found:
+class _ReaderTerms:
     """The terms of one reader: those to show, and what the others come to."""
 
     cell: Cell
     source: Source
-    place: Place
-    entries: list[Place]  # of the cell's output, largest terms first
-    numbers: Array  # ∂output[entry]/∂source[place]
+    index: Index
+    entries: list[Index]  # of the cell's output, largest terms first
+    numbers: Array  # ∂output[entry]/∂source[index]
     others: int  # further terms that are not 0
     zeros: int
 
     def sizes(self, cells: Cells) -> Array:
         """How large each term is."""
-        arriving = cells.arriving(self.cell.name)
-        return np.abs([arriving[entry] * n for entry, n in zip(self.entries, self.numbers, strict=True)])
+        upstream = cells.upstream_gradient(self.cell.name)
+        return np.abs([upstream[entry] * n for entry, n in zip(self.entries, self.numbers, strict=True)])
 
 
 def derivation(cells: Cells, target: Quantity, max_terms: int) -> list[Line]:
@@ -64,10 +64,10 @@ def _importance(line: Line, weight: float, same_sample: bool = False) -> dict[Qu
     """The quantities that a line's terms need, each with its part of the line; of one sample only, if asked."""
     terms = [term for term in line.terms if term.upstream is not None]
     total = sum(abs(term.product) for term in terms) or 1.0
-    first = terms[0].upstream.place[0] if terms and terms[0].upstream is not None else None
+    first = terms[0].upstream.index[0] if terms and terms[0].upstream is not None else None
     found: dict[Quantity, float] = {}
     for term in terms:
-        if term.upstream is not None and not (same_sample and term.upstream.place[0] != first):
+        if term.upstream is not None and not (same_sample and term.upstream.index[0] != first):
             found[term.upstream] = found.get(term.upstream, 0.0) + weight * abs(term.product) / total
     return found
 
@@ -90,7 +90,8 @@ def loss_line(cells: Cells, max_terms: int) -> Line:
         formula += " + penalty"
         terms.append(Term("penalty", None, 1.0, penalty, "penalty", repr(penalty), penalty))
     value = math.fsum([*(t.product for t in terms), rest])
-    _same(value, cells.trace.loss, abs(products).sum() + abs(penalty), "the loss", "its terms", "the forward pass")
+    scale = abs(products).sum() + abs(penalty)
+    _require_equal(value, cells.trace.loss, scale, "the loss", "its terms", "the forward pass")
     zeros = len(products) - len(shown) - others
     return Line(Quantity("L", ()), (LOSS,), (cells[LOSS].kind,), formula, tuple(terms), others, rest, zeros, value)
 
@@ -99,7 +100,7 @@ def line_of(cells: Cells, quantity: Quantity, max_terms: int) -> Line:
     """The line of one gradient: its terms, largest first, and that they add up to what the backward pass says."""
     if quantity.name == LOSS:
         return _share_line(cells, quantity)
-    found = [_terms(cells, cell, source, quantity.place, max_terms) for cell, source in cells.readers[quantity.name]]
+    found = [_terms(cells, cell, source, quantity.index, max_terms) for cell, source in cells.readers[quantity.name]]
     ranked = sorted(
         ((size, i, k) for i, f in enumerate(found) for k, size in enumerate(f.sizes(cells))), key=lambda s: -s[0]
     )
@@ -107,20 +108,20 @@ def line_of(cells: Cells, quantity: Quantity, max_terms: int) -> Line:
     terms = [_term(cells, found[i], k) for i, k in kept]
     parts: list[float] = []
     for i, one in enumerate(found):
-        arriving = cells.arriving(one.cell.name).copy()
+        upstream = cells.upstream_gradient(one.cell.name).copy()
         for entry in [one.entries[k] for j, k in kept if j == i]:
-            arriving[entry] = 0.0
-        parts.append(cells.through(one.cell, one.source, one.place, arriving) if arriving.any() else 0.0)
+            upstream[entry] = 0.0
+        parts.append(cells.vjp(one.cell, one.source, one.index, upstream) if upstream.any() else 0.0)
     total = sum(len(one.entries) + one.others + one.zeros for one in found)
     moving = sum(int(np.count_nonzero(one.sizes(cells))) + one.others for one in found)
     others = moving - sum(term.product != 0 for term in terms)
     rest = math.fsum(parts)
     penalties = penalty_terms(cells, quantity)
     value = math.fsum([*(t.product for t in (*terms, *penalties)), rest])
-    stored = float(cells.gradient(quantity.name)[quantity.place]) + math.fsum(t.product for t in penalties)
+    stored = float(cells.gradient(quantity.name)[quantity.index]) + math.fsum(t.product for t in penalties)
     scale = sum(abs(t.product) for t in (*terms, *penalties)) + sum(map(abs, parts))
-    rounded = scale + sum(_cancelling(cells, one.cell) for one in found)
-    _same(value, stored, rounded, f"dL/d({quantity})", "the terms of the chain rule", "the backward pass")
+    rounded = scale + sum(_cancellation_scale(cells, one.cell) for one in found)
+    _require_equal(value, stored, rounded, f"dL/d({quantity})", "the terms of the chain rule", "the backward pass")
     if not others and abs(rest) <= 1e-13 * scale:
         rest = 0.0
         value = math.fsum(t.product for t in (*terms, *penalties))
@@ -129,21 +130,21 @@ def line_of(cells: Cells, quantity: Quantity, max_terms: int) -> Line:
     kinds = tuple(cells[name].kind for name in nodes)
     zeros = total - len(terms) - others
     line = Line(quantity, nodes, kinds, " + ".join(formulas), (*terms, *penalties), others, rest, zeros, value)
-    _readds(line, rounded)
+    _require_printed_sum(line, rounded)
     return line
 
 
-def _readds(line: Line, scale: float) -> None:
+def _require_printed_sum(line: Line, scale: float) -> None:
     """That the line as it will be printed, calculated again from its own numbers, gives its value."""
     parts = [_calculated(term) for term in line.terms] + [line.rest_sum]
-    _same(math.fsum(parts), line.value, scale, str(line.quantity), "the printed numbers", "the value")
+    _require_equal(math.fsum(parts), line.value, scale, str(line.quantity), "the printed numbers", "the value")
 
 
 def _calculated(term: Term) -> float:
     return float(evaluate(term.shown, NO_NAMES))
 
 
-def _same(one: float, other: float, scale: float, what: str, first: str, second: str) -> None:
+def _require_equal(one: float, other: float, scale: float, what: str, first: str, second: str) -> None:
     """Raises `DerivationError` unless two numbers agree to rounding; `scale` is the size of what was added."""
     if not abs(one - other) <= TOLERANCE * max(abs(one), abs(other), scale):
         raise DerivationError(
@@ -153,18 +154,18 @@ def _same(one: float, other: float, scale: float, what: str, first: str, second:
         )
 
 
-def _cancelling(cells: Cells, cell: Cell) -> float:
+def _cancellation_scale(cells: Cells, cell: Cell) -> float:
     """What keeps the rounding of numbers that cancel inside a layer from counting as a contradiction.
 
     A softmax that is sure, or a normalization of equal numbers, subtracts nearly all that arrives from itself.
     """
-    return CANCELLED * float(np.max(np.abs(cells.arriving(cell.name)), initial=0.0))
+    return CANCELLED * cells.largest_upstream(cell.name)
 
 
 def _share_line(cells: Cells, quantity: Quantity) -> Line:
     """dL/dℓ_b: the share of one sample in the loss."""
-    formula, numbers = _share(cells, quantity.place[0])
-    share = float(cells.shares[quantity.place][0])
+    formula, numbers = _share(cells, quantity.index[0])
+    share = float(cells.shares[quantity.index][0])
     terms = (Term(LOSS, None, 1.0, share, formula, numbers, share),)
     return Line(quantity, (LOSS,), (cells[LOSS].kind,), formula, terms, 0, 0.0, 0, share)
 
@@ -185,13 +186,13 @@ def penalty_terms(cells: Cells, quantity: Quantity) -> list[Term]:
         weight = cells.values[quantity.name]
         gradient = penalty.run_backward(np, 1, {"parameter": weight})["parameter"]
         cell = Cell("penalty", penalty, quantity.name, {}, True, "")
-        local = float(gradient[quantity.place])
+        local = float(gradient[quantity.index])
         formula, numbers = "", repr(local)
         if cell.rule is not None:
-            scope = rule_scope(cell, {"parameter": weight}, indices={"...": quantity.place})
+            scope = rule_scope(cell, {"parameter": weight}, indices={"...": quantity.index})
             formula = bound(cell.rule.derivatives["parameter"], scope.indices)
             numbers = substituted(cell.rule.derivatives["parameter"], scope)
-            _agrees(cell, "the parameter", float(evaluate(cell.rule.derivatives["parameter"], scope)), local)
+            _require_agreement(cell, "the parameter", float(evaluate(cell.rule.derivatives["parameter"], scope)), local)
         terms.append(Term(type(penalty).__name__, None, 1.0, local, formula, numbers, local))
     return terms
 
@@ -199,17 +200,17 @@ def penalty_terms(cells: Cells, quantity: Quantity) -> list[Term]:
 # Which terms there are
 
 
-def _terms(cells: Cells, cell: Cell, source: Source, place: Place, limit: int) -> _Found:
+def _terms(cells: Cells, cell: Cell, source: Source, index: Index, limit: int) -> _ReaderTerms:
     if cell.rule is not None and cell.rule.placed and source.entry in cell.rule.derivatives:
-        return _by_rule(cells, cell, source, place, limit)
-    return _by_search(cells, cell, source, place, limit)
+        return _by_rule(cells, cell, source, index, limit)
+    return _by_search(cells, cell, source, index, limit)
 
 
-def _by_rule(cells: Cells, cell: Cell, source: Source, place: Place, limit: int) -> _Found:
+def _by_rule(cells: Cells, cell: Cell, source: Source, index: Index, limit: int) -> _ReaderTerms:
     """The rule says which entries of the output move: all are ranked by it, the largest taken from the Jacobian."""
     rule = cell.rule
     assert rule is not None
-    indices = fixed(pattern(rule.arrays[source.entry])[1], place)
+    indices = fixed(pattern(rule.arrays[source.entry])[1], index)
     letters = pattern(rule.output)[1]
     free = free_indices(letters, indices)
     scope = cells.scope(cell, ARRAYS, indices)
@@ -219,20 +220,21 @@ def _by_rule(cells: Cells, cell: Cell, source: Source, place: Place, limit: int)
     scope = scope.fixing(**dict(zip(free, grid, strict=True)))
     entry = _entry(letters, scope.indices)
     entries = np.array([np.broadcast_to(axis, count) for axis in entry]).T.reshape(count, -1)  # (count, axes)
-    arriving = cells.arriving(cell.name)[tuple(entries.T)]
+    upstream = cells.upstream_gradient(cell.name)[tuple(entries.T)]
     local = np.broadcast_to(np.asarray(evaluate(rule.derivatives[source.entry], scope), dtype=np.float64), count)
-    products = arriving * local
+    products = upstream * local
     best = np.argsort(-np.abs(products), kind="stable")[:limit]
     chosen = [tuple(int(i) for i in entries[k]) for k in best]
-    numbers = cells.jacobian(cell, source, place, chosen)
+    numbers = cells.jacobian(cell, source, index, chosen)
     for k, number, which in zip(best, numbers, chosen, strict=True):
-        _agrees(cell, f"{cell.name}[{','.join(map(str, which))}] by {source.entry}", float(local[k]), float(number))
-    total = cells.through(cell, source, place, cells.arriving(cell.name))
-    whole, scale = f"{cell.name} by {source.entry}", float(np.abs(products).sum()) + _cancelling(cells, cell)
-    _same(float(products.sum()), total, scale, whole, "the rule's terms", "its backward pass")
+        what = f"{cell.name}[{','.join(map(str, which))}] by {source.entry}"
+        _require_agreement(cell, what, float(local[k]), float(number))
+    total = cells.vjp(cell, source, index, cells.upstream_gradient(cell.name))
+    whole, scale = f"{cell.name} by {source.entry}", float(np.abs(products).sum()) + _cancellation_scale(cells, cell)
+    _require_equal(float(products.sum()), total, scale, whole, "the rule's terms", "its backward pass")
     nonzero, in_best = int(np.count_nonzero(products)), int(np.count_nonzero(products[best]))
     zeros = count - nonzero - (len(best) - in_best)
-    return _Found(cell, source, place, chosen, numbers, nonzero - in_best, zeros)
+    return _ReaderTerms(cell, source, index, chosen, numbers, nonzero - in_best, zeros)
 
 
 def _entry(letters: Sequence[str | int], indices: dict[str, Any] | Any) -> list[Any]:
@@ -243,7 +245,7 @@ def _entry(letters: Sequence[str | int], indices: dict[str, Any] | Any) -> list[
     return entry
 
 
-def _agrees(cell: Cell, what: str, formula: float, jacobian: float) -> None:
+def _require_agreement(cell: Cell, what: str, formula: float, jacobian: float) -> None:
     """Raises `DerivationError` unless the rule's formula gives the number of the Jacobian."""
     if not math.isclose(formula, jacobian, rel_tol=TOLERANCE, abs_tol=1e-12):
         raise DerivationError(
@@ -252,71 +254,71 @@ def _agrees(cell: Cell, what: str, formula: float, jacobian: float) -> None:
         )
 
 
-def _by_search(cells: Cells, cell: Cell, source: Source, place: Place, limit: int) -> _Found:
+def _by_search(cells: Cells, cell: Cell, source: Source, index: Index, limit: int) -> _ReaderTerms:
     """No rule says which entries move: those that can are tried, the ones with the most to pass on first."""
-    arriving = cells.arriving(cell.name)
+    upstream = cells.upstream_gradient(cell.name)
     if cell.mixes:
-        rows: Sequence[int] = range(len(arriving))
+        rows: Sequence[int] = range(len(upstream))
     elif source.local in cell.parameters:
-        by_row = np.abs(cells.by_row(cell, source, place))
-        rows = [int(row) for row in np.argsort(-by_row, kind="stable") if arriving[row].any()]
+        by_sample = np.abs(cells.by_sample(cell, source, index))
+        rows = [int(row) for row in np.argsort(-by_sample, kind="stable") if upstream[row].any()]
     else:
-        rows = [place[0]]
-    size = int(np.prod(arriving.shape[1:]))
-    tried = list(islice(_candidates(arriving, rows), SEARCHED))
-    numbers = cells.jacobian(cell, source, place, tried)
-    products = np.array([arriving[entry] * number for entry, number in zip(tried, numbers, strict=True)])
+        rows = [index[0]]
+    size = int(np.prod(upstream.shape[1:]))
+    tried = list(islice(_candidates(upstream, rows), SEARCHED))
+    numbers = cells.jacobian(cell, source, index, tried)
+    products = np.array([upstream[entry] * number for entry, number in zip(tried, numbers, strict=True)])
     moving = np.flatnonzero(numbers)
     order = moving[np.argsort(-np.abs(products[moving]), kind="stable")] if len(moving) else moving
     best = order[:limit]
-    unknown = int(np.count_nonzero(arriving[list(rows)])) - len(tried) if rows else 0
+    unknown = int(np.count_nonzero(upstream[list(rows)])) - len(tried) if rows else 0
     others = int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])) + unknown
     zeros = len(moving) - len(best) - (int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])))
     if not len(best):  # nothing moves: one entry stands for all
-        first = tried[:1] or [(rows[0], *(0,) * (arriving.ndim - 1))] if rows else []
-        numbers = cells.jacobian(cell, source, place, first)
-        return _Found(cell, source, place, first, numbers, others, size - 1)
-    return _Found(cell, source, place, [tried[k] for k in best], numbers[best], others, zeros)
+        first = tried[:1] or [(rows[0], *(0,) * (upstream.ndim - 1))] if rows else []
+        numbers = cells.jacobian(cell, source, index, first)
+        return _ReaderTerms(cell, source, index, first, numbers, others, size - 1)
+    return _ReaderTerms(cell, source, index, [tried[k] for k in best], numbers[best], others, zeros)
 
 
-def _candidates(arriving: Array, rows: Sequence[int]) -> Iterator[Place]:
+def _candidates(upstream: Array, rows: Sequence[int]) -> Iterator[Index]:
     for row in rows:
-        flat = np.abs(arriving[row]).reshape(-1)
+        flat = np.abs(upstream[row]).reshape(-1)
         for k in np.argsort(-flat, kind="stable"):
             if flat[k] == 0:
                 break
-            yield (int(row), *(int(i) for i in np.unravel_index(k, arriving.shape[1:])))
+            yield (int(row), *(int(i) for i in np.unravel_index(k, upstream.shape[1:])))
 
 
 # How a term and a sum of terms are written
 
 
-def _term(cells: Cells, found: _Found, k: int) -> Term:
+def _term(cells: Cells, found: _ReaderTerms, k: int) -> Term:
     cell, source, entry = found.cell, found.source, found.entries[k]
     number = float(found.numbers[k])
-    arriving = float(cells.arriving(cell.name)[entry])
+    upstream = float(cells.upstream_gradient(cell.name)[entry])
     formula = numbers = ""
     rule = cell.rule
     if rule is not None and source.entry in rule.derivatives:
-        indices = fixed(pattern(rule.arrays[source.entry])[1], found.place) | fixed(pattern(rule.output)[1], entry)
+        indices = fixed(pattern(rule.arrays[source.entry])[1], found.index) | fixed(pattern(rule.output)[1], entry)
         scope = cells.scope(cell, indices=indices)
         formula = bound(rule.derivatives[source.entry], indices)
         numbers = substituted(rule.derivatives[source.entry], scope)
-        _agrees(cell, f"{cell.name} by {source.entry}", float(evaluate(numbers, scope)), number)
-    return Term(cell.name, Quantity(cell.name, entry), arriving, number, formula, numbers, arriving * number)
+        _require_agreement(cell, f"{cell.name} by {source.entry}", float(evaluate(numbers, scope)), number)
+    return Term(cell.name, Quantity(cell.name, entry), upstream, number, formula, numbers, upstream * number)
 
 
-def _formula(cells: Cells, found: _Found) -> str:
+def _formula(cells: Cells, found: _ReaderTerms) -> str:
     """The sum as the rule writes it: sum(n, D(L, 'dense_1'[17,n])*w[5,n])."""
     cell, source, rule = found.cell, found.source, found.cell.rule
     if rule is None or source.entry not in rule.derivatives or not rule.placed:
         of = f"'{source.local}'" if source.local in cell.parameters else f"{INPUTS!r}"
-        place = ",".join(map(str, found.place))
-        local = "1" if rule is not None else f"D({cell.name!r}[j], {of}[{place}])"
+        index = ",".join(map(str, found.index))
+        local = "1" if rule is not None else f"D({cell.name!r}[j], {of}[{index}])"
         if rule is not None and found.entries:
             return f"{derivative_symbol(cell.name, found.entries[0])}*1"
         return f"sum(j, {derivative_symbol(cell.name, ['j'])}*{local})"
-    indices = fixed(pattern(rule.arrays[source.entry])[1], found.place)
+    indices = fixed(pattern(rule.arrays[source.entry])[1], found.index)
     letters = pattern(rule.output)[1]
     free = free_indices(letters, indices)
     entry = _entry(letters, {**indices, **{letter: letter for letter in free}})

@@ -27,7 +27,7 @@ from .rules import Rule, rule_of
 __all__ = ["LOSS", "Cell", "Cells", "Source"]
 
 LOSS = "loss"
-Place = tuple[int, ...]
+Index = tuple[int, ...]
 Array = NDArray[Any]
 Tree = Any  # the name of a value, or a tuple of trees
 
@@ -168,14 +168,18 @@ class Cells:
         """The value of a cell, or the inputs."""
         return self.inputs if name == INPUTS else self.available[name][self[name].pair.result]
 
-    def arriving(self, name: str) -> Array:
+    def upstream_gradient(self, name: str) -> Array:
         """dL/d(output of a cell), as the backward pass has it; (B,) for the loss."""
         return self.shares[:, 0] if name == LOSS else self.trace[name].dvalues
+
+    def largest_upstream(self, name: str) -> float:
+        """The largest |dL/d(output of a cell)|: what the rounding of everything below it is measured against."""
+        return float(np.max(np.abs(self.upstream_gradient(name)), initial=0.0))
 
     def gradient(self, name: str) -> Array:
         """dL/d(value or parameter), as the backward pass has it; without penalties for a parameter."""
         if name in self._by_name:
-            return self.arriving(name)
+            return self.upstream_gradient(name)
         parts = []
         for cell, source in self.readers.get(name, ()):
             node = self.trace[cell.name]
@@ -192,7 +196,7 @@ class Cells:
         first: int = 0,
         values: Mapping[str, Array] | None = None,
         inputs: Array | None = None,
-        nudged: tuple[str, Place, float] | None = None,
+        nudged: tuple[str, Index, float] | None = None,
     ) -> dict[str, dict[str, Any]]:
         """The forward pass from the cell `first` on; what comes before is as it was.
 
@@ -236,7 +240,7 @@ class Cells:
         value, extra = cell.pair.run_forward(np, available)
         return {**available, cell.pair.result: value, **extra}
 
-    def _rows(self, cell: Cell, rows: Sequence[int]) -> dict[str, Any]:
+    def _of_samples(self, cell: Cell, rows: Sequence[int]) -> dict[str, Any]:
         """What a cell has of some samples, computed for them alone."""
         whole, rows = self.available[cell.name], list(rows)
         read = _each(lambda array: array[rows], whole[cell.pair.sources[0]])
@@ -251,13 +255,13 @@ class Cells:
 
     # Jacobians
 
-    def jacobian(self, cell: Cell, source: Source, place: Place, entries: Sequence[Place]) -> Array:
-        """∂output[entry]/∂source[place] for each entry of the output, through the cell's own backward pass."""
+    def jacobian(self, cell: Cell, source: Source, index: Index, entries: Sequence[Index]) -> Array:
+        """∂output[entry]/∂source[index] for each entry of the output, through the cell's own backward pass."""
         shape = self.output(cell.name).shape
         if cell.mixes:
-            return np.array([self._hot(cell, source, place, entry, shape, None) for entry in entries])
+            return np.array([self._jacobian_entry(cell, source, index, entry, shape, None) for entry in entries])
         if source.local in cell.parameters:
-            return np.array([self._hot(cell, source, place, entry, shape, entry[0]) for entry in entries])
+            return np.array([self._jacobian_entry(cell, source, index, entry, shape, entry[0]) for entry in entries])
         numbers = []
         size = max(1, 2**21 // max(1, int(np.prod(shape[1:])) + source.of(self.available[cell.name])[0].size))
         for start in range(0, len(entries), size):  # the same sample once for each entry
@@ -265,56 +269,58 @@ class Cells:
             dvalues = np.zeros((len(some), *shape[1:]))
             for k, entry in enumerate(some):
                 dvalues[(k, *entry[1:])] = 1.0
-            gradients = self._backward(cell, dvalues, self._rows(cell, [entry[0] for entry in some]))
-            numbers.append(source.of(gradients)[(slice(None), *place[1:])])
+            gradients = self._backward(cell, dvalues, self._of_samples(cell, [entry[0] for entry in some]))
+            numbers.append(source.of(gradients)[(slice(None), *index[1:])])
         return np.concatenate(numbers) if numbers else np.zeros(0)
 
-    def _hot(self, cell: Cell, source: Source, place: Place, entry: Place, shape: Place, row: int | None) -> float:
+    def _jacobian_entry(
+        self, cell: Cell, source: Source, index: Index, entry: Index, shape: Index, row: int | None
+    ) -> float:
         dvalues = np.zeros(shape if row is None else (1, *shape[1:]))
         dvalues[entry if row is None else (0, *entry[1:])] = 1.0
-        available = self.available[cell.name] if row is None else self._rows(cell, [row])
-        return float(source.of(self._backward(cell, dvalues, available))[place])
+        available = self.available[cell.name] if row is None else self._of_samples(cell, [row])
+        return float(source.of(self._backward(cell, dvalues, available))[index])
 
-    def through(self, cell: Cell, source: Source, place: Place, dvalues: Array) -> float:
-        """Σ over entries of dvalues[entry]·∂output[entry]/∂source[place]: one backward pass of the cell alone."""
+    def vjp(self, cell: Cell, source: Source, index: Index, dvalues: Array) -> float:
+        """Σ over entries of dvalues[entry]·∂output[entry]/∂source[index]: one backward pass of the cell alone."""
         if cell.mixes or source.local in cell.parameters:
-            return float(source.of(self._backward(cell, dvalues, self.available[cell.name]))[place])
-        row = place[0]
-        gradients = self._backward(cell, dvalues[row : row + 1], self._rows(cell, [row]))
-        return float(source.of(gradients)[(0, *place[1:])])
+            return float(source.of(self._backward(cell, dvalues, self.available[cell.name]))[index])
+        row = index[0]
+        gradients = self._backward(cell, dvalues[row : row + 1], self._of_samples(cell, [row]))
+        return float(source.of(gradients)[(0, *index[1:])])
 
-    def by_row(self, cell: Cell, source: Source, place: Place) -> Array:
-        """The part of dL/d(source[place]) that passes through each sample's output of this cell, (B,)."""
-        arriving, parts = self.arriving(cell.name), []
-        for row in range(len(arriving)):
-            if not arriving[row].any():
+    def by_sample(self, cell: Cell, source: Source, index: Index) -> Array:
+        """The part of dL/d(source[index]) that passes through each sample's output of this cell, (B,)."""
+        upstream, parts = self.upstream_gradient(cell.name), []
+        for row in range(len(upstream)):
+            if not upstream[row].any():
                 parts.append(0.0)
             elif cell.mixes:
-                alone = np.zeros_like(arriving)
-                alone[row] = arriving[row]
-                parts.append(self.through(cell, source, place, alone))
+                alone = np.zeros_like(upstream)
+                alone[row] = upstream[row]
+                parts.append(self.vjp(cell, source, index, alone))
             else:
-                gradients = self._backward(cell, arriving[row : row + 1], self._rows(cell, [row]))
-                parts.append(float(source.of(gradients)[place]))
+                gradients = self._backward(cell, upstream[row : row + 1], self._of_samples(cell, [row]))
+                parts.append(float(source.of(gradients)[index]))
         return np.array(parts)
 
-    def backward_from(self, shares: Array, quantity: str, place: Place, held: Array | None = None) -> float:
-        """dL/d(quantity[place]) for other shares (B, 1) of the samples' losses, by the cells' own backward passes.
+    def backward_from(self, shares: Array, quantity: str, index: Index, clipped: Array | None = None) -> float:
+        """dL/d(quantity[index]) for other shares (B, 1) of the samples' losses, by the cells' own backward passes.
 
-        Where `held` is true the loss passes nothing back to a prediction.
+        Where `clipped` is true the loss passes nothing back to a prediction.
         """
-        arriving: dict[str, Any] = {LOSS: shares[:, 0]}
+        upstream: dict[str, Any] = {LOSS: shares[:, 0]}
         readers = [self.order[cell.name] for cell, _ in self.readers.get(quantity, ())]
         for cell in reversed(self.cells[min(readers, default=0) :]):
-            if cell.name not in arriving:
+            if cell.name not in upstream:
                 continue
-            gradients = self._backward(cell, arriving.pop(cell.name), self.available[cell.name])
+            gradients = self._backward(cell, upstream.pop(cell.name), self.available[cell.name])
             for source, name in cell.sources():
                 part = source.of(gradients)
-                if held is not None and cell.name == LOSS:
-                    part = np.where(held, 0.0, part)
-                arriving[name] = arriving[name] + part if name in arriving else part
-        return float(arriving[quantity][place])
+                if clipped is not None and cell.name == LOSS:
+                    part = np.where(clipped, 0.0, part)
+                upstream[name] = upstream[name] + part if name in upstream else part
+        return float(upstream[quantity][index])
 
     # Rules
 
@@ -336,20 +342,20 @@ def rule_scope(
             symbols[pattern(shown)[0]] = Source(local, tuple(map(int, path))).of(arrays)
     sizes = rule.sizes({name: np.shape(array) for name, array in symbols.items()})
     definitions = {pattern(left)[0]: (pattern(left)[1], right) for left, right in rule.where.items()}
-    known: dict[tuple[str, Place], Any] = {}
+    known: dict[tuple[str, Index], Any] = {}
 
-    def look_up(name: str, place: Place) -> Any:
+    def look_up(name: str, index: Index) -> Any:
         if name in symbols:
-            return symbols[name][place]
+            return symbols[name][index]
         if name in rule.settings:
             return getattr(cell.pair, rule.settings[name])
         if name not in definitions:
             raise DefinitionError(f"The rule of {cell.kind} has a formula with {name!r}, which it does not explain.")
         letters, formula = definitions[name]
         if arithmetic is ARRAYS:
-            return evaluate(formula, Scope(look_up, fixed(letters, place), sizes, arithmetic))
-        if (name, place) not in known:
-            known[name, place] = evaluate(formula, Scope(look_up, fixed(letters, place), sizes, arithmetic))
-        return known[name, place]
+            return evaluate(formula, Scope(look_up, fixed(letters, index), sizes, arithmetic))
+        if (name, index) not in known:
+            known[name, index] = evaluate(formula, Scope(look_up, fixed(letters, index), sizes, arithmetic))
+        return known[name, index]
 
     return Scope(look_up, indices or {}, sizes, arithmetic)

@@ -1,19 +1,30 @@
-"""What an explanation is: plain data, which can be printed, stored as JSON and read back."""
+"""What an explanation holds: plain data, which can be stored and read back."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import types
 import typing
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .formula import derivative_symbol, symbol
+from .formula import derivative_symbol
 
-__all__ = ["Batch", "Explanation", "Line", "Node", "Path", "Paths", "Quantity", "Step", "StepLine", "Term", "Witness"]
+__all__ = [
+    "Batch",
+    "Derivation",
+    "DiagramNode",
+    "Line",
+    "OptimizerStep",
+    "Path",
+    "Paths",
+    "Quantity",
+    "StepLine",
+    "Term",
+    "Witness",
+]
 
-Place = tuple[int, ...]
+Index = tuple[int, ...]
 
 
 class Data:
@@ -48,15 +59,15 @@ class Quantity(Data):
     """One number of the network: an entry of a parameter, of the inputs, or of a node's output."""
 
     name: str
-    place: Place
+    index: Index
 
     @property
     def gradient(self) -> str:
         """dL/d(this) as a formula."""
-        return derivative_symbol(self.name, self.place)
+        return derivative_symbol(self.name, self.index)
 
     def __str__(self) -> str:
-        return f"{self.name}[{','.join(map(str, self.place))}]"
+        return f"{self.name}[{','.join(map(str, self.index))}]"
 
 
 @dataclass(frozen=True)
@@ -65,17 +76,17 @@ class Term(Data):
 
     node: str  # the layer that it passes through
     upstream: Quantity | None  # None where nothing arrives: a penalty, a share of the loss
-    arriving: float  # dL/d(upstream); 1 where there is none
+    upstream_gradient: float  # dL/d(upstream); 1 where there is none
     local: float  # ∂upstream/∂(the line's quantity), from the layer's own backward
     formula: str  # the rule's formula for it, "" without a rule
     numbers: str  # the same with numbers in the place of symbols
-    product: float  # arriving · local
+    product: float  # upstream_gradient · local
 
     @property
     def shown(self) -> str:
         """The term with its numbers, as a formula."""
         local = self.numbers or repr(self.local)
-        return f"{self.arriving!r}*({local})" if self.upstream is not None else local
+        return f"{self.upstream_gradient!r}*({local})" if self.upstream is not None else local
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,7 @@ class StepLine(Data):
 
 
 @dataclass(frozen=True)
-class Step(Data):
+class OptimizerStep(Data):
     """What one step of the optimizer would do to this weight, and what to the loss."""
 
     optimizer: str
@@ -195,7 +206,7 @@ class Paths(Data):
 
 
 @dataclass(frozen=True)
-class Node(Data):
+class DiagramNode(Data):
     """One layer of the diagram, with the entries of its output that the derivation passes."""
 
     name: str
@@ -209,17 +220,12 @@ class Node(Data):
 
 
 @dataclass(frozen=True)
-class Explanation(Data):
-    """Why a gradient is this number: the chain rule from the loss down, with numbers, and the proof that it is right.
-
-    Print it, or call `to_text()`, `to_latex()`, `to_html()`, `to_json()`; in a notebook it shows itself. `value` is the
-    gradient, `lines` the derivation, `witnesses` the independent ways to the same number, `batch` the sum over samples,
-    `step` what the optimizer would do, `paths` the ways from the weight to the loss.
-    """
+class Derivation(Data):
+    """One gradient from the loss down, as data. `explanation.Explanation` is this, with the ways to print it."""
 
     quantity: Quantity
     kind: str  # "parameter", "inputs" or "output"
-    today: float  # the quantity's own value
+    current: float  # the quantity's own value
     value: float  # dL/d(quantity)
     loss: float
     samples: int
@@ -228,10 +234,10 @@ class Explanation(Data):
     lines: tuple[Line, ...]
     witnesses: tuple[Witness, ...]
     batch: Batch | None
-    step: Step | None
+    step: OptimizerStep | None
     paths: Paths
-    along: tuple[tuple[float, float], ...]  # (value of the quantity, loss)
-    nodes: tuple[Node, ...]
+    loss_curve: tuple[tuple[float, float], ...]  # (value of the quantity, loss)
+    nodes: tuple[DiagramNode, ...]
     notes: tuple[str, ...]
 
     @property
@@ -243,48 +249,3 @@ class Explanation(Data):
     def name(self) -> str:
         """The quantity as it is written: dense_0.weights[20,5]."""
         return str(self.quantity)
-
-    def to_json(self) -> str:
-        """The whole explanation as JSON; `from_json` reads it back."""
-        return json.dumps({"symbol": symbol(self.quantity.name, self.quantity.place), **self.to_dict()})
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """What `to_json` wrote."""
-        stored = json.loads(text)
-        stored.pop("symbol", None)
-        return cls.from_dict(stored)
-
-    def to_text(self, width: int = 100) -> str:
-        """As plain text, in lines of at most `width` characters where that is possible."""
-        from .render.plain import as_text
-
-        return as_text(self, width)
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def to_latex(self) -> str:
-        """The derivation as an align* environment."""
-        from .render.tex import as_latex
-
-        return as_latex(self)
-
-    def to_html(self) -> str:
-        """The whole explanation as a page that needs no network and no script."""
-        from .render.page import as_page
-
-        return as_page(self)
-
-    def __rich__(self) -> Any:
-        from .render.terminal import OnTerminal
-
-        return OnTerminal(self)
-
-    def _repr_html_(self) -> str:
-        from .render.page import as_fragment
-
-        return as_fragment(self)
-
-    def _repr_latex_(self) -> str:
-        return self.to_latex()

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..backprop import Trace
+from ..display import Html, tag
+from ..display.layout import Box, Layout, arranged
+from ..display.palette import shade
+from ..display.svg import edge, picture, sign
 from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layers import Dense
 from ..nodes import INPUTS
-from .derivation import Node
 from .notation import number
-from .render.svg import depths
 
 __all__ = ["Drawing", "draw"]
 
 Array = NDArray[Any]
-COLUMN, ROW, RADIUS, TOP = 230, 76, 15, 58
+COLUMN, GAP, ROW, RADIUS, HEAD = 96.0, 150.0, 76.0, 17.0, 46.0  # pixels; HEAD is above the first neuron's row
+MORE = 24.0  # the line that counts the neurons that are not drawn
+BUNDLE = 5.0  # between the lines of neurons that pass over other layers side by side
 LABELLED = 16  # edges between two layers that are few enough to carry their numbers
 
 
@@ -43,6 +45,20 @@ class Drawing:
 
     def _repr_svg_(self) -> str:
         return self.svg
+
+
+class Neurons(NamedTuple):
+    """What one sample puts on the neurons of a node; the first `shown` of them are drawn."""
+
+    kind: str  # the layer's class
+    values: Array
+    gradients: Array
+    shown: int
+
+    @property
+    def height(self) -> float:
+        """Of the column that they take."""
+        return HEAD + ROW * self.shown + (MORE if self.shown < len(self.values) else 0)
 
 
 def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> Drawing:
@@ -69,157 +85,136 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
     for node in network:
         if node.name not in trace.nodes:
             raise UnknownNameError("node of the trace", node.name, trace.nodes)
-    columns = _columns(network)
-    neurons = _neurons(network, trace, sample)
-    height = max(_height(v, max_neurons) for v, _ in neurons.values())
-    places = _places(columns, neurons, max_neurons, height)
-    largest = max((float(np.max(np.abs(values[name]), initial=0.0)) for name in network.parameters), default=0.0) or 1.0
-    parts: list[str] = []
-    for reader in network:
-        for source in reader.sources:
-            weights = _weights(network, reader.name, values, trace, sample)
-            parts += _edges(places, source, reader.name, weights, largest)
-    for name in places:
-        parts += _column(name, network, neurons[name], places[name])
-    width = (max(columns.values()) + 1) * COLUMN
-    total = max(max(y for _, y in p.values()) for p in places.values()) + 60
-    return Drawing(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total:.0f}" width="{width}" '
-        f'height="{total:.0f}" role="img" aria-label="The network"><style>{_STYLE}</style>{"".join(parts)}</svg>'
+    nodes = _neurons(network, trace, sample, max_neurons)
+    sources = {INPUTS: (), **{node.name: tuple(node.sources) for node in network}}
+    layout = arranged(
+        sources,
+        {name: (COLUMN, nodes[name].height) for name in sources},
+        gap=(GAP, 30.0),
+        margin=14.0,
+        lane={name: BUNDLE * (neurons.shown - 1) for name, neurons in nodes.items()},
     )
+    largest = max((float(np.max(np.abs(values[name]), initial=0.0)) for name in network.parameters), default=0.0) or 1.0
+    weights = {node.name: _weights(network, node.name, values, trace) for node in network}
+    pairs = [(source, reader) for reader, reads in sources.items() for source in reads]
+    lines = [line for pair in pairs for line in _edges(layout, nodes, pair, weights[pair[1]], largest)]
+    labels = [label for pair in pairs for label in _labels(layout, nodes, pair, weights[pair[1]])]
+    columns = [_column(box, name, nodes[name]) for name, box in layout.boxes.items()]
+    return Drawing(picture(layout.width, layout.height, *lines, *labels, *columns, label="The network", alone=True))
 
 
-_STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#1d2129;text-anchor:middle}.soft{fill:#5d6673;font-size:11px}"
-    ".edge{font-size:8px;text-anchor:start;paint-order:stroke;stroke:#fff;stroke-width:2.5px}circle{stroke:#5d6673}.up{stroke:#b04a00}.down{stroke:#0064a3}.none{stroke:#aab2bd}path{fill:none}"
-    "@media(prefers-color-scheme:dark){text{fill:#e6e9ee}.soft{fill:#9aa4b1}.up{stroke:#ff9a57}.down{stroke:#6bb8ff}"
-    ".edge{stroke:#15181c}}"
-)
-
-
-def _columns(network: Graph) -> dict[str, int]:
-    nodes = [Node(INPUTS, "", (), (), (), (), (), ())]
-    nodes += [Node(n.name, "", tuple(n.sources), (), (), (), (), ()) for n in network]
-    return depths(nodes)
-
-
-def _neurons(network: Graph, trace: Trace, sample: int) -> dict[str, tuple[Array, Array]]:
+def _neurons(network: Graph, trace: Trace, sample: int, most: int) -> dict[str, Neurons]:
     """Value and gradient of every neuron of one sample, by the name of its node."""
-    found: dict[str, tuple[Array, Array]] = {}
+    found: dict[str, Neurons] = {}
     for node in network:
         one = trace[node.name]
-        found[node.name] = one.output[sample].reshape(-1), one.dvalues[sample].reshape(-1)
+        found[node.name] = _of_sample(type(node.layer).__name__, one.output, one.dvalues, sample, most)
         reads = zip(node.sources, one.inputs if node.joins else (one.inputs,), strict=True)
         gradients = one.dinputs if node.joins else (one.dinputs,)
         for (source, value), gradient in zip(reads, gradients, strict=True):
             if source == INPUTS:
-                before = found.get(INPUTS, (None, 0))[1]
-                found[INPUTS] = value[sample].reshape(-1), before + gradient[sample].reshape(-1)
+                new = _of_sample("", value, gradient, sample, most)
+                before = found[INPUTS].gradients if INPUTS in found else 0
+                found[INPUTS] = new._replace(gradients=new.gradients + before)
     return found
 
 
-def _height(values: Array, most: int) -> int:
-    return min(len(values), most) * ROW + (ROW // 2 if len(values) > most else 0)
+def _of_sample(kind: str, values: Array, gradients: Array, sample: int, most: int) -> Neurons:
+    flat = values[sample].reshape(-1)
+    return Neurons(kind, flat, gradients[sample].reshape(-1), min(len(flat), most))
 
 
-def _places(
-    columns: Mapping[str, int], neurons: Mapping[str, tuple[Array, Array]], most: int, height: int
-) -> dict[str, dict[int, tuple[float, float]]]:
-    """Where each drawn neuron lies; nodes of one column one below the other."""
-    used: dict[int, float] = {}
-    members: dict[int, int] = {}
-    for column in columns.values():
-        members[column] = members.get(column, 0) + 1
-    places = {}
-    for name, column in columns.items():
-        shown = min(len(neurons[name][0]), most)
-        start = used.get(column, 0.0)
-        if members[column] == 1:
-            start = max(0.0, (height - shown * ROW) / 2)
-        places[name] = {i: (column * COLUMN + COLUMN / 2, TOP + start + ROW * (i + 0.5)) for i in range(shown)}
-        used[column] = start + shown * ROW + TOP
-    return places
-
-
-def _weights(
-    network: Graph, name: str, values: Mapping[str, Array], trace: Trace, sample: int
-) -> tuple[Array, Array] | None:
+def _weights(network: Graph, name: str, values: Mapping[str, Array], trace: Trace) -> tuple[Array, Array] | None:
     """The weights of a dense layer and their gradients; None for layers that have no edges of their own."""
     if not isinstance(network[name], Dense):
         return None
     return np.asarray(values[network.flat[name].arrays["weights"]]), np.asarray(trace[name].gradients["weights"])
 
 
+def _center(box: Box, i: int) -> tuple[float, float]:
+    """The middle of a neuron."""
+    return box.x + box.width / 2, box.y + HEAD + ROW * (i + 0.5) - 14
+
+
 def _edges(
-    places: Mapping[str, dict[int, tuple[float, float]]],
-    source: str,
-    reader: str,
+    layout: Layout,
+    nodes: Mapping[str, Neurons],
+    pair: tuple[str, str],
     weights: tuple[Array, Array] | None,
     largest: float,
-) -> list[str]:
-    parts, labels = [], []
-    few = len(places[source]) * len(places[reader]) <= LABELLED
-    for i, (x1, y1) in places[source].items():
-        for j, (x2, y2) in places[reader].items():
-            line = f'd="{_way(x1 + RADIUS, y1, x2 - RADIUS, y2)}"'
+) -> Iterator[Html]:
+    """The lines between the neurons of two nodes, as wide as the weights; grey where there are none."""
+    source, reader = pair
+    for i in range(nodes[source].shown):
+        for j in range(nodes[reader].shown):
+            (x1, y1), (x2, y2) = _center(layout.boxes[source], i), _center(layout.boxes[reader], j)
+            lane = layout.lanes.get(pair)
+            start, end = (x1 + RADIUS, y1), (x2 - RADIUS, y2)
+            way = f"M{start[0]:.1f} {y1:.1f}L{end[0]:.1f} {y2:.1f}"
+            if lane is not None:
+                way = edge(start, end, lane, offset=BUNDLE * (nodes[source].shown - 1 - i))
             if weights is not None:
                 weight, gradient = float(weights[0][i, j]), float(weights[1][i, j])
-                side = "up" if weight > 0 else "down" if weight < 0 else "none"
                 title = f"{reader}.weights[{i},{j}] = {number(weight)}, gradient {number(gradient)}"
                 width = 0.6 + 4.4 * abs(weight) / largest
-                parts.append(
-                    f'<path class="{side}" opacity=".6" stroke-width="{width:.2f}" {line}>'
-                    f"<title>{escape(title)}</title></path>"
-                )
-                if few and x2 - x1 <= COLUMN:
-                    labels.append(_label(x1, y1, x2, y2, weight, gradient))
-            elif i == j or len(places[source]) != len(places[reader]):
-                parts.append(f'<path class="none" {line}/>')
-    return parts + labels
+                yield tag("path", tag("title", title), cls=f"term {sign(weight)}", stroke_width=width, d=way)
+            elif i == j or nodes[source].shown != nodes[reader].shown:
+                yield tag("path", cls="wire passing" if lane else "wire", d=way)
 
 
-def _label(x1: float, y1: float, x2: float, y2: float, weight: float, gradient: float) -> str:
-    """The numbers of an edge, along its first half, where edges have parted and do not cross yet."""
-    x, y = x1 + 0.17 * (x2 - x1), y1 + 0.17 * (y2 - y1)
-    turn = math.degrees(math.atan2(y2 - y1, x2 - x1))
-    return (
-        f'<text class="edge" transform="translate({x:.1f} {y - 2.5:.1f}) rotate({turn:.1f})">'
-        f"{weight:.2g} ∂ {gradient:.1g}</text>"
+def _labels(
+    layout: Layout, nodes: Mapping[str, Neurons], pair: tuple[str, str], weights: tuple[Array, Array] | None
+) -> Iterator[Html]:
+    """The numbers of the edges, on them: in a column before the side with more neurons, so that none meets another."""
+    source, reader = pair
+    sources, readers = nodes[source].shown, nodes[reader].shown
+    if weights is None or pair in layout.lanes or sources * readers > LABELLED:
+        return
+    share = 1 / (readers + 1) if sources >= readers else sources / (sources + 1)
+    for i in range(sources):
+        for j in range(readers):
+            (x1, y1), (x2, y2) = _center(layout.boxes[source], i), _center(layout.boxes[reader], j)
+            text = f"{_short(weights[0][i, j])} ∂ {_short(weights[1][i, j], 1)}"
+            yield tag("text", text, cls="along", x=x1 + share * (x2 - x1), y=y1 + share * (y2 - y1) + 3)
+
+
+def _column(box: Box, name: str, neurons: Neurons) -> Html:
+    """A node: its name, its layer, its neurons."""
+    middle = box.x + box.width / 2
+    shown = name if len(name) <= 18 else f"{name[:17]}…"
+    parts = [
+        tag("text", shown, tag("title", name), cls="name middle", x=middle, y=box.y + 13),
+        tag("text", neurons.kind or f"{len(neurons.values)} features", cls="soft middle", x=middle, y=box.y + 29),
+    ]
+    largest = float(np.max(np.abs(neurons.values), initial=0.0))
+    for i in range(neurons.shown):
+        parts.append(_neuron(_center(box, i), f"{name}[{i}]", neurons.values[i], neurons.gradients[i], largest))
+    left = len(neurons.values) - neurons.shown
+    if left:
+        parts.append(tag("text", f"{left} more", cls="soft middle", x=middle, y=box.y + box.height - 12))
+    return tag("g", *parts)
+
+
+def _neuron(center: tuple[float, float], name: str, value: float, gradient: float, largest: float) -> Html:
+    x, y = center
+    shown = _short(value)
+    size = 11 if len(shown) < 5 else 9
+    return tag(
+        "g",
+        tag("title", f"{name} = {number(value)}, gradient {number(gradient)}"),
+        tag("circle", cx=x, cy=y, r=RADIUS, fill=shade(value, largest)),
+        tag("text", shown, cls="neuron", x=x, y=y + 3.5, font_size=size),
+        tag("text", f"∂ {_short(gradient, 1)}", cls="soft middle", x=x, y=y + RADIUS + 12),
     )
 
 
-def _way(x1: float, y1: float, x2: float, y2: float) -> str:
-    """A straight line to the next column, an arc over the neurons of the columns between."""
-    if x2 - x1 < COLUMN:
-        return f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"
-    return f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {min(y1, y2) - 1.2 * ROW:.1f} {x2:.1f} {y2:.1f}"
+def _short(value: float, digits: int = 2) -> str:
+    """A number that fits into a neuron: two digits, or the whole part where that has more.
 
-
-def _column(
-    name: str, network: Graph, neurons: tuple[Array, Array], places: dict[int, tuple[float, float]]
-) -> list[str]:
-    values, gradients = neurons
-    x, y = places[0]
-    kind = "" if name == INPUTS else type(network[name]).__name__
-    largest = float(np.max(np.abs(values), initial=0.0)) or 1.0
-    parts = [
-        f'<text x="{x:.0f}" y="{y - 36:.0f}" font-weight="650">{escape(name[:18])}</text>',
-        f'<text class="soft" x="{x:.0f}" y="{y - 22:.0f}">{escape(kind)}</text>',
-    ]
-    for i, (cx, cy) in places.items():
-        value, gradient = float(values[i]), float(gradients[i])
-        share = min(1.0, abs(value) / largest) * 0.85
-        base = (230, 126, 50) if value > 0 else (60, 140, 210)
-        fill = "#" + "".join(f"{round(255 - (255 - channel) * share):02x}" for channel in base)
-        title = escape(f"{name}[{i}] = {number(value)}, gradient {number(gradient)}")
-        shown = f"{value:.2g}"
-        size = 10 if len(shown) < 6 else 7
-        parts.append(
-            f'<circle cx="{cx:.0f}" cy="{cy:.1f}" r="{RADIUS}" fill="{fill}"><title>{title}</title></circle>'
-            f'<text x="{cx:.0f}" y="{cy + 3.5:.1f}" style="font-size:{size}px;fill:#1d2129">{shown}</text>'
-            f'<text class="soft" x="{cx:.0f}" y="{cy + RADIUS + 11:.1f}" style="font-size:9px">∂ {gradient:.1g}</text>'
-        )
-    if len(values) > len(places):
-        bottom = max(y for _, y in places.values())
-        parts.append(f'<text class="soft" x="{x:.0f}" y="{bottom + 42:.0f}">{len(values) - len(places)} more</text>')
-    return parts
+    >>> _short(0.123), _short(-0.0000931), _short(15.2, 1), _short(12345.0)
+    ('0.12', '-9e-5', '15', '1e4')
+    """
+    size = abs(value)
+    if 1e-4 <= size < 1e4:
+        return number(float(value), max(digits, len(str(int(size)))))
+    return number(float(value), 1)

@@ -44,7 +44,7 @@ __all__ = [
     "symbol",
 ]
 
-Place = tuple[Any, ...]
+Index = tuple[Any, ...]
 Arithmetic = Mapping[str, Callable[..., Any]]
 
 
@@ -61,24 +61,24 @@ def parse(formula: str) -> ast.expr:
         raise DefinitionError(f"The formula {formula!r} cannot be read: {error}.") from None
 
 
-def symbol(name: str, place: Sequence[int] = ()) -> str:
+def symbol(name: str, index: Sequence[int] = ()) -> str:
     """A name and its indices as a formula; a name that is no word is put in quotes.
 
     >>> symbol("w", (1, 2)), symbol("dense_0.weights", (1, 2)), symbol("loss")
     ('w[1,2]', "'dense_0.weights'[1,2]", 'loss')
     """
     word = name if name.isidentifier() else repr(name)
-    return f"{word}[{','.join(map(str, place))}]" if len(place) else word
+    return f"{word}[{','.join(map(str, index))}]" if len(index) else word
 
 
-def derivative_symbol(name: str, place: Sequence[int | str]) -> str:
-    """dL/d(name[place]) as a formula.
+def derivative_symbol(name: str, index: Sequence[int | str]) -> str:
+    """dL/d(name[index]) as a formula.
 
     >>> derivative_symbol("relu_0", (0, 3))
     "D(L, 'relu_0'[0,3])"
     """
     base = "ell" if name == "loss" else repr(name)
-    return f"D(L, {base}[{','.join(map(str, place))}])"
+    return f"D(L, {base}[{','.join(map(str, index))}])"
 
 
 def pattern(text: str) -> tuple[str, tuple[str | int, ...]]:
@@ -179,9 +179,9 @@ def _plain(x: Any) -> Any:
 
 @dataclass(frozen=True)
 class Scope:
-    """What the names of a formula mean: `look_up(symbol, place)`, the indices that are fixed, the sizes of all."""
+    """What the names of a formula mean: `look_up(symbol, index)`, the indices that are fixed, the sizes of all."""
 
-    look_up: Callable[[str, Place], Any]
+    look_up: Callable[[str, Index], Any]
     indices: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     arithmetic: Arithmetic = field(default_factory=lambda: SCALARS)
@@ -190,7 +190,7 @@ class Scope:
         """The same with more indices fixed."""
         return Scope(self.look_up, {**self.indices, **indices}, self.sizes, self.arithmetic)
 
-    def index(self, part: ast.expr) -> Place:
+    def index(self, part: ast.expr) -> Index:
         """An index as numbers: one, or as many as `...` stands for."""
         name = _index(part) if not isinstance(part, ast.BinOp) else None
         if name is None:
@@ -207,7 +207,7 @@ class Scope:
         return self.sizes.get(name.lower()) if name.isupper() and len(name) == 1 else None
 
 
-def _no_name(name: str, place: Place) -> Any:
+def _no_name(name: str, index: Index) -> Any:
     raise DefinitionError(f"{name!r} stands where a number was expected.")
 
 
@@ -217,7 +217,7 @@ NO_NAMES = Scope(_no_name)  # for formulas of numbers alone
 def evaluate(formula: str | ast.expr, scope: Scope) -> Any:
     """The number of a formula, or an array of them.
 
-    >>> evaluate("3*x + delta(j, 1)", Scope(lambda name, place: {"x": 2.0}[name], {"j": 1}))
+    >>> evaluate("3*x + delta(j, 1)", Scope(lambda name, index: {"x": 2.0}[name], {"j": 1}))
     7.0
     """
     node = parse(formula) if isinstance(formula, str) else formula
@@ -325,7 +325,7 @@ def substituted(formula: str, scope: Scope) -> str:
     """The formula with its numbers in the place of its symbols.
 
     >>> S = {0: 0.7, 1: 0.1}
-    >>> substituted("S[j]*(delta(j, k) - S[k])", Scope(lambda name, place: S[place[0]], {"j": 0, "k": 1}))
+    >>> substituted("S[j]*(delta(j, k) - S[k])", Scope(lambda name, index: S[index[0]], {"j": 0, "k": 1}))
     '0.7 * (0 - 0.1)'
     """
     return ast.unparse(_Numbers(scope).visit(_copied(formula)))
@@ -353,7 +353,7 @@ def free_indices(indices: Sequence[str | int], fixed: Mapping[str, Any]) -> list
     return [index for index in indices if isinstance(index, str) and index not in fixed]
 
 
-def fixed(letters: Sequence[str | int], place: Sequence[Any]) -> dict[str, Any]:
+def fixed(letters: Sequence[str | int], index: Sequence[Any]) -> dict[str, Any]:
     """What each index letter is at a place.
 
     >>> fixed(("...", "k"), (4, 2, 7)), fixed(("b", 0), (3, 0))
@@ -363,10 +363,10 @@ def fixed(letters: Sequence[str | int], place: Sequence[Any]) -> dict[str, Any]:
     if "..." in letters:
         at = list(letters).index("...")
         after = len(letters) - at - 1
-        found["..."] = tuple(place[at : len(place) - after])
+        found["..."] = tuple(index[at : len(index) - after])
         letters = (*letters[:at], *letters[at + 1 :])
-        place = (*place[:at], *place[len(place) - after :])
-    found |= {letter: i for letter, i in zip(letters, place, strict=False) if isinstance(letter, str)}
+        index = (*index[:at], *index[len(index) - after :])
+    found |= {letter: i for letter, i in zip(letters, index, strict=False) if isinstance(letter, str)}
     return found
 
 

@@ -11,10 +11,10 @@ from ..nodes import INPUTS
 from .cells import Cells
 from .derivation import Quantity
 
-__all__ = ["resolved"]
+__all__ = ["resolve"]
 
 
-def resolved(cells: Cells, network: Graph, name: str, index: int | Sequence[int]) -> tuple[Quantity, str, list[str]]:
+def resolve(cells: Cells, network: Graph, name: str, index: int | Sequence[int]) -> tuple[Quantity, str, list[str]]:
     """The quantity, its kind ("parameter", "inputs", "output"), and what to tell of the name.
 
     Raises `UnknownNameError` with all names for one that does not exist, `ShapeError` for an index outside.

@@ -29,7 +29,7 @@ class Rule:
       output and entry share must be equal, else the derivative is 0.
     - `where` defines further symbols, `settings` names attributes of the layer.
     - `kinks` are formulas at whose change of sign the derivative jumps.
-    - `held` are formulas above 0 where forward is held at a constant, by clipping, and the derivative is not 0.
+    - `clipped` are formulas above 0 where forward is held at a constant, by clipping, and the derivative is not 0.
     - `steps` derive a derivative, each step (why, formula) equal to the one before; the last is the derivative.
 
     A layer that computes y = a·x² carries it so, and `explain` shows formula and numbers, checked against its backward:
@@ -51,12 +51,12 @@ class Rule:
     where: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     kinks: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
+    clipped: tuple[str, ...] = ()
     steps: Mapping[str, Steps] = field(default_factory=dict)
     note: str = ""
 
     def __post_init__(self) -> None:
-        for formula in (*self.derivatives.values(), *self.where.values(), *self.kinks, *self.held):
+        for formula in (*self.derivatives.values(), *self.where.values(), *self.kinks, *self.clipped):
             parse(formula)
         if self.forward:
             parse(self.forward)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import DerivationError
 from ..optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, gradient_norm
 from .cells import Cells
-from .derivation import Quantity, Step, StepLine
+from .derivation import OptimizerStep, Quantity, StepLine
 from .formula import SCALARS, Scope, evaluate, substituted
 from .witnesses import shifted_loss
 
@@ -64,7 +64,7 @@ def optimizer_step(
     trainable: tuple[str, ...],
     rates: Mapping[str, float],
     step: int,
-) -> Step:
+) -> OptimizerStep:
     """The step on this loss: the lines for one weight, its new value, the change of the loss predicted and measured.
 
     Raises `DerivationError` where the formulas and the optimizer's own update disagree.
@@ -72,16 +72,16 @@ def optimizer_step(
     parameters = {name: cells.values[name] for name in trainable}
     gradients = {name: cells.trace.gradients[name] for name in trainable}
     following, _ = optimizer.update(np, step, parameters, gradients, slots, rates)
-    name, place = quantity.name, quantity.place
-    before, after = float(parameters[name][place]), float(following[name][place])
+    name, index = quantity.name, quantity.index
+    before, after = float(parameters[name][index]), float(following[name][index])
     lines = _lines(optimizer, quantity, parameters, gradients, slots, rates[name], step, after)
-    predicted = float(gradients[name][place]) * (after - before)
+    predicted = float(gradients[name][index]) * (after - before)
     measured = shifted_loss(cells, quantity, after - before)[0] - cells.trace.loss
     values = {**cells.values, **following}
     whole = cells.loss_of(cells.run(values=values)) + cells.penalty_of(values) - cells.trace.loss
     predicted_whole = math.fsum(float(np.sum(gradients[n] * (following[n] - parameters[n]))) for n in trainable)
     kind = type(optimizer).__name__
-    return Step(kind, lines, before, after, predicted, measured, predicted_whole, whole)
+    return OptimizerStep(kind, lines, before, after, predicted, measured, predicted_whole, whole)
 
 
 def _lines(
@@ -94,14 +94,14 @@ def _lines(
     step: int,
     after: float,
 ) -> tuple[StepLine, ...]:
-    name, place = quantity.name, quantity.place
+    name, index = quantity.name, quantity.index
     member = optimizer.member(name)
-    numbers: dict[str, float] = {"w": float(parameters[name][place]), "eta": float(rate), "t": step + 1}
-    numbers["g"] = float(gradients[name][place])
+    numbers: dict[str, float] = {"w": float(parameters[name][index]), "eta": float(rate), "t": step + 1}
+    numbers["g"] = float(gradients[name][index])
     lines = [StepLine("g", quantity.gradient, repr(numbers["g"]), numbers["g"], "the gradient, penalties included")]
 
     def add(symbol: str, formula: str, note: str) -> None:
-        scope = Scope(lambda n, place: numbers[n], arithmetic=SCALARS)
+        scope = Scope(lambda n, index: numbers[n], arithmetic=SCALARS)
         value = float(evaluate(formula, scope))
         lines.append(StepLine(symbol, formula, substituted(formula, scope), value, note))
         numbers["g" if symbol in ("gclip", "gdec") else symbol] = value
@@ -118,7 +118,7 @@ def _lines(
         add("gdec", "g + lam*w", "weight decay")
     numbers |= {s: float(getattr(member, field)) for s, field in _SETTINGS.items() if hasattr(member, field)}
     carried = {s: f"{name}.{slot}" for s, slot in _SLOTS.items() if slot in member.carried()}
-    numbers |= {symbol: float(slots[slot][place]) for symbol, slot in carried.items()}
+    numbers |= {symbol: float(slots[slot][index]) for symbol, slot in carried.items()}
     formulas = _formulas(member)
     if formulas is None:
         why = f"by {type(member).__name__}, which is not the library's"

@@ -383,7 +383,7 @@ CROSSENTROPY = Rule(
     where=_CLIPPED,
     settings={"a": "clip"},
     kinks=("p[b,o] - a", "p[b,o] - (1 - a)"),
-    held=("y[b,o]*(a - p[b,o])", "y[b,o]*(p[b,o] - (1 - a))"),
+    clipped=("y[b,o]*(a - p[b,o])", "y[b,o]*(p[b,o] - (1 - a))"),
     steps={
         "predictions": (
             ("the logarithm of what the true class got", "D(-sum(k, y[b,k]*log(p[b,k])), p[b,o])"),
@@ -425,7 +425,7 @@ BINARY_CROSSENTROPY = Rule(
     where=_CLIPPED,
     settings={"a": "clip"},
     kinks=("p[b,o] - a", "p[b,o] - (1 - a)"),
-    held=("a - p[b,o]", "p[b,o] - (1 - a)"),
+    clipped=("a - p[b,o]", "p[b,o] - (1 - a)"),
     steps={
         "predictions": (
             (

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from ..display import article, fragment, table, tag
 from ..errors import UnknownNameError
 from ..pair import Pair
 from .derivation import Data
-from .notation import latex, mathml, text
+from .notation import latex, text
+from .render.formulas import equation
 from .rules import Rule, rule_of
 
-__all__ = ["Derived", "DerivedBy", "explain_rule"]
+__all__ = ["DerivativeSteps", "RuleDerivation", "explain_rule"]
 
 
 @dataclass(frozen=True)
-class DerivedBy(Data):
+class DerivativeSteps(Data):
     """One derivative: what it is of and by, and the steps, (why, formula), each equal to the one before."""
 
     symbol: str
@@ -24,12 +25,12 @@ class DerivedBy(Data):
 
 
 @dataclass(frozen=True)
-class Derived(Data):
+class RuleDerivation(Data):
     """The derivation of a rule; prints as text, as LaTeX, and shows itself in a notebook."""
 
     name: str
     forward: tuple[tuple[str, ...], ...]
-    derivatives: tuple[DerivedBy, ...]
+    derivatives: tuple[DerivativeSteps, ...]
     note: str
 
     def __str__(self) -> str:
@@ -56,21 +57,13 @@ class Derived(Data):
         return self.to_latex()
 
     def _repr_html_(self) -> str:
-        rows = [f"<tr><td>{_math(left, right)}</td><td></td></tr>" for left, right in self.forward]
+        rows: list[tuple[object, str]] = [(equation(left, right), "") for left, right in self.forward]
         for by in self.derivatives:
-            rows += [
-                f"<tr><td>{_math(by.symbol if i == 0 else '', formula)}</td><td>{escape(why)}</td></tr>"
-                for i, (why, formula) in enumerate(by.steps)
-            ]
-        note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return f"<h3>{escape(self.name)}</h3>{note}<table>{''.join(rows)}</table>"
+            rows += [(equation(by.symbol if i == 0 else "", formula), why) for i, (why, formula) in enumerate(by.steps)]
+        return fragment(article(tag("h2", self.name), tag("p", self.note) if self.note else "", table((), rows)))
 
 
-def _math(left: str, right: str) -> str:
-    return f"<math displaystyle='true'>{mathml(left) if left else ''}<mo>=</mo>{mathml(right)}</math>"
-
-
-def explain_rule(layer: Any, *, training: bool = True) -> Derived:
+def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     """How the derivatives of a layer or loss are derived, step by step with the reason for each.
 
     `layer` is a class or an object; `training` matters where the two modes differ. Raises `UnknownNameError` for one
@@ -96,12 +89,12 @@ def explain_rule(layer: Any, *, training: bool = True) -> Derived:
         raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in RULES])
     forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
     derivatives = tuple(_derived(rule, source) for source in rule.derivatives)
-    return Derived(name, forward, derivatives, rule.note)
+    return RuleDerivation(name, forward, derivatives, rule.note)
 
 
-def _derived(rule: Rule, source: str) -> DerivedBy:
+def _derived(rule: Rule, source: str) -> DerivativeSteps:
     symbol = f"D({rule.output}, {rule.arrays[source]})"
-    return DerivedBy(symbol, rule.steps.get(source, (("read off the formula", rule.derivatives[source]),)))
+    return DerivativeSteps(symbol, rule.steps.get(source, (("read off the formula", rule.derivatives[source]),)))
 
 
 def _instance(layer: Any) -> Any:

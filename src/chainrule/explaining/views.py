@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..nodes import INPUTS, parts_of
 from .building import line_of, penalty_terms
 from .cells import LOSS, Cell, Cells, Source
-from .derivation import Batch, Line, Node, Path, Paths, Quantity
+from .derivation import Batch, DiagramNode, Line, Path, Paths, Quantity
 from .formula import fixed, free_indices, pattern
 
 __all__ = ["batch_view", "diagram", "path_view"]
@@ -27,21 +27,21 @@ def batch_view(cells: Cells, quantity: Quantity) -> Batch | None:
     if len(cells.inputs) == 1 or not (quantity.name in cells.values or mixed):
         return None
     if mixed:
-        contributions = _by_loss(cells, quantity)
+        contributions = _by_each_loss(cells, quantity)
     else:
         uses = cells.readers[quantity.name]
-        contributions = np.sum([cells.by_row(cell, source, quantity.place) for cell, source in uses], axis=0)
+        contributions = np.sum([cells.by_sample(cell, source, quantity.index) for cell, source in uses], axis=0)
     penalty = math.fsum(term.product for term in penalty_terms(cells, quantity))
     return Batch(tuple(float(c) for c in contributions), penalty, mixed)
 
 
-def _by_loss(cells: Cells, quantity: Quantity) -> NDArray[Any]:
+def _by_each_loss(cells: Cells, quantity: Quantity) -> NDArray[Any]:
     """Where samples take part in each other's output: the backward pass once for each sample's loss alone."""
     found = []
     for row in range(len(cells.inputs)):
         shares = np.zeros_like(cells.shares)
         shares[row] = cells.shares[row]
-        found.append(cells.backward_from(shares, quantity.name, quantity.place))
+        found.append(cells.backward_from(shares, quantity.name, quantity.index))
     return np.array(found)
 
 
@@ -50,7 +50,7 @@ def _by_loss(cells: Cells, quantity: Quantity) -> NDArray[Any]:
 
 def path_view(cells: Cells, quantity: Quantity, limit: int) -> Paths:
     """All paths from the quantity up to the loss where they are at most `limit`, else their number."""
-    count = _count(cells, quantity)
+    count = _count_paths(cells, quantity)
     if count > limit:
         return Paths(count, (), None, f"there would be {count:,} paths, more than the {limit:,} that are listed")
     known: dict[Quantity, Line] = {}
@@ -76,19 +76,19 @@ def path_view(cells: Cells, quantity: Quantity, limit: int) -> Paths:
     return Paths(count, tuple(paths), total, note)
 
 
-def _count(cells: Cells, quantity: Quantity) -> int:
+def _count_paths(cells: Cells, quantity: Quantity) -> int:
     """How many paths there are by the structure of the layers, those with a derivative of 0 included."""
     above: dict[str, int] = {LOSS: 1}
 
     def through(name: str) -> int:
-        return sum(_fan(cells, cell, source) * above[cell.name] for cell, source in cells.readers.get(name, ()))
+        return sum(_fan_out(cells, cell, source) * above[cell.name] for cell, source in cells.readers.get(name, ()))
 
     for cell in reversed(cells.cells[:-1]):
         above[cell.name] = through(cell.name)
     return above[quantity.name] if quantity.name in above else through(quantity.name)
 
 
-def _fan(cells: Cells, cell: Cell, source: Source) -> int:
+def _fan_out(cells: Cells, cell: Cell, source: Source) -> int:
     """How many entries of a cell's output one entry of a source moves."""
     output = cells.output(cell.name).shape
     rule = cell.rule
@@ -106,7 +106,7 @@ def _fan(cells: Cells, cell: Cell, source: Source) -> int:
 # The picture
 
 
-def diagram(cells: Cells, lines: list[Line], target: Quantity) -> list[Node]:
+def diagram(cells: Cells, lines: list[Line], target: Quantity) -> list[DiagramNode]:
     """The inputs and every layer, with the entries that the derivation passes."""
     passed: dict[str, dict[Quantity, None]] = {}
     for line in lines:
@@ -121,12 +121,14 @@ def diagram(cells: Cells, lines: list[Line], target: Quantity) -> list[Node]:
     return found
 
 
-def _node(cells: Cells, name: str, kind: str, reads: tuple[str, ...], passed: dict[str, dict[Quantity, None]]) -> Node:
+def _node(
+    cells: Cells, name: str, kind: str, reads: tuple[str, ...], passed: dict[str, dict[Quantity, None]]
+) -> DiagramNode:
     entries = tuple(q for q in passed.get(name, {}))
     output = cells.output(name)
     gradient = cells.gradient(name) if name != INPUTS or INPUTS in cells.readers else np.zeros_like(output)
-    values = tuple(float(output[q.place]) for q in entries)
-    gradients = tuple(float(gradient[q.place]) for q in entries)
+    values = tuple(float(output[q.index]) for q in entries)
+    gradients = tuple(float(gradient[q.index]) for q in entries)
     rule = cells[name].rule if kind else None
     equations = () if rule is None or not rule.forward else ((rule.output, rule.forward), *rule.where.items())
-    return Node(name, kind, reads, tuple(output.shape[1:]), entries, values, gradients, equations)
+    return DiagramNode(name, kind, reads, tuple(output.shape[1:]), entries, values, gradients, equations)

@@ -17,7 +17,7 @@ from .cells import LOSS, Cell, Cells, Source, rule_scope
 from .derivation import Quantity, Witness
 from .formula import ARRAYS, VALUES, evaluate, fixed, pattern
 
-__all__ = ["along", "central_difference", "scalar_oracle", "shifted_loss"]
+__all__ = ["central_difference", "loss_curve", "scalar_oracle", "shifted_loss"]
 
 STEPS = tuple(4.0**-k for k in range(3, 12))  # 0.016 … 2.4e-7, times the size of the quantity
 EPSILON = float(np.finfo(np.float64).eps)
@@ -26,39 +26,39 @@ VALUE_LIMIT = 40_000  # scalar operations
 
 def shifted_loss(cells: Cells, quantity: Quantity, shift: float) -> tuple[float, dict[str, dict[str, Any]]]:
     """The loss with one number moved, and the forward pass that it comes from."""
-    name, place = quantity.name, quantity.place
+    name, index = quantity.name, quantity.index
     readers = cells.readers.get(name, [])
     first = min((cells.order[cell.name] for cell, _ in readers), default=len(cells.cells))
     values, inputs, nudged, penalty = cells.values, cells.inputs, None, cells.trace.penalty
     if name == INPUTS:
         inputs = inputs.copy()
-        inputs[place] += shift
+        inputs[index] += shift
     elif name in values:
         values = {**values, name: values[name].copy()}
-        values[name][place] += shift
+        values[name][index] += shift
         penalty = cells.penalty_of(values)
     else:
-        first, nudged = cells.order[name], (name, place, shift)
+        first, nudged = cells.order[name], (name, index, shift)
     available = cells.run(first, values, inputs, nudged)
     return cells.loss_of(available) + penalty, available
 
 
-def along(cells: Cells, quantity: Quantity, today: float, points: int) -> Iterator[tuple[float, float]]:
-    """The loss at values of the quantity to both sides of today's."""
-    reach = max(1.0, 2 * abs(today))
+def loss_curve(cells: Cells, quantity: Quantity, current: float, points: int) -> Iterator[tuple[float, float]]:
+    """The loss at values of the quantity to both sides of the current one."""
+    reach = max(1.0, 2 * abs(current))
     for shift in np.linspace(-reach, reach, points):
         with np.errstate(all="ignore"):
             loss = shifted_loss(cells, quantity, float(shift))[0]
         if math.isfinite(loss):
-            yield today + float(shift), loss
+            yield current + float(shift), loss
 
 
-def central_difference(cells: Cells, quantity: Quantity, today: float, backward: float) -> Witness:
+def central_difference(cells: Cells, quantity: Quantity, current: float, backward: float) -> Witness:
     """(L(w+h) - L(w-h)) / 2h for smaller and smaller h, extrapolated; steps that cross a kink do not count.
 
     The error is what the last extrapolation changed, or the rounding of the losses, whichever is larger.
     """
-    size, loss = max(1.0, abs(today)), cells.trace.loss
+    size, loss = max(1.0, abs(current)), cells.trace.loss
     table: list[list[float]] = []
     best, error, crossed, step = math.nan, math.inf, 0, 0.0
     for scale in STEPS:
@@ -83,17 +83,15 @@ def central_difference(cells: Cells, quantity: Quantity, today: float, backward:
                 best, error, step = row[k], estimate, h
         table.append(row)
     if math.isnan(best):
-        return Witness("central difference", None, note="the loss is not finite beside today's value")
+        return Witness("central difference", None, note="the loss is not finite beside the current value")
     note = f"h down to {step:.2g}"
     if crossed:
-        note = (
-            f"a kink ({crossed} of them) lies within h = {step:.1g} of today's value: there is no one slope to compare"
-        )
+        note = f"{crossed} kink{'s' * (crossed > 1)} within h = {step:.1g} of the current value, so no single slope"
         return Witness("central difference", best, None, None, note)
     if _kinks_unknown(cells) and abs(best - backward) > 10 * error:
         jump = _one_sided(cells, quantity, loss, step)
         if jump > 100 * error:
-            note = f"the slopes to both sides differ by {jump:.2g}: a kink at today's value"
+            note = f"the slopes to both sides differ by {jump:.2g}: a kink at the current value"
             return Witness("central difference", best, None, None, note)
     allowed = max(20 * error, 1e-7 * abs(backward), 1e-10 * abs(loss))
     return _compared(cells, quantity, Witness("central difference", best, error, note=note), backward, allowed)
@@ -108,25 +106,25 @@ def _compared(cells: Cells, quantity: Quantity, witness: Witness, backward: floa
     assert witness.value is not None
     if abs(witness.value - backward) <= allowed:
         return replace(witness, agrees=True)
-    held = _held(cells)
-    if held is None:
+    clipped = _clipped_predictions(cells)
+    if clipped is None:
         return replace(witness, agrees=False)
-    whole, passed = (cells.backward_from(cells.shares, quantity.name, quantity.place, h) for h in (None, held))
+    whole, passed = (cells.backward_from(cells.shares, quantity.name, quantity.index, h) for h in (None, clipped))
     without = backward - whole + passed
     if abs(witness.value - without) > max(allowed, 1e-7 * abs(without)):
         return replace(witness, agrees=False)
-    count = np.count_nonzero(held)
+    count = np.count_nonzero(clipped)
     note = f"{count} clipped prediction{'s' if count > 1 else ''}, by convention passed on; without, backward is"
     return replace(witness, agrees=None, note=f"{note} {without:.12g}")
 
 
-def _held(cells: Cells) -> NDArray[Any] | None:
+def _clipped_predictions(cells: Cells) -> NDArray[Any] | None:
     """Which predictions the loss clips, None where there is none."""
     loss = cells[LOSS]
-    if loss.rule is None or not loss.rule.held:
+    if loss.rule is None or not loss.rule.clipped:
         return None
-    held = np.any([_signs(loss, formula, cells.available[LOSS]) > 0 for formula in loss.rule.held], axis=0)
-    return held if held.any() else None
+    clipped = np.any([_signs(loss, formula, cells.available[LOSS]) > 0 for formula in loss.rule.clipped], axis=0)
+    return clipped if clipped.any() else None
 
 
 def _one_sided(cells: Cells, quantity: Quantity, loss: float, h: float) -> float:
@@ -187,7 +185,7 @@ def scalar_oracle(cells: Cells, quantity: Quantity, backward: float) -> Witness:
     if not math.isclose(loss, whole, rel_tol=1e-9, abs_tol=1e-12):
         return Witness(name, value, None, False, f"its loss is {loss:.9g}, that of the network {whole:.9g}")
     largest = float(np.max(np.abs(cells.gradient(quantity.name)), initial=0.0))
-    rounding = 1e-14 * max(float(np.max(np.abs(cells.arriving(cell.name)), initial=0.0)) for cell in cells.cells)
+    rounding = 1e-14 * max(cells.largest_upstream(cell.name) for cell in cells.cells)
     allowed = max(1e-9 * max(abs(backward), largest), rounding)
     return _compared(cells, quantity, Witness(name, value, note="from the forward formulas alone"), backward, allowed)
 
@@ -204,19 +202,19 @@ def _operations(cells: Cells) -> int:
 
 def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float]:
     values = {name: array.astype(object) for name, array in cells.values.items()}
-    moved = Value(float(cells.output(quantity.name)[quantity.place]) if quantity.name not in values else 0.0)
+    moved = Value(float(cells.output(quantity.name)[quantity.index]) if quantity.name not in values else 0.0)
     if quantity.name in values:
-        moved = Value(float(cells.values[quantity.name][quantity.place]))
-        values[quantity.name][quantity.place] = moved
+        moved = Value(float(cells.values[quantity.name][quantity.index]))
+        values[quantity.name][quantity.index] = moved
     found: dict[str, Any] = {INPUTS: cells.inputs.astype(object)}
     if quantity.name == INPUTS:
-        found[INPUTS][quantity.place] = moved
+        found[INPUTS][quantity.index] = moved
     for cell in cells.cells:
         read = _gathered(cell.reads, found)
         own = {local: values[name] for local, name in cell.parameters.items()}
         found[cell.name] = _forward_by_values(cells, cell, read, own)
         if cell.name == quantity.name:
-            found[cell.name][quantity.place] = moved
+            found[cell.name][quantity.index] = moved
     loss = Value(0.0)
     for share, one in zip(cells.shares[:, 0], found[LOSS], strict=True):
         loss = loss + float(share) * one
@@ -225,8 +223,8 @@ def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float]:
             cell = Cell("penalty", term, name, {}, True, "")
             if cell.rule is None:
                 raise ChainruleError(f"{cell.kind} has no rule")
-            for place in np.ndindex(values[name].shape):
-                scope = rule_scope(cell, {"parameter": values[name]}, VALUES, {"...": place})
+            for index in np.ndindex(values[name].shape):
+                scope = rule_scope(cell, {"parameter": values[name]}, VALUES, {"...": index})
                 loss = loss + evaluate(cell.rule.forward, scope)
     loss.backward()
     return moved.grad, loss.data
@@ -246,8 +244,8 @@ def _forward_by_values(cells: Cells, cell: Cell, read: Any, own: dict[str, Any])
     letters = pattern(cell.rule.output)[1]
     shape = known[cell.pair.result].shape
     output = np.empty(shape, dtype=object)
-    for place in np.ndindex(shape):
-        output[place] = evaluate(cell.rule.forward, scope.fixing(**fixed(letters, place)))
+    for index in np.ndindex(shape):
+        output[index] = evaluate(cell.rule.forward, scope.fixing(**fixed(letters, index)))
     return output
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display.palette import BLACK, GREY, OKABE_ITO
 from ..errors import ConfigurationError, ShapeError
 
 if TYPE_CHECKING:
@@ -21,11 +22,8 @@ if TYPE_CHECKING:
     from ..graph import Graph
     from ..losses import Loss
 
-BLUE, VERMILLION, BLACK, GREY = "#0072B2", "#D55E00", "#000000", "#999999"
-OKABE_ITO = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", BLACK, "#F0E442")
 MARKERS = "osD^vP*X"
 MISSING = 'plots need matplotlib: pip install "chainrule[plots]"'
-NORM = "gradient_norm."
 
 
 def make_panels(ax: Axes | Sequence[Axes] | None, count: int, columns: int, size: tuple[float, float]) -> list[Axes]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..display.palette import BLACK, BLUE
 from ..errors import ConfigurationError, DataError, ShapeError
 from .canvas import (
-    BLACK,
-    BLUE,
     MARKERS,
     Trained,
     as_shown,

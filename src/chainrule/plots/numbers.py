@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..backprop import entry_of, loss_and_gradients
+from ..display.palette import BLACK, BLUE, LIGHT_GREY, VERMILLION
 from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from .canvas import (
-    BLACK,
-    BLUE,
-    VERMILLION,
     Trained,
     colormap_of,
     label_axes,
@@ -102,7 +100,7 @@ def plot_jacobian(
     width, height = min(2.6 + 0.5 * columns, 12.0), min(1.6 + 0.5 * rows, 9.0)
     (panel,) = make_panels(ax, 1, 1, (max(width, 4.2), max(height, 2.8)))
     largest = np.max(np.abs(J), where=np.isfinite(J), initial=0.0) or 1.0
-    colors = colormap_of(BLUE, "white", VERMILLION).with_extremes(bad="#DDDDDD")
+    colors = colormap_of(BLUE, "white", VERMILLION).with_extremes(bad=LIGHT_GREY)
     image = panel.imshow(np.ma.masked_invalid(J), cmap=colors, vmin=-largest, vmax=largest, aspect="auto")
     if rows <= 16 and columns <= 16:
         write_cells(panel, image, [[f"{number:.2g}" for number in row] for row in J + 0.0])

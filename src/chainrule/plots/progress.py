@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..columns import EPOCH, GRADIENT_NORM, Column, measured
+from ..display.palette import BLUE, VERMILLION
 from ..errors import DataError, UnknownNameError
 from .canvas import (
-    BLUE,
-    NORM,
-    VERMILLION,
     as_shown,
     colors_of,
     draw_curve,
@@ -69,20 +69,20 @@ def plot_history(
         if name not in history.names:
             raise UnknownNameError("column of the history", name, history.names)
     panels: dict[str, list[str]] = {}
-    for name in _measured(history) if names is None else names:
-        panels.setdefault(name.removeprefix("val_"), []).append(name)
+    for name in measured(history.names) if names is None else names:
+        panels.setdefault(replace(Column.of(name), validation=False).name, []).append(name)
     if not panels:
         raise DataError(f"The history holds no loss or metric, only {', '.join(history.names)}; pass names=[...].")
     axes = make_panels(ax, len(panels), len(panels), (5.2, 3.8))
     for panel, (title, columns) in zip(axes, panels.items(), strict=True):
         for name in columns:
-            held_out = name.startswith("val_")
+            held_out = Column.of(name).validation
             style: dict[str, Any] = {"color": VERMILLION, "linestyle": "--"} if held_out else {"color": BLUE}
             draw_curve(panel, *_column(history, name), label="validation" if held_out else "training", **style)
         label_axes(panel, title.replace("_", " ").capitalize(), "epoch", title.replace("_", " "))
-        if log and title.rpartition("_")[2] in ("loss", "error", "rate"):
+        if log and Column.of(title).known.logarithmic:
             make_logarithmic(panel)
-        if any(name.startswith("val_") for name in columns):
+        if any(Column.of(name).validation for name in columns):
             panel.legend()
     return axes[0].figure  # type: ignore[return-value]
 
@@ -99,18 +99,16 @@ def plot_gradient_norms(history: Recorded, *, ax: Axes | None = None) -> Axes:
     >>> [line.get_label() for line in ax.lines], ax.get_yscale()
     (['dense_0'], 'log')
     """
-    columns = [name for name in history.names if name.startswith(NORM)]
+    columns = [column for column in map(Column.of, history.names) if column.quantity == GRADIENT_NORM]
     if not columns:
         raise DataError(
-            f"The history has no columns {NORM}<node>; model.fit(X, y) records them from its last epoch on."
+            f"The history has no columns {GRADIENT_NORM}.<node>; model.fit(X, y) records them from its last epoch on."
         )
     (panel,) = make_panels(ax, 1, 1, (6.8, 4.0))
     for column, color in zip(columns, colors_of(len(columns)), strict=True):
-        epochs, norms = _column(history, column)
+        epochs, norms = _column(history, column.name)
         zero = "" if (norms > 0).any() else " (always 0)"
-        draw_curve(
-            panel, epochs, np.where(norms > 0, norms, np.nan), label=as_shown(column[len(NORM) :]) + zero, color=color
-        )
+        draw_curve(panel, epochs, np.where(norms > 0, norms, np.nan), label=as_shown(column.node) + zero, color=color)
     make_logarithmic(panel)
     label_axes(panel, "Gradient norm of each layer", "epoch", "gradient norm √Σg²")
     unformatted(panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False).get_texts())
@@ -140,14 +138,9 @@ def plot_learning_rates(finder: Found, *, ax: Axes | None = None) -> Axes:
     return panel
 
 
-def _measured(history: Recorded) -> list[str]:
-    """The columns of losses and metrics."""
-    return [n for n in history.names if n not in ("epoch", "learning_rate", "seconds") and "." not in n]
-
-
 def _column(history: Recorded, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """The epochs in which something was measured, and what."""
     numbered = enumerate(history.records, start=1)
-    pairs = [(record.get("epoch", i), record[name]) for i, record in numbered if name in record]
+    pairs = [(record.get(EPOCH, i), record[name]) for i, record in numbered if name in record]
     epochs, values = np.array(pairs, dtype=np.float64).T
     return epochs, values

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..columns import EPOCH, Column
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
 from .history import INTERRUPTED, History
@@ -67,7 +68,8 @@ class Fit:
     def watched(self, name: str, callback: object) -> float:
         """A number of the newest record. Raises `UnknownNameError` where it is not measured."""
         if name not in self.record:
-            hint = "; give fit() validation_data to measure val_ numbers" if name.startswith("val_") else ""
+            held_out = Column.of(name).validation
+            hint = "; give fit() validation_data to measure val_ numbers" if held_out else ""
             raise UnknownNameError(f"number to monitor for {type(callback).__name__}{hint},", name, self.record)
         return self.record[name]
 
@@ -110,13 +112,13 @@ class _Monitor(Callback):
             )
         if self.mode not in ("auto", "min", "max"):
             raise ConfigurationError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', not {self.mode!r}.")
-        higher = any(word in self.monitor for word in ("accuracy", "precision", "recall", "f1", "r2"))
+        higher = Column.of(self.monitor).known.higher_is_better
         self._sign = 1.0 if self.mode == "max" or (self.mode == "auto" and higher) else -1.0
         self._best, self._waited = -math.inf, 0
 
     def begin(self, fit: Fit) -> None:
         self._best, self._waited = -math.inf, 0
-        if self.monitor.startswith("val_") and not fit.validates:
+        if Column.of(self.monitor).validation and not fit.validates:
             raise ConfigurationError(
                 f"{type(self).__name__}: {self.monitor!r} is not measured; give fit() validation_data or "
                 "validation_split, or monitor 'loss'."
@@ -265,7 +267,7 @@ class TensorBoard(Callback):
         self._file = EventFile(self.folder)
 
     def epoch(self, fit: Fit) -> None:
-        self._file.scalars(int(fit.record["epoch"]), {n: v for n, v in fit.record.items() if n != "epoch"})
+        self._file.scalars(int(fit.record[EPOCH]), {n: v for n, v in fit.record.items() if n != EPOCH})
 
     def end(self, fit: Fit) -> None:
         self._file.close()

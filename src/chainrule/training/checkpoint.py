@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..columns import Column
 from ..errors import ConfigurationError, FileFormatError
 from ..layer import Arrays
 from ..registry import describe
@@ -124,7 +125,7 @@ class Checkpoint:
         if not self.plan.due(epochs):
             records.pop()
         elif self.fit.looked != self.fit.run.step:
-            records[-1] = {name: value for name, value in records[-1].items() if "." not in name}
+            records[-1] = {name: value for name, value in records[-1].items() if not Column.of(name).node}
 
     def _write(self, extra: Arrays | None = None) -> None:
         contents = self.fit.model.contents()

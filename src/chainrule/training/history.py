@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..columns import EPOCH, Column
+from ..display import article, fragment, table
 from ..errors import UnknownNameError
 
 __all__ = ["INTERRUPTED", "History", "summary_line"]
@@ -63,24 +65,16 @@ class History:
     def __repr__(self) -> str:
         if not self.records:
             return "History of 0 records"
-        shown = [name for name in self.names if name != "epoch" and "." not in name]
+        shown = [name for name in self.names if name != EPOCH and not Column.of(name).node]
         last = summary_line(self.records[-1], shown)
         return f"History of {len(self)} records of {', '.join(self.names)}; the last: {last}"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        names = [name for name in self.names if "." not in name]
-        rows = self.records if len(self) <= 20 else [*self.records[:10], *self.records[-10:]]
-        head = "".join(f"<th>{escape(name)}</th>" for name in names)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{record[name]:.5g}</td>" if name in record else "<td></td>" for name in names)
-            + "</tr>"
-            for record in rows
-        )
-        folded = f"<caption>{len(rows)} of {len(self)} records</caption>" if len(rows) < len(self) else ""
-        return f"<table>{folded}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        names = [name for name in self.names if not Column.of(name).node]
+        records = self.records if len(self) <= 20 else [*self.records[:10], *self.records[-10:]]
+        rows = [[f"{record[name]:.5g}" if name in record else "" for name in names] for record in records]
+        caption = f"{len(rows)} of {len(self)} records" if len(rows) < len(self) else ""
+        return fragment(article(table(names, rows, numeric=range(len(names)), caption=caption)))
 
 
 def summary_line(record: Mapping[str, float], names: Sequence[str]) -> str:
@@ -90,4 +84,4 @@ def summary_line(record: Mapping[str, float], names: Sequence[str]) -> str:
     'epoch 3: loss 0.5123'
     """
     shown = ", ".join(f"{name} {record[name]:.4f}" for name in names if name in record)
-    return f"epoch {record['epoch']}: {shown}"
+    return f"epoch {record[EPOCH]}: {shown}"

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
+from ..columns import measured
 from .history import INTERRUPTED, History, summary_line
 
 __all__ = ["Progress", "report"]
@@ -45,7 +46,7 @@ class Progress(AbstractContextManager["Progress"]):
 
     def show(self, record: Mapping[str, float]) -> None:
         """After a record."""
-        names = [name for name in record if name not in ("epoch", "learning_rate", "seconds") and "." not in name]
+        names = measured(record)
         if self.bar is not None:
             self.bar.update(self.task, shown="  ".join(f"{name} {record[name]:.4f}" for name in names))
         elif self.verbose:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..columns import DEAD, GRADIENT_NORM, Column
 from ..layer import Arrays, Context, Layer
 from ..layers import ReLU
 from .history import History
@@ -31,13 +32,15 @@ def closer_look(run: Run, X: NDArray[np.floating], epoch: Epoch) -> dict[str, fl
     for name, square in epoch.gradient_squares().items():
         node = name.rpartition(".")[0]
         squares[node] = squares.get(node, 0.0) + square
-    looked = {f"gradient_norm.{node}": float(np.sqrt(total)) for node, total in squares.items()}
+    looked = {Column(GRADIENT_NORM, node=node).name: float(np.sqrt(total)) for node, total in squares.items()}
     relus = [leaf.name for leaf in run.network.flat if isinstance(leaf.layer, ReLU)]
     if relus:
         record: dict[str, Arrays] = {}
         rows = np.linspace(0, len(X) - 1, min(_SAMPLES, len(X))).astype(int)
         run.network.forward_pass(np, X[rows], run.values, Context(training=False, record=record))
-        looked |= {f"dead.{name}": float(np.mean(~(record[name]["output"] > 0).any(axis=0))) for name in relus}
+        for name in relus:
+            active = (record[name]["output"] > 0).any(axis=0)  # (B,N) -> (N,)
+            looked[Column(DEAD, node=name).name] = float(np.mean(~active))
     return looked
 
 
@@ -53,15 +56,16 @@ def notes(history: History, network: Layer) -> list[str]:
     dense_0: its gradient is 1e-08 of that of dense_1, it vanishes on the way down. Use He() weights, a normalization
         layer, or skip connections with Add.
     """
-    last = next((record for record in reversed(history.records) if any("." in name for name in record)), {})
+    looked = [{Column.of(name): value for name, value in record.items()} for record in history.records]
+    last = next((record for record in reversed(looked) if any(column.node for column in record)), {})
     found = []
-    for name, share in last.items():
-        if name.startswith("dead.") and share >= 0.5:
+    for column, share in last.items():
+        if column.quantity == DEAD and share >= 0.5:
             found.append(
-                f"{name[5:]}: {share:.0%} of its units are dead, 0 for every sample looked at: no gradient reaches "
+                f"{column.node}: {share:.0%} of its units are dead, 0 for every sample looked at: no gradient reaches "
                 "their weights. Lower the learning rate, or use LeakyReLU.".replace("%", " %", 1)
             )
-    norms = {name[14:]: norm for name, norm in last.items() if name.startswith("gradient_norm.")}
+    norms = {column.node: norm for column, norm in last.items() if column.quantity == GRADIENT_NORM}
     trained = [node for node in norms if any(n.startswith(f"{node}.") for n in network.trainable_names())]
     if len(trained) > 1:
         first, largest = trained[0], max(trained, key=lambda node: norms[node])

@@ -149,8 +149,7 @@ class LossInstance(Instance):
 def loss_subject(loss: Loss, predictions: Any = None, targets: ArrayLike | None = None) -> Subject:
     """A loss of the library or one that is written as a `Loss`."""
     rng = np.random.default_rng(_SEED)
-    binary = "Binary" in type(loss).__name__ or "Sigmoid" in type(loss).__name__
-    shape = predictions if is_shape(predictions) else (5, 2) if binary else (5, 4)
+    shape = predictions if is_shape(predictions) else (5, 4)
     domain = "probabilities" if _takes_probabilities(loss) else "numbers"
     given = predictions is not None and not is_shape(predictions)
     start = np.array(predictions, dtype=np.float64) if given else rng.uniform(0.1, 0.9, size=shape)

@@ -1,142 +1,123 @@
-"""The network as a picture: the path of a derivation with its values, as SVG that needs nothing else."""
+"""The network as a picture, with the values and gradients that a derivation passes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import replace
 
-from ..derivation import Explanation, Node
-from .colors import numbered
+from ...display import Html, tag
+from ...display.layout import Box, Layout, arranged
+from ...display.palette import layer_numbers
+from ...display.svg import edge, picture, sign
+from ..derivation import Derivation, DiagramNode, Quantity
 from .digits import short
 
-__all__ = ["Box", "arranged", "as_svg"]
+__all__ = ["as_svg"]
 
-WIDTH, GAP, ROW, HEAD = 176, 38, 19, 44
-
-
-class Box(NamedTuple):
-    """One layer on the picture: where it lies, and its rows of (text, value, gradient)."""
-
-    x: float
-    y: float
-    height: float
-    node: Node
-
-    def row(self, i: int) -> float:
-        """The middle of a row."""
-        return self.y + HEAD + ROW * (i + 0.5)
+WIDTH, NARROW, ROW, HEAD = 176.0, 124.0, 19.0, 44.0  # of a box; it is narrow where it has no rows
+PORT = 20.0  # where the edge of a layer as a whole meets its box
 
 
-def depths(nodes: Sequence[Node]) -> dict[str, int]:
-    """The column of every layer: one to the right of the last that it reads."""
-    found: dict[str, int] = {}
-    for node in nodes:
-        found[node.name] = 1 + max((found[source] for source in node.reads), default=-1)
-    return found
+def as_svg(e: Derivation) -> Html:
+    """The picture: boxes for the layers, rows for the numbers on the way, lines for the terms of the chain rule."""
+    nodes = {node.name: node for node in _with_target(e)}
+    sources = {name: node.reads for name, node in nodes.items()}
+    layout = arranged(sources, {name: _size(node) for name, node in nodes.items()})
+    colors = layer_numbers([node.name for node in e.nodes])
+    return picture(
+        layout.width,
+        layout.height,
+        *(_edge(layout, source, name) for name, reads in sources.items() for source in reads),
+        *_terms(e, nodes, layout),
+        *(_box(box, nodes[name], _color(name, colors), e.quantity) for name, box in layout.boxes.items()),
+        label=f"The network, with the path from {e.name} to the loss",
+    )
 
 
-def arranged(nodes: Sequence[Node]) -> tuple[dict[str, Box], float, float]:
-    """The boxes by name, and the size of the whole."""
-    columns: dict[int, list[Node]] = {}
-    for node in nodes:
-        columns.setdefault(depths(nodes)[node.name], []).append(node)
-    heights = {node.name: HEAD + ROW * len(node.entries) + (8 if node.entries else 0) for node in nodes}
-    tallest = max(sum(heights[n.name] for n in column) + 26 * (len(column) - 1) for column in columns.values())
-    boxes = {}
-    for column, members in columns.items():
-        y = (tallest - sum(heights[n.name] for n in members) - 26 * (len(members) - 1)) / 2 + 6
-        for node in members:
-            boxes[node.name] = Box(column * (WIDTH + GAP) + 6, y, heights[node.name], node)
-            y += heights[node.name] + 26
-    return boxes, len(columns) * (WIDTH + GAP) - GAP + 12, tallest + 12
-
-
-def _with_target(e: Explanation) -> list[Node]:
+def _with_target(e: Derivation) -> list[DiagramNode]:
     """The layers, and the weight as a box of its own that its layer reads."""
     nodes = list(e.nodes)
     if e.kind != "parameter":
         return nodes
-    own = Node(e.quantity.name, "parameter", (), (), (e.quantity,), (e.today,), (e.value,), ())
+    own = DiagramNode(e.quantity.name, "parameter", (), (), (e.quantity,), (e.current,), (e.value,), ())
     users = {term.node for term in e.lines[-1].terms if term.upstream is not None} or set(e.lines[-1].nodes)
-    reading = [n if n.name not in users else _reads_too(n, own.name) for n in nodes]
-    return [reading[0], own, *reading[1:]]
+    reading = [replace(n, reads=(*n.reads, own.name)) if n.name in users else n for n in nodes]
+    first = min((i for i, node in enumerate(nodes) if node.name in users), default=1)
+    return [*reading[:first], own, *reading[first:]]
 
 
-def _reads_too(node: Node, name: str) -> Node:
-    import dataclasses
+def _color(name: str, colors: dict[str, int]) -> int:
+    """That of the layer; a parameter has its layer's."""
+    return colors.get(name, colors.get(name.rpartition(".")[0], 0))
 
-    return dataclasses.replace(node, reads=(*node.reads, name))
+
+def _size(node: DiagramNode) -> tuple[float, float]:
+    return (WIDTH, HEAD + ROW * len(node.entries) + 8) if node.entries else (NARROW, HEAD)
 
 
-def as_svg(e: Explanation) -> str:
-    """The picture: boxes for the layers, rows for the numbers on the way, lines for the terms of the chain rule."""
-    nodes = _with_target(e)
-    boxes, width, height = arranged(nodes)
-    colors = numbered([node.name for node in e.nodes])
-    parts = [_edge(boxes[source], boxes[node.name]) for node in nodes for source in node.reads]
-    parts += _terms(e, boxes)
-    parts += [_box(box, colors.get(name, colors.get(name.rpartition(".")[0], 0)), e) for name, box in boxes.items()]
-    label = escape(f"The network, with the path from {e.name} to the loss")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="net" role="img" aria-label="{label}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">{"".join(parts)}</svg>'
+def _row(box: Box, node: DiagramNode, entry: Quantity) -> float:
+    """The middle of an entry's row."""
+    return box.y + HEAD + ROW * (node.entries.index(entry) + 0.5)
+
+
+def _edge(layout: Layout, source: str, reader: str) -> Html:
+    start, end = layout.boxes[source], layout.boxes[reader]
+    way = edge((start.right, start.y + PORT), (end.x, end.y + PORT), layout.lanes.get((source, reader)))
+    return tag("path", cls="edge", d=way)
+
+
+def _terms(e: Derivation, nodes: dict[str, DiagramNode], layout: Layout) -> Iterator[Html]:
+    """A line for each term between two numbers that are on the picture, as wide as the term is large in its sum."""
+    for line in e.lines:
+        node = nodes.get(line.quantity.name)
+        if node is None or line.quantity not in node.entries:
+            continue
+        box = layout.boxes[node.name]
+        largest = max((abs(term.product) for term in line.terms), default=0.0) or 1.0
+        for term in line.terms:
+            upper = None if term.upstream is None else nodes.get(term.upstream.name)
+            if term.upstream is None or upper is None or term.upstream not in upper.entries:
+                continue
+            end = layout.boxes[upper.name]
+            way = edge(
+                (box.right, _row(box, node, line.quantity)),
+                (end.x, _row(end, upper, term.upstream)),
+                layout.lanes.get((node.name, upper.name)),
+            )
+            title = f"{short(term.upstream_gradient)} · {short(term.local)} = {short(term.product)}"
+            yield tag(
+                "path",
+                tag("title", title),
+                cls=f"term {sign(term.product)}",
+                d=way,
+                stroke_width=1 + 4 * abs(term.product) / largest,
+            )
+
+
+def _box(box: Box, node: DiagramNode, color: int, target: Quantity) -> Html:
+    size = "×".join(map(str, node.shape))
+    kind = f"{node.kind} · {size}" if node.kind and node.shape else node.kind or f"{size} features"
+    most = 24 if node.entries else 16
+    name = node.name if len(node.name) <= most else f"{node.name[: most - 1]}…"
+    left = box.x + 10
+    return tag(
+        "g",
+        tag("rect", cls=f"box c{color}", x=box.x, y=box.y, width=box.width, height=box.height, rx=7),
+        tag("text", name, tag("title", node.name), cls=f"name c{color}", x=left, y=box.y + 19),
+        tag("text", kind, cls="soft", x=left, y=box.y + 34),
+        *(
+            _entry(box, _row(box, node, entry) + 4, entry, value, gradient, entry == target)
+            for entry, value, gradient in zip(node.entries, node.values, node.gradients, strict=True)
+        ),
     )
 
 
-def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
-    bend = max(24.0, (x2 - x1) / 2)
-    return f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
-
-
-def _edge(source: Box, reader: Box) -> str:
-    return f'<path class="edge" d="{_curve(source.x + WIDTH, source.y + 20, reader.x, reader.y + 20)}"/>'
-
-
-def _terms(e: Explanation, boxes: Mapping[str, Box]) -> list[str]:
-    """A line for each term between two numbers that are on the picture, as wide as the term is large in its sum."""
-    parts = []
-    for line in e.lines:
-        box = boxes.get(line.quantity.name)
-        if box is None or line.quantity not in box.node.entries:
-            continue
-        start = box.row(box.node.entries.index(line.quantity))
-        largest = max((abs(term.product) for term in line.terms), default=0.0) or 1.0
-        for term in line.terms:
-            upper = None if term.upstream is None else boxes.get(term.upstream.name)
-            if upper is None or term.upstream not in upper.node.entries:
-                continue
-            end = upper.row(upper.node.entries.index(term.upstream))
-            width = 1 + 4 * abs(term.product) / largest
-            sign = "up" if term.product > 0 else "down" if term.product < 0 else "none"
-            title = escape(f"{short(term.arriving)} · {short(term.local)} = {short(term.product)}")
-            curve = _curve(box.x + WIDTH, start, upper.x, end)
-            parts.append(
-                f'<path class="term {sign}" d="{curve}" stroke-width="{width:.1f}"><title>{title}</title></path>'
-            )
-    return parts
-
-
-def _box(box: Box, color: int, e: Explanation) -> str:
-    node = box.node
-    where = f'x="{box.x:.1f}" y="{box.y:.1f}" width="{WIDTH}" height="{box.height:.1f}" rx="7"'
-    size = "×".join(map(str, node.shape))
-    kind = node.kind or f"{size} features"
-    kind = f"{kind} · {size}" if node.kind and node.shape else kind
-    name = node.name if len(node.name) <= 24 else node.name[:23] + "…"
-    parts = [
-        f'<rect class="box c{color}" {where}/>',
-        f'<text class="name c{color}" x="{box.x + 10:.1f}" y="{box.y + 19:.1f}">{escape(name)}</text>',
-        f'<text class="kind" x="{box.x + 10:.1f}" y="{box.y + 34:.1f}">{escape(kind)}</text>',
-    ]
-    for i, (entry, value, gradient) in enumerate(zip(node.entries, node.values, node.gradients, strict=True)):
-        y = box.row(i) + 4
-        mark = " target" if entry == e.quantity else ""
-        place = ",".join(map(str, entry.place))
-        title = f"<title>{escape(f'{entry} = {value!r}, dL/d = {gradient!r}')}</title>"
-        parts.append(
-            f'<g class="row{mark}">{title}<text x="{box.x + 10:.1f}" y="{y:.1f}">[{place}]</text>'
-            f'<text class="num" x="{box.x + 98:.1f}" y="{y:.1f}">{value:.3g}</text>'
-            f'<text class="num grad" x="{box.x + WIDTH - 8:.1f}" y="{y:.1f}">{gradient:.3g}</text></g>'
-        )
-    return "".join(parts)
+def _entry(box: Box, y: float, entry: Quantity, value: float, gradient: float, target: bool) -> Html:
+    return tag(
+        "g",
+        tag("title", f"{entry} = {value!r}, dL/d = {gradient!r}"),
+        tag("text", f"[{','.join(map(str, entry.index))}]", x=box.x + 10, y=y),
+        tag("text", f"{value:.3g}", cls="end", x=box.x + 98, y=y),
+        tag("text", f"{gradient:.3g}", cls="end gradient", x=box.right - 8, y=y),
+        cls="target" if target else None,
+    )

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..derivation import Explanation
-from .colors import TERMINAL, numbered
+from ...display.palette import layer_numbers
+from ...display.terminal import LAYER_STYLES, STYLES
+from ..derivation import Derivation
 from .plain import written
 
 __all__ = ["OnTerminal"]
-
-_STYLES = {"title": "bold", "faint": "dim", "value": "bold", "good": "green", "bad": "bold red"}
-_STYLES |= {"up": "dark_orange", "down": "bright_blue"}
 
 
 class OnTerminal:
     """What rich prints."""
 
-    def __init__(self, explanation: Explanation) -> None:
-        self.explanation = explanation
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
         from rich.text import Text
 
-        colors = numbered([node.name for node in self.explanation.nodes])
-        for line in written(self.explanation, max(40, options.max_width)):
+        colors = layer_numbers([node.name for node in self.derivation.nodes])
+        for line in written(self.derivation, max(40, options.max_width)):
             shown = Text()
-            for piece in line:
-                name = piece.style if piece.style in colors else piece.style.rpartition(".")[0]
-                style = TERMINAL[colors[name]] if name in colors else _STYLES.get(piece.style, "")
-                shown.append(piece.text, style=style)
+            for span in line:
+                name = span.style if span.style in colors else span.style.rpartition(".")[0]
+                style = LAYER_STYLES[colors[name]] if name in colors else STYLES.get(span.style, "")
+                shown.append(span.text, style=style)
             yield shown

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from ..derivation import Explanation, Line
+from ..derivation import Derivation, Line
 from ..notation import latex
 from .digits import shown_line
 
 __all__ = ["as_latex", "formulas"]
 
 
-def as_latex(explanation: Explanation) -> str:
+def as_latex(explanation: Derivation) -> str:
     """The derivation, one quantity after the other."""
     rows = " \\\\\n".join(row for line in explanation.lines for row in _rows(line))
     return f"\\begin{{align*}}\n{rows}\n\\end{{align*}}"
 
 
-def formulas(explanation: Explanation) -> list[str]:
+def formulas(explanation: Derivation) -> list[str]:
     """Every formula of the derivation by itself, without the marks of alignment."""
     return [part.replace("&", "").strip() for line in explanation.lines for part in _rows(line)]
 

@@ -1,4 +1,4 @@
-"""A backward pass that fails on its shapes is run once more where all sizes are equal: then its product has a value."""
+"""A backward pass that fails on its shapes runs again with all sizes equal, so that its product has a value."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from numpy.typing import NDArray
 
 from .bench import Bench, Broken
 from .diagnose import diagnose
-from .measure import Measured, measure
-from .report import Finding
+from .findings import Finding
+from .measure import Comparison, measure
 from .subjects import Point, fresh_targets
 
-__all__ = ["in_squares"]
+__all__ = ["with_equal_sizes"]
 
 _SIZE = 3
 
 
-def in_squares(bench: Bench, finding: Finding) -> list[tuple[Finding, Measured | None]]:
-    """The finding of a backward pass that raised, with what its product is, and every other gradient that is wrong."""
+def with_equal_sizes(bench: Bench, finding: Finding) -> list[tuple[Finding, Comparison | None]]:
+    """The finding of a backward pass that raised, explained if its product is known, and all other wrong gradients."""
     rng = bench.rng
     values = {
-        name: rng.uniform(0.2, 1.5, _squared(array)) * rng.choice([-1.0, 1.0], _squared(array))
+        name: rng.uniform(0.2, 1.5, _equal_shape(array)) * rng.choice([-1.0, 1.0], _equal_shape(array))
         for name, array in {**bench.subject.inputs, **bench.subject.parameters}.items()
     }
     point = Point(values, None, bench.subject.modes[0], f"{_SIZE} samples")
     inputs = {name: values[name] for name in bench.subject.inputs}
     subject = replace(bench.subject, inputs=inputs, parameters={n: v for n, v in values.items() if n not in inputs})
-    square = Bench(subject, bench.tolerance, bench.seed, bench.at_kinks)
-    square.noise = np.finfo(np.float64).eps
+    bench_of_equals = Bench(subject, bench.tolerance, bench.seed, bench.at_kinks)
+    bench_of_equals.noise = np.finfo(np.float64).eps
     try:
         point = replace(point, targets=fresh_targets(subject, rng, point)[0])
-        setting = square.setting(point)
+        setting = bench_of_equals.setting(point)
         measured = [
             measure(setting, name, bench.tolerance, rng)
             for name in setting.values
@@ -52,5 +52,5 @@ def in_squares(bench: Bench, finding: Finding) -> list[tuple[Finding, Measured |
     return [(explained, None), *others]
 
 
-def _squared(array: NDArray[np.float64]) -> tuple[int, ...]:
+def _equal_shape(array: NDArray[np.float64]) -> tuple[int, ...]:
     return tuple(_SIZE if size > 1 else 1 for size in array.shape)

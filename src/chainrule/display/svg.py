@@ -1,0 +1,72 @@
+"""Pictures as SVG that needs nothing else: the frame, edges between boxes, curves."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+from .layout import Lane
+from .markup import Html, tag
+from .palette import LAYERS, with_colors
+
+__all__ = ["edge", "picture", "picture_style", "sign"]
+
+_SMALLEST = 0.8  # of its own size: below it a picture scrolls, so that its text can be read
+
+
+def picture(width: float, height: float, *content: object, label: str, alone: bool = False) -> Html:
+    """A picture of some width and height in pixels; `alone` for one that is a file of its own, with its own colours."""
+    own = [tag("style", Html(picture_style())), tag("rect", cls="paper", width=width, height=height)] if alone else []
+    return tag(
+        "svg",
+        *own,
+        *content,
+        xmlns="http://www.w3.org/2000/svg",
+        cls="chainrule-picture",
+        role="img",
+        aria_label=label,
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        width=round(width),
+        height=round(height),
+        style=None if alone else f"width:100%;min-width:{_SMALLEST * width:.0f}px;max-width:{width:.0f}px",
+    )
+
+
+def edge(start: tuple[float, float], end: tuple[float, float], lane: Lane | None = None, offset: float = 0.0) -> str:
+    """The way from the right side of one box to the left side of another, as the `d` of a path.
+
+    A lane leads it over the boxes between, `offset` above the lane's own height.
+
+    >>> edge((0, 0), (100, 20))
+    'M0.0 0.0C50.0 0.0 50.0 20.0 100.0 20.0'
+    """
+    (x1, y1), (x2, y2) = start, end
+    if lane is None:
+        bend = max(24.0, (x2 - x1) / 2)
+        return f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+    y, up, down = lane.y - offset, (lane.left - x1) / 2, (x2 - lane.right) / 2
+    return (
+        f"M{x1:.1f} {y1:.1f}C{x1 + up:.1f} {y1:.1f} {lane.left - up:.1f} {y:.1f} {lane.left:.1f} {y:.1f}"
+        f"L{lane.right:.1f} {y:.1f}C{lane.right + down:.1f} {y:.1f} {x2 - down:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+    )
+
+
+def sign(value: float) -> str:
+    """The class of a line that stands for a number: "up" above 0, "down" below, "none" at 0."""
+    return "up" if value > 0 else "down" if value < 0 else "none"
+
+
+@functools.cache
+def picture_style() -> str:
+    """The style sheet of pictures. Colours are written out: not every program that shows SVG knows variables."""
+    sheet = resources.files(__package__).joinpath("picture.css").read_text(encoding="utf-8")
+    sheet += "".join(
+        f".chainrule-picture rect.c{i}{{stroke:var(--c{i})}}.chainrule-picture text.c{i}{{fill:var(--c{i})}}"
+        for i in range(len(LAYERS))
+    )
+    dark = "".join(line for line in _rules(sheet) if "var(" in line)
+    return f"{with_colors(sheet, False)}@media screen and (prefers-color-scheme:dark){{{with_colors(dark, True)}}}"
+
+
+def _rules(sheet: str) -> list[str]:
+    return [f"{rule}}}" for rule in sheet.replace("\n", "").split("}") if rule]
