@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import saved
 
+import saved
 from chainrule import Model, book
 
 EXPECTED: dict[str, Any] = json.loads((saved.FOLDER / "expected.json").read_text())

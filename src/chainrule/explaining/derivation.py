@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import types
-import typing
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..jsontext import parse_json, to_json
+from ..registry import build, describe, record
 from .formula import derivative_symbol, symbol
 
 __all__ = ["Batch", "Explanation", "Line", "Node", "Path", "Paths", "Quantity", "Step", "StepLine", "Term", "Witness"]
@@ -19,28 +17,17 @@ Place = tuple[int, ...]
 class Data:
     """A frozen dataclass that JSON can hold."""
 
+    def __init_subclass__(cls) -> None:
+        record(cls)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as dicts, lists, numbers and text."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+        return describe(self)  # type: ignore[no-any-return]
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
         """What `to_dict` gave."""
-        hints = typing.get_type_hints(cls)
-        return cls(**{name: _restored(hints[name], value) for name, value in stored.items()})
-
-
-def _restored(hint: Any, value: Any) -> Any:
-    arguments = typing.get_args(hint)
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        hint = next(kind for kind in arguments if kind is not type(None))
-        return None if value is None else _restored(hint, value)
-    if isinstance(value, list):
-        inner = arguments[0] if arguments else Any
-        return tuple(_restored(inner, item) for item in value)
-    if isinstance(hint, type) and issubclass(hint, Data):
-        return hint.from_dict(value)
-    return value
+        return build(stored, cls)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -246,12 +233,12 @@ class Explanation(Data):
 
     def to_json(self) -> str:
         """The whole explanation as JSON; `from_json` reads it back."""
-        return json.dumps({"symbol": symbol(self.quantity.name, self.quantity.place), **self.to_dict()})
+        return to_json({"symbol": symbol(self.quantity.name, self.quantity.place), **self.to_dict()})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """What `to_json` wrote."""
-        stored = json.loads(text)
+        stored = parse_json(text)
         stored.pop("symbol", None)
         return cls.from_dict(stored)
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
+from ..limits import STEPS
+from ..registry import record
 
 __all__ = ["INTERRUPTED", "History", "summary_line"]
 
 INTERRUPTED = "interrupted"
 
 
+@record
 @dataclass
 class History:
     """What was measured: `history["loss"]` is a list, `history.records` all of it, one record for each epoch.
@@ -29,6 +32,12 @@ class History:
     records: list[dict[str, float]] = field(default_factory=list)
     stopped: str | None = None
     notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for place, measured in enumerate(self.records):
+            epoch = measured.get("epoch")
+            if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
+                raise ConfigurationError(f"History: records[{place}] needs a whole number as its epoch, not {epoch!r}.")
 
     def __len__(self) -> int:
         return len(self.records)
