@@ -29,7 +29,7 @@ from .run import Run
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Contents", "read", "refusing", "write"]
+__all__ = ["Contents", "read", "refusing", "require_values", "write"]
 
 _FORMAT = "chainrule model 1"
 
@@ -67,8 +67,12 @@ class _Standing:
 
 
 def write(path: str | Path, contents: Contents) -> None:
-    """Write the file, whole or not at all. Raises `ConfigurationError` for a class that is not registered."""
+    """Write the file, whole or not at all.
+
+    Raises `ConfigurationError` for a class that is not registered and for numbers that `read` would refuse.
+    """
     run = contents.run
+    require_values(run.network, contents.values)
     arrays = (
         _prefixed("value", contents.values) | _prefixed("slot", run.slots) | _prefixed("extra", contents.extra_arrays)
     )
@@ -93,7 +97,7 @@ def read(path: str | Path) -> Contents:
         kinds = {"network": Graph, "loss": Loss, "optimizer": Optimizer}
         network, loss, optimizer = (build(content[name], kind, path=(name,)) for name, kind in kinds.items())
         values = _part("value", arrays)
-        dtype = _require_values(network, values)
+        dtype = require_values(network, values)
         network.take(values, dtype)
         slots = _part("slot", arrays)
         trainable = {name: values[name] for name in network.trainable_names()}
@@ -101,7 +105,7 @@ def read(path: str | Path) -> Contents:
         standing = build({"engine": "numpy"} | content["run"], _Standing, path=("run",))
         known_metrics(standing.metrics, loss)
         run = Run(network, loss, optimizer, slots, **vars(standing))
-        _require_use(run, values)
+        _require_use(run)
         history = build(content["history"], History, path=("history",))
         extras = dict(content["extras"])
         build(extras.get("class_names", []), list[str], path=("extras", "class_names"))
@@ -120,22 +124,23 @@ def _part(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
     return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
 
 
-def _require_use(run: Run, values: Arrays) -> None:
+def _require_use(run: Run) -> None:
     """Raise where the parts of a run are each right and do not work together."""
     for name, rate in run.rates().items():
         if not 0 <= rate < np.inf:
             raise ConfigurationError(f"the learning rate of {name} at step {run.step} is {rate!r}")
-    for name, array in values.items():
-        if not np.isfinite(array).all():
-            raise NonFiniteError(f"{name} holds NaN or infinity")
 
 
-def _require_values(network: Graph, values: Arrays) -> np.dtype[Any]:
+def require_values(network: Graph, values: Arrays) -> np.dtype[Any]:
+    """Raise unless these are the network's parameters and state, all of one dtype, all finite; return the dtype."""
     dtypes = {array.dtype for array in values.values()} or {np.dtype("float32")}
     if len(dtypes) != 1 or not dtypes <= {np.dtype("float32"), np.dtype("float64")}:
         raise FileFormatError(f"the parameters must all be float32 or all float64, not {sorted(map(str, dtypes))}")
     dtype: np.dtype[Any] = dtypes.pop()
     _require_shapes("parameter", values, network.parameter_shapes() | network.state_shapes(), dtype)
+    for name, array in values.items():
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"{name} holds NaN or infinity, which no step of training leaves behind")
     return dtype
 
 
