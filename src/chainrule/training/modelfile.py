@@ -6,6 +6,7 @@ Everything that is wrong with a file is a `FileFormatError` that names the file 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engines import ENGINES
-from ..errors import ConfigurationError, FileFormatError, NonFiniteError, UnknownNameError
+from ..errors import ConfigurationError, DataError, FileFormatError, NonFiniteError, UnknownNameError
 from ..files import load_arrays, refusing, save_arrays
 from ..graph import Graph
 from ..jsontext import parse_json, to_json
@@ -105,11 +106,10 @@ def read(path: str | Path) -> Contents:
         standing = build({"engine": "numpy"} | content["run"], _Standing, path=("run",))
         known_metrics(standing.metrics, loss)
         run = Run(network, loss, optimizer, slots, **vars(standing))
-        _require_use(run)
         history = build(content["history"], History, path=("history",))
         extras = dict(content["extras"])
         build(extras.get("class_names", []), list[str], path=("extras", "class_names"))
-        build(extras.get("preprocessing"), str | None, path=("extras", "preprocessing"))
+        _require_use(run, build(extras.get("preprocessing"), str | None, path=("extras", "preprocessing")))
         others = [name for name in arrays if name.partition("/")[0] not in ("value", "slot", "extra")]
         if others:
             raise FileFormatError(f"it holds arrays that no model has, such as {others[0]!r}")
@@ -124,8 +124,21 @@ def _part(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
     return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
 
 
-def _require_use(run: Run) -> None:
-    """Raise where the parts of a run are each right and do not work together."""
+def _require_use(run: Run, preprocessing: str | None) -> None:
+    """Raise where the parts of a model are each right and do not work together."""
+    from ..datasets import Preprocessing
+
+    shape = run.network.input_shape()
+    if preprocessing is not None:
+        table = Preprocessing.from_json(preprocessing)
+        shape = (len(table.feature_names),)
+        outputs = run.network.output_shape(shape)[-1]
+        if table.class_names and outputs not in (1, len(table.class_names)):
+            raise ConfigurationError(f"the table has {len(table.class_names)} classes, the network {outputs} outputs")
+    if shape is not None and len(run.network.output_shape(shape)) == 1:
+        outputs = run.network.output_shape(shape)[0]
+        with contextlib.suppress(DataError):  # a loss of one's own may want targets of another kind
+            run.loss.prepare(np.eye(1, outputs), (1, outputs), weightless=True)
     for name, rate in run.rates().items():
         if not 0 <= rate < np.inf:
             raise ConfigurationError(f"the learning rate of {name} at step {run.step} is {rate!r}")
