@@ -60,14 +60,9 @@ class History:
 
     def to_csv(self) -> str:
         """The records as a table with a header, one line for each record."""
-        import csv
-        import io
+        from ..datasets.csvfile import to_csv
 
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=self.names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records)
-        return text.getvalue()
+        return to_csv(self.names, self.records)
 
     def __repr__(self) -> str:
         if not self.records:
