@@ -280,17 +280,29 @@ CHANGES: dict[str, Any] = {
     "another format": (lambda j: j.update(format="chainrule preprocessing 2"), "its format is 'chainrule prep"),
     "a key too many": (lambda j: j.update(extra=1), "the whole must have the keys"),
     "a key too few": (lambda j: j.pop("ignored"), "the whole must have the keys"),
-    "a column's key too many": (lambda j: j["columns"][0].update(code="print()"), "a column must have the keys"),
-    "a column that is no object": (lambda j: j["columns"].append(3), "a column must have the keys"),
+    "a column's key too many": (lambda j: j["columns"][0].update(code="print()"), "columns[0] must have the keys"),
+    "a column that is no object": (
+        lambda j: j["columns"].append(3),
+        "columns[2] must be Numeric or Categorical, not 3",
+    ),
     "no columns": (lambda j: j.update(columns=[]), "There is no column besides the target"),
-    "a text for a number": (lambda j: j["columns"][0].update(center="1"), "'center' must be of type float"),
-    "a truth for a number": (lambda j: j["columns"][0].update(scale=True), "'scale' must be of type float"),
+    "a text for a number": (
+        lambda j: j["columns"][0].update(center="1"),
+        "columns[0].center must be a number, not '1'",
+    ),
+    "a truth for a number": (
+        lambda j: j["columns"][0].update(scale=True),
+        "columns[0].scale must be a number, not True",
+    ),
     "a scale of zero": (lambda j: j["columns"][0].update(scale=0.0), "a positive scale"),
     "a scale that is not finite": (lambda j: j["columns"][0].update(scale=1e400), "is not a number of JSON"),
     "a fill where nothing is imputed": (lambda j: j["columns"][0].update(fill=1.0), "has fill=1.0, missing='error'"),
     "categories out of order": (lambda j: j["columns"][1]["categories"].reverse(), "needs sorted, different"),
     "a category twice": (lambda j: j["columns"][1]["categories"].insert(0, "Bern"), "needs sorted, different"),
-    "a category that is a number": (lambda j: j["columns"][1].update(categories=[1]), "needs sorted, different"),
+    "a category that is a number": (
+        lambda j: j["columns"][1].update(categories=[1]),
+        "columns[1].categories[0] must be a text, not 1",
+    ),
     "no categories": (lambda j: j["columns"][1].update(categories=[]), "needs categories"),
     "an unknown fill": (lambda j: j["columns"][1].update(fill="Paris"), "with 'Paris' among them"),
     "a column twice": (lambda j: j["columns"].append(j["columns"][0]), "need different, non-empty names"),
@@ -300,8 +312,11 @@ CHANGES: dict[str, Any] = {
     "a class twice": (lambda j: j["outcome"].update(class_names=["a", "a"]), "needs different, non-empty class names"),
     "values with classes": (lambda j: j["outcome"].update(task="values"), "has 2 class names"),
     "classes with a scale": (lambda j: j["outcome"].update(scale=2.0), "cannot have center=0.0 and scale=2.0"),
-    "an unknown way with missing values": (lambda j: j.update(missing="drop"), 'missing must be "error" or "impute"'),
-    "ignored that are no names": (lambda j: j.update(ignored=[3]), "need different, non-empty names"),
+    "an unknown way with missing values": (
+        lambda j: j.update(missing="drop"),
+        "missing must be 'error' or 'impute', not 'drop'",
+    ),
+    "ignored that are no names": (lambda j: j.update(ignored=[3]), "ignored[0] must be a text, not 3"),
 }
 
 

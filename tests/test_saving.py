@@ -203,7 +203,7 @@ def test_a_name_that_stands_twice_in_the_header_is_refused(tmp_path: Path) -> No
     name = next(name for name in json.loads(header) if name != "__metadata__")
     again = header[:-1] + b"," + json.dumps({name: json.loads(header)[name]}).encode()[1:]
     path.write_bytes(len(again).to_bytes(8, "little") + again + content[8 + size :])
-    with pytest.raises(FileFormatError, match="a name stands twice"):
+    with pytest.raises(FileFormatError, match="a key stands twice"):
         Model.load(path)
 
 

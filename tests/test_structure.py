@@ -20,6 +20,8 @@ ROOT = Path(chainrule.__file__).parent
 # Each line imports only from lines above it, or from its own package. "" is chainrule itself.
 LEVELS = [
     ("errors", "interrupt", "columns", "display"),
+    ("limits", "jsontext"),
+    ("files",),
     ("pair", "special", "initializers", "schedules", "noise"),
     ("penalties", "store"),
     ("layer",),
@@ -30,7 +32,6 @@ LEVELS = [
     ("registry",),
     ("backprop",),
     ("value",),
-    ("files",),
     ("explaining",),
     ("metrics",),
     ("plots", "summary"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.datasets import Table, read_table
+from chainrule.datasets.csvfile import MISSING, to_csv
 from chainrule.errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
 
 NAN = float("nan")
@@ -338,3 +340,49 @@ def test_a_parquet_file_is_read_as_its_data_frame(tmp_path: Path) -> None:
     content = (tmp_path / "data.parquet").read_bytes()
     with pytest.raises(FileFormatError, match=r"short\.parquet is not a readable Parquet file"):
         read_table(written(tmp_path, content[:-40], "short.parquet"))
+
+
+# CSV as it is written
+
+
+DANGEROUS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "'=1", "''-x", " '@x", "＝1")
+
+
+@pytest.mark.parametrize("text", DANGEROUS)
+def test_a_cell_of_text_that_a_spreadsheet_would_run_is_written_with_an_apostrophe(text: str) -> None:
+    written = to_csv(["a"], [{"a": text}]).split("\n", 1)[1]
+    assert written.lstrip('"').startswith("'")
+    assert next(csv.reader(io.StringIO(written, newline=""))) == [f"'{text}"]
+
+
+@pytest.mark.parametrize("number", [-1, -0.5, np.float32(-2.5), np.float64(-1e-300), np.int64(-3), 1e22, -math.inf])
+def test_a_number_is_never_guarded(number: Any) -> None:
+    cell = to_csv(["a"], [{"a": number}]).splitlines()[1]
+    assert float(cell) == number
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(DANGEROUS)
+words = texts.map(str.strip).filter(lambda text: text not in MISSING)
+
+
+@given(rows=st.lists(st.tuples(words, words, st.floats(allow_nan=False)), min_size=1, max_size=6))
+def test_what_is_written_is_read_back(rows: list[tuple[str, str, float]], tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    names = ["text", "more", "number"]
+    path.write_bytes(to_csv(names, (dict(zip(names, row, strict=True)) for row in rows)).encode())
+    table = read_table(path, text=["text", "more"])
+    assert list(zip(*(table[name].tolist() for name in names), strict=True)) == rows
+
+
+@given(names=st.lists(words.filter(lambda name: name.strip("'") != ""), min_size=2, max_size=4, unique=True))
+def test_names_of_columns_are_read_back(names: list[str], tmp_path_factory: Any) -> None:
+    names = [f"{name}x" for name in names]  # a name that is a number is refused for reasons of its own
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_bytes(to_csv(names, [dict.fromkeys(names, "word")]).encode())
+    assert list(read_table(path).names) == names
+
+
+def test_a_number_in_text_stays_text_where_it_is_guarded(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(to_csv(["class"], [{"class": "-5"}, {"class": "+x"}]))
+    assert read_table(path)["class"].tolist() == ["-5", "+x"]

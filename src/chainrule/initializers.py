@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ConfigurationError
+from .limits import require_number
 
 __all__ = ["Constant", "Glorot", "He", "Initializer", "LeCun", "Normal", "Zeros"]
 
@@ -31,6 +32,9 @@ class Constant:
     """
 
     value: float
+
+    def __post_init__(self) -> None:
+        require_number(self, "value")
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array of `shape` filled with the value; the generator is not used."""
@@ -60,6 +64,9 @@ class Normal:
     """
 
     scale: float = 0.01
+
+    def __post_init__(self) -> None:
+        require_number(self, "scale", at_least=0)
 
     def __call__(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array of `shape` drawn from N(0, scale²)."""

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError
 from .layer import Array, Arrays
+from .limits import require_number
 from .pair import Pair
 from .special import logistic
 
@@ -183,10 +184,7 @@ class _ClassLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.label_smoothing < 1:
-            raise ConfigurationError(
-                f"{self.name}: label_smoothing must be at least 0 and below 1, not {self.label_smoothing!r}."
-            )
+        require_number(self, "label_smoothing", at_least=0, below=1)
         if self.class_weights is not None:
             object.__setattr__(self, "class_weights", tuple(float(w) for w in self.class_weights))
             if not all(np.isfinite(w) and w >= 0 for w in self.class_weights):
@@ -262,10 +260,7 @@ class _BinaryLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.label_smoothing < 1:
-            raise ConfigurationError(
-                f"{self.name}: label_smoothing must be at least 0 and below 1, not {self.label_smoothing!r}."
-            )
+        require_number(self, "label_smoothing", at_least=0, below=1)
 
     def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
         values, _ = super()._encode(targets, shape)
@@ -286,8 +281,7 @@ class _Clipped(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.clip < 0.5:
-            raise ConfigurationError(f"{self.name}: clip must be above 0 and below one half, not {self.clip!r}.")
+        require_number(self, "clip", above=0, below=0.5)
 
     def _clipped(self, xp, predictions):
         top = 1 - max(self.clip, float(xp.finfo(predictions.dtype).eps) / 2)  # the largest number below 1, or less
@@ -466,8 +460,7 @@ class Huber(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.delta > 0:
-            raise ConfigurationError(f"Huber: delta must be above 0, not {self.delta!r}.")
+        require_number(self, "delta", above=0)
 
     def pure_forward(self, xp, predictions, targets):
         e = predictions - targets  # (B,O)

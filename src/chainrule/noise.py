@@ -69,6 +69,7 @@ def uniform(xp: Any, seed: int, step: Any, node: int, shape: tuple[int, ...], fi
     half = (features + 1) // 2
 
     def word(value: Any) -> Any:
+        value = value % 2**32 if isinstance(value, int) else value
         return xp.reshape(xp.asarray(value, dtype=xp.uint32), (1, 1))
 
     index = xp.asarray(xp.arange(rows * half), dtype=xp.uint32)

@@ -8,7 +8,6 @@ else (schedules, groups, weight decay, clipping) is shared by all and applied ar
 from __future__ import annotations
 
 import fnmatch
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral
@@ -16,6 +15,7 @@ from typing import Any, ClassVar, Self
 
 from .errors import ConfigurationError, DefinitionError, UnknownNameError
 from .layer import Array, Arrays
+from .limits import require_number, require_true_or_false
 from .schedules import Schedule, as_schedule
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
@@ -57,14 +57,17 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)
+        if not isinstance(self.groups, Mapping) or not all(isinstance(own, Mapping) for own in self.groups.values()):
+            raise ConfigurationError(
+                f"{type(self).__name__}: groups maps patterns of names to settings, such as "
+                f'{{"*.biases": {{"weight_decay": 0.0}}}}, not {self.groups!r}.'
+            )
         for name in ("clip_norm", "clip_value"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigurationError(f"{type(self).__name__}: {name} must be above 0, not {value!r}.")
+            if getattr(self, name) is not None:
+                require_number(self, name, above=0, finite=False)
         for name in ("weight_decay", "epsilon"):
-            value = getattr(self, name, 0.0)
-            if not (math.isfinite(value) and value >= 0):
-                raise ConfigurationError(f"{type(self).__name__}: {name} must be at least 0, not {value!r}.")
+            if hasattr(self, name):
+                require_number(self, name, at_least=0)
         for pattern, settings in self.groups.items():
             known = [f.name for f in fields(self) if f.name not in ("groups", "clip_norm", "clip_value")]
             for name in settings:
@@ -190,7 +193,8 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _fraction(self, "momentum")
+        require_number(self, "momentum", at_least=0, below=1)
+        require_true_or_false(self, "nesterov")
         if self.nesterov and not self.momentum:
             raise ConfigurationError("SGD: nesterov needs a momentum above 0, such as momentum=0.9.")
 
@@ -242,7 +246,7 @@ class RMSprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _fraction(self, "rho")
+        require_number(self, "rho", at_least=0, below=1)
 
     def pure_update(self, xp, step, rate, parameter, gradient, cache):
         cache = self.rho * cache + (1 - self.rho) * (gradient * gradient)
@@ -271,8 +275,8 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _fraction(self, "beta_1")
-        _fraction(self, "beta_2")
+        require_number(self, "beta_1", at_least=0, below=1)
+        require_number(self, "beta_2", at_least=0, below=1)
 
     def pure_update(self, xp, step, rate, parameter, gradient, momentum, cache):
         momentum = self.beta_1 * momentum + (1 - self.beta_1) * gradient
@@ -311,9 +315,3 @@ def gradient_norm(xp: Any, gradients: Mapping[str, Array]) -> Array:
     """
     total = sum(xp.sum(g * g) for g in gradients.values())
     return xp.sqrt(total)
-
-
-def _fraction(optimizer: Optimizer, name: str) -> None:
-    value = getattr(optimizer, name)
-    if not 0 <= value < 1:
-        raise ConfigurationError(f"{type(optimizer).__name__}: {name} must be at least 0 and below 1, not {value!r}.")

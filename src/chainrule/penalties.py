@@ -7,12 +7,12 @@ the mean over samples does not divide them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from .errors import ConfigurationError
+from .limits import require_number
 from .pair import Pair
 
 __all__ = ["L1", "L2", "Penalty", "as_penalties"]
@@ -27,9 +27,7 @@ class Penalty(Pair):
     rate: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.rate) and self.rate >= 0):
-            name = type(self).__name__
-            raise ConfigurationError(f"{name}: the rate must be a finite number of at least 0, not {self.rate!r}.")
+        require_number(self, "rate", at_least=0)
 
 
 class L1(Penalty):

@@ -1,23 +1,32 @@
-"""Settings as plain data: what a file says of a network, and which classes may be built from it.
+"""Settings as plain data: the one way in which objects become text in a file, and text becomes objects.
 
-`describe` turns an object into numbers, text, lists and dicts; `build` turns them back, through the constructors of
-registered classes and nothing else. Every class of the library is registered; `register` adds a user's own.
+`describe` turns an object into numbers, text, lists and dicts; `build` turns them back, through constructors and
+nothing else. An object of a registered class is a dict with its "type": every class of the library is registered,
+`register` adds a user's own. A record (`record`) has no "type": the place where it stands says what it is.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import inspect
+import itertools
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from . import initializers, layers, losses, optimizers, penalties, schedules
-from .errors import ConfigurationError, DefinitionError, UnknownNameError
+from .errors import ConfigurationError, DefinitionError, FileFormatError, UnknownNameError
 from .graph import Graph
 from .layer import Layer
+from .limits import DEPTH, LAYERS
 
-__all__ = ["build", "describe", "register"]
+__all__ = ["build", "describe", "record", "register"]
 
 T = TypeVar("T", bound=type)
+Path = tuple[str | int, ...]
 
 _CLASSES: dict[str, type] = {
     name: getattr(module, name)
@@ -27,6 +36,7 @@ _CLASSES: dict[str, type] = {
     if dataclasses.is_dataclass(getattr(module, name))
     or (isinstance(getattr(module, name), type) and issubclass(getattr(module, name), Layer))
 }
+_RECORDS: set[type] = set()
 
 
 def register(cls: T) -> T:
@@ -50,30 +60,49 @@ def register(cls: T) -> T:
     return cls
 
 
-def describe(value: Any) -> Any:
+def record(cls: T) -> T:
+    """Let a dataclass be described without its name: it is built where a field or a reader expects this class.
+
+    >>> @record
+    ... @dataclasses.dataclass
+    ... class Point:
+    ...     x: float
+    ...     label: str | None = None
+    >>> describe(Point(0.5)), build({"x": 1.5, "label": "a"}, Point)
+    ({'x': 0.5, 'label': None}, Point(x=1.5, label='a'))
+    """
+    _RECORDS.add(cls)
+    return cls
+
+
+def describe(value: Any, classes: Mapping[str, type] = _CLASSES) -> Any:
     """The value as JSON could hold it. Raises `ConfigurationError` for what cannot be built again.
 
     >>> from chainrule import Adam, StepDecay
     >>> describe(StepDecay(0.1, every=10))
     {'type': 'StepDecay', 'rate': 0.1, 'every': 10, 'factor': 0.1}
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
     if isinstance(value, list | tuple):
-        return [describe(item) for item in value]
+        return [describe(item, classes) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
-    name = type(value).__name__
-    if isinstance(value, Graph):
-        described: dict[str, Any] = {
-            "type": "Graph",
-            "nodes": [[n.name, describe(n.layer), list(n.sources) if n.joins else n.sources[0]] for n in value],
-            "output": value.output_node,
-            "ties": value.ties,
-        }
-    elif _CLASSES.get(name) is type(value):
-        settings = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
-        described = {"type": name} | {field.name: describe(getattr(value, field.name)) for field in settings}
+        return {str(key): describe(item, classes) for key, item in value.items()}
+    kind: Any = type(value)
+    name = kind.__name__
+    if kind in _RECORDS:
+        described = {setting: describe(getattr(value, setting), classes) for setting in _settings(kind)}
+    elif isinstance(value, Graph):
+        nodes = [[n.name, describe(n.layer, classes), list(n.sources) if n.joins else n.sources[0]] for n in value]
+        described = {"type": "Graph", "nodes": nodes, "output": value.output_node, "ties": value.ties}
+        _require_few_layers(described)
+    elif classes.get(name) is kind:
+        described = {"type": name}
+        described |= {setting: describe(getattr(value, setting), classes) for setting in _settings(kind)}
     else:
         what = getattr(value, "__qualname__", name)
         raise ConfigurationError(
@@ -85,28 +114,161 @@ def describe(value: Any) -> Any:
     return described
 
 
-def build(described: Any) -> Any:
+def build(described: Any, expected: Any = Any, classes: Mapping[str, type] = _CLASSES, path: Path = ()) -> Any:
     """The object that `describe` described; lists become tuples.
 
-    Raises `UnknownNameError` for a class that is not registered, and what its constructor raises.
+    `expected` is what it must be: a class, or a type such as `tuple[float, ...]` or `str | None`. Raises
+    `FileFormatError` with the place for anything else, `UnknownNameError` for a class that is not registered, and what
+    the constructors raise.
 
     >>> build({'type': 'StepDecay', 'rate': 1.0, 'every': 10, 'factor': 0.5})(25)
     0.25
+    >>> build([1, "2"], tuple[float, ...])
+    Traceback (most recent call last):
+        ...
+    chainrule.errors.FileFormatError: [1] must be a number, not '2'
     """
+    if len(path) > DEPTH:
+        raise FileFormatError(f"it has more than {DEPTH} lists and objects inside one another")
+    if _is_union(expected):
+        expected = _member(described, expected)
+    if expected in _RECORDS:
+        return expected(**_fields(described, expected, classes, path))
+    made = described
     if isinstance(described, list):
-        return tuple(build(item) for item in described)
-    if not isinstance(described, dict):
-        return described
-    if "type" not in described:
-        return {name: build(item) for name, item in described.items()}
-    settings = {name: build(item) for name, item in described.items() if name not in ("type", "frozen")}
-    name = described["type"]
+        kinds = _items(expected, len(described), path)
+        items = [build(item, next(kinds), classes, (*path, i)) for i, item in enumerate(described)]
+        made = items if typing.get_origin(expected) is list else tuple(items)
+    elif isinstance(described, dict) and "type" in described:
+        made = _tagged(described, classes, path)
+    elif isinstance(described, dict):
+        kind = (*typing.get_args(expected), Any, Any)[1]
+        made = {name: build(item, kind, classes, (*path, name)) for name, item in described.items()}
+    if not _fits(made, expected):
+        raise FileFormatError(f"{_place(path)} must be {_named(expected)}, not {_shown(described)}")
+    return made
+
+
+def _tagged(described: dict[str, Any], classes: Mapping[str, type], path: Path) -> Any:
+    """An object of the registered class that the description names."""
+    name, frozen = described["type"], described.get("frozen", False)
+    if not isinstance(frozen, bool):
+        raise FileFormatError(f"{_place((*path, 'frozen'))} must be true or false, not {_shown(frozen)}")
+    settings = {setting: item for setting, item in described.items() if setting not in ("type", "frozen")}
     if name == "Graph":
-        made = Graph(settings["nodes"], output=settings["output"], ties=settings["ties"])
-    elif name in _CLASSES:
-        made = _CLASSES[name](**settings)
+        _require_few_layers(described)
+        _require_keys(settings, ("nodes", "output", "ties"), path)
+        nodes = build(settings["nodes"], tuple[Any, ...], classes, (*path, "nodes"))
+        ties = build(settings["ties"], Mapping[str, str], classes, (*path, "ties"))
+        made: Any = Graph(nodes, output=settings["output"], ties=ties)
+    elif isinstance(name, str) and name in classes:
+        kinds = _settings(classes[name])
+        unknown = next((setting for setting in settings if setting not in kinds), None)
+        if unknown is not None:
+            raise UnknownNameError(f"setting of {name}", unknown, kinds)
+        made = classes[name](
+            **{setting: build(item, kinds[setting], classes, (*path, setting)) for setting, item in settings.items()}
+        )
     else:
-        raise UnknownNameError("registered class", name, _CLASSES)
-    if described.get("frozen"):
+        raise UnknownNameError("registered class", name, classes)
+    if frozen:
         made.freeze()
     return made
+
+
+def _fields(described: Any, cls: Any, classes: Mapping[str, type], path: Path) -> dict[str, Any]:
+    """The fields of a record: every one, and no others."""
+    kinds = _settings(cls)
+    _require_keys(described, kinds, path)
+    return {name: build(described[name], kind, classes, (*path, name)) for name, kind in kinds.items()}
+
+
+def _is_union(expected: Any) -> bool:
+    return typing.get_origin(expected) in (types.UnionType, typing.Union)
+
+
+def _member(described: Any, union: Any) -> Any:
+    """The member of a union that a list, or the fields of a record, can only mean; else the union."""
+    members = typing.get_args(union)
+    if isinstance(described, list):
+        return next((kind for kind in members if typing.get_origin(kind) in (tuple, list, Sequence)), union)
+    records = [kind for kind in members if kind in _RECORDS]
+    if isinstance(described, dict) and records:
+        return min(records, key=lambda kind: len(_settings(kind).keys() ^ described.keys()))
+    return union
+
+
+def _items(expected: Any, count: int, path: Path) -> Iterator[Any]:
+    """What each item of a list must be."""
+    kinds = typing.get_args(expected) if typing.get_origin(expected) in (tuple, list, Sequence) else ()
+    if typing.get_origin(expected) is tuple and kinds[-1:] != (Ellipsis,):
+        if len(kinds) != count:
+            raise FileFormatError(f"{_place(path)} must be a list of {len(kinds)}, not of {count}")
+        return iter(kinds)
+    return itertools.repeat(kinds[0] if kinds else Any)
+
+
+@cache
+def _settings(cls: Any) -> dict[str, Any]:
+    """What a constructor takes, by name, and what each must be, where the annotations can be read."""
+    hints: dict[str, Any] = {}
+    for annotated in (cls.__init__, cls):
+        try:
+            hints |= typing.get_type_hints(annotated)
+        except (NameError, TypeError, SyntaxError):  # names that only a type checker imports
+            continue
+    return {name: hints.get(name, Any) for name in inspect.signature(cls).parameters}
+
+
+def _fits(value: Any, expected: Any) -> bool:
+    if expected is Any:
+        return True
+    if _is_union(expected):
+        return any(_fits(value, kind) for kind in typing.get_args(expected))
+    origin = typing.get_origin(expected) or expected
+    if origin is typing.Literal:
+        return value in typing.get_args(expected)
+    if origin is Callable:
+        return callable(value)
+    if origin in (int, float):  # which of the two is up to the constructor
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return not isinstance(origin, type) or isinstance(value, origin)
+
+
+def _require_few_layers(described: Any) -> None:
+    count = _layers(described)
+    if count > LAYERS:
+        raise ConfigurationError(f"A file holds networks of at most {LAYERS:,} layers; this one has {count:,}.")
+
+
+def _layers(described: Any) -> int:
+    """How many layers a described graph has, with those of the graphs inside it."""
+    nodes = described.get("nodes") if isinstance(described, dict) else None
+    if not isinstance(nodes, list):
+        return 0
+    return len(nodes) + sum(_layers(node[1]) for node in nodes if isinstance(node, list) and len(node) > 1)
+
+
+def _require_keys(described: Any, names: Sequence[str] | Mapping[str, Any], path: Path) -> None:
+    if not isinstance(described, dict) or described.keys() != set(names):
+        found = sorted(described) if isinstance(described, dict) else _shown(described)
+        raise FileFormatError(f"{_place(path)} must have the keys {sorted(names)}, not {found}")
+
+
+def _place(path: Path) -> str:
+    """Where something stands: columns[0].center."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "the whole"
+
+
+def _named(expected: Any) -> str:
+    if _is_union(expected):
+        return " or ".join(_named(kind) for kind in typing.get_args(expected))
+    words = {float: "a number", int: "a number", str: "a text", bool: "true or false", type(None): "null"}
+    if typing.get_origin(expected) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(expected)))
+    return words.get(expected) or str(getattr(expected, "__name__", expected))
+
+
+def _shown(described: Any) -> str:
+    text = repr(described)
+    return text if len(text) < 60 else f"{text[:57]}..."

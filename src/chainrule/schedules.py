@@ -7,11 +7,13 @@ number.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 
 from .errors import ConfigurationError
+from .limits import require_number
 
 __all__ = [
     "ConstantRate",
@@ -27,16 +29,17 @@ __all__ = [
 Schedule = Callable[[int], float]
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ConfigurationError(message)
-
-
 def _not_negative(schedule: object, *names: str) -> None:
     for name in names:
-        value = getattr(schedule, name)
-        fine = isinstance(value, Real) and math.isfinite(value) and float(value) >= 0
-        _require(fine, f"{type(schedule).__name__}: {name} must be a finite number of at least 0, not {value!r}.")
+        require_number(schedule, name, at_least=0)
+
+
+def _power(factor: float, exponent: float) -> float:
+    """factor^exponent, infinite where it overflows."""
+    try:
+        return float(float(factor) ** exponent)
+    except OverflowError:
+        return math.inf
 
 
 def _cosine(start: float, end: float, fraction: float) -> float:
@@ -95,11 +98,11 @@ class StepDecay:
 
     def __post_init__(self) -> None:
         _not_negative(self, "rate", "factor")
-        _require(self.every >= 1, f"StepDecay: every must be at least 1 step, not {self.every!r}.")
+        require_number(self, "every", at_least=1)
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
-        return float(self.rate * self.factor ** (step // self.every))
+        return self.rate * _power(self.factor, step // self.every)
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,11 @@ class ExponentialDecay:
 
     def __post_init__(self) -> None:
         _not_negative(self, "rate", "factor")
-        _require(self.every >= 1, f"ExponentialDecay: every must be at least 1 step, not {self.every!r}.")
+        require_number(self, "every", at_least=1)
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
-        return float(self.rate * self.factor ** (step / self.every))
+        return self.rate * _power(self.factor, step / self.every)
 
 
 @dataclass(frozen=True)
@@ -139,11 +142,11 @@ class CosineDecay:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(
-            0 <= self.warmup < self.steps,
-            f"CosineDecay: needs 0 <= warmup < steps, received warmup={self.warmup!r} and steps={self.steps!r}.",
-        )
-        _not_negative(self, "rate", "final")
+        _not_negative(self, "rate", "final", "warmup", "steps")
+        if not self.warmup < self.steps:
+            raise ConfigurationError(
+                f"CosineDecay: needs warmup < steps, received warmup={self.warmup!r} and steps={self.steps!r}."
+            )
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
@@ -170,10 +173,10 @@ class OneCycle:
 
     def __post_init__(self) -> None:
         _not_negative(self, "peak")
-        for name in ("divide", "final_divide"):
-            _require(getattr(self, name) > 0, f"OneCycle: {name} must be above 0, not {getattr(self, name)!r}.")
-        _require(self.steps >= 1, f"OneCycle: steps must be at least 1, not {self.steps!r}.")
-        _require(0.0 < self.rise < 1.0, f"OneCycle: rise must lie between 0 and 1, not {self.rise!r}.")
+        require_number(self, "divide", above=0)
+        require_number(self, "final_divide", above=0)
+        require_number(self, "steps", at_least=1)
+        require_number(self, "rise", above=0, below=1)
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
@@ -193,6 +196,6 @@ def as_schedule(rate: float | Schedule) -> Schedule:
     """
     if callable(rate):
         return rate
-    if not isinstance(rate, Real) or not math.isfinite(rate) or rate < 0:
+    if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 <= rate <= sys.float_info.max:
         raise ConfigurationError(f"A learning rate must be a finite number of at least 0, not {rate!r}.")
     return ConstantRate(float(rate))

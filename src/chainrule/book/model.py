@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, FileFormatError
-from ..files import load_arrays, save_arrays
-from .accuracy import Accuracy_Categorical, Accuracy_Regression
+from ..files import load_arrays, refusing, save_arrays
+from ..jsontext import parse_json, to_json
+from ..layer import Layer
+from ..registry import build, describe
+from .accuracy import Accuracy, Accuracy_Categorical, Accuracy_Regression
 from .layers import (
     Activation_Linear,
     Activation_ReLU,
@@ -23,12 +24,13 @@ from .layers import (
 )
 from .losses import (
     Activation_Softmax_Loss_CategoricalCrossentropy,
+    Loss,
     Loss_BinaryCrossentropy,
     Loss_CategoricalCrossentropy,
     Loss_MeanAbsoluteError,
     Loss_MeanSquaredError,
 )
-from .optimizers import Optimizer_Adagrad, Optimizer_Adam, Optimizer_RMSprop, Optimizer_SGD
+from .optimizers import BookOptimizer, Optimizer_Adagrad, Optimizer_Adam, Optimizer_RMSprop, Optimizer_SGD
 
 __all__ = [
     "Model",
@@ -184,19 +186,21 @@ class Model:
             name: [_description(p) for p in part] if isinstance(part, list) else _description(part)
             for name, part in parts.items()
         }
-        save_arrays(path, self._arrays(), {"format": _MODEL, "model": json.dumps(described)})
+        save_arrays(path, self._arrays(), {"format": _MODEL, "model": to_json(described)})
 
     @staticmethod
     def load(path: str) -> Model:
         """Read what `save` wrote: a model that is ready to predict and to train on, with fresh optimizer slots."""
         arrays, metadata = load_arrays(path)
         _require_format(path, metadata, _MODEL)
-        described = json.loads(metadata["model"])
         model = Model()
-        for layer in described["layers"]:
-            model.add(_built(path, layer))
-        model.set(**{name: _built(path, described[name]) for name in ("loss", "optimizer", "accuracy")})
-        model.finalize()
+        with refusing(path):
+            described = parse_json(metadata["model"])
+            for layer in described["layers"]:
+                model.add(_built(layer, Layer))
+            kinds = {"loss": Loss, "optimizer": BookOptimizer, "accuracy": Accuracy}
+            model.set(**{name: _built(described[name], kind | None) for name, kind in kinds.items()})
+            model.finalize()
         model._set_arrays(path, arrays)
         return model
 
@@ -220,7 +224,7 @@ class Model:
         )
 
 
-_PARTS: tuple[Any, ...] = (
+_PARTS: tuple[type, ...] = (
     Layer_Dense,
     Layer_Dropout,
     Layer_Input,
@@ -240,6 +244,7 @@ _PARTS: tuple[Any, ...] = (
     Accuracy_Regression,
 )
 
+_CLASSES = {part.__name__: part for part in _PARTS}
 _PARAMETERS, _MODEL = "chainrule.book parameters 1", "chainrule.book model 1"
 
 
@@ -254,18 +259,13 @@ def _require_format(path: str, metadata: dict[str, str], expected: str) -> None:
 
 
 def _description(part: Any) -> list[Any] | None:
-    """The class's name and the arguments that would make the object again: its attributes of the same names."""
-    if part is None:
-        return None
-    names = inspect.signature(type(part)).parameters
-    return [type(part).__name__, {name: getattr(part, name) for name in names}]
+    """The class's name and its settings."""
+    described = describe(part, _CLASSES)
+    return described and [described.pop("type"), described]
 
 
-def _built(path: str, description: list[Any] | None) -> Any:
+def _built(description: list[Any] | None, expected: Any) -> Any:
     if description is None:
-        return None
-    name, arguments = description
-    known = {part.__name__: part for part in _PARTS}
-    if name not in known:
-        raise FileFormatError(f"{path} names the class {name!r}; known are {', '.join(known)}.")
-    return known[name](**arguments)
+        return build(None, expected)
+    name, settings = description
+    return build({"type": name, **settings}, expected, _CLASSES)

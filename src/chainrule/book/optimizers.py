@@ -26,7 +26,7 @@ class _BookSGD(optimizers.SGD):
         return parameter + velocity, dict(velocity=velocity)
 
 
-class _BookOptimizer:
+class BookOptimizer:
     """An update rule as the book uses it: before, once for each layer, after; the slots live on the layers."""
 
     rule: optimizers.Optimizer
@@ -62,7 +62,7 @@ class _BookOptimizer:
         self.iterations += 1
 
 
-class Optimizer_SGD(_BookOptimizer):
+class Optimizer_SGD(BookOptimizer):
     """Gradient descent with the book's momentum, velocity ← momentum · velocity - rate · gradient.
 
     >>> from chainrule.book import *
@@ -78,7 +78,7 @@ class Optimizer_SGD(_BookOptimizer):
         self._start(_BookSGD(learning_rate, momentum=momentum), learning_rate, decay)
 
 
-class Optimizer_Adagrad(_BookOptimizer):
+class Optimizer_Adagrad(BookOptimizer):
     """`Adagrad` with the book's defaults."""
 
     def __init__(self, learning_rate: float = 1.0, decay: float = 0.0, epsilon: float = 1e-7) -> None:
@@ -86,7 +86,7 @@ class Optimizer_Adagrad(_BookOptimizer):
         self._start(optimizers.Adagrad(learning_rate, epsilon=epsilon), learning_rate, decay)
 
 
-class Optimizer_RMSprop(_BookOptimizer):
+class Optimizer_RMSprop(BookOptimizer):
     """`RMSprop` with the book's defaults."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Optimizer_RMSprop(_BookOptimizer):
         self._start(optimizers.RMSprop(learning_rate, epsilon=epsilon, rho=rho), learning_rate, decay)
 
 
-class Optimizer_Adam(_BookOptimizer):
+class Optimizer_Adam(BookOptimizer):
     """`Adam` with the book's defaults."""
 
     def __init__(

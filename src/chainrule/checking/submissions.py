@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import os
 import signal
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..datasets.csvfile import to_csv
 from ..errors import ChainruleError, ConfigurationError
 
 __all__ = ["Limits", "SubmissionResult", "as_csv", "check_folder"]
@@ -64,16 +63,7 @@ def as_csv(rows: Iterable[SubmissionResult]) -> str:
     file,name,result,mistakes,says,write,warnings
     ada.py,ReLU,wrong,gate_inverted,The gate is inverted.,,0
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(SubmissionResult.__dataclass_fields__), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _harmless(value) for name, value in vars(row).items()} for row in rows)
-    return text.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    """Guard a cell that a spreadsheet would run as a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+    return to_csv(list(SubmissionResult.__dataclass_fields__), map(vars, rows))
 
 
 def _in_a_process(path: Path, shown: str, limits: Limits, options: dict[str, Any]) -> list[SubmissionResult]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
+from ..datasets.csvfile import to_csv
 from ..files import write_atomically
 from ..model import Model
 from .console import say
@@ -30,8 +31,7 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     if json:
         print(jsons.dumps(table | ({} if score is None else score)))
         return
-    lines = [",".join(table), *(",".join(_quoted(cell) for cell in row) for row in zip(*table.values(), strict=True))]
-    text = "\n".join(lines) + "\n"
+    text = to_csv(list(table), (dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)))
     if out is None:
         print(text, end="")
     else:
@@ -61,8 +61,3 @@ def _score(model: Model, wanted: NDArray[Any], predicted: NDArray[Any]) -> dict[
 def _plain(value: Any) -> Any:
     flat = np.asarray(value).reshape(-1)
     return flat[0].item() if flat.size == 1 else flat.tolist()
-
-
-def _quoted(cell: Any) -> str:
-    text = str(cell)
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text

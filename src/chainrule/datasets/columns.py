@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError, NonFiniteError
+from ..registry import record
 from .tables import as_text
 
 __all__ = ["Categorical", "Numeric", "is_missing", "numbers", "standardization"]
 
 
+@record
 @dataclass(frozen=True)
 class Numeric:
     """A column of numbers becomes one input, (value - center) / scale; `fill` stands for missing values."""
@@ -59,6 +61,7 @@ class Numeric:
         return ((values - self.center) / self.scale).reshape(-1, 1)
 
 
+@record
 @dataclass(frozen=True)
 class Categorical:
     """A column of text becomes one input for each category, 1 where the row has it, else 0."""

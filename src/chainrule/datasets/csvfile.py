@@ -1,9 +1,16 @@
-"""CSV files as columns: the csv module reads the cells, what a column is follows from all of its cells."""
+"""CSV: tables as text, and files as columns, whose kinds follow from all of their cells.
+
+A spreadsheet runs a cell that begins with =, +, -, @, a tab or the end of a line. Written text of that kind gets an
+apostrophe in front, as does text that begins with apostrophes and then so; reading takes one apostrophe off again.
+Numbers stay as they are.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +21,39 @@ from ..errors import DataError, FileFormatError
 if TYPE_CHECKING:
     from _csv import Reader
 
-__all__ = ["MISSING", "read_csv"]
+__all__ = ["MISSING", "read_csv", "to_csv"]
+
+_RUNS = r"['\s]*[=+\-@＝＋－＠]|'*[\t\r\n]"  # the wide signs are those of East Asian keyboards
+_GUARDED, _RUNNABLE = re.compile(f"'(?:{_RUNS})"), re.compile(_RUNS)
+_QUOTED = re.compile(r"""[",;\t\r\n]|^[\s\ufeff]|\s$""")
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"})
+
+
+def to_csv(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """A table as CSV: a line of names, then one line for each row; what a row does not have is an empty cell.
+
+    >>> print(to_csv(["who", "score"], [{"who": "=1+1", "score": -0.5}, {"who": "Ann"}]), end="")
+    who,score
+    '=1+1,-0.5
+    Ann,
+    """
+    lines = [map(_cell, names), *([_cell(row.get(name)) for name in names] for row in rows)]
+    return "".join((",".join(line) or '""') + "\n" for line in lines)  # an empty line would be no row
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Real):
+        return str(value)  # NumPy's floats too come back bit for bit
+    text = str(value)
+    text = f"'{text}" if _RUNNABLE.match(text) else text
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def read_csv(path: str, text: Collection[str] = ()) -> dict[str, NDArray[Any]]:
@@ -25,7 +62,7 @@ def read_csv(path: str, text: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     delimiter = "\t" if path.removesuffix(".gz").endswith(".tsv") else _delimiter(content)
     reader = _reader_of(content, delimiter)
     records = _records(path, reader)
-    header = [name.strip() for name in next(records, [])]
+    header = [_unguarded(name.strip()) for name in next(records, [])]
     if not header:
         raise FileFormatError(f"{path} is empty; its first line must name the columns.")
     _check_header(path, header, reader.line_num)
@@ -154,7 +191,7 @@ def _column(cells: Sequence[str], where: str, *, text: bool, comma: bool) -> NDA
     if not text:
         _refuse_stray_text(stripped, where)
     column = np.empty(len(stripped), dtype=object)
-    column[:] = [None if cell in MISSING else cell for cell in stripped]
+    column[:] = [None if cell in MISSING else _unguarded(cell) for cell in stripped]
     return column
 
 

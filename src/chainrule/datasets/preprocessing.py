@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError, FileFormatError, NonFiniteError, UnknownNameError
+from ..jsontext import parse_json, to_json
+from ..registry import build, describe, record
 from .columns import Categorical, Numeric, is_missing
 from .tables import Table, read_table
 from .target import Target
@@ -19,6 +21,7 @@ __all__ = ["Preprocessing"]
 _FORMAT = "chainrule preprocessing 1"
 
 
+@record
 @dataclass(frozen=True)
 class Preprocessing:
     """What was learned from a table: center, scale and fill of each column, its categories, and the target's classes.
@@ -166,18 +169,17 @@ class Preprocessing:
 
     def to_json(self) -> str:
         """This preprocessing as JSON; floats come back bit for bit."""
-        import json
-        from dataclasses import asdict
-
-        return json.dumps({"format": _FORMAT, **asdict(self)}, allow_nan=False, indent=1, ensure_ascii=False)
+        return to_json({"format": _FORMAT, **describe(self)}, allow_nan=False, indent=1)
 
     @staticmethod
     def from_json(text: str) -> Preprocessing:
         """What `to_json` wrote; runs no code. Raises `FileFormatError` for anything else."""
-        from .schema import preprocessing_from
-
         try:
-            return preprocessing_from(text, _FORMAT)
+            described = parse_json(text, finite=True)
+            found = described.pop("format", None) if isinstance(described, dict) else _FORMAT
+            if found != _FORMAT:
+                raise FileFormatError(f"its format is {found!r}, expected {_FORMAT!r}.")
+            return build(described, Preprocessing)  # type: ignore[no-any-return]
         except (ValueError, TypeError, RecursionError) as error:
             raise FileFormatError(f"This is not the JSON of a preprocessing: {error}") from None
 

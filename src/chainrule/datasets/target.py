@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError
+from ..registry import record
 from .columns import is_missing, numbers, standardization
 from .tables import as_text, label
 
@@ -33,6 +34,7 @@ def is_classes(column: NDArray[Any]) -> bool:
     return bool((present == np.floor(present)).all()) and (few <= 2 or (few <= 20 and 10 * few <= len(present)))
 
 
+@record
 @dataclass(frozen=True)
 class Target:
     """The target's name, its task, and its classes (for "classes") or its center and scale (for "values")."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..registry import build, describe, record
 from .formula import derivative_symbol
 
 __all__ = [
@@ -30,28 +28,17 @@ Index = tuple[int, ...]
 class Data:
     """A frozen dataclass that JSON can hold."""
 
+    def __init_subclass__(cls) -> None:
+        record(cls)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as dicts, lists, numbers and text."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+        return describe(self)  # type: ignore[no-any-return]
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
         """What `to_dict` gave."""
-        hints = typing.get_type_hints(cls)
-        return cls(**{name: _restored(hints[name], value) for name, value in stored.items()})
-
-
-def _restored(hint: Any, value: Any) -> Any:
-    arguments = typing.get_args(hint)
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        hint = next(kind for kind in arguments if kind is not type(None))
-        return None if value is None else _restored(hint, value)
-    if isinstance(value, list):
-        inner = arguments[0] if arguments else Any
-        return tuple(_restored(inner, item) for item in value)
-    if isinstance(hint, type) and issubclass(hint, Data):
-        return hint.from_dict(value)
-    return value
+        return build(stored, cls)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..jsontext import parse_json, to_json
 from .derivation import Derivation
 from .formula import symbol
 from .render.page import as_fragment, as_page
@@ -27,12 +27,12 @@ class Explanation(Derivation):
 
     def to_json(self) -> str:
         """The whole explanation as JSON; `from_json` reads it back."""
-        return json.dumps({"symbol": symbol(self.quantity.name, self.quantity.index), **self.to_dict()})
+        return to_json({"symbol": symbol(self.quantity.name, self.quantity.index), **self.to_dict()})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """What `to_json` wrote."""
-        stored = json.loads(text)
+        stored = parse_json(text)
         stored.pop("symbol", None)
         return cls.from_dict(stored)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..errors import ConfigurationError
 from ..layer import Layer
+from ..limits import require_number, require_true_or_false
 from ..special import logistic, normal_cdf, normal_density
 
 
@@ -47,6 +47,9 @@ class LeakyReLU(Layer):
 
     slope: float = 0.01
 
+    def __post_init__(self) -> None:
+        require_number(self, "slope")
+
     def pure_forward(self, xp, inputs):
         return xp.where(inputs > 0, inputs, self.slope * inputs)  # ... -> ...
 
@@ -71,8 +74,7 @@ class ELU(Layer):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.alpha >= 0:
-            raise ConfigurationError(f"ELU: alpha must be at least 0, not {self.alpha!r}.")
+        require_number(self, "alpha", at_least=0)
 
     def pure_forward(self, xp, inputs):
         below = xp.where(inputs > 0, 0, inputs)  # ..., so that exp never overflows
@@ -97,6 +99,9 @@ class GELU(Layer):
     """
 
     approximate: bool = False
+
+    def __post_init__(self) -> None:
+        require_true_or_false(self, "approximate")
 
     def pure_forward(self, xp, inputs):
         if self.approximate:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import ShapeError
+from ..errors import ConfigurationError, ShapeError
 from ..initializers import He, Initializer, Zeros
 from ..layer import Declared, Layer, Shape, format_shape, whole_number
+from ..limits import FEATURES, require_number
 from ..penalties import Penalty
 
 
@@ -44,6 +45,10 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         self.n_inputs, self.n_neurons = whole_number(self, "n_inputs"), whole_number(self, "n_neurons")
+        for name in ("n_inputs", "n_neurons"):
+            require_number(self, name, at_most=FEATURES, whole=True)
+        if not callable(self.initializer):
+            raise ConfigurationError(f"Dense: initializer must be one such as He(), not {self.initializer!r}.")
         self.penalty_terms()
 
     def pure_forward(self, xp, inputs, weights, biases):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ConfigurationError
 from ..layer import Layer
+from ..limits import require_number
 
 
 @dataclass(eq=False)
@@ -28,11 +28,7 @@ class Dropout(Layer):
     rate: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
-            raise ConfigurationError(
-                f"Dropout: rate is the share of entries that are zeroed and must be at least 0 and below 1, "
-                f"not {self.rate!r}."
-            )
+        require_number(self, "rate", at_least=0, below=1)
 
     def pure_forward(self, xp, inputs, noise, training):
         if not training:

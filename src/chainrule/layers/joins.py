@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..layer import Layer, Shape, format_shape
+from ..limits import FEATURES
 
 
 class Join(Layer):
@@ -102,4 +103,7 @@ class Concatenate(Join):
             raise ShapeError(
                 f"Concatenate: the inputs may differ in the last axis only, received {format_shape(shapes)}."
             )
-        return (*shapes[0][:-1], sum(s[-1] for s in shapes))
+        total = sum(s[-1] for s in shapes)
+        if total > FEATURES:
+            raise ShapeError(f"Concatenate: {total:,} features side by side are more than {FEATURES:,}.")
+        return (*shapes[0][:-1], total)

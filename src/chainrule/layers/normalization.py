@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..errors import ConfigurationError, DataError, ShapeError
+from ..errors import DataError, ShapeError
 from ..initializers import Constant, Zeros
 from ..layer import Declared, Layer, Shape, format_shape, whole_number
+from ..limits import FEATURES, require_number
 
 
 @dataclass(eq=False)
@@ -22,8 +23,8 @@ class _Normalization(Layer):
 
     def __post_init__(self) -> None:
         self.n_features = whole_number(self, "n_features")
-        if not self.epsilon > 0:
-            raise ConfigurationError(f"{type(self).__name__}: epsilon must be above 0, not {self.epsilon!r}.")
+        require_number(self, "n_features", at_most=FEATURES, whole=True)
+        require_number(self, "epsilon", above=0)
 
     def declare(self) -> dict[str, Declared]:
         """gamma (1, N), at 1, and beta (1, N), at 0."""
@@ -105,8 +106,7 @@ class BatchNorm(_Normalization):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.momentum <= 1:
-            raise ConfigurationError(f"BatchNorm: momentum must lie between 0 and 1, not {self.momentum!r}.")
+        require_number(self, "momentum", at_least=0, at_most=1)
 
     def declare(self) -> dict[str, Declared]:
         """gamma and beta, the running mean (1, N), at 0, and the running variance (1, N), at 1."""

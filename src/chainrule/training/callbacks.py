@@ -15,8 +15,11 @@ import numpy as np
 from ..columns import EPOCH, Column
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
+from ..limits import STEPS, require_number
+from ..registry import build, describe, record
 from .history import INTERRUPTED, History
 from .learner import Learner
+from .modelfile import require_values
 from .run import Run
 
 if TYPE_CHECKING:
@@ -96,6 +99,20 @@ class Callback:
         """Take back what `state` returned."""
 
 
+@record
+@dataclass
+class _Watched:
+    """The best number so far, and for how many records it has not been bettered."""
+
+    best: float | None
+    waited: int
+
+    def __post_init__(self) -> None:
+        if self.best is not None:
+            require_number(self, "best")
+        require_number(self, "waited", at_least=0, below=STEPS, whole=True)
+
+
 @dataclass
 class _Monitor(Callback):
     """Watches one number; `mode` is "min", "max", or "auto" (max for accuracy and its like, else min)."""
@@ -132,11 +149,11 @@ class _Monitor(Callback):
         return better
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        return {"best": self._best if math.isfinite(self._best) else None, "waited": self._waited}, {}
+        return describe(_Watched(self._best if math.isfinite(self._best) else None, self._waited)), {}
 
     def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
-        self._best = -math.inf if numbers["best"] is None else float(numbers["best"])
-        self._waited = int(numbers["waited"])
+        watched = build(numbers, _Watched)
+        self._best, self._waited = -math.inf if watched.best is None else watched.best, watched.waited
 
 
 @dataclass
@@ -152,7 +169,7 @@ class EarlyStopping(_Monitor):
 
     def begin(self, fit: Fit) -> None:
         super().begin(fit)
-        self._values: Arrays = {}
+        self._network, self._values = fit.run.network, Arrays()
 
     def epoch(self, fit: Fit) -> None:
         if self.improved(fit):
@@ -169,6 +186,8 @@ class EarlyStopping(_Monitor):
 
     def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
         super().restore(numbers, arrays)
+        if arrays:
+            require_values(self._network, arrays)
         self._values = arrays
 
 

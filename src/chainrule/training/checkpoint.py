@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..columns import Column
 from ..errors import ConfigurationError, FileFormatError
 from ..layer import Arrays
-from ..registry import describe
+from ..limits import STEPS, require_number
+from ..registry import build, describe, record
 from . import modelfile
 from .callbacks import Callback, Fit
 from .history import INTERRUPTED
@@ -34,6 +35,31 @@ class Fingerprinted(Protocol):
 
     def due(self, epoch: int) -> bool:
         """Whether an epoch is recorded."""
+
+
+@record
+@dataclass
+class _Stored:
+    """What a checkpoint holds beside the model: what the run was, where it began, the numbers of its callbacks."""
+
+    batch_size: int
+    shuffle: bool
+    record_every: int | None
+    samples: int
+    data: int
+    seed: int
+    callbacks: list[str]
+    epochs: int
+    first: int
+    looked: int
+    states: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "first"):
+            require_number(self, name, at_least=0, below=STEPS, whole=True)
+        require_number(self, "looked", above=-STEPS, below=STEPS, whole=True)
+        if len(self.states) != len(self.callbacks):
+            raise ConfigurationError(f"it holds {len(self.states)} states of {len(self.callbacks)} callbacks")
 
 
 class Checkpoint:
@@ -63,12 +89,15 @@ class Checkpoint:
         if not os.path.exists(self.path):
             return
         contents = modelfile.read(self.path)
-        stored, model = contents.extras.get("fit"), self.fit.model
-        if not isinstance(stored, dict):
+        model, described = self.fit.model, contents.extras.get("fit")
+        if described is None:
             raise FileFormatError(f"{self.path} is a model, but not the checkpoint of a run: nothing to resume.")
+        with modelfile.refusing(self.path, "the checkpoint of a run"):
+            stored = build(described, _Stored)
+            last, arrays = self._arrays(contents, stored)
         for name, value in self.common.items():
-            if stored.get(name) != value:
-                what = "other data" if name == "data" else f"{name}={stored.get(name)!r} (now {value!r})"
+            if getattr(stored, name) != value:
+                what = "other data" if name == "data" else f"{name}={getattr(stored, name)!r} (now {value!r})"
                 raise ConfigurationError(f"{self.path} cannot be resumed: it belongs to a run with {what}.")
         parts = zip(_PARTS, _architecture(contents.run), _architecture(model.run), strict=True)
         for part, theirs, ours in parts:
@@ -76,18 +105,28 @@ class Checkpoint:
                 raise ConfigurationError(
                     f"{self.path} cannot be resumed: it has another {part}, {_difference(theirs, ours)}."
                 )
+        with modelfile.refusing(self.path, "the checkpoint of a run"):
+            for callback, numbers, own in zip(self.callbacks, stored.states, arrays, strict=True):
+                callback.restore(numbers, own)
         model.go_on(contents)
         if model.history.stopped == INTERRUPTED:
             model.history.stopped = None
-        self.fit.first, self.fit.looked = int(stored["first"]), int(stored["looked"])
-        last = {n[len(_LAST) :]: a for n, a in contents.extra_arrays.items() if n.startswith(_LAST)}
+        self.fit.first, self.fit.looked = stored.first, stored.looked
         model.run.values = last or contents.values
-        self._forget_the_end(int(stored["epochs"]))
-        for index, (callback, numbers) in enumerate(zip(self.callbacks, stored["states"], strict=True)):
-            prefix = f"{index}/"
-            arrays = {n[len(prefix) :]: a for n, a in contents.extra_arrays.items() if n.startswith(prefix)}
-            callback.restore(numbers, arrays)
+        self._forget_the_end(stored.epochs)
         self.mark()
+
+    def _arrays(self, contents: modelfile.Contents, stored: _Stored) -> tuple[Arrays, list[Arrays]]:
+        """The last parameters, where they are not those of the model, and the arrays of each callback."""
+        if stored.first > contents.run.epoch:
+            raise ConfigurationError(f"a run of {contents.run.epoch} epochs cannot have begun after {stored.first}")
+        last, *own = (
+            {name[len(prefix) :]: a for name, a in contents.extra_arrays.items() if name.startswith(prefix)}
+            for prefix in (_LAST, *(f"{i}/" for i in range(len(stored.states))))
+        )
+        if last:
+            modelfile.require_values(contents.run.network, last)
+        return last, own
 
     def mark(self) -> None:
         """After a whole epoch: note the state down, and write it if the last time is long enough ago."""

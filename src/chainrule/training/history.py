@@ -8,13 +8,16 @@ from typing import Any
 
 from ..columns import EPOCH, Column
 from ..display import article, fragment, table
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
+from ..limits import STEPS
+from ..registry import record
 
 __all__ = ["INTERRUPTED", "History", "summary_line"]
 
 INTERRUPTED = "interrupted"
 
 
+@record
 @dataclass
 class History:
     """What was measured: `history["loss"]` is a list, `history.records` all of it, one record for each epoch.
@@ -31,6 +34,12 @@ class History:
     records: list[dict[str, float]] = field(default_factory=list)
     stopped: str | None = None
     notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for place, measured in enumerate(self.records):
+            epoch = measured.get("epoch")
+            if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
+                raise ConfigurationError(f"History: records[{place}] needs a whole number as its epoch, not {epoch!r}.")
 
     def __len__(self) -> int:
         return len(self.records)
@@ -53,14 +62,9 @@ class History:
 
     def to_csv(self) -> str:
         """The records as a table with a header, one line for each record."""
-        import csv
-        import io
+        from ..datasets.csvfile import to_csv
 
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=self.names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records)
-        return text.getvalue()
+        return to_csv(self.names, self.records)
 
     def __repr__(self) -> str:
         if not self.records:

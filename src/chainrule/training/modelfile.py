@@ -1,25 +1,28 @@
 """A whole model in one file: architecture, parameters, optimizer slots, history, and what a resumed run needs.
 
 The architecture is plain data (see `registry`), so that loading runs no code and builds registered classes only.
-Everything that is wrong with a file is a `FileFormatError` that names the file and the place.
+Everything that is wrong with a file is a `FileFormatError` that names the file and the place, raised when it is read.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ChainruleError, FileFormatError
-from ..files import load_arrays, save_arrays
+from ..engines import ENGINES
+from ..errors import ConfigurationError, DataError, FileFormatError, NonFiniteError, UnknownNameError
+from ..files import load_arrays, refusing, save_arrays
 from ..graph import Graph
+from ..jsontext import parse_json, to_json
 from ..layer import Arrays
+from ..limits import SEEDS, STEPS, require_number
 from ..losses import Loss
 from ..optimizers import Optimizer
-from ..registry import build, describe
+from ..registry import build, describe, record
 from .history import History
 from .measuring import known_metrics
 from .run import Run
@@ -27,7 +30,7 @@ from .run import Run
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Contents", "read", "write"]
+__all__ = ["Contents", "read", "refusing", "require_values", "write"]
 
 _FORMAT = "chainrule model 1"
 
@@ -43,11 +46,34 @@ class Contents:
     extra_arrays: Arrays = field(default_factory=dict)
 
 
-def write(path: str | Path, contents: Contents) -> None:
-    """Write the file, whole or not at all. Raises `ConfigurationError` for a class that is not registered."""
-    import json
+@record
+@dataclass(frozen=True)
+class _Standing:
+    """Where a run stands, in numbers."""
 
-    run, history = contents.run, contents.history
+    seed: int
+    step: int
+    epoch: int
+    rate_scale: float
+    metrics: tuple[str, ...]
+    engine: str
+
+    def __post_init__(self) -> None:
+        require_number(self, "seed", at_least=0, below=SEEDS, whole=True)
+        require_number(self, "step", at_least=0, below=STEPS, whole=True)
+        require_number(self, "epoch", at_least=0, below=STEPS, whole=True)
+        require_number(self, "rate_scale", at_least=0)
+        if self.engine not in ENGINES:
+            raise UnknownNameError("engine", self.engine, ENGINES)
+
+
+def write(path: str | Path, contents: Contents) -> None:
+    """Write the file, whole or not at all.
+
+    Raises `ConfigurationError` for a class that is not registered and for numbers that `read` would refuse.
+    """
+    run = contents.run
+    require_values(run.network, contents.values)
     arrays = (
         _prefixed("value", contents.values) | _prefixed("slot", run.slots) | _prefixed("extra", contents.extra_arrays)
     )
@@ -55,75 +81,39 @@ def write(path: str | Path, contents: Contents) -> None:
         "network": describe(run.network),
         "loss": describe(run.loss),
         "optimizer": describe(run.optimizer),
-        "run": {
-            "seed": run.seed,
-            "step": run.step,
-            "epoch": run.epoch,
-            "rate_scale": run.rate_scale,
-            "metrics": list(run.metrics),
-            "engine": run.engine,
-        },
-        "history": {"records": history.records, "stopped": history.stopped, "notes": history.notes},
-        "extras": contents.extras,
+        "run": describe(_Standing(run.seed, run.step, run.epoch, run.rate_scale, run.metrics, run.engine)),
+        "history": describe(contents.history),
+        "extras": describe(contents.extras),
     }
-    save_arrays(path, arrays, {"format": _FORMAT, "content": json.dumps(content)})
+    save_arrays(path, arrays, {"format": _FORMAT, "content": to_json(content)})
 
 
 def read(path: str | Path) -> Contents:
     """Read what `write` wrote. Raises `FileFormatError` for anything else."""
-    import json
-
     arrays, metadata = load_arrays(path)
     if metadata.get("format") != _FORMAT:
         raise FileFormatError(f"{path} holds {metadata.get('format', 'something else')!r}, expected {_FORMAT!r}.")
     with refusing(path):
-        content = json.loads(metadata["content"])
-        network, loss, optimizer = (build(content[name]) for name in ("network", "loss", "optimizer"))
-        if not (isinstance(network, Graph) and isinstance(loss, Loss) and isinstance(optimizer, Optimizer)):
-            raise FileFormatError("network, loss or optimizer is of another kind")
+        content = parse_json(metadata["content"])
+        kinds = {"network": Graph, "loss": Loss, "optimizer": Optimizer}
+        network, loss, optimizer = (build(content[name], kind, path=(name,)) for name, kind in kinds.items())
         values = _part("value", arrays)
-        dtype = _require_values(network, values)
+        dtype = require_values(network, values)
         network.take(values, dtype)
         slots = _part("slot", arrays)
         trainable = {name: values[name] for name in network.trainable_names()}
         _require_shapes("slot", slots, {n: s.shape for n, s in optimizer.initial_slots(np, trainable).items()}, dtype)
-        state = content["run"]
-        run = Run(
-            network,
-            loss,
-            optimizer,
-            slots,
-            seed=_whole(state["seed"]),
-            step=_whole(state["step"]),
-            epoch=_whole(state["epoch"]),
-            rate_scale=float(state["rate_scale"]),
-            metrics=known_metrics(state["metrics"], loss),
-            engine=str(state.get("engine", "numpy")),
-        )
-        history = History(
-            [{str(k): v if k == "epoch" else float(v) for k, v in r.items()} for r in content["history"]["records"]],
-            content["history"]["stopped"],
-            [str(note) for note in content["history"]["notes"]],
-        )
-        return Contents(run, values, history, dict(content["extras"]), _part("extra", arrays))
-
-
-@contextlib.contextmanager
-def refusing(path: str | Path) -> Iterator[None]:
-    """Whatever goes wrong inside is a file that does not describe a model: a `FileFormatError` that says what."""
-    try:
-        yield
-    except (
-        ChainruleError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        reason = f"{error.args[0]!r} is missing" if type(error) is KeyError else str(error).rstrip(".")
-        raise FileFormatError(f"{path} does not describe a model: {reason}.") from None
+        standing = build({"engine": "numpy"} | content["run"], _Standing, path=("run",))
+        known_metrics(standing.metrics, loss)
+        run = Run(network, loss, optimizer, slots, **vars(standing))
+        history = build(content["history"], History, path=("history",))
+        extras = dict(content["extras"])
+        build(extras.get("class_names", []), list[str], path=("extras", "class_names"))
+        _require_use(run, build(extras.get("preprocessing"), str | None, path=("extras", "preprocessing")))
+        others = [name for name in arrays if name.partition("/")[0] not in ("value", "slot", "extra")]
+        if others:
+            raise FileFormatError(f"it holds arrays that no model has, such as {others[0]!r}")
+        return Contents(run, values, history, extras, _part("extra", arrays))
 
 
 def _prefixed(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
@@ -134,18 +124,36 @@ def _part(prefix: str, arrays: Mapping[str, Any]) -> Arrays:
     return {name[len(prefix) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{prefix}/")}
 
 
-def _whole(number: Any) -> int:
-    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise FileFormatError(f"{number!r} is not a whole number of at least 0")
-    return number
+def _require_use(run: Run, preprocessing: str | None) -> None:
+    """Raise where the parts of a model are each right and do not work together."""
+    from ..datasets import Preprocessing
+
+    shape = run.network.input_shape()
+    if preprocessing is not None:
+        table = Preprocessing.from_json(preprocessing)
+        shape = (len(table.feature_names),)
+        outputs = run.network.output_shape(shape)[-1]
+        if table.class_names and outputs not in (1, len(table.class_names)):
+            raise ConfigurationError(f"the table has {len(table.class_names)} classes, the network {outputs} outputs")
+    if shape is not None and len(run.network.output_shape(shape)) == 1:
+        outputs = run.network.output_shape(shape)[0]
+        with contextlib.suppress(DataError):  # a loss of one's own may want targets of another kind
+            run.loss.prepare(np.eye(1, outputs), (1, outputs), weightless=True)
+    for name, rate in run.rates().items():
+        if not 0 <= rate < np.inf:
+            raise ConfigurationError(f"the learning rate of {name} at step {run.step} is {rate!r}")
 
 
-def _require_values(network: Graph, values: Arrays) -> np.dtype[Any]:
+def require_values(network: Graph, values: Arrays) -> np.dtype[Any]:
+    """Raise unless these are the network's parameters and state, all of one dtype, all finite; return the dtype."""
     dtypes = {array.dtype for array in values.values()} or {np.dtype("float32")}
     if len(dtypes) != 1 or not dtypes <= {np.dtype("float32"), np.dtype("float64")}:
         raise FileFormatError(f"the parameters must all be float32 or all float64, not {sorted(map(str, dtypes))}")
     dtype: np.dtype[Any] = dtypes.pop()
     _require_shapes("parameter", values, network.parameter_shapes() | network.state_shapes(), dtype)
+    for name, array in values.items():
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"{name} holds NaN or infinity, which no step of training leaves behind")
     return dtype
 
 
