@@ -20,12 +20,14 @@ ROOT = Path(chainrule.__file__).parent
 # Each line imports only from lines above it, or from its own package. "" is chainrule itself.
 LEVELS = [
     ("errors", "interrupt"),
-    ("pair", "special", "initializers", "schedules", "noise"),
+    ("pair", "special", "initializers", "schedules", "noise", "arrays"),
+    ("weighting",),
     ("penalties",),
     ("layer",),
     ("layers",),
     ("graph",),
     ("losses",),
+    ("compatibility",),
     ("optimizers",),
     ("registry",),
     ("backprop",),

@@ -7,9 +7,9 @@ and rows of Jacobians: a one-hot `dvalues` sent through the layer's own `pure_ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..backprop import Trace, trace
 from ..errors import DefinitionError
 from ..graph import INPUTS, Graph
-from ..layer import Context
+from ..layer import Context, Layer
 from ..losses import Loss
 from ..pair import Pair
 from .formula import ARRAYS, SCALARS, Arithmetic, Scope, evaluate, fixed, pattern
@@ -146,6 +146,7 @@ class Cells:
         found: list[Cell] = []
         outputs: dict[str, str] = {}
         last = _unroll(network, INPUTS, "", {}, context.training and not network.frozen, found, outputs)
+        found = [replace(c, training=cast(Layer, c.pair).learns(c.training, one.predictions)) for c in found]
         found.append(Cell(LOSS, loss, last, {}, context.training, LOSS))
         prepared, shares = loss.prepare(targets, one.predictions.shape, sample_weights, np.float64)
         cells = cls(found, outputs, dict(values), inputs, prepared, shares, context, one, network.penalty_terms())

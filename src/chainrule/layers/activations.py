@@ -26,6 +26,8 @@ class ReLU(Layer):
     Source: book, chapters 4 and 9.
     """
 
+    gives = "scores"
+
     def pure_forward(self, xp, inputs):
         return xp.maximum(inputs, 0)  # ... -> ...
 
@@ -44,6 +46,8 @@ class LeakyReLU(Layer):
 
     Source: Maas, Hannun and Ng 2013.
     """
+
+    gives = "scores"
 
     slope: float = 0.01
 
@@ -67,6 +71,8 @@ class ELU(Layer):
 
     Source: Clevert, Unterthiner and Hochreiter 2016.
     """
+
+    gives = "scores"
 
     alpha: float = 1.0
 
@@ -95,6 +101,8 @@ class GELU(Layer):
 
     Source: Hendrycks and Gimpel 2016.
     """
+
+    gives = "scores"
 
     approximate: bool = False
 
@@ -128,6 +136,8 @@ class SiLU(Layer):
     Source: Elfwing, Uchibe and Doya 2018.
     """
 
+    gives = "scores"
+
     def pure_forward(self, xp, inputs):
         return inputs * logistic(xp, inputs)  # ... -> ...
 
@@ -146,6 +156,8 @@ class Softplus(Layer):
 
     Source: Dugas et al. 2001.
     """
+
+    gives = "scores"
 
     def pure_forward(self, xp, inputs):
         above = xp.where(inputs > 0, inputs, 0)  # ...
@@ -166,6 +178,8 @@ class Sigmoid(Layer):
     Source: book, chapter 16.
     """
 
+    gives = "independent probabilities"
+
     def pure_forward(self, xp, inputs):
         return logistic(xp, inputs)  # ... -> ...
 
@@ -182,6 +196,8 @@ class Tanh(Layer):
     (array([[0. , 0.6]]), array([[1.  , 0.64]]))
     """
 
+    gives = "scores"
+
     def pure_forward(self, xp, inputs):
         return xp.tanh(inputs)  # ... -> ...
 
@@ -196,6 +212,8 @@ class Linear(Layer):
     >>> Linear().forward(np.array([[1.5]]))
     array([[1.5]])
     """
+
+    gives = "inputs"
 
     def pure_forward(self, xp, inputs):
         return inputs  # ... -> ...

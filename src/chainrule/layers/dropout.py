@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ConfigurationError
 from ..layer import Layer
@@ -25,6 +26,8 @@ class Dropout(Layer):
     Source: Srivastava et al. 2014; book, chapter 15 (whose `rate` argument has the same meaning).
     """
 
+    gives = "inputs"
+
     rate: float
 
     def __post_init__(self) -> None:
@@ -33,6 +36,10 @@ class Dropout(Layer):
                 f"Dropout: rate is the share of entries that are zeroed and must be at least 0 and below 1, "
                 f"not {self.rate!r}."
             )
+
+    def output_kind(self, kind: Any) -> str | None:
+        """The inputs' kind; probabilities are none any more where some are zeroed."""
+        return kind if kind in (None, "scores") or not self.rate else "altered probabilities"
 
     def pure_forward(self, xp, inputs, noise, training):
         if not training:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..compatibility import require_batches
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
 from .history import INTERRUPTED, History
@@ -310,6 +311,7 @@ class LearningRateFinder:
         from .steps import run_epoch
 
         inputs, targets = model.checked(X, y)
+        require_batches(model.network, self.batch_size, len(inputs))
         self.rates, self.losses, average = [], [], 0.0
         optimizer = replace(model.optimizer, learning_rate=1.0, groups={})
         trainable = {name: model.parameters[name] for name in model.network.trainable_names()}
