@@ -615,7 +615,7 @@ def test_training_moves_the_running_statistics_towards_those_of_the_data() -> No
         after = train_step(network, MeanSquaredError(), SGD(0.01), parameters, {}, X, X[:, :1], state=state, step=step)
         parameters, state = after.parameters, after.state
     assert_close(state["batch_norm_0.running_mean"], X.mean(axis=0, keepdims=True), 1e-12)
-    assert_close(state["batch_norm_0.running_variance"], X.var(axis=0, keepdims=True), 1e-12)
+    assert_close(state["batch_norm_0.running_variance"], X.var(axis=0, ddof=1, keepdims=True), 1e-12)
 
 
 @every_problem

@@ -522,11 +522,11 @@ def test_layer_norm_by_hand() -> None:
 
 
 def test_batch_norm_moves_its_running_statistics_by_one_minus_momentum() -> None:
-    """Columns (1, 3) and (2, 10): means 2 and 6, variances 1 and 16."""
+    """Columns (1, 3) and (2, 10): means 2 and 6, squares 1 + 1 and 16 + 16, divided by B - 1 = 1."""
     layer = BatchNorm(2, momentum=0.9)
     layer.forward(np.array([[1.0, 2.0], [3.0, 10.0]]))
     assert_close(layer.running_mean, np.array([[0.1 * 2.0, 0.1 * 6.0]]), 1e-15)
-    assert_close(layer.running_variance, np.array([[0.9 + 0.1 * 1.0, 0.9 + 0.1 * 16.0]]), 1e-15)
+    assert_close(layer.running_variance, np.array([[0.9 + 0.1 * 2.0, 0.9 + 0.1 * 32.0]]), 1e-15)
 
 
 def test_batch_norm_in_inference_uses_its_running_statistics_and_leaves_them() -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import plain_array
 from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
 from .losses import Loss
@@ -167,20 +168,18 @@ def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
     >>> as_inputs([[1, 2]])
     array([[1., 2.]])
     """
-    try:
-        X = np.asarray(inputs)
-    except ValueError as error:
-        raise ShapeError(f"X: the rows have different lengths ({error}).") from None
+    X = plain_array(inputs, "X")
     if X.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, received dtype {X.dtype}; encode text columns as numbers first.")
     if X.ndim == 0:
         raise ShapeError("X is a single number; a batch of one sample with one feature is [[number]].")
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and is refused below
-        X = X.astype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64), copy=False)
-    if not np.isfinite(X).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(X))[0])
-        raise NonFiniteError(f"X holds {X[index]} at index {index}; remove or replace such entries.")
-    return X
+        cast = X.astype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64), copy=False)
+    if not np.isfinite(cast).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
+        remedy = f"which is inf in {cast.dtype}; scale it" if np.isfinite(X[index]) else "remove or replace it"
+        raise NonFiniteError(f"X holds {X[index]} at index {index}, {remedy}.")
+    return cast
 
 
 def entry_of(name: str, shape: tuple[int, ...], index: int | Sequence[int]) -> tuple[int, ...]:

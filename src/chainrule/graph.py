@@ -170,6 +170,11 @@ class Graph(Layer):
         """Whether a layer inside mixes the samples of a batch; a frozen one does not."""
         return any(node.layer.mixes_samples and not node.layer.frozen for node in self)
 
+    @property
+    def least_batch(self) -> int:  # type: ignore[override]
+        """The largest of the layers inside that are not frozen."""
+        return max((node.layer.least_batch for node in self if not node.layer.frozen), default=1)
+
     def parameter_shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, by dotted name; a tied one appears once."""
         shapes = {
@@ -217,6 +222,13 @@ class Graph(Layer):
     def output_shape(self, shape: Any) -> Shape:
         """The shape of one sample of the output, through every node."""
         return self.shapes(shape)[self.output_node]
+
+    def output_kind(self, kind: Any) -> str | None:
+        """What the output is, through every node."""
+        kinds: dict[str, Any] = {INPUTS: kind}
+        for node in self:
+            kinds[node.name] = node.layer.output_kind(_read(node, kinds))
+        return kinds[self.output_node]  # type: ignore[no-any-return]
 
     def shapes(self, shape: Any) -> dict[str, Shape]:
         """The shape of one sample of every node's output, by name; a `ShapeError` names the node."""

@@ -18,7 +18,11 @@ from .pair import Pair
 from .penalties import Penalty, as_penalties
 from .store import Store
 
-__all__ = ["Context", "Declared", "Layer", "format_shape"]
+__all__ = ["KINDS", "Context", "Declared", "Layer", "format_shape"]
+
+# What a layer can give, see `compatibility`; "inputs" is the same as it reads.
+BOUNDED = ("probabilities", "independent probabilities")  # each entry from 0 to 1
+KINDS = ("scores", *BOUNDED, "log probabilities", "altered probabilities", "inputs")
 
 Array = Any
 Arrays = dict[str, Any]
@@ -106,10 +110,19 @@ class Layer(Store, Pair):
     state: ClassVar[tuple[str, ...]] = ()
     # Whether one sample's output depends on the other samples of the batch (in training).
     mixes_samples: ClassVar[bool] = False
+    # The fewest samples that it can learn from; a smaller batch, the last of an epoch, passes as in inference.
+    least_batch: ClassVar[int] = 1
+    # What it gives, in the words of KINDS; None is unknown. A class that writes the pair anew declares it anew.
+    gives: ClassVar[str | None] = None
 
     frozen: bool = False
     penalties: Mapping[str, Penalty | tuple[Penalty, ...]] = MappingProxyType({})
     xp: Any = np  # the namespace of the book's stateful view
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "pure_forward" in vars(cls) and "gives" not in vars(cls):
+            cls.gives = None
 
     # What a subclass declares
 
@@ -141,6 +154,10 @@ class Layer(Store, Pair):
     def input_shape(self) -> Shape | None:
         """The shape of one sample of the inputs where the layer fixes it, else None."""
         return None
+
+    def output_kind(self, kind: Any) -> str | None:
+        """What the output is, in the words of KINDS, given what the inputs are (a tuple of kinds for a join)."""
+        return kind if self.gives == "inputs" else self.gives
 
     # Parameters and state as flat dicts, by name
 
@@ -223,9 +240,10 @@ class Layer(Store, Pair):
         self, xp: Any, inputs: Array, values: Mapping[str, Array], context: Context
     ) -> tuple[Array, Arrays, Arrays]:
         """Output, what backward will read, and the next state; `values` holds parameters and state by name."""
-        available = {**values, "inputs": inputs, "training": context.training}
+        training = self.learns(context.training, inputs)
+        available = {**values, "inputs": inputs, "training": training}
         if "noise" in self.forward_reads or "noise" in self.backward_reads:
-            available["noise"] = context.noise(xp, inputs.shape) if context.training else None
+            available["noise"] = context.noise(xp, inputs.shape) if training else None
         output, extra = self.run_forward(xp, available)
         available["output"] = output
         following: Arrays = {}
@@ -239,8 +257,13 @@ class Layer(Store, Pair):
         self, xp: Any, dvalues: Array, kept: Arrays, values: Mapping[str, Array], context: Context
     ) -> tuple[Array, Arrays]:
         """dL/d(inputs) and dL/d(parameter) by name, from dL/d(output) and what the forward pass kept."""
-        gradients = self.run_backward(xp, dvalues, {**values, **kept, "training": context.training})
+        training = self.learns(context.training, dvalues)
+        gradients = self.run_backward(xp, dvalues, {**values, **kept, "training": training})
         return gradients.pop("inputs"), gradients
+
+    def learns(self, training: bool, batch: Array) -> bool:
+        """Whether the layer runs as in training: not on a batch, (B, ...), of fewer than `least_batch` samples."""
+        return training and (self.least_batch == 1 or not 0 < batch.shape[0] < self.least_batch)
 
     def jacobian(self, inputs: Array, training: bool = False) -> Any:
         """∂output / ∂inputs, sample by sample: (B, *output, *input); for a join a tuple, one for each input.

@@ -17,11 +17,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import plain_array
 from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError
 from .layer import Array, Arrays
 from .limits import require_number
 from .pair import Pair
 from .special import logistic
+from .weighting import checked_class_weights, checked_weights
 
 __all__ = [
     "BinaryCrossentropy",
@@ -46,6 +48,9 @@ class Loss(Pair):
     sources: ClassVar[tuple[str, ...]] = ("predictions",)
     result: ClassVar[str] = "losses"
     context: ClassVar[tuple[str, ...]] = ("targets",)
+    # What the predictions must be: "probabilities", "independent probabilities", "scores" or "independent scores"; None
+    # is anything. See `compatibility`. A class that writes the pair anew declares it anew.
+    takes: ClassVar[str | None] = None
     metric: ClassVar[str] = "mean_absolute_error"  # what to report beside the loss, by its name in chainrule.metrics
 
     reduction: str = "mean"
@@ -53,6 +58,11 @@ class Loss(Pair):
     def __post_init__(self) -> None:
         if self.reduction not in ("mean", "sum"):
             raise ConfigurationError(f"{self.name}: reduction must be 'mean' or 'sum', not {self.reduction!r}.")
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "pure_forward" in vars(cls) and "takes" not in vars(cls):
+            cls.takes = None
 
     @property
     def name(self) -> str:
@@ -100,7 +110,7 @@ class Loss(Pair):
                [1., 0., 0.]]), array([[0.5],
                [0.5]]))
         """
-        array = _array(targets, f"{self.name}: y")
+        array = plain_array(targets, f"{self.name}: y")
         if len(shape) != 2:
             raise ShapeError(
                 f"{self.name}: expected predictions of shape (B, C), a column for each class or value, received "
@@ -113,7 +123,8 @@ class Loss(Pair):
             raise ShapeError(
                 f"{self.name}: received {shape[0]} samples of X but {count} in y; pass one for each sample."
             )
-        weights = self._weights(sample_weights, shape[0])
+        where = f"{self.name}: sample_weights"
+        weights = np.ones(shape[0]) if sample_weights is None else checked_weights(sample_weights, shape[0], where)
         encoded, factors = self._encode(array, shape)
         if factors is not None:
             weights = weights * factors
@@ -123,7 +134,7 @@ class Loss(Pair):
         if not total > 0:
             raise DataError(f"{self.name}: the weights of the batch add up to {total:g}; at least one must be above 0.")
         shares = weights / total if self.reduction == "mean" else weights
-        return encoded.astype(dtype, copy=False), shares.reshape(-1, 1).astype(dtype, copy=False)
+        return _cast(encoded, dtype, f"{self.name}: y"), shares.reshape(-1, 1).astype(dtype, copy=False)
 
     def labels(self, targets: NDArray[Any]) -> NDArray[Any]:
         """The targets as `decide` gives predictions: class indices, or values."""
@@ -133,17 +144,6 @@ class Loss(Pair):
         """What each sample counts, w_b (B,), of targets that `prepare` accepts; None where all count the same."""
         return None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64)
 
-    def _weights(self, weights: ArrayLike | None, samples: int) -> NDArray[Any]:
-        if weights is None:
-            return np.ones(samples)
-        where = f"{self.name}: sample_weights"
-        array = _finite(_array(weights, where), where).reshape(-1)
-        if len(array) != samples:
-            raise ShapeError(f"{self.name}: received {samples} samples but {len(array)} sample weights.")
-        if (array < 0).any():
-            raise DataError(f"{self.name}: sample weights must be at least 0; entry {int(np.argmin(array))} is not.")
-        return array
-
     def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """The targets as an array of the predictions' `shape`, and a weight for each sample, or None.
 
@@ -151,9 +151,11 @@ class Loss(Pair):
         """
         values = targets.reshape(-1, 1) if targets.ndim == 1 and shape[1:] == (1,) else targets
         if values.shape != shape:
+            outputs = values.shape[-1] if values.ndim > 1 else 1
+            neurons = f"give the last layer {outputs} {'neuron' if outputs == 1 else 'neurons'}, or " if outputs else ""
             raise ShapeError(
                 f"{self.name}: expected targets of shape {shape}, as the predictions, received {targets.shape}; "
-                f"give the last layer {values.shape[-1] if values.ndim > 1 else 1} neurons, or reshape y."
+                f"{neurons}reshape y."
             )
         return _finite(values, f"{self.name}: y"), None
 
@@ -186,9 +188,7 @@ class _ClassLoss(Loss):
         super().__post_init__()
         require_number(self, "label_smoothing", at_least=0, below=1)
         if self.class_weights is not None:
-            object.__setattr__(self, "class_weights", tuple(float(w) for w in self.class_weights))
-            if not all(np.isfinite(w) and w >= 0 for w in self.class_weights):
-                raise ConfigurationError(f"{self.name}: class_weights must be finite and at least 0.")
+            object.__setattr__(self, "class_weights", checked_class_weights(self.class_weights, self.name))
 
     def _encode(self, targets: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any] | None]:
         classes, factors = shape[1], None
@@ -210,26 +210,20 @@ class _ClassLoss(Loss):
                 f"received {targets.shape}."
             )
         if targets.dtype.kind not in "iu":
-            raise DataError(
-                f"{self.name}: class indices must be integers, received dtype {targets.dtype}; "
-                + (
-                    "write y.astype(int)."
-                    if targets.dtype.kind in "fb"
-                    else "number the classes: classes, y = np.unique(labels, return_inverse=True)."
-                )
-            )
+            raise DataError(f"{self.name}: class indices must be integers, {_as_classes(targets)}.")
         wrong = np.flatnonzero((targets < 0) | (targets >= classes))
         if len(wrong):
             raise DataError(
                 f"{self.name}: class indices must lie in 0..{classes - 1} for {classes} outputs; y[{wrong[0]}] is "
-                f"{targets[wrong[0]]} ({len(wrong)} of {len(targets)} are outside). "
-                f"Count the classes from 0, or give the last layer {int(targets.max()) + 1} neurons."
+                f"{targets[wrong[0]]} ({len(wrong)} of {len(targets)} are outside). {_into_range(targets, classes)}."
             )
         return np.asarray(targets[:, None] == np.arange(classes))  # (B,1) == (C,) -> (B,C)
 
     def _rows(self, targets: NDArray[Any], classes: int) -> NDArray[Any]:
         if targets.shape[1] != classes:
-            fix = "write y.ravel()" if targets.shape[1] == 1 else f"give the last layer {targets.shape[1]} neurons"
+            columns = targets.shape[1]
+            fix = "write y.ravel()" if columns == 1 else f"give the last layer {columns} neurons"
+            fix = fix if columns else "y has no columns; pass class indices or one-hot rows"
             raise ShapeError(
                 f"{self.name}: expected one-hot targets of shape (B, {classes}), received {targets.shape}; {fix}."
             )
@@ -253,6 +247,9 @@ class _BinaryLoss(Loss):
 
     def probabilities(self, xp: Any, predictions: Array) -> Array:
         return predictions  # (B,O), the probability of yes
+
+    def labels(self, targets: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(super().labels(targets) > 0.5, dtype=np.int64)  # (B,) or (B,O), as `decide`
 
     def decide(self, xp: Any, predictions: Array) -> Array:
         yes = xp.astype(self.probabilities(xp, predictions) > 0.5, xp.int64)  # (B,O)
@@ -309,6 +306,8 @@ class CategoricalCrossentropy(_Clipped, _ClassLoss):
     Source: book, chapters 5 and 9.
     """
 
+    takes = "probabilities"
+
     def pure_forward(self, xp, predictions, targets):
         return -xp.sum(targets * xp.log(self._clipped(xp, predictions)), axis=1)  # (B,C) -> (B,)
 
@@ -332,6 +331,7 @@ class SoftmaxCrossentropy(_ClassLoss):
     Source: book, chapter 9.
     """
 
+    takes = "scores"
     keeps = ("probabilities",)
 
     def pure_forward(self, xp, predictions, targets):
@@ -365,6 +365,8 @@ class BinaryCrossentropy(_Clipped, _BinaryLoss):
     Source: book, chapter 16.
     """
 
+    takes = "independent probabilities"
+
     def pure_forward(self, xp, predictions, targets):
         p = self._clipped(xp, predictions)  # (B,O)
         return xp.mean(-(targets * xp.log(p) + (1 - targets) * xp.log(1 - p)), axis=-1)  # (B,O) -> (B,)
@@ -386,6 +388,8 @@ class SigmoidCrossentropy(_BinaryLoss):
     >>> loss.pure_forward(np, z, y), loss.pure_backward(np, shares, z, y)["dpredictions"]
     (array([0.69314718]), array([[-0.5]]))
     """
+
+    takes = "independent scores"
 
     def pure_forward(self, xp, predictions, targets):
         above = xp.where(predictions > 0, predictions, 0)  # (B,O)
@@ -474,11 +478,39 @@ class Huber(Loss):
         return dict(dpredictions=e / predictions.shape[-1] * dvalues)  # (B,O)
 
 
-def _array(values: ArrayLike, where: str) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except ValueError:
-        raise ShapeError(f"{where}: its rows have different lengths.") from None
+def _as_classes(targets: NDArray[Any]) -> str:
+    """What was received in place of whole numbers, and how to make them classes."""
+    received, kind = f"received dtype {targets.dtype}", targets.dtype.kind
+    number_them = "number the classes: classes, y = np.unique(labels, return_inverse=True)"
+    if kind == "b":
+        return f"{received}; write y.astype(int)"
+    if kind != "f":
+        return f"{received}; {number_them}"
+    broken = np.flatnonzero(~(np.isfinite(targets) & (targets == np.floor(targets))))
+    if len(broken):
+        return f"and y[{broken[0]}] is {targets[broken[0]]:g}; predict values with MeanSquaredError(), or {number_them}"
+    return f"{received}; write y.astype(int)"
+
+
+def _into_range(targets: NDArray[Any], classes: int) -> str:
+    """What to write where class indices are outside; more neurons only where they are about as many."""
+    different = np.unique(targets).tolist()
+    low, high = different[0], different[-1]
+    if high - low < classes:
+        return f"Count the classes from 0, as in y {'-' if low > 0 else '+'} {abs(low)}"
+    if low >= 0 and high < 1000:  # not a year, nor a number of an article
+        return f"Count the classes from 0, or give the last layer {high + 1} neurons"
+    return "Number the classes from 0: classes, y = np.unique(y, return_inverse=True)"
+
+
+def _cast(values: NDArray[Any], dtype: Any, where: str) -> NDArray[Any]:
+    """The values in another dtype. Raises `NonFiniteError` for a number beyond its range."""
+    with np.errstate(over="ignore"):
+        cast = values.astype(dtype, copy=False)
+    if cast.dtype.itemsize < values.dtype.itemsize and not np.isfinite(cast).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
+        raise NonFiniteError(f"{where} holds {values[index]:g} at index {index}, too large for {cast.dtype}; scale y.")
+    return cast
 
 
 def _finite(array: NDArray[Any], where: str) -> NDArray[Any]:

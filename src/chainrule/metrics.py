@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import plain_array
 from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError
+from .weighting import checked_weights, require_counting
 
 __all__ = [
     "accuracy",
@@ -66,7 +68,7 @@ def top_k_accuracy(targets: ArrayLike, probabilities: ArrayLike, k: int) -> floa
     samples, classes = p.shape
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= classes:
         raise ConfigurationError(f"k must be a whole number from 1 to {classes}, the number of classes, not {k!r}.")
-    y = np.asarray(targets)
+    y = plain_array(targets, "targets")
     if y.ndim == 2 and y.shape[1] not in (1, classes):
         raise ShapeError(f"One-hot targets must have shape (B, {classes}), as the probabilities, not {y.shape}.")
     y = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
@@ -215,19 +217,18 @@ def r2(targets: ArrayLike, predictions: ArrayLike) -> float:
 
 
 def _mean(each: NDArray[Any], weights: ArrayLike | None) -> float:
-    """The mean over samples and outputs, weighted by sample if the weights do not add up to 0."""
+    """The mean over samples and outputs, each sample weighted where there are weights."""
     if weights is None:
         return float(np.mean(each))
     samples = each.reshape(len(each), -1).mean(axis=1)  # (B,)
-    given = np.asarray(weights, dtype=np.float64).reshape(-1)
-    if given.shape != samples.shape:
-        raise ShapeError(f"There are {len(samples)} samples and {len(given)} sample weights; pass one for each.")
-    return float(np.average(samples, weights=given if given.sum() > 0 else None))
+    given = checked_weights(weights, len(samples))
+    require_counting(given, "metrics")
+    return float(np.average(samples, weights=given))
 
 
 def _pair(targets: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """Targets and predictions brought to the same shape."""
-    wanted, given = np.asarray(targets), np.asarray(predictions)
+    wanted, given = plain_array(targets, "targets"), plain_array(predictions, "predictions")
     if wanted.ndim == 2 and given.ndim == 1:
         wanted = wanted[:, 0] if wanted.shape[1] == 1 else wanted.argmax(axis=1)
     if given.ndim == 2 and given.shape[1] == 1 and wanted.ndim == 1:
@@ -263,16 +264,16 @@ def _one_dimensional(wanted: NDArray[Any], given: NDArray[Any]) -> tuple[NDArray
 
 def _labels(targets: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """One label for each sample, (B,) and (B,), that can be sorted together."""
-    wanted, given = _one_dimensional(_plain(targets), _plain(predictions))
+    wanted, given = _one_dimensional(_plain(targets, "targets"), _plain(predictions, "predictions"))
     for array, name in ((wanted, "targets"), (given, "predictions")):
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise NonFiniteError(f"{name} hold NaN at index {int(np.isnan(array).argmax())}, which is no class.")
     return wanted, given
 
 
-def _plain(labels: ArrayLike) -> NDArray[Any]:
+def _plain(labels: ArrayLike, name: str) -> NDArray[Any]:
     """The labels as an array of numbers or strings, also if they come as an array of objects, as from a table."""
-    array = np.asarray(labels)
+    array = plain_array(labels, name)
     if array.dtype.kind == "O":
         array = np.asarray(array.tolist())
     if array.dtype.kind not in "fiubUS":
@@ -286,7 +287,7 @@ def _known_classes(wanted: NDArray[Any], given: NDArray[Any], classes: int | Seq
         return np.unique(np.concatenate([wanted, given]))
     if isinstance(classes, int | np.integer) and not isinstance(classes, bool) and classes > 0:
         return np.arange(classes)
-    known = _plain(classes) if np.ndim(classes) else np.array([])
+    known = _plain(classes, "classes") if np.ndim(classes) else np.array([])
     if known.ndim != 1 or not len(known) or len(np.unique(known)) < len(known):
         raise ConfigurationError(f"classes must be a number above 0 or labels that all differ, not {classes!r}.")
     return known
@@ -340,7 +341,7 @@ def _values(targets: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[np.floa
 
 
 def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    array = np.asarray(values)
+    array = plain_array(values, name)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} must be numbers, received dtype {array.dtype}; write np.asarray({name}, dtype=float).")
     return array.astype(np.float64, copy=False)

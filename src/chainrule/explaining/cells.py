@@ -131,8 +131,9 @@ class Cells:
             seed=context.seed,
             step=context.step,
         )
-        flat, training = network.flat, context.training
-        found = [Cell(f.name, f.layer, f.reads, f.arrays, training and not f.frozen, f.name) for f in flat]
+        flat, training, batch = network.flat, context.training, one.predictions
+        runs = {leaf.name: leaf.layer.learns(training and not leaf.frozen, batch) for leaf in flat}
+        found = [Cell(f.name, f.layer, f.reads, f.arrays, runs[f.name], f.name) for f in flat]
         found.append(Cell(LOSS, loss, flat.output, {}, training, LOSS))
         prepared, shares = loss.prepare(targets, one.predictions.shape, sample_weights, np.float64)
         cells = cls(

@@ -26,6 +26,8 @@ class ReLU(Layer):
     Source: book, chapters 4 and 9.
     """
 
+    gives = "scores"
+
     def pure_forward(self, xp, inputs):
         return xp.maximum(inputs, 0)  # ... -> ...
 
@@ -44,6 +46,8 @@ class LeakyReLU(Layer):
 
     Source: Maas, Hannun and Ng 2013.
     """
+
+    gives = "scores"
 
     slope: float = 0.01
 
@@ -71,6 +75,8 @@ class ELU(Layer):
     Source: Clevert, Unterthiner and Hochreiter 2016.
     """
 
+    gives = "scores"
+
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
@@ -97,6 +103,8 @@ class GELU(Layer):
 
     Source: Hendrycks and Gimpel 2016.
     """
+
+    gives = "scores"
 
     approximate: bool = False
 
@@ -133,6 +141,8 @@ class SiLU(Layer):
     Source: Elfwing, Uchibe and Doya 2018.
     """
 
+    gives = "scores"
+
     def pure_forward(self, xp, inputs):
         return inputs * logistic(xp, inputs)  # ... -> ...
 
@@ -151,6 +161,8 @@ class Softplus(Layer):
 
     Source: Dugas et al. 2001.
     """
+
+    gives = "scores"
 
     def pure_forward(self, xp, inputs):
         above = xp.where(inputs > 0, inputs, 0)  # ...
@@ -171,6 +183,8 @@ class Sigmoid(Layer):
     Source: book, chapter 16.
     """
 
+    gives = "independent probabilities"
+
     def pure_forward(self, xp, inputs):
         return logistic(xp, inputs)  # ... -> ...
 
@@ -187,6 +201,8 @@ class Tanh(Layer):
     (array([[0. , 0.6]]), array([[1.  , 0.64]]))
     """
 
+    gives = "scores"
+
     def pure_forward(self, xp, inputs):
         return xp.tanh(inputs)  # ... -> ...
 
@@ -201,6 +217,8 @@ class Linear(Layer):
     >>> Linear().forward(np.array([[1.5]]))
     array([[1.5]])
     """
+
+    gives = "inputs"
 
     def pure_forward(self, xp, inputs):
         return inputs  # ... -> ...

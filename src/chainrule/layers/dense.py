@@ -36,6 +36,8 @@ class Dense(Layer):
     Source: Kinsley and Kukieła, Neural Networks from Scratch in Python (2020), chapter 9.
     """
 
+    gives = "scores"
+
     parameters = ("weights", "biases")
 
     n_inputs: int

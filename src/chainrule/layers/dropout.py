@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..layer import Layer
 from ..limits import require_number
@@ -25,10 +26,16 @@ class Dropout(Layer):
     Source: Srivastava et al. 2014; book, chapter 15 (whose `rate` argument has the same meaning).
     """
 
+    gives = "inputs"
+
     rate: float
 
     def __post_init__(self) -> None:
         require_number(self, "rate", at_least=0, below=1)
+
+    def output_kind(self, kind: Any) -> str | None:
+        """The inputs' kind; probabilities are none any more where some are zeroed."""
+        return kind if kind in (None, "scores") or not self.rate else "altered probabilities"
 
     def pure_forward(self, xp, inputs, noise, training):
         if not training:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import ShapeError
-from ..layer import Layer, Shape, format_shape
+from ..layer import BOUNDED, Layer, Shape, format_shape
 from ..limits import FEATURES
 
 
 class Join(Layer):
     """A layer whose inputs are a tuple of arrays; the base of Add, Multiply and Concatenate."""
+
+    of_probabilities: ClassVar[str] = "independent probabilities"  # what it gives of numbers from 0 to 1
 
     def output_shape(self, shape: Any) -> Shape:
         """The shape that all inputs share."""
@@ -21,6 +23,12 @@ class Join(Layer):
                 "put a Dense layer on the branch that differs."
             )
         return shapes[0]
+
+    def output_kind(self, kind: Any) -> str | None:
+        """Unknown where an input is; what the join gives of probabilities alone; scores otherwise."""
+        if None in kind:
+            return None
+        return self.of_probabilities if set(kind) <= {*BOUNDED} else self.gives
 
     def _shapes(self, shape: Any) -> tuple[Shape, ...]:
         if not (isinstance(shape, tuple) and shape and all(isinstance(s, tuple) for s in shape)):
@@ -40,6 +48,9 @@ class Add(Join):
     (array([[3.]]), (array([[5.]]), array([[5.]])))
     """
 
+    gives = "scores"
+    of_probabilities = "altered probabilities"
+
     def pure_forward(self, xp, inputs):
         total = inputs[0]
         for array in inputs[1:]:
@@ -58,6 +69,8 @@ class Multiply(Join):
     >>> layer.forward((np.array([[2.0]]), np.array([[3.0]]))), layer.backward(np.array([[1.0]]))
     (array([[6.]]), (array([[3.]]), array([[2.]])))
     """
+
+    gives = "scores"
 
     def pure_forward(self, xp, inputs):
         product = inputs[0]
@@ -85,6 +98,8 @@ class Concatenate(Join):
     >>> layer.backward(np.array([[4.0, 5.0, 6.0]]))
     (array([[4., 5.]]), array([[6.]]))
     """
+
+    gives = "scores"
 
     def pure_forward(self, xp, inputs):
         return xp.concat(list(inputs), axis=-1)  # (B,N1), (B,N2) -> (B,N1+N2)

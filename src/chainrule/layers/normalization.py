@@ -59,6 +59,8 @@ class LayerNorm(_Normalization):
     Source: Ba, Kiros and Hinton 2016.
     """
 
+    gives = "scores"
+
     keeps = ("normalized", "inverse_std")
 
     def pure_forward(self, xp, inputs, gamma, beta):
@@ -83,24 +85,36 @@ class LayerNorm(_Normalization):
 class BatchNorm(_Normalization):
     """gamma · (x - mean) / √(variance + epsilon) + beta, over the B samples of each feature.
 
-    Shapes: inputs (B, N), gamma and beta (1, N), output (B, N). The variance is the mean of squared deviations. In
-    training the batch's own mean and variance are used and the running ones move: running ← momentum · running +
-    (1 - momentum) · batch. In inference the running ones are used, as constants. Raises `DataError` for an empty
-    batch in training.
+    Shapes: inputs (B, N), gamma and beta (1, N), output (B, N). In training the batch's own mean and variance are used,
+    the variance being the mean of squared deviations, and the running ones move: running ← momentum · running +
+    (1 - momentum) · batch. What is carried is the unbiased variance, with B - 1 in place of B, as the paper and PyTorch
+    have it (Keras and Flax carry the biased one, which a small last batch pulls down). In inference the running ones
+    are used, as constants.
+
+    One sample has no variance. A batch of one, such as the last of 33 samples in batches of 32, passes as in inference:
+    it is normalized with the running statistics, leaves them, and its gradient trains the layers around as ever.
+    (PyTorch raises an error there; Keras takes 0 for the variance and carries it on.) `Model.fit` says so in one line,
+    and raises `ConfigurationError` where every batch has one sample. Raises `DataError` for an empty batch in training.
 
     >>> import numpy as np
     >>> layer = BatchNorm(1, epsilon=1e-12, momentum=0.5)
-    >>> layer.forward(np.array([[1.0], [3.0]])).ravel(), layer.running_mean, layer.running_variance
-    (array([-1.,  1.]), array([[1.]]), array([[1.]]))
-    >>> layer.forward(np.array([[2.0]]), training=False)
-    array([[1.]])
+    >>> layer.forward(np.array([[1.0], [3.0]])).ravel()
+    array([-1.,  1.])
+    >>> layer.running_mean, layer.running_variance                  # 0.5·0 + 0.5·2, 0.5·1 + 0.5·(1 + 1)/(2 - 1)
+    (array([[1.]]), array([[1.5]]))
+    >>> layer.epsilon = 0.75
+    >>> layer.forward(np.array([[4.0]]))                            # (4 - 1) / √(1.5 + 0.75)
+    array([[2.]])
 
     Source: Ioffe and Szegedy 2015.
     """
 
+    gives = "scores"
+
     state = ("running_mean", "running_variance")
     keeps = ("normalized", "inverse_std")
     mixes_samples = True
+    least_batch = 2
 
     momentum: float = field(default=0.9, kw_only=True)
 
@@ -122,9 +136,10 @@ class BatchNorm(_Normalization):
                 raise DataError("BatchNorm: an empty batch has no mean; pass at least one sample in training.")
             mean = xp.mean(inputs, axis=0, keepdims=True)  # (1,N)
             variance = xp.mean((inputs - mean) * (inputs - mean), axis=0, keepdims=True)  # (1,N)
+            unbiased = variance * (inputs.shape[0] / max(inputs.shape[0] - 1, 1))  # (1,N)
             following = {
                 "next_running_mean": self.momentum * running_mean + (1 - self.momentum) * mean,  # (1,N)
-                "next_running_variance": self.momentum * running_variance + (1 - self.momentum) * variance,  # (1,N)
+                "next_running_variance": self.momentum * running_variance + (1 - self.momentum) * unbiased,  # (1,N)
             }
         inverse_std = 1 / xp.sqrt(variance + self.epsilon)  # (1,N)
         normalized = (inputs - mean) * inverse_std  # (B,N)

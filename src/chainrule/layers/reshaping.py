@@ -16,6 +16,8 @@ class Flatten(Layer):
     ((2, 64), (2, 8, 8))
     """
 
+    gives = "inputs"
+
     def pure_forward(self, xp, inputs):
         return xp.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))  # (B,...) -> (B,F)
 

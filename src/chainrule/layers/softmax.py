@@ -26,6 +26,8 @@ class Softmax(Layer):
     Source: book, chapters 4 and 9.
     """
 
+    gives = "probabilities"
+
     def pure_forward(self, xp, inputs):
         e = xp.exp(inputs - xp.max(inputs, axis=-1, keepdims=True))  # (B,C) - (B,1) -> (B,C)
         return e / xp.sum(e, axis=-1, keepdims=True)  # (B,C) / (B,1) -> (B,C)
@@ -43,6 +45,8 @@ class LogSoftmax(Layer):
     >>> LogSoftmax().forward(np.array([[0.0, -1e4]]))
     array([[     0., -10000.]])
     """
+
+    gives = "log probabilities"
 
     def pure_forward(self, xp, inputs):
         shifted = inputs - xp.max(inputs, axis=-1, keepdims=True)  # (B,C) - (B,1) -> (B,C)

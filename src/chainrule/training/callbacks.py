@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..columns import EPOCH, Column
+from ..compatibility import require_batches
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
 from ..limits import STEPS, require_number
@@ -331,6 +332,7 @@ class LearningRateFinder:
         from .steps import run_epoch
 
         inputs, targets = model.checked(X, y)
+        require_batches(model.network, self.batch_size, len(inputs))
         self.rates, self.losses, average = [], [], 0.0
         optimizer = replace(model.optimizer, learning_rate=1.0, groups={})
         run = replace(model.run, network=deepcopy(model.network), optimizer=optimizer)

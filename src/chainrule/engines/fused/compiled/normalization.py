@@ -83,19 +83,23 @@ def _row_sums(A, x, B, y, samples):
 
 
 def batch_norm(op, numbers, plan, step, first, width, samples, P, A):
-    """Each feature over the samples of the batch, whose mean and variance move the running ones; or over those."""
+    """Each feature over the samples of the batch, whose mean and variance move the running ones; or over those.
+
+    One sample has no variance: it passes as in inference.
+    """
     features, stride, x, y, kept, p = op[FEATURES], plan[STRIDE], op[X], op[Y], op[KEPT], op[PARAMETERS]
     state, epsilon, momentum = op[STATE], number_like(A, numbers[0]), numbers[1]
     for k in range(features):
         row = k * stride
         mean, variance = P[state + k], P[state + features + k]
-        if op[VARIANT]:
+        if op[VARIANT] and samples > 1:
             mean = number_like(A, _row_sums(A, x + row, A, x + row, samples)[0] / samples)
             for i in range(row, row + width, lanes(A)):
                 store(A, kept + i, load(A, x + i) - mean)
             variance = number_like(A, _row_sums(A, kept + row, A, kept + row, samples)[1] / samples)
             P[state + k] = momentum * P[state + k] + (1 - momentum) * mean
-            P[state + features + k] = momentum * P[state + features + k] + (1 - momentum) * variance
+            unbiased = variance * (samples / (samples - 1))
+            P[state + features + k] = momentum * P[state + features + k] + (1 - momentum) * unbiased
         inverse = 1 / sqrt(variance + epsilon)
         A[kept + features * stride + k] = inverse
         for i in range(row, row + width, lanes(A)):
@@ -111,7 +115,7 @@ def batch_norm_backward(op, numbers, plan, first, width, samples, P, A, D):
         row = k * stride
         factor = P[p + k] * A[kept + features * stride + k]
         mean, along = number_like(A, 0.0), number_like(A, 0.0)
-        if op[VARIANT]:
+        if op[VARIANT] and samples > 1:
             total, product = _row_sums(D, y + row, A, kept + row, samples)
             mean, along = number_like(A, total / samples), number_like(A, product / samples)
         for i in range(row, row + width, lanes(A)):
