@@ -90,8 +90,8 @@ def confusion_matrix(
     """How often class i was predicted as class j: n_ij = Σ_b [y_b = i][p_b = j], (C, C), rows true, columns predicted.
 
     `classes` is the number of classes C, for indices 0..C-1, or their labels in the order of the rows; the default is
-    the labels that occur, sorted. Shapes: targets (B,) or one-hot (B, C), predictions (B,). Raises `DataError` for a label
-    that is not among `classes`, `ShapeError` for rows of probabilities.
+    the labels that occur, sorted. Shapes: targets (B,) or one-hot (B, C), predictions (B,). Raises `DataError` for a
+    label that is not among `classes`, `ShapeError` for rows of probabilities.
 
     >>> confusion_matrix([0, 0, 0, 1, 2], [0, 0, 1, 1, 0], classes=3)
     array([[2, 1, 0],
@@ -158,7 +158,8 @@ def f1(
 ) -> float | NDArray[np.float64]:
     """The harmonic mean of precision and recall: 2·TP / (2·TP + FP + FN), 0 if that is 0/0.
 
-    Averages are taken over the f1 of the classes, not computed from averaged precision and recall. Arguments, shapes and errors as `precision`.
+    Averages are taken over the f1 of the classes, not computed from averaged precision and recall. Arguments, shapes
+    and errors as `precision`.
 
     >>> f1([0, 0, 0, 1, 2], [0, 0, 1, 1, 0], average=None)                      # 4/6, 2/3, 0/2
     array([0.66666667, 0.66666667, 0.        ])

@@ -57,11 +57,10 @@ def check(
 
     In float64, two entries agree if |received - expected| <= rtol · the larger + atol · the array's largest, plus the
     error bound of the numeric derivative. Arrays of up to 400 entries are compared in every entry, larger ones in
-    some and along random directions. If a loss returns one number per sample, `reduction` says whether
-    its gradient is that of their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
-    or with `at_kinks="any"` any slope between the two sides. `only` names some of the
-    checks: "gradients" and those in `chainrule.checking.CHECKS`. With `raises`, a failing check raises
-    `GradientMismatch`.
+    some and along random directions. If a loss returns one number per sample, `reduction` says whether its gradient
+    is that of their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient
+    must be 0, or with `at_kinks="any"` any slope between the two sides. `only` names some of the checks: "gradients"
+    and those in `chainrule.checking.CHECKS`. With `raises`, a failing check raises `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
 

@@ -43,7 +43,7 @@ def _first_of_each(settings: Sequence[Comparison], candidates: Iterable[Candidat
 
 
 def _explaining(settings: Sequence[Comparison], times: bool = False) -> Iterator[Candidate]:
-    """Candidates from the most informative setting that hold in the others too, with `times` up to one simple factor."""
+    """Candidates from the most informative setting that hold in the others, with `times` up to one simple factor."""
     first = max(settings, key=lambda m: (m.wrong.sum(), len(m.flats)))
     with np.errstate(all="ignore"):
         by_setting = [_candidates(m) for m in settings]
