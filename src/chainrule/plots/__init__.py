@@ -1,10 +1,10 @@
-"""Pictures of networks and their training, drawn with matplotlib: pip install "chainrule[plots]".
+"""Plots of networks and their training, drawn with matplotlib: pip install "chainrule[plots]".
 
-A function that draws one panel returns its `Axes`, one that draws several returns the `Figure`. Given `ax` it draws
-there. Otherwise it makes a figure of its own, without pyplot: nothing global changes, no window opens, and it works in
-threads and without a screen. Such a picture shows itself at the end of a notebook cell; elsewhere
-`ax.figure.savefig("picture.png")` keeps it. Colours are those of Okabe and Ito (2008), apart for colour-blind readers
-too. B = samples, I = inputs, N = neurons, C = classes.
+A function that draws one panel returns its `Axes`, one that draws several returns the `Figure`. Pass `ax` to draw into
+an existing figure. Otherwise a new figure is made without pyplot: nothing global changes, no window opens, and it works
+in threads and without a display. It is shown at the end of a notebook cell; elsewhere save it with
+`ax.figure.savefig("picture.png")`. The colours are those of Okabe and Ito (2008), which colour-blind readers can tell
+apart too. B = samples, I = inputs, N = neurons, C = classes.
 """
 
 from .decisions import plot_confusion_matrix, plot_decision_boundary

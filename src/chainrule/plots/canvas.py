@@ -1,4 +1,4 @@
-"""What every picture is made of: figures without pyplot, colours, labels, numbers in cells."""
+"""Shared parts of all plots: figures without pyplot, colours, labels, text in cells."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def as_png(figure: Figure) -> bytes:
 
 
 def colors_of(count: int) -> list[str]:
-    """A colour for each of some classes or layers; more than there are in the palette run from dark to light."""
+    """A colour for each class or layer: the palette, or a gradient from dark to light if there are too many."""
     if count <= len(OKABE_ITO):
         return list(OKABE_ITO[:count])
     from matplotlib import colormaps
@@ -82,14 +82,14 @@ def colors_of(count: int) -> list[str]:
 
 
 def colormap_of(*colors: str) -> Colormap:
-    """A colormap that runs through the colours."""
+    """A colormap that interpolates between the colours."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list(" to ".join(colors), colors)
 
 
 def write_cells(ax: Axes, image: Any, texts: Sequence[Sequence[str]], faint: Any = False) -> None:
-    """A text in each cell of an image, black or white, whichever stands out, as large as fits; none where too small."""
+    """Write a text into each cell of an image, in black or white for contrast, as large as fits; none if too small."""
     width, height = cell_size(ax, len(texts), len(texts[0]))
     size = min(10.0, 0.85 * width / (0.64 * max(len(text) for row in texts for text in row)), 0.6 * height)
     if size < 4:
@@ -103,14 +103,14 @@ def write_cells(ax: Axes, image: Any, texts: Sequence[Sequence[str]], faint: Any
 
 
 def cell_size(ax: Axes, rows: int, columns: int) -> tuple[float, float]:
-    """Width and height of a cell in points, about."""
+    """The approximate width and height of a cell in points."""
     box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())  # inches
     width, height = 72 * box.width / columns, 72 * box.height / rows
     return (min(width, height),) * 2 if ax.get_aspect() == 1 else (width, height)
 
 
 def name_cells(ax: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
-    """Names under the columns and beside the rows of an image: slanted where they are long, thinned where many."""
+    """Label the columns and rows of an image: long names are slanted, and some left out where there are too many."""
     width, height = cell_size(ax, len(rows), len(columns))
     needed = 6.5 * max(len(name) for name in columns) + 4  # points
     slanted = needed > max(width, 30)
@@ -122,14 +122,14 @@ def name_cells(ax: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
 
 
 def label_axes(ax: Axes, title: str, across: str, up: str) -> None:
-    """Title and names of the axes, with no character taken for a formula."""
+    """Set title and axis labels, none of them parsed as a formula."""
     unformatted([ax.set_title(title)])
     ax.set_xlabel(across)
     ax.set_ylabel(up)
 
 
 def names_of(names: Sequence[str] | None, count: int, otherwise: str) -> list[str]:
-    """The names if there are as many as needed, or numbers."""
+    """The names, checked to be as many as needed, or numbers if there are none."""
     if names is None or not len(names):
         return [otherwise.format(i) for i in range(count)]
     if len(names) != count:
@@ -143,12 +143,12 @@ def shortened(name: str, longest: int = 24) -> str:
 
 
 def as_shown(name: str) -> str:
-    """A name for a legend, which would leave out one that begins with an underscore."""
+    """A name for a legend, where matplotlib would drop one that begins with an underscore."""
     return f" {name}" if name.startswith("_") else shortened(name)
 
 
 def unformatted(texts: Sequence[Any]) -> None:
-    """Show names as they are: "$10-$20" is no formula."""
+    """Show texts as they are: "$10-$20" is not a formula."""
     for text in texts:
         text.set_parse_math(False)
 
@@ -160,7 +160,7 @@ def require_at_least(name: str, value: int, smallest: int) -> None:
 
 
 def draw_curve(ax: Axes, epochs: NDArray[Any], values: NDArray[Any], **style: Any) -> None:
-    """A line over the epochs, with points where they are few."""
+    """Draw a line over the epochs, with markers if there are few."""
     from matplotlib.ticker import MaxNLocator
 
     ax.plot(epochs, values, marker="o" if len(epochs) <= 25 else "", markersize=3.5, **style)
@@ -169,13 +169,13 @@ def draw_curve(ax: Axes, epochs: NDArray[Any], values: NDArray[Any], **style: An
 
 
 def make_logarithmic(ax: Axes) -> None:
-    """A logarithmic scale where there is something to put on it; numbers that are not above 0 are left out."""
+    """Use a logarithmic scale if any number is above 0; the others are left out."""
     if any((np.asarray(line.get_ydata()) > 0).any() for line in ax.lines):
         ax.set_yscale("log", nonpositive="mask")
 
 
 def share_text(share: float) -> str:
-    """A share as a short percentage that does not round a mistake away.
+    """A fraction as a short percentage that never rounds to 0% or 100% unless exact.
 
     >>> [share_text(share) for share in (0.0, 0.001, 0.28, 0.999, 1.0)]
     ['0%', '<1%', '28%', '>99%', '100%']
@@ -186,7 +186,7 @@ def share_text(share: float) -> str:
 
 
 class Trained(Protocol):
-    """What is drawn of a `Model`."""
+    """The part of `Model` that plots use."""
 
     class_names: tuple[str, ...]
 
@@ -207,7 +207,7 @@ class Trained(Protocol):
         """The state by dotted name."""
 
     def inputs(self, X: Any) -> NDArray[Any]:
-        """X as the network reads it."""
+        """X as the network's input."""
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of each sample, (B,)."""

@@ -1,4 +1,4 @@
-"""Pictures of what a model decides: the boundary between classes, the confusion matrix."""
+"""Plots of a model's decisions: the boundary between classes, the confusion matrix."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def plot_decision_boundary(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """The plane of two features, coloured by the class that the model chooses, with the samples on top.
+    """The plane of two features coloured by the predicted class, with the samples on top.
 
-    The stronger the colour, the higher the probability; lines are where two classes are equally probable. Shapes: X
+    The stronger the colour, the higher the probability; on the lines two classes are equally probable. Shapes: X
     (B, 2), y (B,) class indices or (B, C) one-hot. The plane is computed at steps × steps points. Raises `ShapeError`
     for other than two features, `ConfigurationError` for a model that does not choose one class, `DataError` for
     targets that are no class of the model.
@@ -101,9 +101,9 @@ def plot_confusion_matrix(
 ) -> Axes:
     """The counts of `metrics.confusion_matrix`, (C, C): true classes down, predicted ones across.
 
-    The colour is the share of the row, so that rare classes show as well as frequent ones, on a square-root scale, so
-    that few mistakes show beside many hits; `normalize=True` writes the shares in place of the counts. Raises
-    `ShapeError` for another shape or number of names, `DataError` for negative counts.
+    Cells are coloured by their fraction of the row, so that rare classes are as visible as frequent ones, on a
+    square-root scale, so that a few mistakes are visible beside many hits; `normalize=True` shows the fractions instead
+    of the counts. Raises `ShapeError` for a wrong shape or number of names, `DataError` for negative counts.
 
     >>> ax = plot_confusion_matrix([[2, 1], [0, 3]], ["cat", "dog"])
     >>> [text.get_text() for text in ax.texts]
@@ -144,7 +144,7 @@ def plot_confusion_matrix(
 
 
 def _all_classes(p: NDArray[Any]) -> NDArray[np.float64]:
-    """The probability of every class, (B, C), also where the model gives that of "yes" alone, (B, 1)."""
+    """The probability of every class, (B, C), also if the model returns only that of "yes", (B, 1)."""
     p = p.astype(np.float64)
     return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
 
@@ -160,7 +160,7 @@ def _class_indices(y: ArrayLike, samples: int, classes: int) -> NDArray[np.int64
 
 
 def _shades(p: NDArray[np.float64], colors: Sequence[str]) -> NDArray[np.float64]:
-    """The colour of the most probable class, paler where it is less sure: (S, S, C) -> (S, S, 3)."""
+    """The colour of the most probable class, paler where it is less certain: (S, S, C) -> (S, S, 3)."""
     from matplotlib.colors import to_rgb
 
     classes = p.shape[2]

@@ -1,4 +1,4 @@
-"""Pictures of numbers inside a network: histograms, a Jacobian, the loss along one weight."""
+"""Plots of numbers inside a network: histograms, a Jacobian, the loss along one weight."""
 
 from __future__ import annotations
 
@@ -38,11 +38,10 @@ def plot_histograms(
     bins: int = 50,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
-    """How the numbers of each array are spread, one panel for each: `model.parameters`, or `model.gradients(X, y)`.
+    """A histogram of each array, such as those of `model.parameters` or `model.gradients(X, y)`, one panel per array.
 
-    Above a panel stand name, mean and standard deviation; numbers that are not finite are counted there and left out.
-    `ax` holds one Axes for each panel. Raises `DataError` where there is no array, `ShapeError` for another number of
-    `ax`.
+    The title of a panel has name, mean and standard deviation, and counts numbers that are not finite and left out.
+    `ax` holds one Axes per panel. Raises `DataError` if there are no arrays, `ShapeError` for the wrong number of `ax`.
 
     >>> figure = plot_histograms({"weights": [[0.0, 1.0], [1.0, 1.0]]}, bins=2)
     >>> [int(bar.get_height()) for bar in figure.axes[0].patches]
@@ -81,10 +80,10 @@ def plot_jacobian(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """One sample's Jacobian (N, I) as a map: row n, column i is d(output n) / d(input i), white is 0.
+    """One sample's Jacobian (N, I) as a heat map: row n, column i is d(output n) / d(input i), white is 0.
 
-    Small ones have their numbers in the cells; what is not finite is grey. Raises `ShapeError` for another shape or
-    number of names.
+    Small ones show their numbers in the cells; entries that are not finite are grey. Raises `ShapeError` for a wrong
+    shape or number of names.
 
     >>> from chainrule import softmax_jacobian
     >>> ax = plot_jacobian(softmax_jacobian([0.7, 0.1, 0.2]))
@@ -121,12 +120,12 @@ def plot_loss_along(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """The loss as a function of one parameter, all others as they are, with its tangent at today's value.
+    """The loss as a function of one parameter, all others fixed, with its tangent at the current value.
 
-    The tangent's slope is the gradient, dL/dw. Every point is a whole pass over the samples in float64 and in inference
-    mode; the model stays as it is. `name` and `index` choose the parameter: "dense_0.weights", (1, 2). `span` is how
-    far to go to each side, without it the larger of 1 and twice today's size. Raises `UnknownNameError` for another
-    name, `ShapeError` for an index outside, `ConfigurationError` for a span or a number of points that cannot be.
+    The tangent's slope is the gradient, dL/dw. Every point is one pass over all samples in float64 and inference
+    mode; the model is not changed. `name` and `index` choose the parameter: "dense_0.weights", (1, 2). `span` is the
+    distance to each side, by default the larger of 1 and twice the current size. Raises `UnknownNameError` for an
+    unknown name, `ShapeError` for an index out of range, `ConfigurationError` for an invalid `span` or `points`.
 
     >>> from chainrule import Dense, MeanSquaredError, Model
     >>> model = Model([Dense(1, 1)], loss=MeanSquaredError())
@@ -142,8 +141,8 @@ def plot_loss_along(
         raise UnknownNameError("parameter", name, parameters)
     place = entry_of(name, parameters[name].shape, index)
     require_at_least("points", points, 2)
-    today = float(parameters[name][place])
-    reach = max(1.0, 2 * abs(today)) if span is None else span
+    current = float(parameters[name][place])
+    reach = max(1.0, 2 * abs(current)) if span is None else span
     if not 0 < reach < math.inf:
         raise ConfigurationError(f"span must be a finite number above 0, not {span!r}.")
     (panel,) = make_panels(ax, 1, 1, (6.4, 4.2))
@@ -156,13 +155,13 @@ def plot_loss_along(
             loss, gradients = loss_and_gradients(model.network, model.loss, parameters, inputs, y, **options)
         return loss, float(gradients[name][place])
 
-    values = today + np.linspace(-reach, reach, points)
+    values = current + np.linspace(-reach, reach, points)
     losses = np.array([at(float(value))[0] for value in values])
-    loss, slope = at(today)
+    loss, slope = at(current)
     panel.plot(values, losses, color=BLUE, label="loss")
-    tangent = panel.axline((today, loss), slope=slope, color=VERMILLION, linestyle="--")
+    tangent = panel.axline((current, loss), slope=slope, color=VERMILLION, linestyle="--")
     tangent.set_label(f"tangent, dL/dw = {slope:.4g}")
-    panel.plot([today], [loss], "o", color=BLACK, label=f"today, w = {today:.4g}, L = {loss:.4g}")
+    panel.plot([current], [loss], "o", color=BLACK, label=f"now: w = {current:.4g}, L = {loss:.4g}")
     finite = [loss, *losses[np.isfinite(losses)]]
     flat = max(finite) - min(finite) <= 1e-9 * abs(loss)  # no more than rounding
     margin = 0.1 * abs(loss) or 1.0 if flat else 0.08 * (max(finite) - min(finite))
@@ -176,7 +175,7 @@ def plot_loss_along(
 
 
 def _range(numbers: NDArray[np.float64]) -> tuple[float, float] | None:
-    """From where to where to count: None, all of them, unless they lie too close together to be told apart."""
+    """The range of a histogram: None for the default, or a wider one if the numbers are too close together to bin."""
     if not len(numbers) or np.ptp(numbers) > 1e-9 * np.abs(numbers).max():
         return None
     middle = float(numbers[0])

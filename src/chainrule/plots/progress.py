@@ -1,4 +1,4 @@
-"""Pictures of training: the history, gradient norms, the trial of learning rates."""
+"""Plots of training: the history, gradient norms, the learning-rate search."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Recorded(Protocol):
-    """What is drawn of a `History`."""
+    """The part of `History` that plots use."""
 
     records: list[dict[str, float]]
 
@@ -38,7 +38,7 @@ class Recorded(Protocol):
 
 
 class Found(Protocol):
-    """What is drawn of a `LearningRateFinder`."""
+    """The part of `LearningRateFinder` that plots use."""
 
     rates: list[float]
     losses: list[float]
@@ -52,11 +52,11 @@ def plot_history(
     log: bool = False,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
-    """What was measured over the epochs: one panel for the loss, one for the metric, training beside validation.
+    """Loss and metrics over the epochs: a panel for each, with training and validation curves.
 
-    `names` chooses columns of the history instead; `x` and `val_x` share a panel. `log=True` puts losses, errors and
-    rates on a logarithmic scale. `ax` holds one Axes for each panel. Raises `UnknownNameError` for a name that was not
-    measured, `DataError` for an empty history, `ShapeError` for another number of `ax`.
+    `names` chooses other columns of the history; `x` and `val_x` share a panel. `log=True` puts losses, errors and
+    rates on a logarithmic scale. `ax` holds one Axes per panel. Raises `UnknownNameError` for a column that does not
+    exist, `DataError` for an empty history, `ShapeError` for the wrong number of `ax`.
 
     >>> from chainrule import History
     >>> figure = plot_history(History([{"epoch": 1, "loss": 0.5, "val_loss": 0.75}, {"epoch": 2, "loss": 0.25}]))
@@ -88,11 +88,11 @@ def plot_history(
 
 
 def plot_gradient_norms(history: Recorded, *, ax: Axes | None = None) -> Axes:
-    """The size of each layer's gradient over the epochs, √Σg² over its parameters, on a logarithmic scale.
+    """The norm of each layer's gradient over the epochs, √Σg² over its parameters, on a logarithmic scale.
 
-    Lines that drift apart by powers of ten say that gradients vanish or explode on the way down. Reads the columns
-    `gradient_norm.<node>`; an epoch without one is left out, and so is a norm of 0. Raises `DataError` where there are
-    none.
+    Lines that are powers of ten apart show that gradients vanish or explode on the way down. Reads the columns
+    `gradient_norm.<node>`; epochs without one and norms of 0 are left out. Raises `DataError` if there are no such
+    columns.
 
     >>> from chainrule import History
     >>> ax = plot_gradient_norms(History([{"epoch": 1, "gradient_norm.dense_0": 0.5}]))
@@ -116,9 +116,9 @@ def plot_gradient_norms(history: Recorded, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_learning_rates(finder: Found, *, ax: Axes | None = None) -> Axes:
-    """The loss that a `LearningRateFinder` saw at each learning rate, on a logarithmic scale, with its suggestion.
+    """The loss that a `LearningRateFinder` measured at each learning rate (logarithmic scale), with its suggestion.
 
-    Raises `DataError` where it has not searched yet.
+    Raises `DataError` if it has not searched yet.
 
     >>> from types import SimpleNamespace
     >>> ax = plot_learning_rates(SimpleNamespace(rates=[0.01, 0.1, 1.0], losses=[2.0, 1.0, 3.0], suggestion=0.1))
@@ -139,7 +139,7 @@ def plot_learning_rates(finder: Found, *, ax: Axes | None = None) -> Axes:
 
 
 def _column(history: Recorded, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The epochs in which something was measured, and what."""
+    """The epochs at which a column was measured, and its values."""
     numbered = enumerate(history.records, start=1)
     pairs = [(record.get(EPOCH, i), record[name]) for i, record in numbered if name in record]
     epochs, values = np.array(pairs, dtype=np.float64).T
