@@ -1,6 +1,6 @@
 """The shell: `chainrule train | predict | check | explain | bench | info | datasets`.
 
-What the commands do is in `commands`.
+The work is done in `commands`.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def main() -> None:
 
 
 def _for_the_shell(message: str) -> str:
-    """What to write instead, as an option rather than as an argument in Python."""
+    """Reword the fix in an error message from Python arguments to command-line options."""
     message = message.replace('missing="impute"', "--missing impute")
     return re.sub(r"drop=\[['\"](.*?)['\"]\]", r"--drop \1", message)
 

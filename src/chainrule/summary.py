@@ -1,4 +1,4 @@
-"""The table of a network: each node, its layer, what comes out, how many parameters."""
+"""A table of a network: each node with its layer, output shape and number of parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Row", "Summary", "brief", "summarize"]
 
 
 class Row(NamedTuple):
-    """One node; an output shape that is not known yet is empty."""
+    """One node; the output shape is empty if not yet known."""
 
     name: str
     layer: str
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """The rows and their totals; prints as text, in colour on a rich console, as HTML in a notebook."""
+    """The rows and their totals; prints as text, as a table in rich, as HTML in a notebook."""
 
     rows: tuple[Row, ...]
     parameters: int
@@ -37,12 +37,12 @@ class Summary:
 
     @property
     def total(self) -> str:
-        """The last line."""
+        """The line with the totals."""
         frozen = self.parameters - self.trainable
         return f"{self.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
 
     def cells(self) -> list[tuple[str, ...]]:
-        """The table's text, line by line."""
+        """The text of each cell, row by row."""
         return [(r.name, r.layer, r.sources, r.output, f"{r.parameters:,}") for r in self.rows]
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ def brief(item: Any) -> str:
 
 
 def summarize(network: Graph) -> Summary:
-    """The summary of a network; graphs inside show their own nodes with dotted names.
+    """The summary of a network; the nodes of nested graphs have dotted names.
 
     >>> from chainrule import Dense, ReLU, Sequential
     >>> print(summarize(Sequential(Dense(2, 3).freeze(), ReLU(), Dense(3, 1))))

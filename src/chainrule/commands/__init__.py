@@ -1,4 +1,4 @@
-"""What the shell's commands do."""
+"""The functions behind the shell's commands."""
 
 from .bench import bench
 from .check import check

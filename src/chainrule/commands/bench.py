@@ -1,4 +1,4 @@
-"""`chainrule bench`: the engines beside other libraries, in one run on this machine."""
+"""`chainrule bench`: compares the engines with other libraries in one run on this machine."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def bench(peers: str, workloads: str, repeats: int, memory: bool, json: bool, plot: Path | None) -> bool:
-    """Measure and print; the names of peers and workloads are separated by commas, "" for all.
+    """Measure and print; names of peers and workloads are separated by commas, "" means all.
 
-    Returns whether Ctrl-C ended it: what was measured until then is printed and drawn.
+    Returns whether Ctrl-C ended it; what was measured until then is still printed and plotted.
     """
     from rich.console import Console
 
@@ -70,7 +70,7 @@ def _measured(
     memory: bool,
     check: Callable[[], object],
 ) -> Iterator[Measured]:
-    """Each workload in turn, with a line on standard error that says what is being done."""
+    """Measure each workload in turn, with its progress on standard error."""
     from rich.console import Console
 
     from ..bench import timing

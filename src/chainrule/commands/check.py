@@ -1,4 +1,4 @@
-"""`chainrule check`: the backward passes of a file, or of a folder of submissions."""
+"""`chainrule check`: checks the backward passes in a file or a folder of submissions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check(
     csv: bool,
     html: Path | None,
 ) -> bool:
-    """Check a file, a class of a file or a folder; whether all of it is right."""
+    """Check a file, a class in a file, or a folder; returns whether everything is right."""
     path, _, name = target.partition(":") if not Path(target).exists() else (target, "", "")
     options = {key: value for key, value in settings.items() if value is not None}
     if inputs is not None:
@@ -111,7 +111,7 @@ def _table(rows: list[SubmissionResult]) -> None:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    """5x4 as a shape."""
+    """Parse a shape such as 5x4."""
     try:
         shape = tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
     except ValueError:
@@ -122,7 +122,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _arguments(text: str) -> tuple[Any, ...]:
-    """4,3 as the arguments of a constructor."""
+    """Parse constructor arguments such as 4,3."""
     import ast
 
     try:

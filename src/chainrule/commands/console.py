@@ -1,4 +1,4 @@
-"""Printing for people."""
+"""Printing on the console."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["say"]
 
 
 def say(console: Any, text: str) -> None:
-    """One line as it is: names of files and columns may hold what rich would take for markup."""
+    """Print one line unchanged: names of files and columns may contain what rich would parse as markup."""
     console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""`chainrule explain`: one gradient of a trained model, written out."""
+"""`chainrule explain`: writes out one gradient of a trained model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .reading import rows_for
 
 __all__ = ["MOST", "explain"]
 
-MOST = 128  # samples, unless asked for others
+MOST = 128  # samples, by default
 
 
 def explain(
@@ -28,7 +28,7 @@ def explain(
     latex: bool,
     json: bool,
 ) -> None:
-    """Print why a gradient is what it is, on the first rows of a table or of the held-out part of a data set."""
+    """Print the derivation of a gradient, on the first rows of a table or of a data set's held-out part."""
     from rich.console import Console
 
     quantity, index = written_entry(weight)
@@ -56,9 +56,9 @@ def explain(
 
 
 def written_entry(text: str) -> tuple[str, tuple[int, ...]]:
-    """A number of the network as it is written in the shell.
+    """Parse the name and index of a number in the network.
 
-    Raises `ConfigurationError` for another form.
+    Raises `ConfigurationError` for anything else.
 
     >>> written_entry("dense_0.weights[20,5]"), written_entry("dense_0.biases[3]")
     (('dense_0.weights', (20, 5)), ('dense_0.biases', (3,)))

@@ -1,4 +1,4 @@
-"""`chainrule info` and `chainrule datasets`: what there is."""
+"""`chainrule info` and `chainrule datasets`: list the contents of a model file, and the data sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .console import say
 
 
 def info(path: Path, json: bool) -> None:
-    """Print what a model file holds."""
+    """Print the contents of a model file."""
     from rich.console import Console
 
     from ..registry import describe

@@ -1,4 +1,4 @@
-"""`chainrule predict`: a trained model on the rows of a table."""
+"""`chainrule predict`: runs a trained model on the rows of a table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .reading import rows_for
 
 
 def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
-    """Predict for the rows of a table, or the held-out part of a data set by name."""
+    """Predict for the rows of a table, or for the held-out part of a built-in data set."""
     from rich.console import Console
 
     model = Model.load(path)

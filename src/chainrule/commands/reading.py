@@ -1,4 +1,4 @@
-"""The rows of a data set or table as a trained model reads them."""
+"""Reads the rows of a data set or table for a trained model."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Array = NDArray[Any]
 
 
 def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None]:
-    """The inputs; the targets as the loss reads them and as people do, both None where they are not known.
+    """The inputs, and the targets as the loss needs them and in their original form (both None if unknown).
 
-    A data set by name gives the part held out, a table all its rows.
+    Of a built-in data set only the held-out part is used, of a table all rows.
     """
     if name in datasets.NAMES or not os.path.isfile(name):
         data = datasets.resolve(name)

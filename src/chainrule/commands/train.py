@@ -1,4 +1,4 @@
-"""`chainrule train`: a dense network for any data set, tested on the part held out."""
+"""`chainrule train`: trains a dense network on any data set and tests it on held-out data."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _OPTIMIZERS: dict[str, Any] = {
     "adam": optimizers.Adam,
     "adamw": optimizers.AdamW,
 }
-_STEPS = 2000  # what small data sets are trained for at least
-_LEARNED = 0.7  # the accuracy, or R², on the training data below which something else should be tried
+_STEPS = 2000  # the least number of steps, however small the data set
+_LEARNED = 0.7  # accuracy or R² on the training data below which a hint is printed
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of `train` that say how."""
+    """The options of `chainrule train` for the network and its training."""
 
     layers: str
     activation: str
@@ -93,7 +93,7 @@ class Settings:
 
 
 def dense_network(sizes: list[int], activation: Any) -> list[Layer]:
-    """Dense layers of these sizes with activations between them; the last has none, because the loss takes logits."""
+    """Dense layers of these sizes with activations between them; none after the last, because the loss takes logits."""
     network: list[Layer] = []
     for n_inputs, n_neurons in itertools.pairwise(sizes):
         network += [layers.Dense(n_inputs, n_neurons), activation()]
@@ -101,7 +101,7 @@ def dense_network(sizes: list[int], activation: Any) -> list[Layer]:
 
 
 def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | None, resume: bool, json: bool) -> bool:
-    """Train, test, save, report; returns whether Ctrl-C ended it."""
+    """Train, test, save and report; returns whether Ctrl-C ended the run."""
     from rich.console import Console
 
     console = Console(quiet=json)
@@ -172,7 +172,7 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
 
 
 def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
-    """The metrics of one part of the data; values in the table's own unit."""
+    """The metrics on one part of the data, in the table's own unit."""
     if data.class_names:
         predicted = model.predict(X)
         return model.evaluate(X, y) | {"f1": float(metrics.f1(y, predicted, average="macro"))}
@@ -187,7 +187,7 @@ def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> di
 
 
 def _best_epoch(history: History) -> int | None:
-    """The epoch with the lowest validation loss, where the last one is a good deal higher."""
+    """The epoch with the lowest validation loss, if the last one is much higher."""
     records = [record for record in history.records if "val_loss" in record]
     if not records:
         return None
@@ -196,7 +196,7 @@ def _best_epoch(history: History) -> int | None:
 
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
-    """The options that differ from their defaults, so that a data set without a table takes none."""
+    """The options that differ from their defaults, so that built-in data sets receive none."""
     return {name: value for name, value in reading.items() if value and (name, value) != ("missing", "error")}
 
 
@@ -211,7 +211,7 @@ def _print_metrics(console: Any, measured: dict[str, dict[str, float]]) -> None:
 
 
 def _plots(folder: Path, model: Model, data: Dataset, history: History, console: Any) -> list[Path]:
-    """Draw what can be drawn, where matplotlib is installed."""
+    """Save the plots that apply to these data, if matplotlib is installed."""
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
