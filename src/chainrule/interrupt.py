@@ -1,5 +1,4 @@
-"""Ctrl-C at a moment that suits: remembered while something else catches it, or held back until what belongs together
-is done."""
+"""Ctrl-C handling: remembers an interrupt that other code swallows, or delays it until a safe point."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ __all__ = ["CtrlC"]
 
 
 class CtrlC(AbstractContextManager["CtrlC"]):
-    """Inside, Ctrl-C is remembered, and `check()` raises `KeyboardInterrupt`.
+    """A block in which Ctrl-C is remembered, so that `check()` raises `KeyboardInterrupt` after it was pressed.
 
-    It is also raised at once, as ever, because code may run for long or keep the exception to itself (scikit-learn's
-    training does). With `waits` it is raised by `check()` alone; a second Ctrl-C waits for nothing. Where Ctrl-C does
-    not raise `KeyboardInterrupt` outside, as in a thread or with a handler of one's own, nothing is changed.
+    The exception is also raised immediately, as usual; remembering it helps if other code catches it (scikit-learn's
+    training does). With `waits` only `check()` raises it, until Ctrl-C is pressed a second time. Nothing changes in a
+    thread other than the main one, or if the program has its own handler for Ctrl-C.
     """
 
     def __init__(self, waits: bool = False) -> None:

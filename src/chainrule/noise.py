@@ -1,8 +1,8 @@
-"""Noise as a pure function of (seed, step, node, index): the same numbers on every engine, and nothing to store.
+"""Noise as a pure function of (seed, step, node, index): every engine draws the same numbers, and none are stored.
 
 Threefry-2x32 (Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3") needs only additions,
-rotations and exclusive-ors of 32-bit integers, so that NumPy, JAX and compiled loops agree in every bit. A run that
-stops at step 500 and goes on later meets the same noise, because step 501 is all that the function has to know.
+rotations and exclusive-ors of 32-bit integers, so NumPy, JAX and compiled code agree bit for bit. A run that is resumed
+after step 500 sees the same noise as one that never stopped, because the function depends on the step alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["node_key", "threefry", "uniform"]
 
-ROUNDS = 13  # the fewest that pass every test of TestU01's BigCrush, by the paper
+ROUNDS = 13  # the fewest that pass TestU01's BigCrush, according to the paper
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 _PARITY = 0x1BD11BDA
 
@@ -43,7 +43,7 @@ def threefry(xp: Any, key: tuple[Any, Any], counter: tuple[Any, Any], rounds: in
 
 
 def node_key(name: str) -> int:
-    """The 32 bits by which a node's noise differs from another's: the CRC-32 of its name.
+    """32 bits that make the noise of each node different: the CRC-32 of its name.
 
     >>> node_key("dropout_0")
     1890476719
@@ -52,11 +52,11 @@ def node_key(name: str) -> int:
 
 
 def uniform(xp: Any, seed: int, step: Any, node: int, shape: tuple[int, ...], first_row: int = 0) -> Any:
-    """Numbers in [0, 1), one for each entry of a batch: float32, multiples of 2⁻²⁴.
+    """Uniform numbers in [0, 1), one per entry of a batch: float32, multiples of 2⁻²⁴.
 
-    `shape` is (B, ...) and `first_row` the position of its first sample in the whole batch: a part of a batch meets
-    the same noise as it would inside the whole. Of the F entries of a sample, the first ⌈F/2⌉ take the first word of
-    each random block and the others the second.
+    `shape` is (B, ...), and `first_row` the index of its first sample in the whole batch, so that a part of a batch gets
+    the same noise as within the whole. Of the F entries of a sample, the first ⌈F/2⌉ use the first word of each random
+    block and the others the second.
 
     >>> import numpy as np
     >>> whole = uniform(np, 0, 7, node_key("dropout_0"), (4, 3))

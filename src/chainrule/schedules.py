@@ -86,7 +86,7 @@ class InverseTimeDecay:
 
 @dataclass(frozen=True)
 class StepDecay:
-    """rate · factor^⌊step / every⌋: a stair that goes down by `factor` once in `every` steps.
+    """rate · factor^⌊step / every⌋: the rate is multiplied by `factor` once every `every` steps.
 
     >>> [StepDecay(1.0, every=10, factor=0.5)(s) for s in (0, 9, 10, 25)]
     [1.0, 1.0, 0.5, 0.25]
@@ -107,7 +107,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """rate · factor^(step / every): the smooth form of `StepDecay`.
+    """rate · factor^(step / every): the continuous version of `StepDecay`.
 
     >>> ExponentialDecay(1.0, every=2, factor=0.25)(1)
     0.5
@@ -128,9 +128,9 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class CosineDecay:
-    """A linear warm-up from 0 to `rate` over `warmup` steps, then half a cosine down to `final` at step `steps`.
+    """Linear warm-up from 0 to `rate` over `warmup` steps, then half a cosine down to `final` at step `steps`.
 
-    Step `warmup` has the full rate; from step `steps` on the rate stays at `final` (Loshchilov and Hutter 2017).
+    The full rate is reached at step `warmup`; from step `steps` on the rate is `final` (Loshchilov and Hutter 2017).
 
     >>> [round(CosineDecay(1.0, steps=10, warmup=2)(s), 3) for s in (0, 1, 2, 6, 10, 99)]
     [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
@@ -157,9 +157,9 @@ class CosineDecay:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Up along half a cosine from peak / divide to `peak`, then down to peak / (divide · final_divide).
+    """Half a cosine up from peak / divide to `peak`, then half a cosine down to peak / (divide · final_divide).
 
-    The way up takes the fraction `rise` of `steps` (Smith and Topin 2018).
+    The rise takes the fraction `rise` of `steps` (Smith and Topin 2018).
 
     >>> [round(OneCycle(1.0, steps=10, rise=0.5, divide=10)(s), 3) for s in (0, 5, 10)]
     [0.1, 1.0, 0.0]
@@ -187,9 +187,9 @@ class OneCycle:
 
 
 def as_schedule(rate: float | Schedule) -> Schedule:
-    """A schedule as it is, a number as a `ConstantRate`.
+    """Return a schedule unchanged, a number as a `ConstantRate`.
 
-    Raises `ConfigurationError` where the number is negative or not finite.
+    Raises `ConfigurationError` for a number that is negative or not finite.
 
     >>> as_schedule(0.5)
     ConstantRate(rate=0.5)

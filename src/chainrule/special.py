@@ -1,4 +1,4 @@
-"""Functions that the array API lacks, written with nothing but it: they run on every engine and for complex inputs."""
+"""Functions missing from the array API, written in terms of it: they run on every engine and accept complex inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["erfc", "logistic", "normal_cdf", "normal_density"]
 
 # erfc(x) = t · exp(-x²) · P(t), t = 2 / (2 + x), for x >= 0: the Chebyshev series of P on [0, 1], computed with 50
-# digits as 2/N · Σ P(t_k)·cos(...) over N = 80 Chebyshev nodes; what is left out is below 1e-16.
+# digits as 2/N · Σ P(t_k)·cos(...) over N = 80 Chebyshev nodes; the omitted terms are below 1e-16.
 _ERFC = (
     1.1540674772329393772, 0.35543692127049848731, 0.06509515882878652455, 0.0036711423958366391659,
     -0.0011128447433526324969, -0.00016075829915378079758, 0.000032780315741731370605, 5.4424416455050160333e-6,
@@ -27,18 +27,18 @@ def erfc(xp: Any, x: Any) -> Any:
     >>> erfc(np, np.array([0.0, 0.5, -0.5]))
     array([1.        , 0.47950012, 1.52049988])
     """
-    size = xp.where(x < 0, -x, x)  # |x|, which complex steps pass through
+    size = xp.where(x < 0, -x, x)  # |x|, in a form that works with complex steps
     t = 2 / (2 + size)
     y = 4 * t - 2
-    now, before = 0 * y, 0 * y
+    current, previous = 0 * y, 0 * y
     for coefficient in _ERFC[:0:-1]:  # Clenshaw's recurrence
-        now, before = y * now - before + coefficient, now
-    tail = t * xp.exp(-size * size) * (0.5 * (y * now + _ERFC[0]) - before)
+        current, previous = y * current - previous + coefficient, current
+    tail = t * xp.exp(-size * size) * (0.5 * (y * current + _ERFC[0]) - previous)
     return xp.where(x < 0, 2 - tail, tail)
 
 
 def logistic(xp: Any, x: Any) -> Any:
-    """σ(x) = 1 / (1 + exp(-x)), with exp of negative numbers only.
+    """σ(x) = 1 / (1 + exp(-x)), computed without overflow: exp only of numbers up to 0.
 
     >>> import numpy as np
     >>> logistic(np, np.array([0.0, 1e4, -1e4]))
