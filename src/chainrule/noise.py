@@ -54,9 +54,9 @@ def node_key(name: str) -> int:
 def uniform(xp: Any, seed: int, step: Any, node: int, shape: tuple[int, ...], first_row: int = 0) -> Any:
     """Uniform numbers in [0, 1), one per entry of a batch: float32, multiples of 2⁻²⁴.
 
-    `shape` is (B, ...), and `first_row` the index of its first sample in the whole batch, so that a part of a batch gets
-    the same noise as within the whole. Of the F entries of a sample, the first ⌈F/2⌉ use the first word of each random
-    block and the others the second.
+    `shape` is (B, ...), and `first_row` the index of its first sample in the whole batch, so that a part of a batch
+    gets the same noise as within the whole. Of the F entries of a sample, the first ⌈F/2⌉ use the first word of each
+    random block and the others the second.
 
     >>> import numpy as np
     >>> whole = uniform(np, 0, 7, node_key("dropout_0"), (4, 3))
