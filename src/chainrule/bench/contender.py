@@ -1,4 +1,4 @@
-"""What is compared: something that does the work of one workload again and again."""
+"""What is compared: an implementation of a workload that can be run repeatedly."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Opened:
 
 @dataclass(frozen=True)
 class Contender:
-    """A way to do the work: who offers it, its name, and how it is opened; `threads` is set before each run."""
+    """An implementation of the workloads: its group, its name, how to open it; `threads` is set before each run."""
 
     group: str
     name: str
-    open: Callable[[Workload], Opened | None]  # None where it offers no such work
+    open: Callable[[Workload], Opened | None]  # None if it cannot run the workload
     threads: Callable[[int], object] | None = None
 
 
 def repeated(function: Callable[[], Any]) -> Opened:
-    """Opened for what is one call: it is done again and again, and what it returns is the answer."""
+    """A contender for a workload that is a single call, which is repeated; its return value is the answer."""
 
     def run(times: int) -> None:
         for _ in range(times):

@@ -1,4 +1,4 @@
-"""What the machine can do: the rate of its matrix products and of its memory, and the time a step cannot beat."""
+"""What the machine can do: its matrix-product and memory rates, and the time that no step can beat."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .workloads import Gradient, Prediction, Training, Workload
 
 __all__ = ["bandwidth", "floor", "sgemm_peak"]
 
-_CACHE = 2**22  # bytes below which parameters and slots are taken to stay in the cache
+_CACHE = 2**22  # bytes of parameters and slots that are assumed to stay in the cache
 
 
 def _best(function: Callable[[], object], repeats: int = 7) -> float:
-    """The shortest of several runs, in seconds."""
+    """The shortest time of several runs, in seconds."""
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -28,7 +28,7 @@ def _best(function: Callable[[], object], repeats: int = 7) -> float:
 
 @cache
 def sgemm_peak() -> float:
-    """Additions and multiplications in a second of a float32 product of 1024 × 1024 matrices, by NumPy's BLAS."""
+    """Floating-point operations per second of a 1024 × 1024 float32 matrix product in NumPy's BLAS."""
     A = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
     out = np.empty_like(A)
     return 2.0 * 1024**3 / _best(lambda: np.matmul(A, A, out=out))
@@ -36,16 +36,16 @@ def sgemm_peak() -> float:
 
 @cache
 def bandwidth() -> float:
-    """Bytes read and written in a second by copying 128 MB."""
+    """Bytes read and written per second when copying 128 MB."""
     source = np.ones(2**25, np.float32)
     target = np.empty_like(source)
     return 2.0 * source.nbytes / _best(lambda: np.copyto(target, source))
 
 
 def floor(workload: Workload) -> float | None:
-    """Seconds below which the work cannot be done: its products at the peak, its traffic at the memory's rate.
+    """A lower bound for the workload in seconds: its products at the peak rate plus its traffic at the memory's rate.
 
-    None where a GPU takes part, whose rates are not measured.
+    None if a GPU is used, whose rates are not measured.
     """
     if gpu() is not None:
         return None

@@ -1,4 +1,4 @@
-"""Whether a GPU takes part: JAX computes on it by itself, and PyTorch is put there too."""
+"""Whether a GPU is used: JAX uses it by default, and PyTorch is told to."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["gpu", "torch_device"]
 
 @cache
 def gpu() -> str | None:
-    """The name of JAX's GPU, or None where JAX computes on the processor or is not installed."""
+    """The name of JAX's GPU, or None if JAX runs on the CPU or is not installed."""
     if find_spec("jax") is None:
         return None
     jax: Any = import_module("jax")
     try:
         device = jax.devices()[0]
-    except RuntimeError:  # a driver that does not fit
+    except RuntimeError:  # an incompatible driver
         return None
     return None if device.platform == "cpu" else str(device.device_kind)
 
 
 def torch_device() -> Any:
-    """Where PyTorch computes. On a GPU its products are then as exact as JAX's own default, TF32."""
+    """PyTorch's device. On a GPU its products use TF32, like JAX's default."""
     torch: Any = import_module("torch")
     if not torch.cuda.is_available():
         return torch.device("cpu")

@@ -1,4 +1,4 @@
-"""The memory that training takes: each engine in a process of its own, so that nothing else counts.
+"""Peak memory of training: each engine runs in its own process, so that nothing else is counted.
 
 The process imports what the engine needs, then makes the data and trains. What counts is the peak above what it had
 before the data; the detour that making the data takes does not, where the system can forget a peak (Linux can).
@@ -24,14 +24,14 @@ _MODULES = {"numpy": "numpy", "fused": "chainrule.engines.fused.session", "jax":
 
 
 def bound(workload: Training) -> int:
-    """Bytes that training should not exceed: data, 4 × the parameters, a batch of activations, and 100 MB."""
+    """The bytes that training should stay below: data, 4 × the parameters, a batch of activations, and 100 MB."""
     data = sum(array.nbytes for array in workload.data)
     activations = 4 * workload.batch * sum(workload.sizes)
     return data + 16 * workload.parameters + activations + 100_000_000
 
 
 def peak(workload: Training, engine: str) -> int:
-    """Bytes that an engine takes at most to train on a workload. Raises `DataError` where its process fails."""
+    """An engine's peak memory in bytes when training on a workload. Raises `DataError` if its process fails."""
     command = [sys.executable, "-m", "chainrule.bench.memory", workload.name, engine]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -53,8 +53,8 @@ def _measure(workload: Training, engine: str) -> int:
 
 
 def _now(name: str) -> int:
-    """Bytes of this process: resident now, or at most so far. Elsewhere than on Linux, at most so far in both cases."""
-    if _STATUS.exists():  # ru_maxrss would count what the parent had when it started this process
+    """This process's resident memory in bytes, current or peak. Outside Linux always the peak."""
+    if _STATUS.exists():  # ru_maxrss would include the parent's memory at the time of the fork
         lines = dict(line.split(":", 1) for line in _STATUS.read_text(encoding="utf-8").splitlines())
         return 1024 * int(lines[name].split()[0])
     import resource

@@ -1,4 +1,4 @@
-"""The library's own engines on the workloads."""
+"""The library's own engines as contenders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OURS = "chainrule"
 
 
 def network_of(workload: Training) -> tuple[Graph, Arrays]:
-    """The network and its first parameters."""
+    """The network and its initial parameters."""
     layers: list[Any] = []
     for i, n in zip(workload.sizes, workload.sizes[1:], strict=False):
         layers += [Dense(i, n), ReLU()]
@@ -35,7 +35,7 @@ def network_of(workload: Training) -> tuple[Graph, Arrays]:
 
 
 def task_of(workload: Training) -> tuple[Task, Arrays, Arrays]:
-    """What an engine is given: the task, the first parameters, the empty slots."""
+    """The input of an engine: the task, the initial parameters, the empty slots."""
     network, values = network_of(workload)
     optimizer = Adam(workload.rate) if workload.adam else SGD(workload.rate)
     task = Task.of(network, SoftmaxCrossentropy(), optimizer, 0, *workload.data, None, workload.batch)
@@ -43,7 +43,7 @@ def task_of(workload: Training) -> tuple[Task, Arrays, Arrays]:
 
 
 def chosen(workload: Workload) -> str | None:
-    """The engine that `auto` takes for a long run."""
+    """The engine that `auto` chooses for a long run."""
     return engines.prepare("auto", task_of(workload)[0], 10**7).engine if isinstance(workload, Training) else None
 
 

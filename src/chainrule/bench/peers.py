@@ -1,4 +1,4 @@
-"""Other libraries on the workloads, each as its own documentation would write it, from the same start."""
+"""Other libraries as contenders, each written as in its documentation, from the same start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _jax_loss(jax: Any, weights: Any, x: Any, y: Any) -> Any:
 
 
 def _jax_step(jax: Any, workload: Training) -> Callable[[Any, Any, Any, Any], Any]:
-    """One step by JAX's own gradient: the carry (weights, two slots, the step's number) to the next."""
+    """One step with JAX's own gradient: from one carry (weights, two slots, step number) to the next."""
     jnp, tree, rate = jax.numpy, jax.tree.map, workload.rate
 
     def step(carry: Any, X: Any, y: Any, rows: Any) -> Any:
@@ -196,7 +196,7 @@ PEERS: dict[str, list[Contender]] = {
 
 
 def contenders(names: list[str]) -> tuple[list[Contender], list[str]]:
-    """The peers asked for that are installed, and the names of the others. Raises `UnknownNameError`."""
+    """The requested peers that are installed, and the names of those that are not. Raises `UnknownNameError`."""
     for name in names:
         if name not in PEERS:
             raise UnknownNameError("peer", name, PEERS)

@@ -35,13 +35,13 @@ def _arrays(torch: Any, *arrays: Any) -> list[Any]:
 
 
 def _wait(torch: Any) -> None:
-    """Until the GPU has done what it was given."""
+    """Wait until the GPU has finished."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def _opened(torch: Any, workload: Training, network: Any, step: Callable[[Any], object]) -> Opened:
-    """Training by `step(rows)`, `rows` None where a batch is all samples."""
+    """Training with `step(rows)`; `rows` is None if a batch is all samples."""
     (order,) = _arrays(torch, workload.order)
     done = 0
 
@@ -111,7 +111,7 @@ def _compiled(workload: Workload) -> Opened | None:
 
 
 def _graph(workload: Workload) -> Opened | None:
-    """A step captured once and replayed: its batch is copied into the arrays that the capture read."""
+    """A step that was captured once and is replayed, with its batch copied into the captured arrays."""
     torch: Any = import_module("torch")
     if not isinstance(workload, Training) or not torch.cuda.is_available():
         return None
@@ -131,9 +131,9 @@ def _graph(workload: Workload) -> Opened | None:
 
 
 def _captured(torch: Any, network: Any, optimizer: Any, x: Any, target: Any) -> Any:
-    """The CUDA graph of one step, after a few steps on a side stream, as PyTorch asks for.
+    """The CUDA graph of one step, captured after a few steps on a side stream, as PyTorch requires.
 
-    What those steps moved is put back where it began.
+    The state changed by those steps is reset afterwards.
     """
     start = [parameter.detach().clone() for parameter in network.parameters()]
     loss_of = torch.nn.CrossEntropyLoss()

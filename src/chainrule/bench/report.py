@@ -1,4 +1,4 @@
-"""What was measured, as plain data, as text and as a plot."""
+"""Results as plain data, as text and as a plot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PACKAGES = ("numpy", "numba", "jax", "torch", "keras", "scikit-learn")
 
 
 def machine() -> dict[str, Any]:
-    """Versions, processor, cores, the BLAS that ran, and what the machine reaches."""
+    """Versions, processor, cores, the BLAS in use, and the machine's measured rates."""
     from threadpoolctl import threadpool_info
 
     versions = {}
@@ -58,7 +58,7 @@ def _processor() -> str:
 
 
 def as_data(measured: list[Measured], skipped: list[str], interrupted: bool) -> dict[str, Any]:
-    """Everything as JSON can hold it; times in seconds, memory in bytes."""
+    """Everything as JSON-compatible data; times in seconds, memory in bytes."""
     return {
         "machine": machine(),
         "skipped": skipped,
@@ -84,7 +84,7 @@ def as_data(measured: list[Measured], skipped: list[str], interrupted: bool) -> 
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that fits: `duration(2.5e-6)` is "2.5 µs"."""
+    """A time in a suitable unit: `duration(2.5e-6)` is "2.5 µs"."""
     for unit, factor in (("µs", 1e6), ("ms", 1e3)):
         if seconds * factor < 999.5:
             return f"{seconds * factor:.3g} {unit}"
@@ -92,12 +92,12 @@ def duration(seconds: float) -> str:
 
 
 def title(measured: Measured) -> str:
-    """What was measured."""
+    """The title of a workload's table."""
     return f"{measured.workload.name}: {measured.workload.what}"
 
 
 def table(measured: Measured) -> Any:
-    """The timings of a workload, fastest first, as a table for rich that fits 80 columns."""
+    """The timings of a workload, fastest first, as a rich table of at most 80 columns."""
     from rich.table import Table
 
     timings, peer = sorted(measured.timings, key=lambda t: t.median), measured.best()
@@ -118,7 +118,7 @@ def table(measured: Measured) -> Any:
 
 
 def notes(measured: Measured) -> list[str]:
-    """What stands under the table, line by line."""
+    """The notes under the table, line by line."""
     peer = measured.best()
     about = [] if peer is None else [f"speed: {peer.name} is 1"]
     about += ["threads: own where it decides itself"] if any(t.threads for t in measured.timings) else []
@@ -172,7 +172,7 @@ def plot(measured: list[Measured], path: Path) -> None:
 
 
 def _bars(ax: Any, measured: Measured) -> None:
-    """One workload: the fastest on top, its time beside each bar."""
+    """The bars of one workload, the fastest on top, each labelled with its time."""
     timings = sorted(measured.timings, key=lambda t: -t.median)
     seconds = [t.median for t in timings]
     colours = ["tab:orange" if t.group == OURS else "tab:blue" for t in timings]

@@ -1,4 +1,4 @@
-"""Interleaved repeats: every contender in turn, again and again, so that a busy machine slows all of them alike.
+"""Interleaved timing: the contenders take turns, so that a busy machine slows all of them equally.
 
 Before each timed run the machine rests for some hundredths of a second, because the threads of the contender before
 (those of OpenMP and others) go on spinning after their work; then a short run that is not timed warms the caches.
@@ -24,13 +24,13 @@ from .workloads import Training, Workload
 __all__ = ["Measured", "Timing", "measure"]
 
 _SECONDS = 0.25  # of one timed run
-_REST = 0.03  # seconds between the contenders
-_AGREE = 1e-3  # the part by which losses, or results, may differ in float32
+_REST = 0.03  # seconds of pause between contenders
+_AGREE = 1e-3  # allowed relative difference of losses or results in float32
 
 
 @dataclass
 class Timing:
-    """One contender on one workload: seconds of each time, one entry for each repeat."""
+    """The timings of one contender on one workload in seconds, one entry per repeat."""
 
     group: str
     name: str
@@ -45,7 +45,7 @@ class Timing:
 
     @property
     def spread(self) -> float:
-        """The distance between the quartiles, as a part of the median."""
+        """The interquartile range relative to the median."""
         if len(self.seconds) < 4:
             return (max(self.seconds) - min(self.seconds)) / self.median
         low, _, high = statistics.quantiles(self.seconds, n=4)
@@ -54,9 +54,9 @@ class Timing:
 
 @dataclass
 class Measured:
-    """All timings of one workload, what was left out and why, and what no machine of this kind can beat.
+    """All timings of one workload, what was left out and why, and the machine's lower bound.
 
-    `memory` holds the peak of each engine in bytes, where it was asked for.
+    `memory` holds the peak of each engine in bytes, if requested.
     """
 
     workload: Workload
@@ -68,18 +68,18 @@ class Measured:
     memory: dict[str, int] = field(default_factory=dict)
 
     def best(self, *groups: str) -> Timing | None:
-        """The fastest of the others, or of the groups named."""
+        """The fastest peer, optionally among certain groups."""
         there = [t for t in self.timings if (t.group in groups if groups else t.group != OURS)]
         return min(there, key=lambda t: t.median, default=None)
 
     def ours(self) -> dict[str, Timing]:
-        """Our fastest engine, and the one that `auto` takes, as far as they were measured."""
+        """Our fastest engine and the one that `auto` chooses, if they were measured."""
         found = {"best": self.best(OURS)}
         found["auto"] = next((t for t in self.timings if t.name == f"{OURS} {self.auto}"), None)
         return {role: timing for role, timing in found.items() if timing is not None}
 
     def ratios(self) -> dict[str, dict[str, Any]]:
-        """How many times as fast ours are as the best peer and as PyTorch: name by role, and ratio by other's name."""
+        """How many times as fast our engines are as the best peer and as PyTorch, by role and by peer."""
         others = [other for other in (self.best(), self.best("torch")) if other is not None]
         return {
             role: {"name": own.name, "times": {other.name: other.median / own.median for other in others}}
@@ -89,7 +89,7 @@ class Measured:
 
 @dataclass
 class _Ready:
-    """A contender that agrees with the others: how many times are timed, and how many are a short run before."""
+    """A contender whose results agree: how often it runs within one timing, and within the short run before."""
 
     timing: Timing
     contender: Contender
@@ -98,7 +98,7 @@ class _Ready:
     warming: int
 
     def run(self) -> float:
-        """Rest, warm up, and time: the seconds of one."""
+        """Pause, warm up and time; returns the seconds of one run."""
         if self.contender.threads is not None and self.timing.threads is not None:
             self.contender.threads(self.timing.threads)
         time.sleep(_REST)
@@ -108,7 +108,7 @@ class _Ready:
 
 
 def _run(opened: Opened, times: int) -> float:
-    """Seconds of one time, of about `times` of them."""
+    """The seconds of one run, averaged over about `times` runs."""
     times = max(1, round(times / opened.unit)) * opened.unit
     begin = time.perf_counter()
     opened.run(times)
@@ -116,9 +116,9 @@ def _run(opened: Opened, times: int) -> float:
 
 
 def _times(opened: Opened, seconds: float) -> tuple[int, int]:
-    """How many times fill about so many seconds, and how many are a short run (0 where a single one is long).
+    """How many runs fill about the given seconds, and how many make a short run (0 if a single run is long).
 
-    Each number is run once before, because some compile for it.
+    Each of these numbers is run once beforehand, because some contenders compile for it.
     """
     times, short = opened.unit, 0
     while True:
@@ -134,7 +134,7 @@ def _times(opened: Opened, seconds: float) -> tuple[int, int]:
 
 
 def _disagrees(workload: Workload, answer: Any, reference: Any) -> str | None:
-    """How an answer differs from the reference's, if it does."""
+    """How an answer differs from the reference's, or None if it does not."""
     if answer is None or reference is None:
         return None
     one, other = np.asarray(answer, np.float64), np.asarray(reference, np.float64)
@@ -153,12 +153,12 @@ def measure(
     seconds: float | None = None,
     check: Callable[[], object] = lambda: None,
 ) -> Measured:
-    """Open every contender, see that all agree, then time them in turn; the first is the reference.
+    """Open every contender, check that their results agree, then time them in turn; the first is the reference.
 
-    `say` is told what is being done; `check` raises `KeyboardInterrupt` to end the timing with what there is.
+    `say` receives progress messages; `check` may raise `KeyboardInterrupt` to stop with the timings so far.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what libraries say of one another
+        warnings.simplefilter("ignore")  # libraries warn about each other
         return _measure(workload, contenders, repeats, say, _SECONDS if seconds is None else seconds, check)
 
 
@@ -198,7 +198,7 @@ def _ready(
     problems: list[str],
     check: Callable[[], object],
 ) -> Iterator[_Ready]:
-    """The contenders that agree with the first; why another is left out goes to the problems."""
+    """The contenders whose results agree with the first's; the reasons for leaving out others go to `problems`."""
     reference: Any = None
     for contender in contenders:
         label = f"{contender.group} {contender.name}" if contender.group == OURS else contender.name
@@ -220,7 +220,7 @@ def _ready(
             ready = _Ready(timing, contender, opened, *_times(opened, seconds))
             check()
             yield ready
-        except Exception as error:  # whatever a peer makes of a machine that it does not fit
+        except Exception as error:  # a peer may fail in any way on a machine it does not support
             problems.append(f"{label} is left out: {_first_line(error)}.")
 
 
@@ -230,7 +230,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _threads(contender: Contender, opened: Opened) -> int | None:
-    """The number of threads, 1 or all, with which a contender is faster; None where it decides itself."""
+    """The number of threads, 1 or all, with which a contender is faster; None if it decides itself."""
     if contender.threads is None:
         return None
     found: list[tuple[float, int]] = []

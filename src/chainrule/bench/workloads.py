@@ -1,6 +1,6 @@
-"""What is measured: training steps of dense networks, one gradient, one prediction, each with its data.
+"""The workloads: training steps of dense networks, a single gradient, a single prediction, each with its data.
 
-Everything that a contender starts from is made here, once: data, first weights, the order of the samples.
+Everything that contenders start from is made here, once: data, initial weights, the order of the samples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Weights = list[tuple[NDArray[Any], NDArray[Any]]]  # of each layer: (I, N) and (
 
 @dataclass(frozen=True)
 class Workload:
-    """Something that can be done again and again."""
+    """A piece of work that can be repeated."""
 
     name: str
     what: str
@@ -37,12 +37,12 @@ class Training(Workload):
     batch: int
     adam: bool
     rate: float
-    block: int  # steps of one timed run, where a contender compiles the whole run
-    checked: int  # steps after which all contenders must have come to the same loss
+    block: int  # steps of one timed run, for contenders that compile the whole run
+    checked: int  # steps after which all contenders must have the same loss
 
     @property
     def per_epoch(self) -> int:
-        """Steps in an epoch; batches are whole."""
+        """Steps per epoch; all batches are full."""
         return self.samples // self.batch
 
     @cached_property
@@ -63,7 +63,7 @@ class Training(Workload):
 
     @property
     def weights(self) -> Weights:
-        """Fresh copies of the first weights."""
+        """Fresh copies of the initial weights."""
         rng, pairs = np.random.default_rng(0), zip(self.sizes, self.sizes[1:], strict=False)
         return [
             ((rng.normal(size=(i, n)) * np.sqrt(2 / i)).astype(np.float32), np.zeros(n, np.float32)) for i, n in pairs
@@ -86,13 +86,13 @@ class Training(Workload):
 
     @property
     def flops(self) -> float:
-        """Multiplications and additions of the matrix products of a step; X needs no gradient."""
+        """Multiplications and additions in the matrix products of one step; X needs no gradient."""
         products = [i * n for i, n in zip(self.sizes, self.sizes[1:], strict=False)]
         return 2.0 * self.batch * (3 * sum(products) - products[0])
 
     @property
     def traffic(self) -> float:
-        """Bytes of an update that lies in main memory: gradient read, parameters and slots read and written."""
+        """Bytes of memory traffic of an update: gradient read, parameters and slots read and written."""
         return 4.0 * self.parameters * (7 if self.adam else 3)
 
 
@@ -113,7 +113,7 @@ class Gradient(Workload):
 
 @dataclass(frozen=True)
 class Prediction(Workload):
-    """The outputs of a network for one sample, an array in and an array out."""
+    """The prediction of a network for one sample, from array to array."""
 
     training: Training
 
@@ -150,7 +150,7 @@ WORKLOADS: dict[str, Workload] = {
 
 
 def usual(gpu: bool) -> list[Workload]:
-    """What is measured where nothing is named; "huge" takes minutes without a GPU."""
+    """The default workloads; "huge" takes minutes without a GPU."""
     return [workload for workload in WORKLOADS.values() if gpu or workload.name != "huge"]
 
 
