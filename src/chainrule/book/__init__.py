@@ -1,4 +1,4 @@
-"""The names, the data and the arithmetic of the book, thin over the rest of the library.
+"""The book's names, data and arithmetic, as a thin layer over the rest of the library.
 
 A program of *Neural Networks from Scratch in Python* (Kinsley and Kukieła 2020) runs, and prints what the book's code
 prints, after its class definitions and the import of its helper package are replaced by `from chainrule.book import *`:
@@ -82,4 +82,4 @@ __all__ = [
     "vertical_data",
 ]
 
-nnfs = sys.modules[__name__]  # so that the book's `nnfs.init()` runs as it stands
+nnfs = sys.modules[__name__]  # so that the book's `nnfs.init()` runs unchanged

@@ -15,37 +15,37 @@ __all__ = [
 
 
 class Accuracy:
-    """Base of the accuracies: the share of comparisons that hold, and running totals for an epoch."""
+    """Base of the accuracies: the fraction of right predictions, and running totals for an epoch."""
 
     def __init__(self) -> None:
         self.new_pass()
 
     def init(self, y: NDArray[Any], reinit: bool = False) -> None:
-        """Prepare for targets; nothing to do unless a subclass says so."""
+        """Prepare for the targets; does nothing unless overridden."""
 
     def compare(self, predictions: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """Whether each prediction counts as right."""
         raise NotImplementedError
 
     def calculate(self, predictions: NDArray[Any], y: NDArray[Any]) -> Any:
-        """The share of right predictions."""
+        """The fraction of right predictions."""
         comparisons = self.compare(predictions, y)
         self.accumulated_sum += np.sum(comparisons)
         self.accumulated_count += len(comparisons)
         return np.mean(comparisons)
 
     def calculate_accumulated(self) -> Any:
-        """The share of right predictions since `new_pass`."""
+        """The fraction of right predictions since `new_pass`."""
         return self.accumulated_sum / self.accumulated_count
 
     def new_pass(self) -> None:
-        """Start the totals from zero."""
+        """Reset the totals."""
         self.accumulated_sum: Any = 0
         self.accumulated_count = 0
 
 
 class Accuracy_Categorical(Accuracy):
-    """For classes: the prediction is the target. `binary=True` for outputs of 0 and 1.
+    """For classes: a prediction is right if it equals the target. `binary=True` for outputs of 0 and 1.
 
     >>> from chainrule.book import *
     >>> float(Accuracy_Categorical().calculate(np.array([0, 1]), np.array([0, 2])))
@@ -64,7 +64,7 @@ class Accuracy_Categorical(Accuracy):
 
 
 class Accuracy_Regression(Accuracy):
-    """For values: the prediction is within std(y) / 250 of the target.
+    """For values: a prediction is right if it is within std(y) / 250 of the target.
 
     >>> from chainrule.book import *
     >>> accuracy = Accuracy_Regression()
@@ -78,10 +78,10 @@ class Accuracy_Regression(Accuracy):
         self.precision: Any = None
 
     def init(self, y: NDArray[Any], reinit: bool = False) -> None:
-        """Set the precision from the spread of the targets, once, or again with `reinit`."""
+        """Set the precision from the standard deviation of the targets, once, or again with `reinit`."""
         if self.precision is None or reinit:
             self.precision = np.std(y) / 250
 
     def compare(self, predictions: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        """Nearness."""
+        """Whether each prediction is close enough."""
         return np.asarray(np.absolute(predictions - y) < self.precision)

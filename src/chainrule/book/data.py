@@ -1,4 +1,4 @@
-"""The data of the helper package."""
+"""The data sets of the book's helper package."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def spiral_data(samples: int, classes: int) -> tuple[NDArray[Any], NDArray[np.ui
 
 
 def vertical_data(samples: int, classes: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Clouds of points side by side, `samples` in each: X (B, 2) and y (B,), B = samples · classes.
+    """Clusters of points side by side, `samples` in each: X (B, 2) and y (B,), B = samples · classes.
 
     >>> from chainrule.book import *
     >>> init()

@@ -1,4 +1,4 @@
-"""The book's layers and activations: the library's pairs, on the current arithmetic."""
+"""The book's layers and activations: the library's pairs with the book's arithmetic."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _BookLayer(Layer):
         return current.xp
 
     def predictions(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """What the outputs of this activation predict: the outputs themselves."""
+        """The predictions that the outputs stand for: the outputs themselves."""
         return outputs
 
 
@@ -40,7 +40,7 @@ class _BookL1(L1):
 
 
 class Layer_Dense(_BookLayer, layers.Dense):
-    """`Dense` with weights 0.01 · normal from the book's stream; its backward adds the regularization itself.
+    """`Dense` with weights 0.01 · normal from the book's random stream; backward includes the regularization.
 
     >>> from chainrule.book import *
     >>> init()
@@ -74,7 +74,7 @@ class Layer_Dense(_BookLayer, layers.Dense):
         self.biases = np.zeros((1, n_neurons), dtype=current.dtype)  # (1,N)
 
     def backward(self, dvalues: NDArray[Any]) -> NDArray[Any]:
-        """`.dweights`, `.dbiases` and `.dinputs`, the penalties' gradients included."""
+        """Set `.dweights`, `.dbiases` and `.dinputs`, including the gradients of the penalties."""
         super().backward(dvalues)
         for name, penalty in self._penalties():
             gradient = penalty.pure_backward(self.xp, 1, getattr(self, name))["dparameter"]
@@ -100,7 +100,7 @@ class Layer_Dense(_BookLayer, layers.Dense):
 
 
 class Layer_Dropout(_BookLayer, layers.Dropout):
-    """Dropout by the book's mask: binomial numbers from its stream, divided by the share that is kept.
+    """Dropout with the book's mask: binomial numbers from its random stream, divided by the keep rate.
 
     >>> from chainrule.book import *
     >>> init()
@@ -110,7 +110,7 @@ class Layer_Dropout(_BookLayer, layers.Dropout):
     """
 
     def forward(self, inputs: NDArray[Any], training: bool = True) -> NDArray[Any]:
-        """The inputs times `.binary_mask`; in inference the inputs."""
+        """The inputs times `.binary_mask`; in inference the inputs themselves."""
         kept = 1 - self.rate
         self.inputs, self.training = inputs, training
         self.binary_mask = current.stream.binomial(1, kept, size=inputs.shape) / kept if training else None
@@ -118,7 +118,7 @@ class Layer_Dropout(_BookLayer, layers.Dropout):
         return self.output
 
     def backward(self, dvalues: NDArray[Any]) -> NDArray[Any]:
-        """`.dinputs`: the gradient times the same mask."""
+        """Set `.dinputs`: the gradient times the same mask."""
         self.dinputs: NDArray[Any] = dvalues * self.binary_mask if self.training else dvalues.copy()
         return self.dinputs
 
@@ -138,7 +138,7 @@ class Activation_ReLU(_BookLayer, layers.ReLU):
 
 
 class Activation_Softmax(_BookLayer, layers.Softmax):
-    """`Softmax`, whose backward pass is the book's: one Jacobian for each sample, times that sample's gradient.
+    """`Softmax` with the book's backward pass: for each sample its Jacobian times its gradient.
 
     >>> from chainrule.book import *
     >>> init(dot_precision_workaround=False)
@@ -178,7 +178,7 @@ class Activation_Sigmoid(_BookLayer, layers.Sigmoid):
 
 
 class Activation_Linear(_BookLayer, layers.Linear):
-    """The inputs as they are.
+    """The identity.
 
     >>> from chainrule.book import *
     >>> Activation_Linear().forward(np.array([[2.0]]))

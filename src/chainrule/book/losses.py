@@ -1,4 +1,4 @@
-"""The book's losses: sample losses, their mean, running totals and regularization."""
+"""The book's losses: losses per sample, their mean, running totals and regularization."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Loss:
-    """Base of the losses: sample losses to the batch's loss, running totals for an epoch, and regularization."""
+    """Base of the losses: the batch's loss from the losses per sample, running totals for an epoch, regularization."""
 
     pair: ClassVar[losses.Loss]
 
@@ -36,13 +36,13 @@ class Loss:
         return self.pair.forward_pass(current.xp, y_pred, targets)[0]
 
     def backward(self, dvalues: NDArray[Any], y_true: NDArray[Any]) -> None:
-        """`.dinputs` = dL/d(predictions) of the mean over the batch; `dvalues` are the predictions."""
+        """Set `.dinputs` = dL/d(predictions) for the batch mean; `dvalues` are the predictions."""
         targets = self._targets(dvalues, y_true)
         available = {"predictions": dvalues, "targets": targets}
         self.dinputs = self.pair.run_backward(current.xp, 1, available)["predictions"] / len(dvalues)
 
     def calculate(self, output: NDArray[Any], y: NDArray[Any], *, include_regularization: bool = False) -> Any:
-        """The mean of the sample losses; with `include_regularization` also the regularization loss."""
+        """The mean of the sample losses; with `include_regularization` also returns the regularization loss."""
         sample_losses = self.forward(output, y)
         data_loss = np.mean(sample_losses)
         self.accumulated_sum += np.sum(sample_losses)
@@ -55,16 +55,16 @@ class Loss:
         return (data_loss, self.regularization_loss()) if include_regularization else data_loss
 
     def new_pass(self) -> None:
-        """Start the totals from zero."""
+        """Reset the totals."""
         self.accumulated_sum: Any = 0
         self.accumulated_count = 0
 
     def remember_trainable_layers(self, trainable_layers: list[Any]) -> None:
-        """The layers whose penalties `regularization_loss()` adds."""
+        """Set the layers whose penalties `regularization_loss()` adds up."""
         self.trainable_layers = trainable_layers
 
     def regularization_loss(self, layer: Any = None) -> Any:
-        """The penalties of one layer, or of all remembered ones."""
+        """The penalties of one layer, or of all layers that were set."""
         chosen = self.trainable_layers if layer is None else [layer]
         return sum(each.regularization_loss() for each in chosen)
 
@@ -76,7 +76,7 @@ class Loss:
 
 
 class Loss_CategoricalCrossentropy(Loss):
-    """`CategoricalCrossentropy`; the clip is in both passes, so that a probability of 0 gives a finite gradient.
+    """`CategoricalCrossentropy`, clipped in both passes, so that a probability of 0 gives a finite gradient.
 
     >>> from chainrule.book import *
     >>> loss = Loss_CategoricalCrossentropy()
@@ -112,7 +112,7 @@ class Loss_MeanSquaredError(Loss):
 
 
 class Loss_MeanAbsoluteError(Loss):
-    """`MeanAbsoluteError`, with the sign that the book has wrong: dL/dp = sign(p - y).
+    """`MeanAbsoluteError` with the right sign, which the book gets wrong: dL/dp = sign(p - y).
 
     >>> from chainrule.book import *
     >>> loss = Loss_MeanAbsoluteError()
@@ -125,7 +125,7 @@ class Loss_MeanAbsoluteError(Loss):
 
 
 class Activation_Softmax_Loss_CategoricalCrossentropy:
-    """Softmax and cross-entropy in one: the gradient by the softmax's inputs is (p - y) / B.
+    """Softmax and cross-entropy combined: the gradient with respect to the softmax's inputs is (p - y) / B.
 
     >>> from chainrule.book import *
     >>> both = Activation_Softmax_Loss_CategoricalCrossentropy()
@@ -144,7 +144,7 @@ class Activation_Softmax_Loss_CategoricalCrossentropy:
         return self.loss.calculate(self.output, y_true)
 
     def backward(self, dvalues: NDArray[Any], y_true: NDArray[Any]) -> None:
-        """`.dinputs` from the probabilities, which the book passes as `dvalues`."""
+        """Set `.dinputs` from the probabilities, which the book passes as `dvalues`."""
         targets = self.loss._targets(dvalues, y_true)
         available = {"probabilities": dvalues, "targets": targets}
         fused = losses.SoftmaxCrossentropy().run_backward(current.xp, 1, available)

@@ -1,4 +1,4 @@
-"""The Model of the book's last chapters: layers, loss, optimizer and accuracy, trained in batches."""
+"""The Model from the book's last chapters: layers, loss, optimizer and accuracy, trained in batches."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ class Model:
         self.layers.append(layer)
 
     def set(self, *, loss: Any = None, optimizer: Any = None, accuracy: Any = None) -> None:
-        """Set the loss, the optimizer and the accuracy; what is left out stays."""
+        """Set the loss, the optimizer and the accuracy; arguments left out keep their value."""
         self.loss = loss if loss is not None else self.loss
         self.optimizer = optimizer if optimizer is not None else self.optimizer
         self.accuracy = accuracy if accuracy is not None else self.accuracy
 
     def finalize(self) -> None:
-        """Collect the layers with parameters, and use the short gradient where softmax meets cross-entropy."""
+        """Collect the layers with parameters; use the combined gradient if cross-entropy follows softmax."""
         if not self.layers:
             raise ConfigurationError("Model: add layers before finalize().")
         self.input_layer = Layer_Input()
@@ -96,7 +96,7 @@ class Model:
         print_every: int = 1,
         validation_data: tuple[NDArray[Any], NDArray[Any]] | None = None,
     ) -> None:
-        """Train, printing every `print_every`-th step, each epoch's totals, and the validation after each epoch."""
+        """Train; prints every `print_every`-th step, and totals and validation after each epoch."""
         self.accuracy.init(y)
         for epoch in range(1, epochs + 1):
             print(f"epoch: {epoch}")
@@ -174,7 +174,7 @@ class Model:
         save_arrays(path, self._arrays(), {"format": _PARAMETERS})
 
     def load_parameters(self, path: str) -> None:
-        """Read what `save_parameters` wrote. Raises `FileFormatError` where it does not fit this model."""
+        """Read a file written by `save_parameters`. Raises `FileFormatError` if it does not fit this model."""
         arrays, metadata = load_arrays(path)
         _require_format(path, metadata, _PARAMETERS)
         self._set_arrays(path, arrays)
@@ -190,7 +190,7 @@ class Model:
 
     @staticmethod
     def load(path: str) -> Model:
-        """Read what `save` wrote: a model that is ready to predict and to train on, with fresh optimizer slots."""
+        """Read a file written by `save`: a model ready to predict or train on, with fresh optimizer slots."""
         arrays, metadata = load_arrays(path)
         _require_format(path, metadata, _MODEL)
         model = Model()

@@ -1,4 +1,4 @@
-"""The book's optimizers: an update rule, called before, for each layer, and after."""
+"""The book's optimizers: hooks before, for each layer, and after the update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class _BookSGD(optimizers.SGD):
-    """The book's velocity includes the learning rate of its time."""
+    """Momentum whose velocity includes the learning rate of its step, as in the book."""
 
     def pure_update(self, xp, step, rate, parameter, gradient, velocity=None):
         if not self.momentum:
@@ -27,7 +27,7 @@ class _BookSGD(optimizers.SGD):
 
 
 class BookOptimizer:
-    """An update rule as the book uses it: before, once for each layer, after; the slots live on the layers."""
+    """An update rule as the book uses it: before, once per layer, after; the slots are attributes of the layers."""
 
     rule: optimizers.Optimizer
     learning_rate: float
@@ -40,7 +40,7 @@ class BookOptimizer:
         self.iterations = 0
 
     def pre_update_params(self) -> None:
-        """Call once before the updates: the decayed learning rate."""
+        """Call once before the updates: computes the decayed learning rate."""
         if self.decay:
             self.current_learning_rate = self.learning_rate * (1.0 / (1.0 + self.decay * self.iterations))
 

@@ -1,4 +1,4 @@
-"""The book's arithmetic, its default dtype, and the random stream that data and layers share."""
+"""The book's arithmetic, its default dtype, and the random stream shared by data and layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class _Arithmetic:
-    """NumPy with the book's products: `matmul` in float64 rounded to float32, `exp` in float64 rounded to its input.
+    """NumPy with the book's arithmetic: `matmul` in float64 rounded to float32, `exp` in float64 rounded back.
 
     The first is what the helper package does to `np.dot`; the second makes today's NumPy print the digits of the one
     that the book and the notes ran on, whose float32 `exp` was a different one.
@@ -50,7 +50,7 @@ current = SimpleNamespace(stream=np.random.RandomState(), dtype=np.dtype("float6
 def init(
     dot_precision_workaround: bool = True, default_dtype: DTypeLike = "float32", random_seed: int | None = 0
 ) -> None:
-    """Seed the stream, set the default dtype and the arithmetic, for every class and function of this module.
+    """Seed the random stream and set the default dtype and arithmetic for the whole package.
 
     >>> from chainrule.book import *
     >>> init()
@@ -63,5 +63,5 @@ def init(
 
 
 def randn(*shape: int) -> NDArray[Any]:
-    """Standard normal numbers from the stream, rounded to the default dtype before anything is done with them."""
+    """Standard normal numbers from the random stream, rounded to the default dtype first."""
     return np.asarray(current.stream.randn(*shape).astype(current.dtype))
