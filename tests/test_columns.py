@@ -64,12 +64,12 @@ def test_a_node_may_have_any_name_without_being_taken_for_a_metric() -> None:
 
 def test_dead_units_and_vanishing_gradients_are_told_by_the_name_of_their_node() -> None:
     network = Sequential(("dead", Dense(2, 2)), ("gradient_norm", ReLU()))
-    last = {"epoch": 3.0, "gradient_norm.dead": 0.5, "dead.gradient_norm": 0.75}
+    last = {"epoch": 3, "gradient_norm.dead": 0.5, "dead.gradient_norm": 0.75}
     (note,) = notes(History([last]), network)
     assert note.startswith("gradient_norm: 75 % of its units are dead")
 
 
 def test_a_node_has_a_panel_of_its_own() -> None:
-    record = {"epoch": 1.0, "gradient_norm.a": 0.5, "gradient_norm.b": 0.25, "val_loss": 1.0, "loss": 2.0}
+    record = {"epoch": 1, "gradient_norm.a": 0.5, "gradient_norm.b": 0.25, "val_loss": 1.0, "loss": 2.0}
     figure = plots.plot_history(History([record]), ["gradient_norm.a", "gradient_norm.b", "loss", "val_loss"])
     assert [len(axes.lines) for axes in figure.axes] == [1, 1, 2]
