@@ -23,6 +23,7 @@ from chainrule import (
     MeanSquaredError,
     Model,
     ReLU,
+    Sequential,
     check,
     draw,
     explain_rule,
@@ -244,6 +245,13 @@ def test_a_picture_is_a_file_of_its_own_and_says_what_it_is() -> None:
     assert root.attrib["role"] == "img" and root.attrib["aria-label"]
     assert "prefers-color-scheme:dark" in str(root[0].text)
     assert root[1].attrib["class"] == "paper"
+
+
+def test_a_picture_shows_the_layers_of_graphs_inside() -> None:
+    body = Sequential(Dense(2, 3), ReLU())
+    network = Model([("body", body), Dense(3, 1)], MeanSquaredError(), seed=0)
+    shown = [text for text, *_ in picture_texts(draw(network, network.trace(X, Y)).svg)]
+    assert {"inputs", "body.dense_0", "body.relu_0", "dense_0"} <= set(shown)
 
 
 @pytest.mark.parametrize(("inputs", "neurons"), [(4, 4), (2, 8), (8, 2), (3, 5), (1, 16), (16, 1)])

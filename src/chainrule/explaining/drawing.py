@@ -17,7 +17,7 @@ from ..display.svg import edge, picture, sign
 from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layers import Dense
-from ..nodes import INPUTS
+from ..nodes import INPUTS, Leaf, parts_of
 from .notation import number
 
 __all__ = ["Drawing", "draw"]
@@ -82,11 +82,11 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
     samples = len(trace.predictions)
     if not isinstance(sample, int | np.integer) or not -samples <= sample < samples:
         raise DataError(f"draw: sample must be from 0 to {samples - 1}, not {sample!r}.")
-    for node in network:
-        if node.name not in trace.nodes:
-            raise UnknownNameError("node of the trace", node.name, trace.nodes)
+    for leaf in network.flat:
+        if leaf.name not in trace.nodes:
+            raise UnknownNameError("node of the trace", leaf.name, trace.nodes)
     nodes = _neurons(network, trace, sample, max_neurons)
-    sources = {INPUTS: (), **{node.name: tuple(node.sources) for node in network}}
+    sources = {INPUTS: (), **{leaf.name: leaf.sources for leaf in network.flat}}
     layout = arranged(
         sources,
         {name: (COLUMN, nodes[name].height) for name in sources},
@@ -95,7 +95,7 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
         lane={name: BUNDLE * (neurons.shown - 1) for name, neurons in nodes.items()},
     )
     largest = max((float(np.max(np.abs(values[name]), initial=0.0)) for name in network.parameters), default=0.0) or 1.0
-    weights = {node.name: _weights(network, node.name, values, trace) for node in network}
+    weights = {leaf.name: _weights(leaf, values, trace) for leaf in network.flat}
     pairs = [(source, reader) for reader, reads in sources.items() for source in reads]
     lines = [line for pair in pairs for line in _edges(layout, nodes, pair, weights[pair[1]], largest)]
     labels = [label for pair in pairs for label in _labels(layout, nodes, pair, weights[pair[1]])]
@@ -106,12 +106,11 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
 def _neurons(network: Graph, trace: Trace, sample: int, most: int) -> dict[str, Neurons]:
     """Value and gradient of every neuron of one sample, by the name of its node."""
     found: dict[str, Neurons] = {}
-    for node in network:
-        one = trace[node.name]
-        found[node.name] = _of_sample(type(node.layer).__name__, one.output, one.dvalues, sample, most)
-        reads = zip(node.sources, one.inputs if node.joins else (one.inputs,), strict=True)
-        gradients = one.dinputs if node.joins else (one.dinputs,)
-        for (source, value), gradient in zip(reads, gradients, strict=True):
+    for leaf in network.flat:
+        one = trace[leaf.name]
+        found[leaf.name] = _of_sample(type(leaf.layer).__name__, one.output, one.dvalues, sample, most)
+        reads = zip(leaf.sources, parts_of(one.inputs), parts_of(one.dinputs), strict=True)
+        for source, (_, value), (_, gradient) in reads:
             if source == INPUTS:
                 new = _of_sample("", value, gradient, sample, most)
                 before = found[INPUTS].gradients if INPUTS in found else 0
@@ -124,11 +123,11 @@ def _of_sample(kind: str, values: Array, gradients: Array, sample: int, most: in
     return Neurons(kind, flat, gradients[sample].reshape(-1), min(len(flat), most))
 
 
-def _weights(network: Graph, name: str, values: Mapping[str, Array], trace: Trace) -> tuple[Array, Array] | None:
+def _weights(leaf: Leaf, values: Mapping[str, Array], trace: Trace) -> tuple[Array, Array] | None:
     """The weights of a dense layer and their gradients; None for layers that have no edges of their own."""
-    if not isinstance(network[name], Dense):
+    if not isinstance(leaf.layer, Dense):
         return None
-    return np.asarray(values[network.flat[name].arrays["weights"]]), np.asarray(trace[name].gradients["weights"])
+    return np.asarray(values[leaf.arrays["weights"]]), np.asarray(trace[leaf.name].gradients["weights"])
 
 
 def _center(box: Box, i: int) -> tuple[float, float]:

@@ -66,7 +66,8 @@ def notes(history: History, network: Layer) -> list[str]:
                 "their weights. Lower the learning rate, or use LeakyReLU.".replace("%", " %", 1)
             )
     norms = {column.node: norm for column, norm in last.items() if column.quantity == GRADIENT_NORM}
-    trained = [node for node in norms if any(n.startswith(f"{node}.") for n in network.trainable_names())]
+    trainable = {name.rpartition(".")[0] for name in network.trainable_names()}
+    trained = [node for node in norms if node in trainable]
     if len(trained) > 1:
         first, largest = trained[0], max(trained, key=lambda node: norms[node])
         if norms[largest] > 0 and norms[first] < _VANISHING * norms[largest]:
