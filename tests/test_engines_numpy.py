@@ -233,7 +233,7 @@ def test_every_bit_is_that_of_advance(name: str, dtype: str) -> None:
         session = start("numpy")(task, values, slots)
         outcome = session.run(block)
         expected, values, slots, gradients = by_advance(task, values, slots, block)
-        for field in Outcome._fields[1:]:
+        for field in ("data_losses", "penalties", "predictions"):
             assert getattr(outcome, field).tobytes() == getattr(expected, field).tobytes(), (kind, field)
         assert outcome.steps == STEPS
         assert_same_bits(session.values(), values)
