@@ -1,22 +1,48 @@
-"""One limit on the threads of BLAS for the whole process, however many runs there are."""
+"""One limit on the threads of BLAS for the whole process, however many runs there are, in whatever threads."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["one_thread"]
 
 
+class Pool(NamedTuple):
+    """The threads of one BLAS library."""
+
+    size: Callable[[], int]
+    resize: Callable[[int], Any]
+
+
 @cache
-def _controller() -> Any:
-    """The BLAS libraries, looked for once: it takes tens of milliseconds where many libraries are loaded."""
+def pools() -> tuple[Pool, ...]:
+    """The BLAS libraries of this process, looked for once: it takes tens of milliseconds where many are loaded.
+
+    OpenBLAS is asked through its own functions, since threadpoolctl serves only the first thread that ever asked.
+    """
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    found = []
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        own = _openblas(ctypes.CDLL(library.filepath)) if library.internal_api == "openblas" else None
+        found.append(own or Pool(library.get_num_threads, library.set_num_threads))
+    return tuple(found)
+
+
+def _openblas(library: ctypes.CDLL) -> Pool | None:
+    """OpenBLAS under the names that NumPy's packages, SciPy's and the system's give its functions."""
+    for prefix in ("scipy_", ""):
+        for suffix in ("64_", "_64", ""):
+            names = (f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set"))
+            get, resize = (getattr(library, name, None) for name in names)
+            if get is not None and resize is not None:
+                return Pool(get, resize)
+    return None
 
 
 class _Limit:
@@ -24,19 +50,22 @@ class _Limit:
 
     def __init__(self) -> None:
         self.lock, self.runs = threading.Lock(), 0
-        self.limits: Any = None
+        self.before: list[tuple[Pool, int]] = []
 
     def enter(self) -> None:
         with self.lock:
             if not self.runs:
-                self.limits = _controller().limit(limits=1, user_api="blas")
+                self.before = [(pool, pool.size()) for pool in pools()]
+                for pool, _ in self.before:
+                    pool.resize(1)
             self.runs += 1
 
     def leave(self) -> None:
         with self.lock:
             self.runs -= 1
             if not self.runs:
-                self.limits.restore_original_limits()
+                for pool, threads in self.before:
+                    pool.resize(threads)
 
 
 _limit = _Limit()

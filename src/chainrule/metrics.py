@@ -44,8 +44,7 @@ def accuracy(targets: ArrayLike, predictions: ArrayLike, *, sample_weights: Arra
     >>> accuracy([0, 1, 2, 2], [0, 1, 2, 0])
     0.75
     """
-    wanted, given = _pair(targets, predictions)
-    return _mean(wanted == given, sample_weights)
+    return _mean(_hits(targets, predictions), sample_weights)
 
 
 def top_k_accuracy(targets: ArrayLike, probabilities: ArrayLike, k: int) -> float:
@@ -181,8 +180,7 @@ def mean_absolute_error(
     >>> mean_absolute_error([1.0, 2.0], [1.5, 2.0])
     0.25
     """
-    wanted, given = _values(targets, predictions)
-    return _mean(np.abs(wanted - given), sample_weights)
+    return _mean(_absolute_errors(targets, predictions), sample_weights)
 
 
 def root_mean_squared_error(targets: ArrayLike, predictions: ArrayLike) -> float:
@@ -215,6 +213,26 @@ def r2(targets: ArrayLike, predictions: ArrayLike) -> float:
 
 
 # Shared helpers
+
+
+def scores(metric: str, targets: ArrayLike, predictions: ArrayLike) -> NDArray[np.float64]:
+    """What each sample adds to the metric of a loss, whose mean over the samples the metric is: (B,).
+
+    >>> scores("accuracy", [0, 1, 2], [0, 1, 0])
+    array([1., 1., 0.])
+    """
+    each = {"accuracy": _hits, "mean_absolute_error": _absolute_errors}[metric](targets, predictions)
+    return np.asarray(each.reshape(len(each), -1).mean(axis=1, dtype=np.float64))
+
+
+def _hits(targets: ArrayLike, predictions: ArrayLike) -> NDArray[Any]:
+    wanted, given = _pair(targets, predictions)
+    return np.asarray(wanted == given)
+
+
+def _absolute_errors(targets: ArrayLike, predictions: ArrayLike) -> NDArray[Any]:
+    wanted, given = _values(targets, predictions)
+    return np.abs(wanted - given)
 
 
 def _mean(each: NDArray[Any], weights: ArrayLike | None) -> float:

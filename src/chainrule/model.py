@@ -26,7 +26,6 @@ from .training.history import History
 from .training.measuring import Held, evaluate, forward, known_metrics
 from .training.plan import Plan
 from .training.run import Run
-from .training.threads import blas_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,10 +161,9 @@ class Model:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
 
         `validation_split` holds a random part of the samples out, chosen by the seed. `class_weights` maps class
-        indices to weights, or is "balanced" (each class weighs the same). `record_every` is the number of epochs
-        between two records; without it one for each epoch, or fewer where an epoch has less than 24 steps.
-        `checkpoint` names a file that is kept up to date; with `resume=True` and the file there, the run continues
-        from it bit for bit as if it had never stopped.
+        indices to weights, or is "balanced" (each class weighs the same). The history has a row for each epoch, or for
+        each `record_every`-th. `checkpoint` names a file that is kept up to date; with `resume=True` and the file
+        there, the run continues from it bit for bit as if it had never stopped.
 
         `engine` carries out the steps: "numpy", "fused" (compiled code, extra `fast`), "jax" (extra `jax`), or "auto",
         which takes the one that ends first by a fixed table of costs. The choice is kept with a checkpoint.
@@ -194,7 +192,7 @@ class Model:
             record_every=record_every,
         )
         plan = plan.weighted(class_weights, self.loss).split(validation_split, self.run)
-        with being_fitted(self.network), blas_threads(self.network, plan.batch_size):
+        with being_fitted(self.network):
             return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume, engine)
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:

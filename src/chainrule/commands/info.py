@@ -36,7 +36,7 @@ def info(path: Path, json: bool) -> None:
         return
     console = Console()
     console.print(summary)
-    last = model.history.records[-1] if model.history.records else {}
+    last = model.history.last
     facts["optimizer"] = type(model.optimizer).__name__
     facts |= {name: f"{last[name]:.4f}" for name in measured(last)}
     for name, value in facts.items():

@@ -18,10 +18,20 @@ from ..graph import Graph
 from ..layer import Arrays, Context
 from ..losses import Loss
 from .contract import NotCovered, Session, Task
-from .costs import Choice, choose
+from .costs import Choice, choose, estimate
 from .numpy import NumpySession
 
-__all__ = ["ENGINES", "Engine", "loss_gradient", "predictor", "prepare", "require_known", "start", "trouble"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "loss_gradient",
+    "predictor",
+    "prepare",
+    "require_known",
+    "seconds_per_step",
+    "start",
+    "trouble",
+]
 
 Engine = Literal["auto", "numpy", "fused", "jax"]
 ENGINES: tuple[str, ...] = get_args(Engine)
@@ -69,6 +79,11 @@ def trouble(name: str, task: Task) -> str | None:
 
     problem = cache.trouble(needed(task), task.X.dtype)
     return None if problem is None else f"the fused engine cannot be compiled here ({problem})"
+
+
+def seconds_per_step(name: str, task: Task) -> float:
+    """About how long a step of a task takes on an engine."""
+    return estimate(task).get(name, 1e3) / 1e6
 
 
 def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:

@@ -153,7 +153,7 @@ class Block:
 
     def head(self, steps: int) -> Block:
         """The block's first steps alone."""
-        return replace(self, steps=steps, rates=self.rates[:steps], predict=False, record=False)
+        return replace(self, steps=steps, rates=self.rates[:steps], predict=False)
 
     def batches(self, task: Task) -> Iterator[tuple[Any, int]]:
         """The rows of each step, a slice where they lie side by side, and how many they are."""

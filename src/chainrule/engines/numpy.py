@@ -14,6 +14,7 @@ from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
 from .flat import FlatUpdate, covers
 from .quick import QuickNumpy
+from .recorder import Recorder
 
 __all__ = ["NumpySession"]
 
@@ -38,10 +39,13 @@ class NumpySession:
     def run(self, block: Block) -> Outcome:
         task, network = self.task, self.task.network
         data_losses, penalties, predictions = [], [], []
+        recorder = Recorder(task, block) if block.record else None
         training, terms, rates = not network.frozen, network.penalty_terms(), block.rates.tolist()
         with np.errstate(all="ignore"):
             for index, (rows, size) in enumerate(block.batches(task)):
-                context = Context(training, task.seed, block.step + index)
+                outputs: dict[str, Arrays] = {}
+                looked_at = recorder is not None and recorder.units
+                context = Context(training, task.seed, block.step + index, record=outputs if looked_at else None)
                 result = propagate(
                     self.xp, network, task.loss, self._values, task.X[rows], task.targets(rows),
                     self._shares(rows, size), context, terms,
@@ -53,8 +57,14 @@ class NumpySession:
                 penalties.append(float(result.penalty))
                 if block.predict:
                     predictions.append(result.predictions)
+                if recorder is not None:
+                    squares = [self._square(name) for name in self.names] if recorder.looks(index) else None
+                    alive = [outputs[name]["output"].max(axis=0) > 0 for name in recorder.units]
+                    recorder.add(rows, data_losses[-1], penalties[-1], result.predictions, squares, alive)
         met = np.concatenate(predictions) if predictions else None
-        return Outcome(len(data_losses), np.array(data_losses), np.array(penalties), met)
+        whole = recorder is not None and len(data_losses) == block.steps
+        records = recorder.finished() if recorder is not None and whole else None
+        return Outcome(len(data_losses), np.array(data_losses), np.array(penalties), met, records)
 
     def _shares(self, rows: Any, size: int) -> NDArray[Any]:
         if self.task.weights is not None:
@@ -91,7 +101,17 @@ class NumpySession:
         return self._slots if self._flat is None else self._slots | self._flat.slots()
 
     def gradient_squares(self) -> dict[str, float]:
-        return {n: float(np.sum(np.square(self._gradients[n], dtype=np.float64))) for n in self.names}
+        return {name: self._square(name) for name in self.names}
+
+    def _square(self, name: str) -> float:
+        gradient = self._gradients[name].reshape(-1)
+        return float(np.dot(gradient, gradient)) if gradient.dtype == np.float64 else _square32(gradient)
+
+
+def _square32(gradient: NDArray[Any]) -> float:
+    """Σg² of float32 numbers, whose squares may be too large for float32."""
+    square = float(np.dot(gradient, gradient))
+    return square if math.isfinite(square) else float(np.sum(np.square(gradient, dtype=np.float64)))
 
 
 def _finite(arrays: Iterable[NDArray[Any]]) -> bool:

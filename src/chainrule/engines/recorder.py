@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from .contract import Block, Task
 from .records import Records
 
 __all__ = ["Recorder", "relu_units"]
+
+_SAMPLES = 4096  # predictions that are measured together
 
 
 def relu_units(network: Graph, shape: Any) -> dict[str, int]:
@@ -30,41 +32,81 @@ def relu_units(network: Graph, shape: Any) -> dict[str, int]:
 
 
 class Recorder:
-    """Fills `Records` on any engine whose steps give back predictions, gradients and the outputs of ReLUs."""
+    """Fills `Records` on any engine whose steps give back predictions, gradients and the outputs of ReLUs.
+
+    Steps are only collected as they come; what they amount to is counted for many of them at once.
+    """
 
     def __init__(self, task: Task, block: Block) -> None:
-        last = block.first + block.steps - 1
-        epochs = last // task.steps_per_epoch + 1
-        self.task, self.block = task, block
-        self.names, self.units = task.network.trainable_names(), relu_units(task.network, task.X.shape[1:])
-        self.records = Records.empty(epochs, len(self.names), sum(self.units.values()))
+        self.task, self.block, self.steps, self.measured = task, block, 0, 0
+        self.epochs = (block.first + block.steps - 1) // task.steps_per_epoch + 1
+        self.units = relu_units(task.network, task.X.shape[1:])
+        self.records = Records.empty(self.epochs, len(task.network.trainable_names()), sum(self.units.values()))
+        self.losses: list[float] = []
+        self.penalties: list[float] = []
+        self.rows: list[Any] = []
+        self.predictions: list[NDArray[Any]] = []
+
+    def looks(self, index: int) -> bool:
+        """Whether the gradients of the `index`-th step are asked for: the last step of an epoch, or of the block."""
+        done = self.block.first + index + 1
+        return done % self.task.steps_per_epoch == 0 or index == self.block.steps - 1
 
     def add(
         self,
-        index: int,
         rows: Any,
         data_loss: float,
         penalty: float,
         predictions: NDArray[Any],
-        squares: Mapping[str, float],
-        outputs: Mapping[str, NDArray[Any]],
+        squares: Iterable[float] | None,
+        alive: Iterable[NDArray[Any]],
     ) -> None:
-        """The `index`-th step of the block, on the samples `rows`; `outputs` holds those of ReLUs, by dotted name."""
-        task, records, epoch = self.task, self.records, (self.block.first + index) // self.task.steps_per_epoch
-        size = len(predictions)
-        count = float(size if task.weights is None else task.weights[rows].sum())
-        weight = float(size if task.metric_weights is None else task.metric_weights[rows].sum())
-        records.steps[epoch] += 1
-        records.data_losses[epoch] += data_loss * (count if task.loss.reduction == "mean" else 1.0)
-        records.counts[epoch] += count
-        records.penalties[epoch] += penalty
-        records.weights[epoch] += weight
-        if weight:
-            own = None if task.metric_weights is None else task.metric_weights[rows]
-            labels, decided = task.loss.labels(task.y[rows]), task.loss.decide(np, predictions)
-            found = getattr(metrics, task.loss.metric)(labels, decided, sample_weights=own)
-            records.metrics[epoch] += weight * found
-        records.squares[epoch] = [squares[name] for name in self.names]
-        if self.units:
-            above = [(outputs[name] > 0).any(axis=0).ravel() for name in self.units]
-            records.alive[epoch] |= np.concatenate(above)
+        """The next step of the block, on the samples `rows`: Σg² by parameter where `looks`, living units by ReLU."""
+        epoch = (self.block.first + self.steps) // self.task.steps_per_epoch
+        self.steps += 1
+        self.losses.append(data_loss)
+        self.penalties.append(penalty)
+        self.rows.append(rows)
+        self.predictions.append(predictions)
+        if squares is not None:
+            self.records.squares[epoch] = list(squares)
+        begin = 0
+        for units in alive:
+            self.records.alive[epoch, begin : begin + units.size] |= units.reshape(-1)
+            begin += units.size
+        if sum(map(len, self.predictions)) >= _SAMPLES:
+            self._measure()
+
+    def finished(self) -> Records:
+        """What the epochs came to."""
+        if self.predictions:
+            self._measure()
+        task, records = self.task, self.records
+        epoch = (self.block.first + np.arange(self.steps)) // task.steps_per_epoch  # (steps,)
+        mean = task.loss.reduction == "mean"
+        sizes = [float(size) for _, size in self.block.batches(task)]
+        if task.weights is not None:
+            sizes = [float(task.weights[rows].sum()) for rows in self.rows]
+        counts, losses = np.array(sizes[: self.steps]), np.array(self.losses)
+        for total, numbers in (
+            (records.steps, np.ones(self.steps, np.int64)),
+            (records.data_losses, losses * counts if mean else losses),
+            (records.counts, counts),
+            (records.penalties, np.array(self.penalties)),
+        ):
+            np.add.at(total, epoch, numbers)
+        return records
+
+    def _measure(self) -> None:
+        """The metric of the predictions that have been collected."""
+        task, first = self.task, self.block.first + self.measured
+        rows, whole = self.rows[self.measured :], np.arange(task.samples)
+        sizes = [len(each) for each in self.predictions]
+        epochs = np.repeat((first + np.arange(len(rows))) // task.steps_per_epoch, sizes)  # (samples,)
+        places = np.concatenate([whole[each] for each in rows])
+        decided = task.loss.decide(np, np.concatenate(self.predictions))
+        scores = metrics.scores(task.loss.metric, task.loss.labels(task.y[places]), decided)
+        weights = np.ones(len(places)) if task.metric_weights is None else task.metric_weights[places]
+        self.records.metrics[:] += np.bincount(epochs, weights * scores, self.epochs)
+        self.records.weights[:] += np.bincount(epochs, weights, self.epochs)
+        self.measured, self.predictions = self.steps, []

@@ -6,7 +6,6 @@ from several blocks are put together by `Records.joined`.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +23,10 @@ class Records(NamedTuple):
     >>> sums = lambda *rows: np.array(rows, float)
     >>> half = Records(np.array([1]), sums(6), sums(3), sums(0), sums(2), sums(3), sums([4]), np.array([[True, False]]))
     >>> whole = half.joined(half._replace(data_losses=sums(2), squares=sums([9])))
-    >>> whole.loss(0, mean=True), whole.metric(0), whole.squares, whole.alive     # (6 + 2) / (3 + 3), (2 + 2) / (3 + 3)
-    (1.3333333333333333, 0.6666666666666666, array([[9.]]), array([[ True, False]]))
+    >>> whole.losses(mean=True), whole.metric()                                   # (6 + 2) / (3 + 3), (2 + 2) / (3 + 3)
+    (array([1.33333333]), array([0.66666667]))
+    >>> whole.squares, whole.alive
+    (array([[9.]]), array([[ True, False]]))
     """
 
     steps: NDArray[np.int64]  # (E,), how many
@@ -44,14 +45,21 @@ class Records(NamedTuple):
         squares, alive = np.zeros((epochs, trainable)), np.zeros((epochs, units), bool)
         return cls(np.zeros(epochs, np.int64), losses, counts, penalties, found, weights, squares, alive)
 
-    def loss(self, epoch: int, mean: bool) -> float:
-        """The loss of an epoch: the mean over its samples (or the sum) of the data loss, plus the mean penalty."""
-        data_loss = self.data_losses[epoch] / ((self.counts[epoch] or math.nan) if mean else 1.0)
-        return float(data_loss + self.penalties[epoch] / self.steps[epoch])
+    def losses(self, mean: bool) -> NDArray[np.float64]:
+        """The loss of each epoch (E,): the mean over its samples (or the sum) of the data loss, plus the mean penalty.
 
-    def metric(self, epoch: int) -> float:
-        """The metric of an epoch over all its samples; NaN where no sample counts."""
-        return float(self.metrics[epoch] / self.weights[epoch]) if self.weights[epoch] else math.nan
+        NaN where no sample counts.
+        """
+        data_losses = _over(self.data_losses, self.counts) if mean else self.data_losses
+        return data_losses + self.penalties / self.steps
+
+    def metric(self) -> NDArray[np.float64]:
+        """The metric of each epoch over all its samples (E,); NaN where none counts."""
+        return _over(self.metrics, self.weights)
+
+    def last(self) -> Records:
+        """The last epoch alone."""
+        return Records(*[column[-1:] for column in self])  # type: ignore[arg-type]
 
     def joined(self, later: Records) -> Records:
         """The rows of this block and of the one after it, whose first epoch is the last one of this."""
@@ -62,3 +70,8 @@ class Records(NamedTuple):
             meeting = ours[-1:] + theirs[:1] if meeting is None else meeting
             parts[name] = np.concatenate([ours[:-1], meeting, theirs[1:]])
         return Records(**parts)
+
+
+def _over(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = np.divide(total, count, out=np.full(len(total), np.nan), where=count != 0)
+    return ratio

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 class Recorded(Protocol):
     """The part of `History` that plots use."""
 
-    records: list[dict[str, float]]
+    def __len__(self) -> int:
+        """The number of epochs."""
+
+    @property
+    def records(self) -> list[dict[str, float]]:
+        """A dict for each epoch."""
 
     @property
     def names(self) -> list[str]:
@@ -63,7 +68,7 @@ def plot_history(
     >>> [(line.get_label(), line.get_ydata().tolist()) for line in figure.axes[0].lines]
     [('training', [0.5, 0.25]), ('validation', [0.75])]
     """
-    if not history.records:
+    if not len(history):
         raise DataError("The history is empty; call model.fit(X, y) first.")
     for name in names or ():
         if name not in history.names:
@@ -101,9 +106,7 @@ def plot_gradient_norms(history: Recorded, *, ax: Axes | None = None) -> Axes:
     """
     columns = [column for column in map(Column.of, history.names) if column.quantity == GRADIENT_NORM]
     if not columns:
-        raise DataError(
-            f"The history has no columns {GRADIENT_NORM}.<node>; model.fit(X, y) records them from its last epoch on."
-        )
+        raise DataError(f"The history has no columns {GRADIENT_NORM}.<node>; model.fit(X, y) records them.")
     (panel,) = make_panels(ax, 1, 1, (6.8, 4.0))
     for column, color in zip(columns, colors_of(len(columns)), strict=True):
         epochs, norms = _column(history, column.name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..columns import Column
+from ..columns import EPOCH
 from ..errors import ConfigurationError, FileFormatError
 from ..layer import Arrays
 from ..limits import STEPS, require_number
@@ -51,13 +51,11 @@ class _Stored:
     callbacks: list[str]
     epochs: int
     first: int
-    looked: int
     states: list[dict[str, Any]]
 
     def __post_init__(self) -> None:
         for name in ("epochs", "first"):
             require_number(self, name, at_least=0, below=STEPS, whole=True)
-        require_number(self, "looked", above=-STEPS, below=STEPS, whole=True)
         if len(self.states) != len(self.callbacks):
             raise ConfigurationError(f"it holds {len(self.states)} states of {len(self.callbacks)} callbacks")
 
@@ -93,6 +91,7 @@ class Checkpoint:
         if described is None:
             raise FileFormatError(f"{self.path} is a model, but not the checkpoint of a run: nothing to resume.")
         with modelfile.refusing(self.path, "the checkpoint of a run"):
+            described.pop("looked", None)  # an older version's
             stored = build(described, _Stored)
             last, arrays = self._arrays(contents, stored)
         for name, value in self.common.items():
@@ -111,7 +110,7 @@ class Checkpoint:
         model.go_on(contents)
         if model.history.stopped == INTERRUPTED:
             model.history.stopped = None
-        self.fit.first, self.fit.looked = stored.first, stored.looked
+        self.fit.first = stored.first
         model.run.values = last or contents.values
         self._forget_the_end(stored.epochs)
         self.mark()
@@ -133,7 +132,7 @@ class Checkpoint:
         model = self.fit.model
         self.run: Run = replace(model.run)
         self.values = model.run.values
-        self.records, self.looked = len(model.history), self.fit.looked
+        self.epochs = len(model.history)
         self.states = [callback.state() for callback in self.callbacks]
         self.fit.marked = model.run.step
         if time.monotonic() - self.written >= _SECONDS_BETWEEN and self.run.epoch > self.fit.first:
@@ -158,21 +157,17 @@ class Checkpoint:
 
     def _forget_the_end(self, epochs: int) -> None:
         """Take out of the history what was recorded only because a shorter run ended there."""
-        records, first = self.fit.history.records, self.fit.first
-        if not records or records[-1]["epoch"] - first != epochs or epochs == self.fit.epochs:
-            return
-        if not self.plan.due(epochs):
-            records.pop()
-        elif self.fit.looked != self.fit.run.step:
-            records[-1] = {name: value for name, value in records[-1].items() if not Column.of(name).node}
+        history, first = self.fit.history, self.fit.first
+        ended_there = history.last.get(EPOCH, -1) - first == epochs != self.fit.epochs
+        if ended_there and not self.plan.due(epochs):
+            self.fit.model.history = history.cut(len(history) - 1)
 
     def _write(self, extra: Arrays | None = None) -> None:
         contents = self.fit.model.contents()
-        history = replace(contents.history, records=contents.history.records[: self.records])
+        history = contents.history.cut(self.epochs)
         described = self.common | {
             "epochs": int(self.fit.epochs),
             "first": self.fit.first,
-            "looked": self.looked,
             "states": [numbers for numbers, _ in self.states],
         }
         arrays: Arrays = {f"{i}/{name}": a for i, (_, own) in enumerate(self.states) for name, a in own.items()}

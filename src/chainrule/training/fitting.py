@@ -1,13 +1,13 @@
-"""One call of `fit`: the loop over records with callbacks, checkpoints and Ctrl-C."""
+"""One call of `fit`: blocks of steps, and between them records, callbacks, checkpoints and Ctrl-C."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import engines
+from ..columns import EPOCH, Column
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
@@ -18,8 +18,9 @@ from .learner import Learner
 from .measuring import evaluate
 from .plan import Plan
 from .progress import Progress, report
-from .steps import Epoch, Steps
-from .watching import STEPS_BETWEEN, closer_look, notes
+from .steps import Columns, Steps
+from .threads import blas_threads
+from .watching import notes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,23 +38,18 @@ def run_plan(
     engine: str = "numpy",
 ) -> History:
     """Carry the plan out; returns the history of this plan, and adds it to the model's."""
-    fit = Fit(
-        model,
-        plan.epochs,
-        first=model.run.epoch,
-        looked=model.run.step - STEPS_BETWEEN,
-        validates=plan.validation is not None,
-    )
+    fit = Fit(model, plan.epochs, first=model.run.epoch, validates=plan.validation is not None)
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
     model.history.stopped, model.history.notes = None, []
     model.run.engine = engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
-    with Progress(plan.epochs, verbose, done=model.run.epoch - fit.first) as progress:
+    with Progress(plan.epochs, verbose, model.run.epoch - fit.first, fit.first) as progress:
         try:
             task = plan.task(model.run)
             _choose(fit, plan, task, engine, verbose)
-            _train(fit, plan, task, callbacks, saver, progress)
+            with blas_threads(model.run.engine, model.network, plan.batch_size):
+                _train(fit, plan, task, callbacks, saver, progress)
         except KeyboardInterrupt:
             fit.stop(INTERRUPTED)
         except NonFiniteError as error:
@@ -67,8 +63,7 @@ def run_plan(
                 model.history.notes = notes(model.history, model.network)
                 for callback in reversed(callbacks):
                     ending.callback(callback.end, fit)
-    records = [record for record in model.history.records if record["epoch"] > fit.first]
-    history = History(records, model.history.stopped, model.history.notes)
+    history = model.history.since(fit.first)
     if verbose:
         report(history, model.run.step, model.run.epoch)
     return history
@@ -77,27 +72,36 @@ def run_plan(
 def _train(
     fit: Fit, plan: Plan, task: Task, callbacks: Sequence[Callback], saver: Checkpoint | None, progress: Progress
 ) -> None:
-    """From record to record. Ctrl-C waits for the end of a block, and of a record with all that belongs to it."""
-    model, clock = fit.model, _Clock()
-    steps = Steps(model.run, task, shuffle=plan.shuffle, engine=model.run.engine)
+    """Block after block, each up to the next epoch that somebody asks for.
+
+    Ctrl-C waits for the end of a block, and of an epoch with all that belongs to it.
+    """
+    run, steps = fit.run, Steps(fit.run, task, shuffle=plan.shuffle, engine=fit.run.engine)
+    asked = bool(callbacks) or plan.validation is not None
     with CtrlC(waits=True) as ctrl_c:
-
-        def on_block(epoch: int, done: int, total: int) -> None:
-            progress.batch(epoch - fit.first, done, total)
-            if done or not plan.due(epoch - fit.first):
-                if saver is not None and not done:
-                    saver.mark()
-                ctrl_c.check()
-
-        while model.run.epoch - fit.first < plan.epochs and model.history.stopped is None:
-            epoch = steps.train(fit.first + plan.next_due(model.run.epoch - fit.first), on_block)
-            model.history.records.append(_record(fit, plan, epoch) | {"seconds": clock.lap()})
-            for callback in callbacks:
-                callback.epoch(fit)
-            progress.show(fit.record)
-            if saver is not None:
+        while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
+            done = run.epoch - fit.first
+            columns = plan.recorded(steps.train(fit.first + (plan.next_due(done) if asked else plan.epochs)), fit.first)
+            if columns:
+                _record(fit, plan, columns)
+                for callback in callbacks:
+                    callback.epoch(fit)
+            progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
+            progress.show(columns)
+            if saver is not None and not steps.done:
                 saver.mark()
+            if steps.failure is not None:
+                raise steps.failure
             ctrl_c.check()
+
+
+def _record(fit: Fit, plan: Plan, columns: Columns) -> None:
+    """Add epochs to the history, with what the validation data give now."""
+    own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
+    if plan.validation is not None:
+        measured = evaluate(fit.run, plan.validation)
+        own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
+    fit.history.extend(own | columns)
 
 
 def _begin(
@@ -132,30 +136,3 @@ def _choose(fit: Fit, plan: Plan, task: Task, engine: str, verbose: bool) -> Non
         run.engine = "numpy"
         if verbose:
             print(f"Engine numpy: {problem}.", flush=True)
-
-
-def _record(fit: Fit, plan: Plan, epoch: Epoch) -> dict[str, float]:
-    run = fit.model.run
-    record: dict[str, float] = {"epoch": run.epoch, "loss": epoch.loss, run.loss.metric: epoch.metric}
-    if plan.validation is not None:
-        record |= {f"val_{name}": value for name, value in evaluate(run, plan.validation).items()}
-    record["learning_rate"] = epoch.rate
-    due = run.step - fit.looked >= STEPS_BETWEEN
-    if due or run.epoch - fit.first == plan.epochs:
-        record |= closer_look(run, plan.X, epoch)
-    if due:
-        fit.looked = run.step
-    return record
-
-
-class _Clock:
-    """Seconds between calls: the time of training between two records."""
-
-    def __init__(self) -> None:
-        self.last = time.perf_counter()
-
-    def lap(self) -> float:
-        """Seconds since the last call."""
-        now = time.perf_counter()
-        before, self.last = self.last, now
-        return now - before

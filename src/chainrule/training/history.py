@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..columns import EPOCH, Column
@@ -18,41 +18,82 @@ INTERRUPTED = "interrupted"
 
 
 @record
-@dataclass
 class History:
-    """What was measured: `history["loss"]` is a list, `history.records` all of it, one record for each epoch.
+    """What was measured, epoch by epoch: `history["loss"]` is a list, `history.records` all of it, a dict an epoch.
 
     `stopped` says why a run ended before its last epoch, `notes` what its gradients looked like at the end.
 
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
-    >>> history["loss"], len(history)
-    ([0.5, 0.25], 2)
+    >>> history["loss"], len(history), history.records[-1]
+    ([0.5, 0.25], 2, {'epoch': 2, 'loss': 0.25})
     >>> history
-    History of 2 records of epoch, loss; the last: epoch 2: loss 0.2500
+    History of 2 epochs, loss; the last: epoch 2: loss 0.2500
     """
 
-    records: list[dict[str, float]] = field(default_factory=list)
-    stopped: str | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for place, measured in enumerate(self.records):
-            epoch = measured.get("epoch")
+    def __init__(
+        self, records: list[dict[str, float]] | None = None, stopped: str | None = None, notes: list[str] | None = None
+    ) -> None:
+        self.stopped, self.notes = stopped, list(notes or ())
+        self._columns: dict[str, list[float | None]] = {EPOCH: []}  # None where an epoch does not have the number
+        for index, measured in enumerate(records or ()):
+            epoch = measured.get(EPOCH)
             if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
-                raise ConfigurationError(f"History: records[{place}] needs a whole number as its epoch, not {epoch!r}.")
+                raise ConfigurationError(f"History: records[{index}] needs a whole number as its epoch, not {epoch!r}.")
+            self.extend({name: [value] for name, value in measured.items()})
+
+    def extend(self, columns: Mapping[str, Sequence[float]]) -> None:
+        """Add epochs: a column for each number, all of one length."""
+        added, before = max(map(len, columns.values()), default=0), len(self)
+        for name in columns:
+            self._columns.setdefault(name, [None] * before)
+        for name, column in self._columns.items():
+            column.extend(columns.get(name, [None] * added))
+
+    def cut(self, epochs: int) -> History:
+        """The first so many epochs alone."""
+        return self._part(0, epochs)
+
+    def since(self, epoch: int) -> History:
+        """The epochs after this one alone."""
+        return self._part(bisect.bisect_right(self[EPOCH], epoch), len(self))
+
+    def _part(self, start: int, stop: int) -> History:
+        part = History(None, self.stopped, self.notes)
+        cut = {name: column[start:stop] for name, column in self._columns.items()}
+        part._columns = {name: column for name, column in cut.items() if name == EPOCH or set(column) != {None}}
+        return part
+
+    @property
+    def records(self) -> list[dict[str, float]]:
+        """A dict for each epoch, made of the columns."""
+        rows = zip(*self._columns.values(), strict=True)
+        return [{n: v for n, v in zip(self._columns, row, strict=True) if v is not None} for row in rows]
+
+    @property
+    def last(self) -> dict[str, float]:
+        """What was measured last; empty before the first epoch."""
+        found = {name: column[-1] for name, column in self._columns.items() if column}
+        return {name: value for name, value in found.items() if value is not None}
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self._columns[EPOCH])
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.names:
             raise UnknownNameError("column of the history", name, self.names)
-        return [record[name] for record in self.records if name in record]
+        return [value for value in self._columns[name] if value is not None]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History):
+            return NotImplemented
+        return (self.records, self.stopped, self.notes) == (other.records, other.stopped, other.notes)
 
     @property
     def names(self) -> list[str]:
         """The names of what was measured."""
-        return list(dict.fromkeys(name for record in self.records for name in record))
+        return list(self._columns) if len(self) else []
 
     def plot(self, **options: Any) -> Any:
         """Draw the curves of loss and metric; needs matplotlib. Options as `chainrule.plots.plot_history`."""
@@ -67,17 +108,16 @@ class History:
         return to_csv(self.names, self.records)
 
     def __repr__(self) -> str:
-        if not self.records:
-            return "History of 0 records"
+        if not len(self):
+            return "History of 0 epochs"
         shown = [name for name in self.names if name != EPOCH and not Column.of(name).node]
-        last = summary_line(self.records[-1], shown)
-        return f"History of {len(self)} records of {', '.join(self.names)}; the last: {last}"
+        return f"History of {len(self)} epochs, {', '.join(shown)}; the last: {summary_line(self.last, shown)}"
 
     def _repr_html_(self) -> str:
-        names = [name for name in self.names if not Column.of(name).node]
-        records = self.records if len(self) <= 20 else [*self.records[:10], *self.records[-10:]]
+        names, records = [name for name in self.names if not Column.of(name).node], self.records
+        records = records if len(self) <= 20 else [*records[:10], *records[-10:]]
         rows = [[f"{record[name]:.5g}" if name in record else "" for name in names] for record in records]
-        caption = f"{len(rows)} of {len(self)} records" if len(rows) < len(self) else ""
+        caption = f"{len(rows)} of {len(self)} epochs" if len(rows) < len(self) else ""
         return fragment(article(table(names, rows, numeric=range(len(names)), caption=caption)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..columns import EPOCH
 from ..engines.contract import Task
 from ..errors import ConfigurationError
 from ..losses import Loss
@@ -17,8 +19,6 @@ from .measuring import Held
 from .run import Run
 
 __all__ = ["Plan"]
-
-_STEPS_PER_RECORD = 24  # shorter epochs are recorded more rarely, so that recording stays below 5 % of a run
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,14 @@ class Plan:
     @property
     def every(self) -> int:
         """The number of epochs from one record to the next."""
-        return int(self.record_every or -(-_STEPS_PER_RECORD // self.steps))
+        return int(self.record_every or 1)
+
+    def recorded(self, columns: Mapping[str, list[Any]], first: int) -> dict[str, list[Any]]:
+        """Of the epochs that ended those that are recorded, where the plan began after epoch `first`."""
+        due = [self.due(epoch - first) for epoch in columns.get(EPOCH, ())]
+        if all(due):
+            return dict(columns)
+        return {name: list(itertools.compress(column, due)) for name, column in columns.items()} if any(due) else {}
 
     def task(self, run: Run) -> Task:
         """What an engine is given."""

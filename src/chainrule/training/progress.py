@@ -1,24 +1,27 @@
-"""What a person sees while a network trains: one bar on a terminal, a plain line for each record elsewhere."""
+"""What a person sees while a network trains: one bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
-from ..columns import measured
+from ..columns import EPOCH, measured
 from .history import INTERRUPTED, History, summary_line
 
 __all__ = ["Progress", "report"]
 
+_LINES = 50
+
 
 class Progress(AbstractContextManager["Progress"]):
-    """A progress bar over `epochs`; `batch` moves it, `show` shows a record. Silent with `verbose=False`."""
+    """A progress bar over `epochs`; `batch` moves it, `show` shows what was measured. Silent with `verbose=False`."""
 
-    def __init__(self, epochs: int, verbose: bool, done: int = 0) -> None:
-        self.epochs, self.verbose, self.finished = epochs, verbose, done
+    def __init__(self, epochs: int, verbose: bool, done: int = 0, first: int = 0) -> None:
+        self.epochs, self.verbose, self.finished, self.first = epochs, verbose, done, first
         self.bar: Any = None
 
     def __enter__(self) -> Self:
@@ -44,17 +47,29 @@ class Progress(AbstractContextManager["Progress"]):
         if self.bar is not None:
             self.bar.update(self.task, completed=epochs + done / total, epoch=epochs)
 
-    def show(self, record: Mapping[str, float]) -> None:
-        """After a record."""
-        names = measured(record)
-        if self.bar is not None:
-            self.bar.update(self.task, shown="  ".join(f"{name} {record[name]:.4f}" for name in names))
+    def show(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """After some epochs: the last one on the bar, some of a long run as lines."""
+        names = measured(columns)
+        if self.bar is not None and columns:
+            self.bar.update(self.task, shown="  ".join(f"{name} {columns[name][-1]:.4f}" for name in names))
         elif self.verbose:
-            print(summary_line(record, names), flush=True)
+            for row, epoch in enumerate(columns.get(EPOCH, ())):
+                if self._is_shown(epoch - self.first):
+                    print(summary_line({name: columns[name][row] for name in (EPOCH, *names)}, names), flush=True)
+
+    def _is_shown(self, epoch: int) -> bool:
+        """The first and the last, and in between at most 50: every epoch, or every 2nd, 5th, 10th, 20th, ..."""
+        every = next(n for n in _round_numbers() if self.epochs <= _LINES * n)
+        return epoch in (1, self.epochs) or epoch % every == 0
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def _round_numbers() -> Iterator[int]:
+    """1, 2, 5, 10, 20, 50, 100, ..."""
+    return (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
 
 
 def report(history: History, step: int, epoch: int) -> None:

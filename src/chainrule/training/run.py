@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,12 @@ class Run:
     def rates(self) -> dict[str, float]:
         """The learning rate of every trainable parameter at this step."""
         return dict(zip(self.network.trainable_names(), self.rate_table(1)[0].tolist(), strict=True))
+
+    def learning_rates(self, steps: Sequence[int]) -> list[float]:
+        """The learning rate at some steps, for parameters without a group of their own."""
+        if callable(self.optimizer.learning_rate):
+            return [self.optimizer.rate(step) * self.rate_scale for step in steps]
+        return [self.optimizer.rate(0) * self.rate_scale] * len(steps)
 
     def rate_table(self, steps: int) -> NDArray[np.float64]:
         """The learning rate of every trainable parameter at each of the next `steps` steps, (steps, T)."""

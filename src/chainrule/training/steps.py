@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import engines
 from ..backprop import propagate
-from ..engines.contract import Block, Outcome, Task
+from ..columns import DEAD, EPOCH, GRADIENT_NORM, LEARNING_RATE, SECONDS, Column
+from ..engines.contract import Block, Task
+from ..engines.recorder import relu_units
+from ..engines.records import Records
 from ..errors import NonFiniteError
 from ..layer import Arrays, Context
 from ..store import set_writeable
-from .measuring import EpochReport
 from .run import Run
 
-__all__ = ["Epoch", "Steps", "batch_rows", "find_non_finite", "run_epoch"]
+__all__ = ["Columns", "Steps", "batch_rows", "find_non_finite"]
 
-BLOCK_SECONDS = 0.15
-_ENTRIES = 2**21  # the most numbers of an order, or of predictions, that a block holds
+BLOCK_SECONDS = 0.08
+_ENTRIES = 2**21  # the most numbers of an order, or of records, that a block holds
 
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to: means over its samples, and the gradients of its last step for a closer look."""
-
-    loss: float
-    metric: float
-    rate: float
-    gradient_squares: Callable[[], dict[str, float]]  # Σg² of each parameter, by dotted name
+Columns = dict[str, list[Any]]  # a number of each epoch, by the name of what was measured
 
 
 def batch_rows(samples: int, batch_size: int, seed: int, epoch: int, shuffle: bool = True) -> Iterator[NDArray[Any]]:
@@ -56,14 +49,19 @@ def _order(samples: int, batch_size: int, seed: int, epoch: int) -> NDArray[np.i
 class Steps:
     """The steps of a run on one engine, a block of them at a time; `run` moves along with every block.
 
-    A block lasts about `BLOCK_SECONDS`, so that Ctrl-C and the progress bar answer; how the steps are cut into blocks
-    changes no number.
+    A block lasts less than `BLOCK_SECONDS`, so that Ctrl-C and the progress bar answer; how the steps are cut into
+    blocks changes no number.
     """
 
     def __init__(self, run: Run, task: Task, *, shuffle: bool = True, engine: str = "numpy") -> None:
         self.run, self.task, self.start = run, task, engines.start(engine)
         self.shuffled = shuffle and task.batch_size < task.samples
-        self.size = 1.0  # steps in the next block, before rounding
+        self.units = relu_units(task.network, task.X.shape[1:])
+        self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block
+        self.done = 0  # steps into the epoch that has begun
+        self.begun: Records | None = None  # what they came to
+        self.clock = time.perf_counter()  # when that epoch began
+        self.failure: NonFiniteError | None = None
         self._open()
 
     def _open(self) -> None:
@@ -74,66 +72,86 @@ class Steps:
         self.session = self.start(self.task, self.values, self.slots)
         self.opened = _settings(run)
 
-    def train(self, epoch: int, on_block: Callable[[int, int, int], None] = lambda epoch, done, total: None) -> Epoch:
-        """Train up to `epoch`, an absolute number, and say what the last epoch came to.
+    def train(self, epoch: int) -> Columns:
+        """Carry out the next block, up to the end of `epoch` (an absolute number) at most.
 
-        `on_block(epoch, done, total)` is called after each block, `done` of `total` steps into the epoch that it ended
-        in. The loss of the epoch is the mean over its samples (the sum, with `reduction="sum"`) of the losses that its
-        steps met, plus the mean of the penalties; the metric is that of the predictions they met. Raises
-        `NonFiniteError` where numbers stop being finite, naming the first array in which it happened; the run then
-        stands before the step that caused it.
+        Returns a column for each number that is measured, with a row for each epoch that ended. The loss of an epoch is
+        the mean over its samples (the sum, with `reduction="sum"`) of the losses that its steps met, plus the mean of
+        the penalties; the metric is that of the predictions they met; gradients are those of its last step.
+
+        Where numbers stop being finite, `failure` holds the error that names the first array in which it happened, and
+        the run stands before the step that caused it.
         """
         if self.opened != _settings(self.run):  # a callback has changed a layer or the optimizer
             self._open()
-        run, per_epoch, done = self.run, self.task.steps_per_epoch, 0
-        report = EpochReport(self.task)
-        while run.epoch < epoch:
-            last = run.epoch == epoch - 1
-            left = per_epoch - done if last else (epoch - 1 - run.epoch) * per_epoch - done
-            if last and not done:
-                rate = run.optimizer.rate(run.step) * run.rate_scale
-            block = self._block(done, left, last)
-            outcome = self._carry_out(block)
-            epochs, done = divmod(done + block.steps, per_epoch)
-            run.epoch += epochs
-            if last:
-                report.add(block, outcome)
-            on_block(run.epoch, done, per_epoch)
-        return Epoch(report.loss(), report.metric(), rate, self.session.gradient_squares)
+        run, per_epoch = self.run, self.task.steps_per_epoch
+        first, began = run.step - self.done, self.clock
+        records = self._carry_out(self._block((epoch - run.epoch) * per_epoch - self.done))
+        if records is None:
+            return {}
+        records = records if self.begun is None else self.begun.joined(records)
+        ended, self.done = divmod(int(records.steps.sum()), per_epoch)
+        self.begun = records.last() if self.done else None
+        now = time.perf_counter()
+        self.clock = now - (now - began) * self.done / (ended * per_epoch + self.done)
+        columns = self._columns(records, first, ended) if ended else {}
+        run.epoch += ended
+        return columns | {SECONDS: [(self.clock - began) / ended] * ended} if ended else {}
 
-    def _block(self, first: int, left: int, predict: bool) -> Block:
-        """The next block: whole epochs where it spans more than one, no too long order or list of predictions."""
-        task, run = self.task, self.run
-        steps, per_epoch = min(left, max(1, int(self.size))), task.steps_per_epoch
-        if predict:
-            steps = min(steps, max(1, _ENTRIES // (task.batch_size * task.outputs)))
-        elif self.shuffled:
-            steps = min(steps, max(1, _ENTRIES // task.samples) * per_epoch)
+    def _columns(self, records: Records, first: int, ended: int) -> Columns:
+        """The records of the epochs that ended; `first` is the first step of the first one."""
+        run, task = self.run, self.task
+        starts = range(first, first + ended * task.steps_per_epoch, task.steps_per_epoch)
+        columns = {
+            EPOCH: list(range(run.epoch + 1, run.epoch + ended + 1)),
+            "loss": records.losses(task.loss.reduction == "mean")[:ended].tolist(),
+            task.loss.metric: records.metric()[:ended].tolist(),
+            LEARNING_RATE: run.learning_rates(starts),
+        }
+        squares: dict[str, Any] = {}
+        for column, name in enumerate(task.network.trainable_names()):
+            node = name.rpartition(".")[0]
+            squares[node] = squares.get(node, 0.0) + records.squares[:ended, column]
+        for node, total in squares.items():
+            columns[Column(GRADIENT_NORM, node=node).name] = np.sqrt(total).tolist()
+        begin = 0
+        for node, size in self.units.items():
+            alive = records.alive[:ended, begin : begin + size].mean(axis=1)
+            columns[Column(DEAD, node=node).name] = (1 - alive).tolist()
+            begin += size
+        return columns
+
+    def _block(self, left: int) -> Block:
+        """The next block: whole epochs where it spans more than one, no too long order or table of records."""
+        task, run, first, per_epoch = self.task, self.run, self.done, self.task.steps_per_epoch
+        entries = (task.samples if self.shuffled else 0) + len(self.opened.trainable) + sum(self.units.values()) + 8
+        steps = min(left, max(1, int(self.size)), max(1, _ENTRIES // entries) * per_epoch)
         if first + steps > per_epoch:
             steps = (first + steps) // per_epoch * per_epoch - first
         order = None
         if self.shuffled:
             epochs = range(run.epoch, run.epoch - (-(first + steps) // per_epoch))
             order = np.stack([_order(task.samples, task.batch_size, run.seed, e) for e in epochs])
-        return Block(run.step, steps, first, order, run.rate_table(steps), predict)
+        return Block(run.step, steps, first, order, run.rate_table(steps), record=True)
 
-    def _carry_out(self, block: Block) -> Outcome:
+    def _carry_out(self, block: Block) -> Records | None:
+        """The block, or its steps before the one that fails."""
         run, begin = self.run, time.perf_counter()
         values = run.values
         changed = any(values[name] is not array for name, array in self.values.items())
         if changed or run.slots is not self.slots:  # by a callback
             self.session.load(values, run.slots)
-        outcome = self.session.run(block)
+        outcome, steps = self.session.run(block), block.steps
         if outcome.steps < block.steps:
+            steps = outcome.steps
             self.session.load(values, run.slots)
-            if outcome.steps:
-                self.session.run(block.head(outcome.steps))
-            self._stand(outcome.steps)
-            self._explain(block, outcome.steps)
-        self._stand(block.steps)
+            outcome = self.session.run(block.head(steps)) if steps else outcome
+        self._stand(steps)
+        if steps < block.steps:
+            self.failure = self._explain(block, steps)
         seconds = max(time.perf_counter() - begin, 1e-9)
         self.size = min(block.steps * BLOCK_SECONDS / seconds, 8.0 * max(self.size, 1.0))
-        return outcome
+        return outcome.records
 
     def _stand(self, steps: int) -> None:
         run = self.run
@@ -143,13 +161,13 @@ class Steps:
             run.values, run.step = values, run.step + steps
         self.values, self.slots = run.values, run.slots
 
-    def _explain(self, block: Block, steps: int) -> None:
-        """Raise the error that names what stopped being finite, found by the reference in the step that failed."""
+    def _explain(self, block: Block, steps: int) -> NonFiniteError:
+        """The error that names what stopped being finite, found by the reference in the step that failed."""
         run, task = self.run, self.task
         rows, size = next(itertools.islice(block.batches(task), steps, None))
         place = find_non_finite(run, task.X[rows], task.targets(rows), task.shares(rows, size))
         epoch = run.epoch + (block.first + steps) // task.steps_per_epoch
-        raise NonFiniteError(
+        return NonFiniteError(
             f"Training stopped at step {run.step} (epoch {epoch + 1}): the first numbers that are not finite "
             f"are in {place or 'the update of the parameters'}. Lower the learning rate "
             f"({run.optimizer.rate(run.step) * run.rate_scale:g} now), clip the gradients with clip_norm=1.0, or scale "
@@ -163,16 +181,19 @@ def _hold_still(values: Arrays) -> None:
         set_writeable(array, False)
 
 
-def _settings(run: Run) -> tuple[Any, ...]:
+class _Settings(NamedTuple):
     """What a session has taken in when it was opened; where it changes, another one is needed."""
+
+    loss: Any
+    optimizer: Any
+    seed: int
+    trainable: tuple[str, ...]
+    layers: tuple[Any, ...]
+
+
+def _settings(run: Run) -> _Settings:
     layers = tuple((repr(leaf.layer), leaf.frozen) for leaf in run.network.flat)
-    return run.loss, run.optimizer, run.seed, run.network.trainable_names(), layers
-
-
-def run_epoch(run: Run, X: NDArray[Any], y: NDArray[Any], *, batch_size: int, shuffle: bool = True) -> Epoch:
-    """Train for one epoch on the NumPy engine."""
-    task = Task.of(run.network, run.loss, run.optimizer, run.seed, X, y, None, batch_size)
-    return Steps(run, task, shuffle=shuffle).train(run.epoch + 1)
+    return _Settings(run.loss, run.optimizer, run.seed, run.network.trainable_names(), layers)
 
 
 def find_non_finite(run: Run, X: NDArray[Any], targets: NDArray[Any], shares: NDArray[Any]) -> str | None:

@@ -19,10 +19,14 @@ _SMALL = 2**22  # multiplications in the largest product; about 0.1 ms on one co
 
 
 @contextlib.contextmanager
-def blas_threads(network: Layer, batch_size: int) -> Iterator[None]:
-    """One BLAS thread inside where every product of the network is small, else as many as before."""
+def blas_threads(engine: str, network: Layer, batch_size: int) -> Iterator[None]:
+    """One BLAS thread inside, unless NumPy carries the steps out and a product of the network is large.
+
+    The other engines have threads of their own, which a thread of BLAS would keep from their core: it spins for some
+    20 ms after each product that it shared.
+    """
     matrices = [shape for shape in network.parameter_shapes().values() if len(shape) == 2]
-    if any(batch_size * rows * columns >= _SMALL for rows, columns in matrices):
+    if engine == "numpy" and any(batch_size * rows * columns >= _SMALL for rows, columns in matrices):
         yield
         return
     with one_thread():
