@@ -287,7 +287,7 @@ def test_a_run_that_dies_goes_on_from_its_checkpoint_bit_for_bit(
     "place",
     [
         "steps.Steps._stand",
-        "measuring.EpochReport.loss",
+        "plan.Plan.recorded",
         "fitting._record",
         "progress.Progress.show",
         "checkpoint.Checkpoint.mark",

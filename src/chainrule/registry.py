@@ -23,7 +23,7 @@ from .graph import Graph
 from .layer import Layer
 from .limits import DEPTH, LAYERS
 
-__all__ = ["build", "describe", "record", "register"]
+__all__ = ["LIBRARY", "build", "describe", "record", "register"]
 
 T = TypeVar("T", bound=type)
 Path = tuple[str | int, ...]
@@ -37,6 +37,7 @@ _CLASSES: dict[str, type] = {
     or (isinstance(getattr(module, name), type) and issubclass(getattr(module, name), Layer))
 }
 _RECORDS: set[type] = set()
+LIBRARY = frozenset(_CLASSES)  # the names of the library's own
 
 
 def register(cls: T) -> T:

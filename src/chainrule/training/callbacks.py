@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +61,8 @@ class Fit:
         return self.model.history
 
     @property
-    def record(self) -> dict[str, float]:
-        """What was measured last."""
+    def record(self) -> MutableMapping[str, float]:
+        """What was measured last; a callback may add numbers of its own."""
         return self.history.last
 
     def stop(self, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from ..columns import EPOCH, Column
@@ -15,6 +15,38 @@ from ..registry import record
 __all__ = ["INTERRUPTED", "History", "summary_line"]
 
 INTERRUPTED = "interrupted"
+
+
+Columns = dict[str, list[Any]]  # by name; None where an epoch does not have the number
+
+
+class _LastRow(MutableMapping[str, float]):
+    """The last row of some columns."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> float:
+        column = self._columns.get(name)
+        if not column or column[-1] is None:
+            raise KeyError(name)
+        return column[-1]  # type: ignore[no-any-return]
+
+    def __setitem__(self, name: str, value: float) -> None:
+        rows = len(self._columns[EPOCH])
+        self._columns.setdefault(name, [None] * rows)[-1] = value
+
+    def __delitem__(self, name: str) -> None:
+        self._columns[name][-1] = None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, column in self._columns.items() if column and column[-1] is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 @record
@@ -34,12 +66,12 @@ class History:
         self, records: list[dict[str, float]] | None = None, stopped: str | None = None, notes: list[str] | None = None
     ) -> None:
         self.stopped, self.notes = stopped, list(notes or ())
-        self._columns: dict[str, list[float | None]] = {EPOCH: []}  # None where an epoch does not have the number
+        self._columns: Columns = {EPOCH: []}
         for index, measured in enumerate(records or ()):
-            epoch = measured.get(EPOCH)
+            epoch = measured.get(EPOCH, index + 1)
             if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
                 raise ConfigurationError(f"History: records[{index}] needs a whole number as its epoch, not {epoch!r}.")
-            self.extend({name: [value] for name, value in measured.items()})
+            self.extend({EPOCH: [epoch], **{name: [value] for name, value in measured.items()}})
 
     def extend(self, columns: Mapping[str, Sequence[float]]) -> None:
         """Add epochs: a column for each number, all of one length."""
@@ -55,7 +87,7 @@ class History:
 
     def since(self, epoch: int) -> History:
         """The epochs after this one alone."""
-        return self._part(bisect.bisect_right(self[EPOCH], epoch), len(self))
+        return self._part(bisect.bisect_right(self._columns[EPOCH], epoch), len(self))
 
     def _part(self, start: int, stop: int) -> History:
         part = History(None, self.stopped, self.notes)
@@ -70,10 +102,9 @@ class History:
         return [{n: v for n, v in zip(self._columns, row, strict=True) if v is not None} for row in rows]
 
     @property
-    def last(self) -> dict[str, float]:
-        """What was measured last; empty before the first epoch."""
-        found = {name: column[-1] for name, column in self._columns.items() if column}
-        return {name: value for name, value in found.items() if value is not None}
+    def last(self) -> MutableMapping[str, float]:
+        """What was measured last, empty before the first epoch; a number put into it is one more in the history."""
+        return _LastRow(self._columns)
 
     def __len__(self) -> int:
         return len(self._columns[EPOCH])
