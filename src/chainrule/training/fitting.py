@@ -83,7 +83,7 @@ def _train(
             done = run.epoch - fit.first
             columns = plan.recorded(steps.train(fit.first + (plan.next_due(done) if asked else plan.epochs)), fit.first)
             if columns:
-                _record(fit, plan, columns)
+                columns = _record(fit, plan, columns)
                 for callback in callbacks:
                     callback.epoch(fit)
             progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
@@ -95,13 +95,14 @@ def _train(
             ctrl_c.check()
 
 
-def _record(fit: Fit, plan: Plan, columns: Columns) -> None:
-    """Add epochs to the history, with what the validation data give now."""
+def _record(fit: Fit, plan: Plan, columns: Columns) -> Columns:
+    """Add epochs to the history, with what the validation data give now; returns what was added."""
     own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
     if plan.validation is not None:
         measured = evaluate(fit.run, plan.validation)
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
     fit.history.extend(own | columns)
+    return own | columns
 
 
 def _begin(
