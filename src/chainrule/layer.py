@@ -244,7 +244,8 @@ class Layer(Store, Pair):
         available = {**values, "inputs": inputs, "training": training}
         if "noise" in self.forward_reads or "noise" in self.backward_reads:
             available["noise"] = context.noise(xp, inputs.shape) if training else None
-        output, extra = self.run_forward(xp, available)
+        result = self.pure_forward(xp, *[available[name] for name in self.forward_reads])
+        output, extra = self.value_and_extras(result)
         available["output"] = output
         following: Arrays = {}
         if extra:

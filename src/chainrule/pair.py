@@ -101,7 +101,10 @@ class Pair:
 
     def run_forward(self, xp: Any, available: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Call `pure_forward` with what it names: (value, extra arrays)."""
-        result = self.pure_forward(xp, *[available[name] for name in self.forward_reads])
+        return self.value_and_extras(self.pure_forward(xp, *[available[name] for name in self.forward_reads]))
+
+    def value_and_extras(self, result: Any) -> tuple[Any, dict[str, Any]]:
+        """What `pure_forward` returned, taken apart and checked."""
         expected = self._extras
         if not expected:
             return result, {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .. import engines
@@ -37,62 +37,58 @@ def run_plan(
     resume: bool,
     engine: str = "numpy",
 ) -> History:
-    """Carry the plan out; returns the history of this plan, and adds it to the model's."""
-    fit = Fit(model, plan.epochs, first=model.run.epoch, validates=plan.validation is not None)
-    if resume and checkpoint is None:
-        raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
-    model.history.stopped, model.history.notes = None, []
-    model.run.engine = engine
-    saver = _begin(fit, plan, callbacks, checkpoint, resume)
-    with Progress(plan.epochs, verbose, model.run.epoch - fit.first, fit.first) as progress:
-        try:
-            task = plan.task(model.run)
-            _choose(fit, plan, task, engine, verbose)
-            with blas_threads(model.run.engine, model.network, plan.batch_size):
-                _train(fit, plan, task, callbacks, saver, progress)
-        except KeyboardInterrupt:
-            fit.stop(INTERRUPTED)
-        except NonFiniteError as error:
-            fit.stop(str(error))
-            if not any(callback.handles_non_finite for callback in callbacks):
-                raise
-        finally:
-            with contextlib.ExitStack() as ending:  # every part of the end happens, whatever another raises
-                if saver is not None:
-                    ending.callback(saver.finish)
-                model.history.notes = notes(model.history, model.network)
-                for callback in reversed(callbacks):
-                    ending.callback(callback.end, fit)
-    history = model.history.since(fit.first)
-    if verbose:
-        report(history, model.run.step, model.run.epoch)
-    return history
-
-
-def _train(
-    fit: Fit, plan: Plan, task: Task, callbacks: Sequence[Callback], saver: Checkpoint | None, progress: Progress
-) -> None:
-    """Block after block, each up to the next epoch that somebody asks for.
+    """Carry the plan out, block after block, each up to the next epoch that somebody asks for; returns its history.
 
     Ctrl-C waits for the end of a block, and of an epoch with all that belongs to it.
     """
-    run, steps = fit.run, Steps(fit.run, task, shuffle=plan.shuffle, engine=fit.run.engine)
+    run, fit = model.run, Fit(model, plan.epochs, first=model.run.epoch, validates=plan.validation is not None)
+    if resume and checkpoint is None:
+        raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
+    model.history.stopped, model.history.notes, run.engine = None, [], engine
+    saver = _begin(fit, plan, callbacks, checkpoint, resume)
     asked = bool(callbacks) or plan.validation is not None
-    with CtrlC(waits=True) as ctrl_c:
-        while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
-            done = run.epoch - fit.first
-            columns = plan.recorded(steps.train(fit.first + (plan.next_due(done) if asked else plan.epochs)), fit.first)
-            if columns:
-                columns = _record(fit, plan, columns)
-                for callback in callbacks:
-                    callback.epoch(fit)
-            progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
-            progress.show(columns)
-            if saver is not None and not steps.done:
-                saver.mark()
-            if steps.failure is not None:
-                raise steps.failure
-            ctrl_c.check()
+    with _ending(fit, callbacks, saver), Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress:
+        task = plan.task(run)
+        _choose(fit, plan, task, engine, verbose)
+        steps = Steps(run, task, shuffle=plan.shuffle, engine=run.engine)
+        with blas_threads(run.engine, run.network, plan.batch_size), CtrlC(waits=True) as ctrl_c:
+            while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
+                due = plan.next_due(run.epoch - fit.first) if asked else plan.epochs
+                columns = plan.recorded(steps.train(fit.first + due), fit.first)
+                if columns:
+                    columns = _record(fit, plan, columns)
+                    for callback in callbacks:
+                        callback.epoch(fit)
+                progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
+                progress.show(columns)
+                if saver is not None and not steps.done:
+                    saver.mark()
+                if steps.failure is not None:
+                    raise steps.failure
+                ctrl_c.check()
+    if verbose:
+        report(model.history, run.step, run.epoch)
+    return model.history.since(fit.first)
+
+
+@contextlib.contextmanager
+def _ending(fit: Fit, callbacks: Sequence[Callback], saver: Checkpoint | None) -> Iterator[None]:
+    """However the run inside ends, the history says why, and every part of the end happens, whatever another raises."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fit.stop(INTERRUPTED)
+    except NonFiniteError as error:
+        fit.stop(str(error))
+        if not any(callback.handles_non_finite for callback in callbacks):
+            raise
+    finally:
+        with contextlib.ExitStack() as ending:
+            if saver is not None:
+                ending.callback(saver.finish)
+            fit.history.notes = notes(fit.history, fit.run.network)
+            for callback in reversed(callbacks):
+                ending.callback(callback.end, fit)
 
 
 def _record(fit: Fit, plan: Plan, columns: Columns) -> Columns:

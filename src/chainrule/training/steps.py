@@ -82,11 +82,17 @@ class Steps:
         Where numbers stop being finite, `failure` holds the error that names the first array in which it happened, and
         the run stands before the step that caused it.
         """
-        if self.opened != _settings(self.run):  # a callback has changed a layer or the optimizer
-            self._open()
         run, per_epoch = self.run, self.task.steps_per_epoch
         first, began = run.step - self.done, self.clock
-        records = self._carry_out(self._block((epoch - run.epoch) * per_epoch - self.done))
+        values = self._brought_up_to_date()
+        block, begin = self._block((epoch - run.epoch) * per_epoch - self.done), time.perf_counter()
+        outcome = self.session.run(block)
+        if outcome.steps < block.steps:
+            records = self._fail(block, outcome.steps, values)
+        else:
+            records = outcome.records
+            self._stand(block.steps)
+        self.size = min(block.steps * BLOCK_SECONDS / max(time.perf_counter() - begin, 1e-9), 8.0 * max(self.size, 1.0))
         if records is None:
             return {}
         records = records if self.begun is None else self.begun.joined(records)
@@ -134,24 +140,22 @@ class Steps:
             order = np.stack([_order(task.samples, task.batch_size, run.seed, e) for e in epochs])
         return Block(run.step, steps, first, order, run.rate_table(steps), record=True)
 
-    def _carry_out(self, block: Block) -> Records | None:
-        """The block, or its steps before the one that fails."""
-        run, begin = self.run, time.perf_counter()
-        values = run.values
-        changed = any(values[name] is not array for name, array in self.values.items())
-        if changed or run.slots is not self.slots:  # by a callback
+    def _brought_up_to_date(self) -> Arrays:
+        """The parameters, which the session holds too: also where a callback has changed them, a layer or a setting."""
+        if self.opened != _settings(self.run):
+            self._open()
+        run, values = self.run, self.run.values
+        if run.slots is not self.slots or any(values[name] is not array for name, array in self.values.items()):
             self.session.load(values, run.slots)
-        outcome, steps = self.session.run(block), block.steps
-        if outcome.steps < block.steps:
-            steps = outcome.steps
-            self.session.load(values, run.slots)
-            outcome = self.session.run(block.head(steps)) if steps else outcome
+        return values
+
+    def _fail(self, block: Block, steps: int, values: Arrays) -> Records | None:
+        """Stand before the step that fails, the one after so many of the block; what the steps before it came to."""
+        self.session.load(values, self.run.slots)
+        records = self.session.run(block.head(steps)).records if steps else None
         self._stand(steps)
-        if steps < block.steps:
-            self.failure = self._explain(block, steps)
-        seconds = max(time.perf_counter() - begin, 1e-9)
-        self.size = min(block.steps * BLOCK_SECONDS / seconds, 8.0 * max(self.size, 1.0))
-        return outcome.records
+        self.failure = self._explain(block, steps)
+        return records
 
     def _stand(self, steps: int) -> None:
         run = self.run
