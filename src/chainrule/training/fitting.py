@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import engines
+from ..compatibility import require_batches
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
-from .callbacks import Callback, Fit, LearningRateFinder
+from ..weighting import require_counting
+from .callbacks import Callback, Fit
 from .checkpoint import Checkpoint
 from .history import INTERRUPTED, History
 from .learner import Learner
@@ -46,6 +48,8 @@ def run_plan(
     )
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
+    require_counting(model.run.loss.sample_totals(plan.y, plan.sample_weights), "fit", "the weights")
+    small = require_batches(model.network, plan.batch_size, len(plan.X))
     model.history.stopped, model.history.notes = None, []
     model.run.engine = engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
@@ -53,6 +57,8 @@ def run_plan(
         try:
             task = plan.task(model.run)
             _choose(fit, plan, task, engine, verbose)
+            if verbose and small is not None:
+                print(small, flush=True)
             _train(fit, plan, task, callbacks, saver, progress)
         except KeyboardInterrupt:
             fit.stop(INTERRUPTED)
@@ -104,10 +110,6 @@ def _begin(
     fit: Fit, plan: Plan, callbacks: Sequence[Callback], checkpoint: str | Path | None, resume: bool
 ) -> Checkpoint | None:
     """Begin every callback, and put everything where the checkpoint says; what fails here ends what had begun."""
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            hint = "; call finder.find(model, X, y) before fit()" if isinstance(callback, LearningRateFinder) else ""
-            raise ConfigurationError(f"fit: callbacks must be a list of callbacks, and {callback!r} is none{hint}.")
     with contextlib.ExitStack() as begun:
         for callback in callbacks:
             callback.begin(fit)
