@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import mutants  # noqa: E402
+from mutations import mutants  # noqa: E402
 
 CHANGES = {
     "a < b": {"(a <= b)", "(a >= b)"},
@@ -33,7 +33,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("code", CHANGES)
 def test_an_expression_becomes_each_of_its_neighbours(code: str) -> None:
-    found = {mutant.text.removeprefix("x = ") for mutant in mutants.mutants(f"x = {code}")}
+    found = {mutant.text.removeprefix("x = ") for mutant in mutants(f"x = {code}")}
     assert found == CHANGES[code]
 
 
@@ -45,7 +45,7 @@ def test_statements_conditions_and_returns_change_and_annotations_docstrings_and
     a.b = c
     return a
 '''
-    found = {(mutant.line, mutant.what) for mutant in mutants.mutants(text)}
+    found = {(mutant.line, mutant.what) for mutant in mutants(text)}
     assert found == {
         (3, "condition negated"), (4, "statement removed"), (5, "statement removed"), (6, "return None"),
     }  # fmt: skip
@@ -56,7 +56,8 @@ def test_a_survivor_is_shown_and_the_share_of_the_killed_counted(tmp_path: Path)
     (tmp_path / "scripts").mkdir()
     (tmp_path / "src").mkdir()
     (tmp_path / "tests").mkdir()
-    (tmp_path / "scripts/mutants.py").write_text((ROOT / "scripts/mutants.py").read_text())
+    for name in ("mutants.py", "mutations.py"):
+        (tmp_path / "scripts" / name).write_text((ROOT / "scripts" / name).read_text())
     source, test = tmp_path / "src/small.py", tmp_path / "tests/test_small.py"
     source.write_text("def total(a, b):\n    return a + b\n\n\ndef never(a):\n    while a > 5:\n        a = a\n")
     test.write_text("import small\ndef test_total(): assert small.total(1, 2) == 3\n")
