@@ -56,7 +56,7 @@ def constants(node: ast.Constant) -> Iterator[Any]:
         if value:
             yield 0 if isinstance(value, int) else value * 10
     elif isinstance(value, str) and value and " " not in value:
-        yield value + "_mutant"
+        yield "mutant"
 
 
 def expressions(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

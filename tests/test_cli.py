@@ -175,7 +175,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "text where numbers belong": (["train", "good.csv", "--target", "kind", "--task", "values"], "'kind'"),
     "missing values": (["train", "holes.csv"], "--missing impute"),
     "a stray word among numbers": (["train", "stray.csv"], "'oops' in row 8"),
-    "too many neurons": (["train", "digits", "--layers", "100000000000"], "not enough memory"),
+    "too many neurons": (["train", "digits", "--layers", "100000000000"], "must be a whole number of at most"),
     "ragged lines": (["train", "ragged.csv"], "ragged.csv"),
     "an option of a table for points": (["train", "moons", "--target", "x"], "no option 'target'"),
     "layers of words": (["train", "digits", "--layers", "12,x"], "--layers: write whole numbers with commas"),

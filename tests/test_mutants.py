@@ -22,7 +22,7 @@ CHANGES = {
     "3": {"4", "0"},
     "0.5": {"1.5", "5.0"},
     "True": {"False"},
-    "'mean'": {"'mean_mutant'"},
+    "'mean'": {"'mutant'"},
     "'the text of a message'": set(),
     "f'{a + b}'": set(),
     "a if b else c": {"(c if b else a)"},
