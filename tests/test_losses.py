@@ -384,3 +384,10 @@ def test_the_weights_of_the_samples_alone_count_where_there_are_no_classes() -> 
     totals = MeanSquaredError().sample_totals(np.zeros((2, 1)), np.array([1, 3]))
     assert totals is not None and totals.dtype == np.float64 and totals.tolist() == [1.0, 3.0]
     assert MeanSquaredError().sample_totals(np.zeros((2, 1)), None) is None
+
+
+def test_labels_are_class_indices_whether_targets_are_indices_or_rows() -> None:
+    loss = SoftmaxCrossentropy()
+    assert loss.labels(np.array([2, 0])).tolist() == [2, 0]
+    assert loss.labels(np.array([[0.0, 0.1, 0.9], [1.0, 0.0, 0.0]])).tolist() == [2, 0]
+    assert MeanSquaredError().labels(np.array([[0.5], [1.5]])).tolist() == [0.5, 1.5]  # a column as predict gives it
