@@ -343,3 +343,18 @@ def test_extra_arrays_are_returned_as_a_pair_of_the_output_and_a_dict(returned: 
 
     with pytest.raises(DefinitionError, match=r"must return \(output, \{name: array\}\)"):
         Gate().forward(np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("extra", [{"gate": 1.0, "other": 2.0}, {"other": 2.0}, {}])
+def test_the_extra_arrays_are_those_that_the_class_declares(extra: dict[str, float]) -> None:
+    class Gate(Layer):
+        keeps = ("gate",)
+
+        def pure_forward(self, xp, inputs):
+            return inputs, extra
+
+        def pure_backward(self, xp, dvalues, gate):
+            return dict(dinputs=dvalues * gate)
+
+    with pytest.raises(DefinitionError, match=r"returned the extra arrays .* the class declares \['gate'\]"):
+        Gate().forward(np.ones((2, 2)))
