@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import io
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
-
-os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX is imported
+from unittest import mock
 
 import array_api_strict
 import jax
 import numpy as np
-from hypothesis import settings
 
 import chainrule
+from chainrule import cli
 from chainrule.layer import Layer
 
-settings.register_profile("chainrule", deadline=None, derandomize=True)
-settings.load_profile("chainrule")
-
 jax_float64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+
+
+UNOPTIMIZED: Any = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
 
 def each(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -55,9 +58,35 @@ def strict(tree: Any) -> Any:
 
 
 def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function(*arguments)` compiled by JAX in float64; the results are NumPy arrays."""
+    """`function(*arguments)` compiled by JAX in float64; the results are NumPy arrays.
+
+    The machine code is not optimized: it runs once, and making it takes most of the time.
+    """
     with jax_float64(True):
-        return each(np.asarray, jax.jit(function)(*arguments))
+        lowered = jax.jit(function).lower(*arguments)
+        try:
+            program = lowered.compile(UNOPTIMIZED)
+        except jax.errors.JaxRuntimeError:  # another version of XLA, with other options
+            program = lowered.compile()
+        return each(np.asarray, program(*arguments))
+
+
+def shell(*arguments: str, folder: Path) -> CompletedProcess[str]:
+    """What `python -m chainrule *arguments` does in a folder, carried out in this process, which has all imported."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    code: Any = 0
+    with (
+        mock.patch.object(sys, "argv", ["chainrule", *arguments]),
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+    printed, errors = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    return CompletedProcess(arguments, code, printed, errors)
 
 
 def assert_close(actual: Any, expected: Any, rtol: float, *, floor: float = 0.0, name: str = "array") -> None:

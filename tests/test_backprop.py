@@ -58,7 +58,8 @@ from chainrule import (
     trace,
     train_step,
 )
-from chainrule.backprop import per_sample_gradient_chunks
+from chainrule.backprop import entry_of, per_sample_gradient_chunks
+from chainrule.errors import ShapeError
 from chainrule.layer import Context
 from chainrule.noise import node_key, uniform
 from support import assert_close, compiled, leaves, random_values, read_only
@@ -678,3 +679,21 @@ def test_per_sample_gradients_of_a_frozen_network_add_up_to_its_gradient(layer: 
     each = per_sample_gradients(network, SoftmaxCrossentropy(), parameters, inputs, targets)
     for name, gradient in gradients.items():
         np.testing.assert_allclose(each[name].sum(axis=0), gradient, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("index", "place"),
+    [((1, 2), (1, 2)), ((-2, -3), (0, 0)), ((np.int64(0), 1), (0, 1)), ([1, 0], (1, 0)), (np.array([1, 1]), (1, 1))],
+)
+def test_an_entry_is_named_from_either_end(index: Any, place: tuple[int, int]) -> None:
+    assert entry_of("w", (2, 3), index) == place
+
+
+@pytest.mark.parametrize("index", [(2, 0), (0, 3), (-3, 0), (0, -4), 1, (1,), (0, 0, 0), (0.0, 1), (True, 1)])
+def test_an_entry_outside_is_refused_with_the_first_and_the_last(index: Any) -> None:
+    with pytest.raises(ShapeError, match=r"w has shape \(2, 3\) and no entry .* from \(0, 0\) to \(1, 2\)\."):
+        entry_of("w", (2, 3), index)
+
+
+def test_leading_axes_of_size_one_are_left_out() -> None:
+    assert entry_of("b", (1, 3), 2) == entry_of("b", (1, 3), (2,)) == entry_of("b", (1, 1, 3), -1)[1:] == (0, 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.checking.submissions import Limits, as_csv, check_folder
-from test_cli import run
+from support import shell as run
 
 DENSE = """
 import numpy as np

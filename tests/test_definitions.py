@@ -288,3 +288,73 @@ def test_an_optimizer_reads_its_slots_from_the_rule() -> None:
     slots = optimizer.initial_slots(np, {"w": np.zeros(1)})
     parameters, slots = optimizer.update(np, 0, {"w": np.zeros(1)}, {"w": np.ones(1)}, slots)
     assert parameters["w"].item() == -0.5 and slots["w.mean"].item() == 0.5
+
+
+def test_a_pair_that_was_not_written_says_so_when_it_is_called() -> None:
+    for method, arguments in (("pure_forward", (np, 1.0)), ("pure_backward", (np, 1.0, 1.0))):
+        with pytest.raises(DefinitionError, match=rf"^Layer has no {method}\.$"):
+            getattr(Layer(), method)(*arguments)
+
+
+def test_a_class_beside_the_layer_receives_the_options_of_the_class() -> None:
+    class Titled:
+        title = ""
+
+        def __init_subclass__(cls, title: str = "", **options: Any) -> None:
+            super().__init_subclass__(**options)
+            cls.title = title
+
+    class Same(Layer, Titled, title="the same"):
+        def pure_forward(self, xp, inputs):
+            return inputs
+
+        def pure_backward(self, xp, dvalues):
+            return dict(dinputs=dvalues)
+
+    assert Same.title == "the same"
+
+
+def test_a_loss_receives_what_its_forward_pass_kept() -> None:
+    class Kept(Loss):
+        keeps = ("error",)
+
+        def pure_forward(self, xp, predictions, targets):
+            error = predictions - targets
+            return xp.sum(error * error, axis=1), {"error": error}
+
+        def pure_backward(self, xp, dvalues, error):
+            return dict(dpredictions=2 * error * dvalues)
+
+    losses, kept = Kept().forward_pass(np, np.array([[3.0]]), np.array([[1.0]]))
+    assert losses == [4.0] and list(kept) == ["error"]
+    assert Kept().backward_pass(np, np.ones((1, 1)), kept) == [[4.0]]
+
+
+@pytest.mark.parametrize("returned", [[1.0, {"gate": 1.0}], (1.0, {"gate": 1.0}, 2.0), (1.0, [1.0]), 1.0])
+def test_extra_arrays_are_returned_as_a_pair_of_the_output_and_a_dict(returned: Any) -> None:
+    class Gate(Layer):
+        keeps = ("gate",)
+
+        def pure_forward(self, xp, inputs):
+            return returned
+
+        def pure_backward(self, xp, dvalues, gate):
+            return dict(dinputs=dvalues * gate)
+
+    with pytest.raises(DefinitionError, match=r"must return \(output, \{name: array\}\)"):
+        Gate().forward(np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("extra", [{"gate": 1.0, "other": 2.0}, {"other": 2.0}, {}])
+def test_the_extra_arrays_are_those_that_the_class_declares(extra: dict[str, float]) -> None:
+    class Gate(Layer):
+        keeps = ("gate",)
+
+        def pure_forward(self, xp, inputs):
+            return inputs, extra
+
+        def pure_backward(self, xp, dvalues, gate):
+            return dict(dinputs=dvalues * gate)
+
+    with pytest.raises(DefinitionError, match=r"returned the extra arrays .* the class declares \['gate'\]"):
+        Gate().forward(np.ones((2, 2)))

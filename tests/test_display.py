@@ -194,7 +194,7 @@ def overlaps(one: Box, other: Box) -> bool:
     return across and one.y < other.y + other.height and other.y < one.y + one.height
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_no_two_boxes_overlap_and_edges_pass_over_what_they_skip(
     drawn: tuple[dict[str, tuple[str, ...]], dict[str, tuple[float, float]]],
@@ -216,7 +216,7 @@ def test_no_two_boxes_overlap_and_edges_pass_over_what_they_skip(
         assert box.x >= 0 and box.y >= 0 and box.right <= layout.width and box.y + box.height <= layout.height
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_two_edges_never_share_a_lane(
     drawn: tuple[dict[str, tuple[str, ...]], dict[str, tuple[float, float]]],

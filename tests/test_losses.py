@@ -372,3 +372,22 @@ def test_a_fused_loss_equals_its_two_parts(
 def test_softmax_crossentropy_is_unmoved_by_a_shift_of_the_logits() -> None:
     z, y = np.array([[1.0, 2.0, -1.0]]), [2]
     assert_close(of_batch(SoftmaxCrossentropy(), z + 512.0, y), of_batch(SoftmaxCrossentropy(), z, y), 1e-13)
+
+
+def test_predictions_that_are_probabilities_are_those_of_the_loss() -> None:
+    p = np.array([[0.25, 0.75]])
+    assert_close(CategoricalCrossentropy().probabilities(np, p), p, 0.0)
+    assert_close(BinaryCrossentropy().probabilities(np, p[:, :1]), p[:, :1], 0.0)
+
+
+def test_the_weights_of_the_samples_alone_count_where_there_are_no_classes() -> None:
+    totals = MeanSquaredError().sample_totals(np.zeros((2, 1)), np.array([1, 3]))
+    assert totals is not None and totals.dtype == np.float64 and totals.tolist() == [1.0, 3.0]
+    assert MeanSquaredError().sample_totals(np.zeros((2, 1)), None) is None
+
+
+def test_labels_are_class_indices_whether_targets_are_indices_or_rows() -> None:
+    loss = SoftmaxCrossentropy()
+    assert loss.labels(np.array([2, 0])).tolist() == [2, 0]
+    assert loss.labels(np.array([[0.0, 0.1, 0.9], [1.0, 0.0, 0.0]])).tolist() == [2, 0]
+    assert MeanSquaredError().labels(np.array([[0.5], [1.5]])).tolist() == [0.5, 1.5]  # a column as predict gives it

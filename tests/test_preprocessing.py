@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.datasets import Preprocessing, read, read_table
@@ -56,7 +56,6 @@ def test_numbers_are_learned_from_the_training_rows_alone_and_names_from_all() -
     assert [column.fill for column in filled.columns] == [2.0, "u"]
 
 
-@settings(deadline=None, derandomize=True)
 @given(
     st.lists(
         st.lists(st.floats(-1e300, 1e300), min_size=3, max_size=3).filter(
@@ -377,7 +376,6 @@ def test_read_puts_every_row_on_one_side_and_by_the_seed_alone() -> None:
     assert len(one.X_test) == 15
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.lists(st.integers(2, 30), min_size=2, max_size=6), st.floats(0.05, 0.95), st.integers(0, 100))
 def test_the_split_is_balanced_to_one_sample_of_each_class(counts: list[int], test: float, seed: int) -> None:
     labels = [f"class {c}" for c, count in enumerate(counts) for _ in range(count)]

@@ -198,7 +198,7 @@ def tables(draw: st.DrawFn) -> dict[str, list[Any]]:
     return made
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(max_examples=200)
 @given(
     made=tables(),
     delimiter=st.sampled_from(",;\t"),

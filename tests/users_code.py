@@ -39,7 +39,7 @@ from chainrule.training.callbacks import Fit
 
 @register
 @dataclass(eq=False)
-class PReLU(Layer):
+class ParametricReLU(Layer):
     start: float = 0.25
 
     parameters = ("slope",)
@@ -174,7 +174,7 @@ class Shrinks(Callback):
 
 def use() -> None:
     X, y = np.zeros((6, 4)), np.array([0, 1, 2, 0, 1, 2])
-    layer = PReLU(start=0.5)
+    layer = ParametricReLU(start=0.5)
     layer.forward(X)
     layer.backward(X)
     print(layer.slope + layer.dslope, layer.output.shape)
@@ -182,7 +182,7 @@ def use() -> None:
     dense.weights = np.ones((4, 8))
     dense.weights[0, 0] += 1.0
     model = Model(
-        [dense, PReLU(), Swish(), Centred(8), Jitter(), Dense(8, 3)],
+        [dense, ParametricReLU(), Swish(), Centred(8), Jitter(), Dense(8, 3)],
         loss=SoftmaxCrossentropy(),
         optimizer=Lion(CosineDecay(1e-3, 100)),
     )
@@ -192,7 +192,12 @@ def use() -> None:
     values = network.initial_parameters(0)
     loss, gradients = loss_and_gradients(network, LogCosh(), values, X, X[:, :3])[:2]
     print(loss, gradients["dense_0.weights"], trace(network, Quartic(), values, X, X[:, :3]), SGD(0.1), SignSGD(0.1))
-    assert check(PReLU(), X).passed and check(Quartic()).passed and check(LogCosh()).passed and check(Swish(), X).passed
+    assert (
+        check(ParametricReLU(), X).passed
+        and check(Quartic()).passed
+        and check(LogCosh()).passed
+        and check(Swish(), X).passed
+    )
     print(model.explain(X, y, "dense_0.weights", (0, 0)).value)
     print(explain(network, LogCosh(), X, X[:, :3], "dense_0.weights", (0, 0)).value)
     print(Graph([("product", Product(), ("inputs", "inputs"))]).forward(X))

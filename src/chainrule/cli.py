@@ -6,7 +6,9 @@ The work is done in `commands`.
 from __future__ import annotations
 
 import io
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +16,8 @@ from typing import Annotated
 import typer
 
 __all__ = ["app", "main"]
+
+_NARROWEST, _WIDEST = 40, 400  # characters in a line
 
 app = typer.Typer(
     name="chainrule",
@@ -198,6 +202,7 @@ def main() -> None:
     """Run the shell; an error of the library is one line on standard error and exit code 2."""
     from .errors import ChainruleError
 
+    _require_readable_width()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show × shows ? instead
@@ -209,6 +214,13 @@ def main() -> None:
             message = f"{error.filename}: {error.strerror}."
         print(f"chainrule: {_for_the_shell(message)}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _require_readable_width() -> None:
+    """Lines of 40 to 400 characters, whatever COLUMNS or the terminal says: at a width of 0 nothing is printed."""
+    width = shutil.get_terminal_size().columns  # 80 where COLUMNS is no number above 0 and there is no terminal
+    if "COLUMNS" in os.environ or width < _NARROWEST:
+        os.environ["COLUMNS"] = str(min(max(width, _NARROWEST), _WIDEST))
 
 
 def _for_the_shell(message: str) -> str:

@@ -44,6 +44,7 @@ QUANTITIES: Mapping[str, QuantityTraits] = {
     DEAD: QuantityTraits(False),
     "loss": QuantityTraits(True, logarithmic=True),
     "mean_absolute_error": QuantityTraits(True, logarithmic=True),
+    "mean_squared_error": QuantityTraits(True, logarithmic=True),
     "root_mean_squared_error": QuantityTraits(True, logarithmic=True),
     "r2": QuantityTraits(True, higher_is_better=True),
     "accuracy": QuantityTraits(True, higher_is_better=True),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import plain_array
-from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError
+from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from .weighting import checked_weights, require_counting
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "confusion_matrix",
     "f1",
     "mean_absolute_error",
+    "mean_squared_error",
     "precision",
     "r2",
     "recall",
@@ -29,6 +30,19 @@ __all__ = [
     "top_k_accuracy",
 ]
 
+# What can be measured beside a loss, by the loss's own metric, and how people write it elsewhere.
+BESIDE = {
+    "accuracy": ("precision", "recall", "f1"),
+    "mean_absolute_error": ("mean_squared_error", "root_mean_squared_error", "r2"),
+}
+ALIASES = {
+    "acc": "accuracy",
+    "f1_score": "f1",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "rmse": "root_mean_squared_error",
+    "r2_score": "r2",
+}
 AVERAGES = ("macro", "micro", "weighted", None)
 
 
@@ -183,14 +197,23 @@ def mean_absolute_error(
     return _mean(_absolute_errors(targets, predictions), sample_weights)
 
 
+def mean_squared_error(targets: ArrayLike, predictions: ArrayLike) -> float:
+    """The mean of (y - p)² over samples and outputs, in the unit of y, squared. Shapes: (B, O), or (B,) where O is 1.
+
+    >>> mean_squared_error([1.0, 2.0], [8.0, 1.0])                              # (49 + 1) / 2
+    25.0
+    """
+    wanted, given = _values(targets, predictions)
+    return float(np.mean(np.square(wanted - given)))
+
+
 def root_mean_squared_error(targets: ArrayLike, predictions: ArrayLike) -> float:
     """√(mean of (y - p)²) over samples and outputs, in the unit of y. Shapes: (B, O), or (B,) where O is 1.
 
     >>> root_mean_squared_error([1.0, 2.0], [8.0, 1.0])                         # √((49 + 1) / 2)
     5.0
     """
-    wanted, given = _values(targets, predictions)
-    return float(np.sqrt(np.mean(np.square(wanted - given))))
+    return float(np.sqrt(mean_squared_error(targets, predictions)))
 
 
 def r2(targets: ArrayLike, predictions: ArrayLike) -> float:
@@ -210,6 +233,36 @@ def r2(targets: ArrayLike, predictions: ArrayLike) -> float:
     constant = (y == y[0]).all(axis=0)  # (O,), since the total of equal numbers may be a rounding error
     explained = 1 - residual / np.where(constant, 1.0, total)  # (O,)
     return float(np.mean(np.where(constant, residual == 0, explained)))
+
+
+# Names
+
+
+def canonical(name: str) -> str:
+    """The name under which a number is measured: "acc" is "accuracy", "val_mae" "val_mean_absolute_error".
+
+    >>> canonical("val_acc"), canonical("RMSE"), canonical("loss")
+    ('val_accuracy', 'root_mean_squared_error', 'loss')
+    """
+    held_out, own = ("val_", name[4:]) if name.startswith("val_") else ("", name)
+    return held_out + ALIASES[own.lower()] if own.lower() in ALIASES else name
+
+
+def beside(names: str | Sequence[str], own: str) -> tuple[str, ...]:
+    """The metrics that `names` ask for beside a loss's `own`, which is measured anyway.
+
+    Raises `UnknownNameError` for one that does not exist, or that cannot be measured for such a loss.
+
+    >>> beside(["acc", "f1"], "accuracy"), beside("RMSE", "mean_absolute_error")
+    (('f1',), ('root_mean_squared_error',))
+    """
+    known = BESIDE.get(own, ())
+    asked = [names] if isinstance(names, str) else list(names)
+    chosen = dict.fromkeys(canonical(name) if isinstance(name, str) else name for name in asked)
+    for name in chosen:
+        if name != own and name not in known:
+            raise UnknownNameError(f"metric for a loss that is measured by its {own}", name, (*known, own))
+    return tuple(name for name in chosen if name != own)
 
 
 # Shared helpers

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .arrays import plain_array
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
+from .compatibility import require_compatible, require_fitting_output
 from .engines import ENGINES, Engine, predictor, require_known
 from .engines.contract import encode
 from .errors import ConfigurationError, DataError
@@ -20,12 +22,13 @@ from .optimizers import Adam, Optimizer
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize
 from .training import modelfile
-from .training.callbacks import Callback
+from .training.callbacks import Callback, as_callbacks
 from .training.fitting import run_plan
 from .training.history import History
 from .training.measuring import Held, evaluate, forward, known_metrics
 from .training.plan import Plan
 from .training.run import Run
+from .weighting import checked_weights, require_counting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +46,11 @@ class Model:
     same bits. Parameters are float32 by default; float64 is the other choice. `preprocessing` (see `datasets`)
     turns tables into inputs and is saved with the model; arrays go to the network as they are. `class_names` name
     the classes. `metrics` names what `evaluate` and the validation measure beside the loss and its own metric:
-    "precision", "recall", "f1" (macro averages) for classes, "root_mean_squared_error", "r2" for values.
+    "precision", "recall", "f1" (macro averages) for classes, "mean_squared_error", "root_mean_squared_error", "r2" for
+    values; "acc", "mae", "mse" and "rmse" are understood too.
+
+    Raises `ConfigurationError` where the loss cannot read what the last layer gives, such as raw scores in place of
+    probabilities, and says what to write.
 
     >>> from chainrule import Dense, ReLU, SoftmaxCrossentropy
     >>> model = Model([Dense(2, 8), ReLU(), Dense(8, 2)], loss=SoftmaxCrossentropy(), optimizer=Adam(0.05))
@@ -86,6 +93,7 @@ class Model:
         if isinstance(layers, Layer) and not isinstance(layers, Graph):
             raise ConfigurationError(f"Model: layers must be a list or a Graph; write [{layers!r}].")
         network = layers if isinstance(layers, Graph) else Sequential(*layers)
+        require_compatible(network, loss)
         network.settle(int(seed), kind)
         self.run = Run(network, loss, chosen, {}, int(seed))
         self.run.slots = chosen.initial_slots(np, self.run.trained)
@@ -160,10 +168,13 @@ class Model:
     ) -> History:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
 
-        `validation_split` holds a random part of the samples out, chosen by the seed. `class_weights` maps class
-        indices to weights, or is "balanced" (each class weighs the same). The history has a row for each epoch, or for
-        each `record_every`-th. `checkpoint` names a file that is kept up to date; with `resume=True` and the file
-        there, the run continues from it bit for bit as if it had never stopped.
+        `y` may hold the names of classes, where the model has a `preprocessing` or `class_names`; a column of a data
+        frame goes through the preprocessing, other numbers are taken as they are. `validation_split` holds a random
+        part of the samples out, chosen by the seed. `class_weights` maps class indices or names to weights, or is
+        "balanced" (each class weighs the same). Where the last batch is a single sample, BatchNorm takes its running
+        statistics for it. The history has a row for each epoch, or for each `record_every`-th. `checkpoint` names a
+        file that is kept up to date; with `resume=True` and the file there, the run continues from it bit for bit as if
+        it had never stopped.
 
         `engine` carries out the steps: "numpy", "fused" (compiled code, extra `fast`), "jax" (extra `jax`), or "auto",
         which takes the one that ends first by a fixed table of costs. The choice is kept with a checkpoint.
@@ -175,7 +186,7 @@ class Model:
         """
         require_known(engine)
         inputs, targets = self.checked(X, y, sample_weights)
-        if validation_data is not None and len(validation_data) != 2:
+        if validation_data is not None and not (isinstance(validation_data, Sequence) and len(validation_data) == 2):
             raise ConfigurationError("fit: validation_data must be a pair, (X, y).")
         validation = None if validation_data is None else Held.of(self.run, *self.checked(*validation_data))
         weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
@@ -191,9 +202,9 @@ class Model:
             validation=validation,
             record_every=record_every,
         )
-        plan = plan.weighted(class_weights, self.loss).split(validation_split, self.run)
+        plan = plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
         with being_fitted(self.network):
-            return run_plan(self, plan, tuple(callbacks), verbose, checkpoint, resume, engine)
+            return run_plan(self, plan, as_callbacks(callbacks), verbose, checkpoint, resume, engine)
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""
@@ -232,12 +243,13 @@ class Model:
     def gradients(self, X: Any, y: ArrayLike, *, training: bool = False) -> Arrays:
         """dL/d(parameter) on these samples, by dotted name, in inference mode unless `training`."""
         options: dict[str, Any] = {"state": self.state, "training": training, "seed": self.run.seed}
-        return loss_and_gradients(self.network, self.loss, self.parameters, self.inputs(X), y, **options)[1]
+        inputs, targets = self.inputs(X), self.targets(y)
+        return loss_and_gradients(self.network, self.loss, self.parameters, inputs, targets, **options)[1]
 
     def trace(self, X: Any, y: ArrayLike, *, training: bool = False) -> Trace:
         """Every node's inputs, output, dvalues and dinputs of one pass on these samples."""
         options: dict[str, Any] = {"state": self.state, "training": training, "seed": self.run.seed}
-        return trace(self.network, self.loss, self.parameters, self.inputs(X), y, **options)
+        return trace(self.network, self.loss, self.parameters, self.inputs(X), self.targets(y), **options)
 
     def explain(
         self,
@@ -266,7 +278,7 @@ class Model:
             self.network,
             self.loss,
             self.inputs(X),
-            y,
+            self.targets(y),
             name,
             index,
             parameters=self.parameters,
@@ -331,21 +343,32 @@ class Model:
             X = self.preprocessing.transform(X)
         return as_inputs(X, self.dtype)
 
+    def targets(self, y: Any) -> NDArray[Any]:
+        """y as the loss reads it: class names as numbers, a data frame's column through `preprocessing`."""
+        from .datasets.target import encoded
+
+        return encoded(y, None if self.preprocessing is None else self.preprocessing.outcome, self.class_names)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes, where there are any."""
+        return self.class_names or (() if self.preprocessing is None else self.preprocessing.class_names)
+
     def checked(
         self, X: Any, y: ArrayLike, sample_weights: ArrayLike | None = None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """X and y as arrays of one length that the network takes."""
-        inputs, targets = self.inputs(X), np.asarray(y)
+        inputs, targets = self.inputs(X), self.targets(y)
         output = self.network.output_shape(inputs.shape[1:])
         if not len(inputs):
             raise DataError("X is empty; pass at least one sample.")
+        require_fitting_output(self.network, self.loss, self.run.values, inputs)
         if targets.ndim == 0 or len(targets) != len(inputs):
             self.loss.prepare(targets, (len(inputs), *output))
-        weights = None if sample_weights is None else np.asarray(sample_weights)
-        if weights is not None and len(weights) != len(inputs):
-            raise DataError(f"X has {len(inputs)} samples, sample_weights {len(weights)}; pass one for each sample.")
-        if weights is not None and not weights.sum() > 0:
-            raise DataError("sample_weights are all 0; at least one must be above 0.")
+        weights = None if sample_weights is None else plain_array(sample_weights, "sample_weights")
+        if weights is not None and weights.size != len(inputs):
+            raise DataError(f"X has {len(inputs)} samples, sample_weights {weights.size}; pass one for each sample.")
+        if weights is not None:
+            require_counting(checked_weights(weights, len(inputs)), self.loss.name)
         return inputs, targets
 
 

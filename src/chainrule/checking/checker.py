@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -75,8 +76,8 @@ def check(
     """
     require_known(reduction, at_kinks, only)
     started = time.perf_counter()
-    if not (isinstance(rtol, Real) and isinstance(atol, Real) and rtol >= 0 and atol >= 0):
-        raise ConfigurationError(f"check: rtol and atol must be at least 0, not {rtol!r} and {atol!r}.")
+    if not (isinstance(rtol, Real) and isinstance(atol, Real) and 0 <= rtol < math.inf and 0 <= atol < math.inf):
+        raise ConfigurationError(f"check: rtol and atol must be finite and at least 0, not {rtol!r} and {atol!r}.")
     if not isinstance(seed, Integral) or seed < 0:
         raise ConfigurationError(f"check: seed must be a whole number of at least 0, not {seed!r}.")
     tolerance = Tolerance(float(rtol), float(atol))

@@ -169,7 +169,7 @@ def _limit_memory(megabytes: int) -> None:
         import resource
     except ImportError:  # no such limits on this system
         return
-    size = megabytes * 2**20
+    size = min(megabytes * 2**20, sys.maxsize)
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 

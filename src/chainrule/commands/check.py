@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json as jsons
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def check(
     """Check a file, a class in a file, or a folder; returns whether everything is right."""
     path, _, name = target.partition(":") if not Path(target).exists() else (target, "", "")
     options = {key: value for key, value in settings.items() if value is not None}
+    if not math.isfinite(options.get("rtol", 0)):
+        raise ConfigurationError(f"--rtol must be finite, not {options['rtol']}: with it every gradient would pass.")
     if inputs is not None:
         options["inputs"] = _shape(inputs)
     if arguments is not None:

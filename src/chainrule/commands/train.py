@@ -80,15 +80,32 @@ class Settings:
         if self.optimizer not in _OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
         outputs = len(data.class_names) or data.y_train.shape[1]
+        sizes = [data.X_train.shape[1], *self.sizes(), outputs]
+        _require_memory(sizes, min(max(self.batch_size, 1024), len(data.X_train)))
         loss: Loss = SoftmaxCrossentropy() if data.class_names else MeanSquaredError()
         rate = {} if self.lr is None else {"learning_rate": self.lr}
         return Model(
-            dense_network([data.X_train.shape[1], *self.sizes(), outputs], _ACTIVATIONS[self.activation]),
+            dense_network(sizes, _ACTIVATIONS[self.activation]),
             loss,
             _OPTIMIZERS[self.optimizer](**rate),
             seed=self.seed,
             preprocessing=data.preprocessing,
             class_names=data.class_names,
+        )
+
+
+def _require_memory(sizes: list[int], rows: int) -> None:
+    """That parameters, gradients and slots, and the outputs of `rows` samples, fit into the machine's memory."""
+    parameters = sum((n_inputs + 1) * n_neurons for n_inputs, n_neurons in itertools.pairwise(sizes))
+    needed = 4 * (5 * parameters + 4 * rows * sum(sizes))  # bytes, float32
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not known on this system
+        return
+    if needed > there:
+        raise ConfigurationError(
+            f"--layers: this network has {parameters:,} parameters and needs some {needed / 1e9:,.0f} GB to train; the "
+            f"machine has {there / 1e9:,.0f} GB. Write fewer neurons, such as 128,64."
         )
 
 

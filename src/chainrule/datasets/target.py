@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import plain_array
 from ..errors import ConfigurationError, DataError
 from ..registry import record
 from .columns import is_missing, numbers, standardization
-from .tables import as_text, label
+from .tables import as_text, label, read_table
 
-__all__ = ["Target", "is_classes"]
+__all__ = ["Target", "encoded", "is_classes"]
 
 
 def is_classes(column: NDArray[Any]) -> bool:
@@ -114,6 +116,38 @@ class Target:
                 f"Classes are numbered from 0 to {len(self.class_names) - 1}, not from {given.min()} to {given.max()}."
             )
         return np.asarray(np.array(self.class_names)[given])
+
+
+def encoded(y: Any, outcome: Target | None, class_names: Sequence[str] = ()) -> NDArray[Any]:
+    """Targets as an array that a loss reads.
+
+    Class names become the numbers of their classes, by the `outcome` of a preprocessing or by `class_names`; a column
+    of a data frame goes through the outcome as the table did, and other numbers stay as they are. Raises `DataError`
+    for a name that is no class, and for a masked array.
+
+    >>> encoded(["no", "yes"], None, ("no", "yes"))
+    array([0, 1])
+    """
+    column = outcome is not None and not isinstance(y, np.ndarray | list | tuple) and _is_column(y)
+    array = plain_array(y, "y")
+    flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array  # (B,)
+    words = flat.ndim == 1 and (flat.dtype.kind in "UT" or (flat.dtype == object and any(map(_is_word, flat))))
+    if not words and not column:
+        return array
+    if outcome is None and len({*class_names}) >= 2:
+        outcome = Target("y", "classes", tuple(class_names))
+    if outcome is None or (words and outcome.task == "values"):
+        return array
+    return outcome.encode(read_table({outcome.name: flat})[outcome.name], "y")
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_column(y: Any) -> bool:
+    """A column of a data frame: neither an array of another library nor a single value."""
+    return hasattr(y, "__len__") and hasattr(y, "__getitem__") and hasattr(y, "dtype") and not hasattr(y, "__dlpack__")
 
 
 def _class_names(column: NDArray[Any], place: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,7 +83,7 @@ def explain(
         cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
         quantity, kind, notes = resolve(cells, network, name, index)
         _require_finite(cells)
-        lines = derivation(cells, quantity, int(max_terms))
+        lines = derivation(cells, quantity, min(int(max_terms), sys.maxsize))
         value = float(cells.gradient(quantity.name)[quantity.index])
         if kind == "parameter":
             value = float(cells.trace.gradients[quantity.name][quantity.index])

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..compatibility import require_batches
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
 from ..limits import STEPS, require_number
+from ..metrics import BESIDE, canonical
 from ..registry import build, describe, record
 from .history import INTERRUPTED, History
 from .learner import Learner
@@ -115,6 +117,23 @@ class _Watched:
         require_number(self, "waited", at_least=0, below=STEPS, whole=True)
 
 
+def as_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
+    """The callbacks as a tuple. Raises `ConfigurationError` for one alone, and for what is no callback."""
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence):
+        raise ConfigurationError(f"fit: callbacks must be a list of callbacks; write callbacks=[{callbacks!r}].")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = "; call finder.find(model, X, y) before fit()" if isinstance(callback, LearningRateFinder) else ""
+            raise ConfigurationError(f"fit: callbacks must be a list of callbacks, and {callback!r} is none{hint}.")
+    return tuple(callbacks)
+
+
+def _is_measured(name: str) -> bool:
+    """Whether a name is that of a number of the record, and no path."""
+    own = canonical(name).removeprefix("val_")
+    return own == "loss" or any(own in (metric, *others) for metric, others in BESIDE.items())
+
+
 @dataclass
 class _Monitor(Callback):
     """Watches one number; `mode` is "min", "max", or "auto" (max for accuracy and its like, else min)."""
@@ -129,6 +148,12 @@ class _Monitor(Callback):
             raise ConfigurationError(
                 f"{type(self).__name__}: patience must be a whole number of at least 1, not {patience!r}."
             )
+        if not isinstance(self.monitor, str):
+            raise ConfigurationError(
+                f"{type(self).__name__}: monitor must be the name of a number such as 'val_loss', not {self.monitor!r}."
+            )
+        self.monitor = canonical(self.monitor)
+        require_number(self, "min_delta", at_least=0)
         if self.mode not in ("auto", "min", "max"):
             raise ConfigurationError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max', not {self.mode!r}.")
         higher = Column.of(self.monitor).known.higher_is_better
@@ -158,6 +183,15 @@ class _Monitor(Callback):
     def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
         watched = build(numbers, _Watched)
         self._best, self._waited = -math.inf if watched.best is None else watched.best, watched.waited
+
+
+def _require_folder(path: str | Path, callback: object) -> None:
+    """That a file can be written at `path`, before anything is trained; a folder with braces is not known yet."""
+    import os
+
+    folder = os.path.dirname(os.fspath(path))
+    if folder and "{" not in folder and not os.path.isdir(folder):
+        raise ConfigurationError(f"{type(callback).__name__}: there is no folder {folder} for {path}; make it first.")
 
 
 @dataclass
@@ -195,17 +229,49 @@ class EarlyStopping(_Monitor):
         self._values = arrays
 
 
-@dataclass
+@dataclass(init=False)
 class ModelCheckpoint(_Monitor):
     """Saves the model after every epoch, or with `best_only` when the watched number improves.
 
-    `path` may hold names of the record: `"runs/{epoch:03.0f}-{val_loss:.4f}.safetensors"`.
+    The path comes first, then what is watched: `ModelCheckpoint("best.safetensors", "val_accuracy")`; where `path=` is
+    written out, the first may be what is watched. `path` may hold names of the record:
+    `"runs/{epoch:03.0f}-{val_loss:.4f}.safetensors"`.
+
+    >>> ModelCheckpoint("best.safetensors")
+    ModelCheckpoint(monitor='val_loss', mode='auto', min_delta=0.0, path='best.safetensors', best_only=True)
     """
 
-    path: str | Path = field(default="model.safetensors", kw_only=True)
-    best_only: bool = field(default=True, kw_only=True)
+    path: str | Path = "model.safetensors"
+    best_only: bool = True
+
+    def __init__(
+        self,
+        first: str | Path | None = None,
+        /,
+        monitor: str | None = None,
+        *,
+        path: str | Path | None = None,
+        best_only: bool = True,
+        mode: str = "auto",
+        min_delta: float = 0.0,
+    ) -> None:
+        if path is not None and first is not None:
+            if monitor is not None:
+                raise ConfigurationError(f"ModelCheckpoint: there are two paths, {str(first)!r} and {str(path)!r}.")
+            first, monitor = None, str(first)
+        elif monitor is None and isinstance(first, str) and _is_measured(first):
+            raise ConfigurationError(
+                f"ModelCheckpoint: {first!r} is what is watched, and the path comes first; write "
+                f'ModelCheckpoint("best.safetensors", {first!r}).'
+            )
+        chosen = path if first is None else first
+        self.path = "model.safetensors" if chosen is None else chosen
+        self.monitor = "val_loss" if monitor is None else monitor
+        self.mode, self.min_delta, self.best_only = mode, min_delta, best_only
+        self.__post_init__()
 
     def begin(self, fit: Fit) -> None:
+        _require_folder(self.path, self)
         if self.best_only:
             super().begin(fit)
 
@@ -243,6 +309,7 @@ class ReduceLROnPlateau(_Monitor):
         super().__post_init__()
         if not 0 < self.factor < 1:
             raise ConfigurationError(f"ReduceLROnPlateau: factor must lie between 0 and 1, not {self.factor!r}.")
+        require_number(self, "min_rate", at_least=0)
 
     def epoch(self, fit: Fit) -> None:
         if self.improved(fit) or self._waited < self.patience:
@@ -273,6 +340,7 @@ class CSVLogger(Callback):
     path: str | Path
 
     def begin(self, fit: Fit) -> None:
+        _require_folder(self.path, self)
         self._written = -math.inf
 
     def epoch(self, fit: Fit) -> None:
@@ -328,10 +396,11 @@ class LearningRateFinder:
     suggestion: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        if not (0 < self.low < self.high and self.steps >= 10):
+        whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in (self.steps, self.batch_size))
+        if not (0 < self.low < self.high < math.inf and whole and self.steps >= 10 and self.batch_size >= 1):
             raise ConfigurationError(
-                f"LearningRateFinder: needs 0 < low < high and at least 10 steps, not {self.low!r}, {self.high!r}, "
-                f"{self.steps!r}."
+                f"LearningRateFinder: needs 0 < low < high, at least 10 steps and a batch_size of at least 1, not "
+                f"{self.low!r}, {self.high!r}, {self.steps!r} and {self.batch_size!r}."
             )
 
     def find(self, model: Learner, X: Any, y: Any) -> float:

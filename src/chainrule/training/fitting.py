@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from .. import engines
 from ..columns import EPOCH, Column
+from ..compatibility import require_batches
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
-from .callbacks import Callback, Fit, LearningRateFinder
+from ..weighting import require_counting
+from .callbacks import Callback, Fit
 from .checkpoint import Checkpoint
 from .history import INTERRUPTED, History
 from .learner import Learner
@@ -44,12 +46,16 @@ def run_plan(
     run, fit = model.run, Fit(model, plan.epochs, first=model.run.epoch, validates=plan.validation is not None)
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
+    require_counting(run.loss.sample_totals(plan.y, plan.sample_weights), "fit", "the weights")
+    small = require_batches(run.network, plan.batch_size, len(plan.X))
     model.history.stopped, model.history.notes, run.engine = None, [], engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
     asked = bool(callbacks) or plan.validation is not None
     with _ending(fit, callbacks, saver), Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress:
         task = plan.task(run)
         _choose(fit, plan, task, engine, verbose)
+        if verbose and small is not None:
+            print(small, flush=True)
         steps = Steps(run, task, shuffle=plan.shuffle, engine=run.engine)
         with blas_threads(run.engine, run.network, plan.batch_size), CtrlC(waits=True) as ctrl_c:
             while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
@@ -105,10 +111,6 @@ def _begin(
     fit: Fit, plan: Plan, callbacks: Sequence[Callback], checkpoint: str | Path | None, resume: bool
 ) -> Checkpoint | None:
     """Begin every callback, and put everything where the checkpoint says; what fails here ends what had begun."""
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            hint = "; call finder.find(model, X, y) before fit()" if isinstance(callback, LearningRateFinder) else ""
-            raise ConfigurationError(f"fit: callbacks must be a list of callbacks, and {callback!r} is none{hint}.")
     with contextlib.ExitStack() as begun:
         for callback in callbacks:
             callback.begin(fit)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
-from ..errors import UnknownNameError
 from ..layer import Context
 from ..losses import Loss
 from .run import Run
@@ -61,8 +60,4 @@ def _metric(loss: Loss, y: NDArray[Any], decided: NDArray[Any], weights: NDArray
 
 def known_metrics(names: Any, loss: Loss) -> tuple[str, ...]:
     """The names of metrics that can be measured for this loss. Raises `UnknownNameError` for another."""
-    known = ("precision", "recall", "f1") if loss.metric == "accuracy" else ("root_mean_squared_error", "r2")
-    for name in names:
-        if name not in known:
-            raise UnknownNameError(f"metric beside {loss.metric}", name, known)
-    return tuple(names)
+    return metrics.beside(names, loss.metric)

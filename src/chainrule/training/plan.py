@@ -15,6 +15,7 @@ from ..columns import EPOCH
 from ..engines.contract import Task
 from ..errors import ConfigurationError
 from ..losses import Loss
+from ..weighting import class_factors
 from .measuring import Held
 from .run import Run
 
@@ -74,8 +75,8 @@ class Plan:
             network, run.loss, run.optimizer, run.seed, self.X, self.y, weights, self.batch_size, self.encoded
         )
 
-    def weighted(self, class_weights: Mapping[int, float] | Sequence[float] | str | None, loss: Loss) -> Plan:
-        """The plan with class weights multiplied into the sample weights."""
+    def weighted(self, class_weights: Any, loss: Loss, outputs: int, names: Sequence[str] = ()) -> Plan:
+        """The plan with class weights multiplied into the sample weights; `names` are those of the classes."""
         if class_weights is None:
             return self
         if loss.metric != "accuracy":
@@ -83,8 +84,11 @@ class Plan:
         labels = loss.labels(self.y)
         if labels.ndim != 1:
             raise ConfigurationError("fit: class_weights need one class for each sample; use sample_weights instead.")
-        labels = labels.astype(int)
-        factors = _class_factors(class_weights, labels)
+        if self.y.ndim == 2 and self.y.shape[1] > 1:
+            labels = self.y  # rows of probabilities
+        elif (labels != self.y.reshape(-1)).any():
+            raise ConfigurationError("fit: class_weights need whole classes, 0 or 1; use sample_weights instead.")
+        factors = class_factors(class_weights, labels, max(outputs, 2), names)
         weights = factors if self.sample_weights is None else factors * self.sample_weights
         return replace(self, sample_weights=weights)
 
@@ -123,21 +127,3 @@ class Plan:
             "record_every": self.record_every,
         }
         return settings | {"samples": len(self.X), "data": checksum}
-
-
-def _class_factors(
-    class_weights: Mapping[int, float] | Sequence[float] | str, labels: NDArray[Any]
-) -> NDArray[np.float64]:
-    if isinstance(class_weights, str):
-        if class_weights != "balanced":
-            raise ConfigurationError(f"fit: class_weights must be numbers or 'balanced', not {class_weights!r}.")
-        counts = np.bincount(labels)
-        return np.asarray(len(labels) / (np.count_nonzero(counts) * counts[labels]), dtype=np.float64)
-    given = dict(class_weights) if isinstance(class_weights, Mapping) else dict(enumerate(class_weights))
-    missing = sorted(set(labels.tolist()) - set(given))
-    if missing:
-        raise ConfigurationError(f"fit: class_weights lack the classes {missing}; give a weight for each class.")
-    for label, weight in given.items():
-        if not (isinstance(weight, Real) and np.isfinite(float(weight)) and weight >= 0):
-            raise ConfigurationError(f"fit: class_weights must be at least 0; that of class {label} is {weight!r}.")
-    return np.array([float(given[label]) for label in labels.tolist()])
