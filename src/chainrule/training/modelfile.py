@@ -48,8 +48,8 @@ class Contents:
 
 @record
 @dataclass(frozen=True)
-class _Standing:
-    """Where a run stands, in numbers."""
+class RunState:
+    """The numbers of a run as a file holds them."""
 
     seed: int
     step: int
@@ -81,7 +81,7 @@ def write(path: str | Path, contents: Contents) -> None:
         "network": describe(run.network),
         "loss": describe(run.loss),
         "optimizer": describe(run.optimizer),
-        "run": describe(_Standing(run.seed, run.step, run.epoch, run.rate_scale, run.metrics, run.engine)),
+        "run": describe(RunState(run.seed, run.step, run.epoch, run.rate_scale, run.metrics, run.engine)),
         "history": describe(contents.history),
         "extras": describe(contents.extras),
     }
@@ -103,9 +103,9 @@ def read(path: str | Path) -> Contents:
         slots = _part("slot", arrays)
         trainable = {name: values[name] for name in network.trainable_names()}
         _require_shapes("slot", slots, {n: s.shape for n, s in optimizer.initial_slots(np, trainable).items()}, dtype)
-        standing = build({"engine": "numpy"} | content["run"], _Standing, path=("run",))
-        known_metrics(standing.metrics, loss)
-        run = Run(network, loss, optimizer, slots, **vars(standing))
+        state = build({"engine": "numpy"} | content["run"], RunState, path=("run",))
+        known_metrics(state.metrics, loss)
+        run = Run(network, loss, optimizer, slots, **vars(state))
         history = build(content["history"], History, path=("history",))
         extras = dict(content["extras"])
         build(extras.get("class_names", []), list[str], path=("extras", "class_names"))
