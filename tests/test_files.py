@@ -277,5 +277,5 @@ def test_names_and_metadata_too_large_to_be_read_again_are_not_written(tmp_path:
 def test_a_header_above_the_cap_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path)
     monkeypatch.setattr("chainrule.files.HEADER_BYTES", 100)
-    with pytest.raises(FileFormatError, match="its header has .* bytes, at most 100 are read"):
+    with pytest.raises(FileFormatError, match=r"its header has .* bytes, at most 100 are read"):
         load_arrays(path)

@@ -102,16 +102,17 @@ def describe(value: Any, classes: Mapping[str, type] = _CLASSES, depth: int = 1)
     if isinstance(value, Mapping):
         return inner(value)
     kind: Any = type(value)
+    name: str = kind.__name__
     if kind in _RECORDS:
         described = inner({name: getattr(value, name) for name in _settings(kind)})
     elif isinstance(value, Graph):
         nodes = [(n.name, n.layer, n.sources if n.joins else n.sources[0]) for n in value]
         described = {"type": "Graph"} | inner({"nodes": nodes, "output": value.output_node, "ties": value.ties})
         _require_few_layers(described)
-    elif classes.get(kind.__name__) is kind:
-        described = {"type": kind.__name__} | inner({name: getattr(value, name) for name in _settings(kind)})
+    elif classes.get(name) is kind:
+        described = {"type": name} | inner({name: getattr(value, name) for name in _settings(kind)})
     else:
-        what = getattr(value, "__qualname__", kind.__name__)
+        what = getattr(value, "__qualname__", name)
         raise ConfigurationError(
             f"{what} cannot be written to a file: use a class of the library, or register your own with "
             "@chainrule.register."

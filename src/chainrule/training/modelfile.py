@@ -139,7 +139,13 @@ def _require_use(run: Run, preprocessing: str | None) -> None:
         outputs = run.network.output_shape(shape)[0]
         with contextlib.suppress(DataError):  # a loss of one's own may want targets of another kind
             run.loss.prepare(np.eye(1, outputs), (1, outputs), weightless=True)
-    for name, rate in run.rates().items():
+    rates, ones = run.rates(), {name: np.ones_like(array) for name, array in run.trained.items()}
+    with np.errstate(all="ignore"):  # a step that follows from the slots of a run leaves numbers finite
+        updated, _ = run.optimizer.update(np, run.step, run.trained, ones, run.slots, rates)
+    for name, array in updated.items():
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"the next step would make {name} NaN or infinite")
+    for name, rate in rates.items():
         if not 0 <= rate < np.inf:
             raise ConfigurationError(f"the learning rate of {name} at step {run.step} is {rate!r}")
 
