@@ -177,7 +177,7 @@ def use(path: Path) -> str:
     try:
         one.predict(X), one.predict_proba(X), one.evaluate(X, Y)
         repr(one), repr(one.history), one.history.to_csv()
-        one.explain(X, Y, next(iter(one.parameters)), (0, 0))
+        one.explain(X, Y, next(iter(one.parameters)), (0, 0), points=3, max_paths=10)
         if "fit" in json.loads(load_arrays(path)[1]["content"])["extras"]:
             with contextlib.suppress(FileFormatError, ConfigurationError):
                 fit(model(StepDecay(0.1, 5)), 4, path, resume=True)
