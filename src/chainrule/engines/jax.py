@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backprop import propagate
+from ..errors import ConfigurationError
 from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
 
 __all__ = ["JaxSession"]
 
+_STEPS = 2**31 - 1  # the largest number of its 32-bit integers
 _LARGE = 2**18  # parameters, from which copies of them cost more than a few operations on numbers
 
 
@@ -124,6 +126,8 @@ class JaxSession:
 
     def _carry_out(self, block: Block, checked: bool) -> tuple[NDArray[Any], NDArray[Any] | None, bool]:
         """The steps from where the session stands: numbers (steps, 3), predictions, whether the end is finite."""
+        if block.step + block.steps > _STEPS:
+            raise ConfigurationError(f'engine "jax" counts to {_STEPS:,} steps; write engine="numpy" to go on.')
         parts, counts, ends = [], [], []
         for start, count, rows in self._runs(block):
             capacity = 1 << (count - 1).bit_length()  # a few shapes instead of one for each length
