@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule import Model
+from chainrule import Dense, Model, SoftmaxCrossentropy, datasets
 from support import shell as run
 
 
@@ -269,3 +271,42 @@ def test_explain_needs_targets(flowers: Path, tmp_path: Path) -> None:
     write(tmp_path / "new.csv", "length,colour", "5,red", "7,blue")
     result = run("explain", model, "new.csv", *asked, folder=tmp_path)
     assert result.returncode == 2 and "'kind'" in result.stderr
+
+
+@pytest.fixture
+def formulas(tmp_path: Path) -> Path:
+    """A model whose classes are named like formulas, and a table for it."""
+    kinds = ["=1+1", "-2"] * 6
+    data = datasets.read({"size": [float(i % 2) for i in range(12)], "kind": kinds})
+    model = Model([Dense(1, 2)], SoftmaxCrossentropy(), preprocessing=data.preprocessing, class_names=data.class_names)
+    model.save(tmp_path / "model")
+    write(tmp_path / "new.csv", "size", "0", "1")
+    return tmp_path
+
+
+def test_predictions_that_a_spreadsheet_would_run_are_guarded_and_read_back(formulas: Path) -> None:
+    result = run("predict", "model", "new.csv", "--out", "answers.csv", folder=formulas)
+    assert result.returncode == 0, result.stderr
+    cells = [line.split(",")[0] for line in (formulas / "answers.csv").read_text().splitlines()[1:]]
+    assert set(cells) <= {"'=1+1", "'-2"}
+    assert set(datasets.read_table(formulas / "answers.csv")["prediction"]) <= {"=1+1", "-2"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices are those of POSIX")
+def test_out_writes_into_what_is_no_file_and_never_replaces_it(formulas: Path) -> None:
+    (formulas / "loop").symlink_to("loop")
+    os.mkfifo(formulas / "pipe")
+    refused = {
+        "loop": "loop: Too many levels of symbolic links.",
+        "pipe": "pipe: nothing reads from this pipe.",
+        ".": ".: this is a folder, not a file to write.",
+        "/dev/full": "/dev/full: No space left on device.",
+    }
+    for out, message in refused.items():
+        result = run("predict", "model", "new.csv", "--out", out, folder=formulas)
+        assert (result.returncode, result.stderr) == (2, f"chainrule: {message}\n")
+    assert run("predict", "model", "new.csv", "--out", "/dev/null", folder=formulas).returncode == 0
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    result = run("predict", "model", "new.csv", "--out", "/dev/stdout", folder=formulas)
+    assert result.stdout.splitlines()[0] == "prediction,probability"
+    assert sorted(path.name for path in formulas.iterdir()) == ["loop", "model", "new.csv", "pipe"]

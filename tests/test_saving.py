@@ -33,6 +33,7 @@ from chainrule import (
     ReLU,
     Sequential,
     SoftmaxCrossentropy,
+    datasets,
     register,
 )
 from chainrule.errors import ConfigurationError, DefinitionError, FileFormatError, NonFiniteError
@@ -162,8 +163,18 @@ def altered(path: Path, change: Any) -> Path:
     arrays, metadata = load_arrays(path)
     content = json.loads(metadata["content"])
     change(content, arrays)
-    save_arrays(path, arrays, {**metadata, "content": json.dumps(content)})
+    save_arrays(path, arrays, {**metadata, "content": as_json(content)})
     return path
+
+
+def as_json(content: Any) -> str:
+    """JSON also of what is nested too deeply for `json.dumps`, which ends at a thousand or so."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(200_000)
+    try:
+        return json.dumps(content)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 ALTERATIONS: dict[str, Any] = {
@@ -182,7 +193,63 @@ ALTERATIONS: dict[str, Any] = {
     "a history of text": lambda c, a: c["history"].update(records=["x"]),
     "a network of no nodes": lambda c, a: c["network"].update(nodes=[]),
     "a list for a network": lambda c, a: c.update(network=[1, 2]),
+    "a seed too large": lambda c, a: c["run"].update(seed=2**64),
+    "a step too large": lambda c, a: c["run"].update(step=2**62),
+    "a step that is true": lambda c, a: c["run"].update(step=True),
+    "a text as epoch": lambda c, a: c["run"].update(epoch="3"),
+    "a fraction of an epoch": lambda c, a: c["run"].update(epoch=1.5),
+    "a rate that is not a number": lambda c, a: c["run"].update(rate_scale=float("nan")),
+    "a negative rate": lambda c, a: c["optimizer"]["learning_rate"].update(rate=-0.1),
+    "a schedule that is none": lambda c, a: c["optimizer"].update(learning_rate={"type": "He"}),
+    "a momentum of 1": lambda c, a: c["optimizer"].update(beta_1=1.0),
+    "a momentum of text": lambda c, a: c["optimizer"].update(beta_2="0.9"),
+    "an infinite decay": lambda c, a: c["optimizer"].update(weight_decay=float("inf")),
+    "groups in a list": lambda c, a: c["optimizer"].update(groups=[]),
+    "a rate of dropout that is not a number": lambda c, a: drop(c).update(rate=float("nan")),
+    "an initializer that is none": lambda c, a: c["network"]["nodes"][0][1].update(initializer=3),
+    "a user's setting of text": lambda c, a: c["network"]["nodes"][4][1].update(factor="0.5"),
+    "frozen by a text": lambda c, a: c["network"]["nodes"][0][1].update(frozen="no"),
+    "smoothing above 1": lambda c, a: c["loss"].update(label_smoothing=2.0),
+    "a whole number that no float holds": lambda c, a: c["loss"].update(label_smoothing=10**400),
+    "weights of other classes": lambda c, a: c["loss"].update(class_weights=[1.0, 2.0]),
+    "an unknown engine": lambda c, a: c["run"].update(engine="cuda"),
+    "an unknown metric": lambda c, a: c["run"].update(metrics=["f2"]),
+    "a metric for a list of metrics": lambda c, a: c["run"].update(metrics="f1"),
+    "a record without an epoch": lambda c, a: c["history"].update(records=[{"loss": 1.0}]),
+    "a record of another epoch": lambda c, a: c["history"].update(records=[{"epoch": -1}]),
+    "a record with a number in text": lambda c, a: c["history"].update(records=[{"epoch": 1, "loss": "0.5"}]),
+    "notes that are a text": lambda c, a: c["history"].update(notes="fine"),
+    "an end that is a number": lambda c, a: c["history"].update(stopped=3),
+    "class names in a text": lambda c, a: c["extras"].update(class_names="abc"),
+    "class names that are numbers": lambda c, a: c["extras"].update(class_names=[1, 2, 3]),
+    "class names of half a character": lambda c, a: c["extras"].update(class_names=["a", "b", "\ud800"]),
+    "a preprocessing that is an object": lambda c, a: c["extras"].update(preprocessing={}),
+    "a preprocessing that is none": lambda c, a: c["extras"].update(preprocessing="{}"),
+    "a preprocessing of other columns": lambda c, a: c["extras"].update(preprocessing=of_two_columns()),
+    "too many layers": lambda c, a: c["network"].update(nodes=c["network"]["nodes"] * 1000),
+    "graphs in graphs in graphs": lambda c, a: c.update(network=nested(100)),
+    "graphs without an end": lambda c, a: c.update(network=nested(20_000)),
+    "parameters that are not numbers": lambda c, a: a["value/first.weights"].fill(np.nan),
+    "an array of no part": lambda c, a: a.update({"more": np.zeros(1)}),
 }
+
+
+def drop(content: Any) -> Any:
+    """The description of the dropout inside the block."""
+    return content["network"]["nodes"][2][1]["nodes"][2][1]
+
+
+def nested(depth: int) -> Any:
+    """Graphs of one node inside one another; JSON too deep to be written is text."""
+    graph: Any = {"type": "ReLU"}
+    for _ in range(depth):
+        graph = {"type": "Graph", "nodes": [["a", graph, "inputs"]], "output": "a", "ties": {}}
+    return graph
+
+
+def of_two_columns() -> str:
+    table = {"size": [1.0, 2.0, 3.0], "age": [4.0, 5.0, 7.0], "kind": ["a", "b", "c"]}
+    return datasets.Preprocessing.fit(datasets.read_table(table), "kind").to_json()
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)

@@ -38,6 +38,7 @@ _CLASSES: dict[str, type] = {
 }
 _RECORDS: set[type] = set()
 LIBRARY = frozenset(_CLASSES)  # the names of the library's own
+_LARGE = 2**1023  # a float holds every whole number below it, if not exactly
 
 
 def register(cls: T) -> T:
@@ -76,13 +77,21 @@ def record(cls: T) -> T:
     return cls
 
 
-def describe(value: Any, classes: Mapping[str, type] = _CLASSES) -> Any:
+def describe(value: Any, classes: Mapping[str, type] = _CLASSES, depth: int = 1) -> Any:
     """The value as JSON could hold it. Raises `ConfigurationError` for what cannot be built again.
 
     >>> from chainrule import Adam, StepDecay
     >>> describe(StepDecay(0.1, every=10))
     {'type': 'StepDecay', 'rate': 0.1, 'every': 10, 'factor': 0.1}
     """
+    if depth > DEPTH:
+        raise ConfigurationError(
+            f"A file holds at most {DEPTH} lists and objects inside one another; nest fewer graphs."
+        )
+
+    def inner(items: Mapping[str, Any]) -> dict[str, Any]:
+        return {str(name): describe(item, classes, depth + 1) for name, item in items.items()}
+
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Integral):
@@ -90,20 +99,19 @@ def describe(value: Any, classes: Mapping[str, type] = _CLASSES) -> Any:
     if isinstance(value, Real):
         return float(value)
     if isinstance(value, list | tuple):
-        return [describe(item, classes) for item in value]
+        return [describe(item, classes, depth + 1) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): describe(item, classes) for key, item in value.items()}
+        return inner(value)
     kind: Any = type(value)
-    name = kind.__name__
+    name: str = kind.__name__
     if kind in _RECORDS:
-        described = {setting: describe(getattr(value, setting), classes) for setting in _settings(kind)}
+        described = inner({name: getattr(value, name) for name in _settings(kind)})
     elif isinstance(value, Graph):
-        nodes = [[n.name, describe(n.layer, classes), list(n.sources) if n.joins else n.sources[0]] for n in value]
-        described = {"type": "Graph", "nodes": nodes, "output": value.output_node, "ties": value.ties}
+        nodes = [(n.name, n.layer, n.sources if n.joins else n.sources[0]) for n in value]
+        described = {"type": "Graph"} | inner({"nodes": nodes, "output": value.output_node, "ties": value.ties})
         _require_few_layers(described)
     elif classes.get(name) is kind:
-        described = {"type": name}
-        described |= {setting: describe(getattr(value, setting), classes) for setting in _settings(kind)}
+        described = {"type": name} | inner({name: getattr(value, name) for name in _settings(kind)})
     else:
         what = getattr(value, "__qualname__", name)
         raise ConfigurationError(
@@ -232,7 +240,9 @@ def _fits(value: Any, expected: Any) -> bool:
     if origin is Callable:
         return callable(value)
     if origin in (int, float):  # which of the two is up to the constructor
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, float) or (
+            isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGE
+        )
     return not isinstance(origin, type) or isinstance(value, origin)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..files import save_figure
 from .floor import bandwidth, sgemm_peak
 from .gpu import gpu
 from .memory import bound
@@ -168,7 +169,7 @@ def plot(measured: list[Measured], path: Path) -> None:
     for ax in axes[len(measured) :]:
         ax.remove()
     figure.supxlabel("time of each, shorter is better; *: what auto takes", fontsize=8)
-    figure.savefig(path, dpi=120)
+    save_figure(path, figure)
 
 
 def _bars(ax: Any, measured: Measured) -> None:

@@ -18,7 +18,7 @@ from .. import datasets, layers, metrics, optimizers
 from ..datasets import Dataset
 from ..engines import require_known
 from ..errors import ConfigurationError, UnknownNameError
-from ..files import write_atomically
+from ..files import save_figure, write_atomically
 from ..graph import snake_case
 from ..layer import Layer
 from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
@@ -243,6 +243,5 @@ def _plots(folder: Path, model: Model, data: Dataset, history: History, console:
         if data.X_train.shape[1:] == (2,):
             drawn["boundary.png"] = plots.plot_decision_boundary(model, data.X_train, data.y_train, data.class_names)
     for name, axes in drawn.items():
-        figure = getattr(axes, "figure", axes)
-        figure.savefig(folder / name, dpi=120)
+        save_figure(folder / name, getattr(axes, "figure", axes))
     return [folder / name for name in drawn]

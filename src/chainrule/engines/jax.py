@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ConfigurationError
 from ..layer import Arrays
 from .contract import Block, Outcome, Task
 from .jaxprogram import program_of
@@ -26,6 +27,7 @@ __all__ = ["JaxSession"]
 
 _STEPS = 2**12  # of a part, at most
 _ROWS, _PREDICTIONS = 2**18, 2**16  # rows of a part, and numbers that it predicts, at most
+_MOST = 2**31 - 1  # the largest step of its 32-bit integers
 
 
 class JaxSession:
@@ -78,6 +80,8 @@ class JaxSession:
 
     def _carry_out(self, block: Block, checked: bool) -> tuple[list[list[Any]], bool]:
         """The steps from where the session stands: what each met, part by part, and whether the end is finite."""
+        if block.step + block.steps > _MOST:
+            raise ConfigurationError(f'engine "jax" counts to {_MOST:,} steps; write engine="numpy" to go on.')
         parts, ends, record = [], [], block.record or block.predict
         for start, count, rows in self._parts(block, record):
             capacity = self._capacity(self.task.samples if rows is None else rows.shape[1], record)

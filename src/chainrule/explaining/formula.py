@@ -160,12 +160,20 @@ VALUES: Arithmetic = {
     "sum": sum,
 }
 
+
+def _power(base: Any, exponent: Any) -> Any:
+    try:
+        return base**exponent
+    except OverflowError:  # where arrays hold infinity, numbers of Python raise
+        return math.inf
+
+
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
     ast.Mult: lambda a, b: a * b,
     ast.Div: lambda a, b: a / b,
-    ast.Pow: lambda a, b: a**b,
+    ast.Pow: _power,
     ast.Gt: lambda a, b: _plain(a) > _plain(b),
     ast.GtE: lambda a, b: _plain(a) >= _plain(b),
     ast.Lt: lambda a, b: _plain(a) < _plain(b),

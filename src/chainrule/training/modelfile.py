@@ -48,8 +48,8 @@ class Contents:
 
 @record
 @dataclass(frozen=True)
-class _Standing:
-    """Where a run stands, in numbers."""
+class RunState:
+    """The numbers of a run as a file holds them."""
 
     seed: int
     step: int
@@ -81,7 +81,7 @@ def write(path: str | Path, contents: Contents) -> None:
         "network": describe(run.network),
         "loss": describe(run.loss),
         "optimizer": describe(run.optimizer),
-        "run": describe(_Standing(run.seed, run.step, run.epoch, run.rate_scale, run.metrics, run.engine)),
+        "run": describe(RunState(run.seed, run.step, run.epoch, run.rate_scale, run.metrics, run.engine)),
         "history": describe(contents.history),
         "extras": describe(contents.extras),
     }
@@ -103,9 +103,9 @@ def read(path: str | Path) -> Contents:
         slots = _part("slot", arrays)
         trainable = {name: values[name] for name in network.trainable_names()}
         _require_shapes("slot", slots, {n: s.shape for n, s in optimizer.initial_slots(np, trainable).items()}, dtype)
-        standing = build({"engine": "numpy"} | content["run"], _Standing, path=("run",))
-        known_metrics(standing.metrics, loss)
-        run = Run(network, loss, optimizer, slots, **vars(standing))
+        state = build({"engine": "numpy"} | content["run"], RunState, path=("run",))
+        known_metrics(state.metrics, loss)
+        run = Run(network, loss, optimizer, slots, **vars(state))
         history = build(content["history"], History, path=("history",))
         extras = dict(content["extras"])
         build(extras.get("class_names", []), list[str], path=("extras", "class_names"))
@@ -139,7 +139,13 @@ def _require_use(run: Run, preprocessing: str | None) -> None:
         outputs = run.network.output_shape(shape)[0]
         with contextlib.suppress(DataError):  # a loss of one's own may want targets of another kind
             run.loss.prepare(np.eye(1, outputs), (1, outputs), weightless=True)
-    for name, rate in run.rates().items():
+    rates, ones = run.rates(), {name: np.ones_like(array) for name, array in run.trained.items()}
+    with np.errstate(all="ignore"):  # a step that follows from the slots of a run leaves numbers finite
+        updated, _ = run.optimizer.update(np, run.step, run.trained, ones, run.slots, rates)
+    for name, array in updated.items():
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"the next step would make {name} NaN or infinite")
+    for name, rate in rates.items():
         if not 0 <= rate < np.inf:
             raise ConfigurationError(f"the learning rate of {name} at step {run.step} is {rate!r}")
 
