@@ -24,6 +24,7 @@ LEVELS = [
     ("files",),
     ("pair", "special", "initializers", "schedules", "noise", "arrays"),
     ("weighting",),
+    ("symbolic",),
     ("penalties", "store"),
     ("layer",),
     ("layers", "nodes"),

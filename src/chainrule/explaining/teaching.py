@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from .derivation import Data
 from .notation import latex, text
 from .render.formulas import equation
 from .rules import Rule, rule_of
+from .tables import RULES, STEPS
 
 __all__ = ["DerivativeSteps", "RuleDerivation", "explain_rule"]
 
@@ -80,13 +82,11 @@ def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
       = (-2)·(y[b,o] - p[b,o]) / O                the chain rule: the inside gives -1
       = 2·(p[b,o] - y[b,o]) / O                   turn the difference
     """
-    pair = _instance(layer)
+    pair = an_object(layer)
     rule = rule_of(pair, training, 2) if isinstance(pair, Pair) else None
     name = type(pair).__name__
     if rule is None:
-        from .tables import RULES
-
-        raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in RULES])
+        raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in (*RULES, *STEPS)])
     forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
     derivatives = tuple(_derived(rule, source) for source in rule.derivatives)
     return RuleDerivation(name, forward, derivatives, rule.note)
@@ -97,11 +97,12 @@ def _derived(rule: Rule, source: str) -> DerivativeSteps:
     return DerivativeSteps(symbol, rule.steps.get(source, (("read off the formula", rule.derivatives[source]),)))
 
 
-def _instance(layer: Any) -> Any:
-    """An object of the class: the rule depends on settings for few, and on sizes for none."""
+def an_object(layer: Any) -> Any:
+    """An object of the class; a setting without a default has a number, because formulas show its letter."""
     if not isinstance(layer, type):
         return layer
     made: Any = object.__new__(layer)
-    if issubclass(layer, Pair) and hasattr(layer, "approximate"):
-        vars(made)["approximate"] = False
+    for name, field in getattr(layer, "__dataclass_fields__", {}).items():
+        if not hasattr(layer, name) and field.default is dataclasses.MISSING:
+            vars(made)[name] = 0.5
     return made
