@@ -44,6 +44,8 @@ class Namespace:
         self.special = () if expand else tuple(special.__all__)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         if name == "bool":  # as a class attribute it would hide Python's in the annotations above
             return np.bool_
         operation = _FUNCTIONS.get(name) or (name if name in special.__all__ else None)
