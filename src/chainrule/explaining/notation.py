@@ -31,11 +31,7 @@ _LETTERS = {
     "yhat": ("ŷ", r"\hat{y}"),
     "mhat": ("m̂", r"\hat{m}"),
     "chat": ("ĉ", r"\hat{c}"),
-    "wnew": ("w'", "w'"),
     "wdec": ("w*", "w^*"),
-    "vnew": ("v'", "v'"),
-    "mnew": ("m'", "m'"),
-    "cnew": ("c'", "c'"),
     "gclip": ("g'", "g'"),
     "gdec": ("g*", "g^*"),
 }
@@ -142,11 +138,21 @@ class Notation:
 
     # How each thing is written
 
+    def name(self, name: str) -> str:
+        """A symbol; the new value of w, `w_new`, is w'."""
+        if name.endswith("_new"):
+            return self.primed(self.name(name.removesuffix("_new")))
+        return self.symbol(name)
+
+    def primed(self, base: str) -> str:
+        """The new value of something."""
+        return f"{base}'"
+
     def number(self, value: float) -> str:
         """A number."""
         return number(value, self.digits)
 
-    def name(self, name: str) -> str:
+    def symbol(self, name: str) -> str:
         """A symbol."""
         raise NotImplementedError
 
@@ -218,7 +224,7 @@ class Notation:
 class Text(Notation):
     """Plain text, which can be pasted into Python but for · and Greek letters."""
 
-    def name(self, name: str) -> str:
+    def symbol(self, name: str) -> str:
         """γ for gamma."""
         return _LETTERS[name][0] if name in _LETTERS else name
 
@@ -289,7 +295,7 @@ class LaTeX(Notation):
         mantissa, _, exponent = shown.partition("e")
         return rf"{mantissa}\mathrm{{e}}{{{exponent}}}" if exponent else shown
 
-    def name(self, name: str) -> str:
+    def symbol(self, name: str) -> str:
         """\\gamma for gamma; a word stands upright."""
         if name in _LETTERS:
             return _LETTERS[name][1]
@@ -369,7 +375,11 @@ class MathML(Notation):
             shown += f"<mo>×</mo><msup><mn>10</mn><mn>{exponent.replace('-', '−')}</mn></msup>"
         return f"<mrow>{shown}</mrow>" if sign or exponent else shown
 
-    def name(self, name: str) -> str:
+    def primed(self, base: str) -> str:
+        """<msup> with a prime."""
+        return f"<msup>{base}<mo>′</mo></msup>"
+
+    def symbol(self, name: str) -> str:
         """<mi>."""
         return f"<mi>{_LETTERS[name][0] if name in _LETTERS else escape(name)}</mi>"
 

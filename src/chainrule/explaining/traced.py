@@ -10,9 +10,8 @@ from ..layer import Layer
 from ..losses import Loss
 from ..pair import Pair
 from ..symbolic import Expression, Traced, apply, trace_pair
-from ..symbolic.calculus import names_of, sizes_of
-from ..symbolic.expression import walk
-from ..symbolic.formulas import formula, kinks, shared
+from ..symbolic.calculus import names_of, settings_of, sizes_of
+from ..symbolic.formulas import formula, kinks, times_used, with_named_parts
 from ..symbolic.readable import readable
 from .rule import Rule, Steps
 
@@ -91,21 +90,24 @@ def _of_one_entry(penalty: Expression) -> Expression | None:
 
 
 def _rule(pair: Pair, traced: Traced, roots: _Roots, steps: Steps, note: str) -> Rule | None:
-    forward = readable(roots.forward)
-    derivatives = {name: readable(one) for name, one in roots.derivatives.items()}
+    uses = times_used([roots.forward, *roots.derivatives.values()])
+    written = {name: traced.with_unit_gradient(value) for name, value in traced.variables.items()}
+    whole = [value for value in written.values() if uses.get(value, 0) > 1]
+    forward = readable(roots.forward, whole)
+    derivatives = {name: readable(one, whole) for name, one in roots.derivatives.items()}
     everything = [forward, *derivatives.values()]
     arrays = _arrays(pair, traced, roots, names_of(*everything))
     settings = _settings(pair, everything)
     if arrays is None or settings is None:
         return None
     names = {**arrays, pair.result: roots.output, **{own: letter for letter, own in settings.items()}}
-    variables = {name: readable(value) for name, value in traced.variables.items()}
-    parts = shared(everything, names, variables, _RESERVED | set(settings))
-    named = {part: f"{name}{roots.index}" for name, part in parts.items()}
+    variables = {name: readable(value, whole) for name, value in written.items()}
+    left, parts = with_named_parts(everything, names, variables, _RESERVED | set(settings))
+    names |= {name: f"{name}{roots.index}" for name in parts}
     over = "k" if roots.index == "[b,o]" else "o"
-    shown = formula(forward, names, named)
-    where = {named[part]: formula(part, names, named, over) for part in parts.values()}
-    by = {name: formula(one, names, named, over) for name, one in derivatives.items()}
+    shown = formula(left[0], names)
+    where = {names[name]: formula(part, names, over) for name, part in parts.items()}
+    by = {name: formula(one, names, over) for name, one in zip(derivatives, left[1:], strict=True)}
     texts = (shown, *where.values(), *by.values())
     if any("pi" in names_in(text) for text in texts):
         where["pi"] = "3.141592653589793"
@@ -159,8 +161,7 @@ def _index(shape: Sequence[int]) -> str | None:
 
 def _settings(pair: Pair, roots: Sequence[Expression]) -> dict[str, str] | None:
     """The letters of the settings that the formulas read, each with its attribute; None for two of one letter."""
-    names = dict.fromkeys(node.value[0] for node in walk(*roots) if node.operation == "setting")
-    letters = {name: pair.letters.get(name, name) for name in names}
+    letters = {name: pair.letters.get(name, name) for name in settings_of(*roots)}
     for name, letter in letters.items():
         if letter in _RESERVED or (len(letter) == 1 and letter.isupper()):  # N would be a size
             letters[name] = f"{letter}_"

@@ -11,7 +11,17 @@ import numpy as np
 from .expression import OPERATIONS, Expression, Untraceable, apply, number, walk
 from .namespace import Namespace
 
-__all__ = ["Operation", "Program", "differentiate", "evaluate", "names_of", "program", "replaced", "sizes_of"]
+__all__ = [
+    "Operation",
+    "Program",
+    "differentiate",
+    "evaluate",
+    "names_of",
+    "program",
+    "replaced",
+    "settings_of",
+    "sizes_of",
+]
 
 xp = Namespace()
 
@@ -19,6 +29,11 @@ xp = Namespace()
 def names_of(*roots: Expression) -> list[str]:
     """The arrays that the expressions read, in the order of their first use."""
     return [node.value for node in walk(*roots) if node.operation == "name"]
+
+
+def settings_of(*roots: Expression) -> dict[str, float]:
+    """The settings in the expressions, with their numbers."""
+    return dict(node.value for node in walk(*roots) if node.operation == "setting")
 
 
 def sizes_of(*roots: Expression) -> list[Expression]:
@@ -29,6 +44,7 @@ def sizes_of(*roots: Expression) -> list[Expression]:
 def evaluate(root: Expression, arrays: Mapping[str, Any]) -> Any:
     """The number or array of an expression, with NumPy, for arrays by name; settings have their own numbers.
 
+    >>> from chainrule.symbolic import leaf
     >>> x = leaf("name", "x")
     >>> evaluate(x * x + 1, {"x": np.array([2.0, 3.0])})
     array([ 5., 10.])
@@ -51,6 +67,7 @@ def _leaf_value(node: Expression, arrays: Mapping[str, Any]) -> Any:
 def replaced(root: Expression, parts: Mapping[Expression, Expression]) -> Expression:
     """The expression with some of its parts replaced.
 
+    >>> from chainrule.symbolic import leaf
     >>> x, y = leaf("name", "x"), leaf("name", "y")
     >>> replaced(x * x + y, {x * x: y})
     add(y, y)
@@ -106,6 +123,7 @@ def differentiate(root: Expression, name: str) -> Expression:
 
     Raises `Untraceable` for a sum over the samples and for sums inside a sum.
 
+    >>> from chainrule.symbolic import leaf
     >>> x = leaf("name", "x")
     >>> differentiate(x * x, "x"), evaluate(differentiate(xp.tanh(x), "x"), {"x": np.array([0.0])})
     (add(x, x), array([1.]))
@@ -158,6 +176,7 @@ class Program(NamedTuple):
 def program(*roots: Expression) -> Program:
     """The expressions as one flat list that shares what they have in common.
 
+    >>> from chainrule.symbolic import leaf
     >>> x = leaf("name", "x")
     >>> listed = program(xp.exp(x) * x, xp.exp(x))
     >>> for number, line in enumerate(listed.lines):

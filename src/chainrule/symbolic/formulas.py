@@ -7,10 +7,11 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 
-from .expression import Expression, apply, walk
+from .calculus import replaced
+from .expression import Expression, apply, leaf, walk
 from .readable import readable
 
-__all__ = ["formula", "kinks", "shared"]
+__all__ = ["formula", "kinks", "times_used", "with_named_parts"]
 
 _BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**"}
 _BINARY |= {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
@@ -29,22 +30,19 @@ _CONSTANTS = {
 LONG = 14  # characters that a shared part may have, its parentheses included, before it gets a name
 
 
-def formula(
-    root: Expression, names: Mapping[str, str], parts: Mapping[Expression, str] | None = None, over: str = "o"
-) -> str:
-    """The expression as a formula; `names` says how arrays and settings are written, `parts` how whole parts are.
+def formula(root: Expression, names: Mapping[str, str], over: str = "o") -> str:
+    """The expression as a formula; `names` says how arrays and settings are written.
 
     A sum over the features runs over the index `over`; the arrays of a loss are written with the index `o`.
 
+    >>> from chainrule.symbolic import leaf
     >>> x, s = leaf("name", "inputs"), leaf("setting", ("slope", 0.1))
     >>> formula(x * x + s, {"inputs": "x[...]", "slope": "a"})
     'x[...] * x[...] + a'
     """
-    parts = parts or {}
     found: dict[int, str] = {}
     for node in walk(root):
-        inner = [found[id(operand)] for operand in node.operands]
-        found[id(node)] = parts[node] if node in parts and node is not root else _one(node, inner, names, over)
+        found[id(node)] = _one(node, [found[id(operand)] for operand in node.operands], names, over)
     return ast.unparse(ast.parse(found[id(root)], mode="eval"))
 
 
@@ -80,42 +78,60 @@ def _constant(value: float) -> str:
     return repr(short)
 
 
-def shared(
-    roots: Iterable[Expression], names: Mapping[str, str], variables: Mapping[str, Expression], taken: Iterable[str]
-) -> dict[str, Expression]:
-    """Parts that the formulas hold more than once and that are long enough for a name, by that name.
-
-    A part has the name of the author's local variable where it is that variable and the name is free, else a letter.
-    """
+def times_used(roots: Iterable[Expression]) -> dict[Expression, int]:
+    """How often each part of the expressions is an operand, or one of them itself."""
     roots = list(roots)
-    uses: dict[int, int] = {}
-    for node in walk(*roots):
-        for operand in node.operands:
-            uses[id(operand)] = uses.get(id(operand), 0) + 1
-    for root in roots:
-        uses[id(root)] = uses.get(id(root), 0) + 1
-    own = {id(value): name for name, value in reversed(list(variables.items()))}
+    uses = dict.fromkeys(walk(*roots), 0)
+    for part in (*roots, *(operand for node in uses for operand in node.operands)):
+        uses[part] += 1
+    return uses
+
+
+def with_named_parts(
+    roots: Iterable[Expression], names: Mapping[str, str], variables: Mapping[str, Expression], taken: Iterable[str]
+) -> tuple[list[Expression], dict[str, Expression]]:
+    """The expressions with names in the place of parts that they hold more than once, and what the names stand for.
+
+    The author's local variables come first and keep their names where these are free; other parts get a letter. Short
+    parts stay as they are.
+    """
+    left, found = list(roots), dict[str, Expression]()
     used = {*taken, *_FUNCTIONS.values(), *names.values()}
     letters = (letter for letter in itertools.chain("ghqrs", (f"g{i}" for i in itertools.count(1))))
-    found: dict[str, Expression] = {}
-    shown: dict[Expression, str] = {}
-    for node in walk(*roots):
-        if uses[id(node)] < 2 or not node.operands or node.is_truth or node.known() is not None:
+    own = {value: name for name, value in reversed(list(variables.items()))}
+    for only_own in (True, False):
+        while (
+            part := _part_worth_a_name(left, {**names, **{n: n for n in found}}, own if only_own else None)
+        ) is not None:
+            name = own.get(part, "")
+            if not name.isidentifier() or name in used or len(name) > 12:
+                name = next(letter for letter in letters if letter not in used)
+            used.add(name)
+            found[name] = part
+            symbol = {part: leaf("name", name)}
+            left = [replaced(root, symbol) for root in left]
+            own = {replaced(value, symbol): n for value, n in own.items() if value is not part}
+    return left, found
+
+
+def _part_worth_a_name(
+    roots: list[Expression], names: Mapping[str, str], among: Mapping[Expression, str] | None
+) -> Expression | None:
+    """The first part, innermost first, that is used more than once and long enough."""
+    whole = dict.fromkeys(roots)
+    for node, uses in times_used(roots).items():
+        if uses < 2 or node in whole or not node.operands or node.is_truth or node.known() is not None:
             continue
-        length = len(formula(node, names, shown).replace(" ", "")) + 2 * (node.operation in ("add", "sub"))
-        if length <= LONG or any(node is root for root in roots):
-            continue
-        name = own.get(id(node), "")
-        if not name.isidentifier() or name in used or len(name) > 12:
-            name = next(letter for letter in letters if letter not in used)
-        used.add(name)
-        found[name], shown[node] = node, name
-    return found
+        length = len(formula(node, names).replace(" ", "")) + 2 * (node.operation in ("add", "sub"))
+        if length > LONG and (among is None or node in among):
+            return node
+    return None
 
 
 def kinks(*roots: Expression) -> list[Expression]:
     """Expressions at whose change of sign a `where`, a maximum, an absolute value or a sign takes another branch.
 
+    >>> from chainrule.symbolic import leaf
     >>> x = leaf("name", "x")
     >>> kinks(abs(x - 1)), kinks(x * x)
     ([sub(x, 1)], [])

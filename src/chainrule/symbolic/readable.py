@@ -6,7 +6,7 @@ known, x·x·x is x³, expm1(x) is exp(x) - 1, a product has its numbers first a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .expression import COMPARISONS, Expression, apply, number, walk
@@ -18,8 +18,8 @@ _OPPOSITE = {"gt": "le", "le": "gt", "ge": "lt", "lt": "ge", "eq": "ne", "ne": "
 Known = Mapping[Any, bool]  # which comparisons are known to hold or not to hold where the expression is read
 
 
-def readable(root: Expression) -> Expression:
-    """The expression as a person would write it.
+def readable(root: Expression, whole: Iterable[Expression] = ()) -> Expression:
+    """The expression as a person would write it; products and quotients in `whole` are not taken apart.
 
     >>> from chainrule.symbolic import leaf
     >>> x = leaf("name", "x")
@@ -28,12 +28,14 @@ def readable(root: Expression) -> Expression:
     >>> readable(0.5 * x * x * (1 - x) * 3)
     div(mul(mul(3, pow(x, 2)), sub(1, x)), 2)
     """
-    return _Rewriting().of(root, {})
+    return _Rewriting(whole).of(root, {})
 
 
 class _Rewriting:
-    def __init__(self) -> None:
+    def __init__(self, whole: Iterable[Expression]) -> None:
         self.found: dict[tuple[int, frozenset[Any]], Expression] = {}
+        self.whole = set(whole)
+        self.closed: set[Expression] = set()  # those of them that are rewritten
 
     def of(self, node: Expression, known: Known) -> Expression:
         """The node rewritten, where the comparisons `known` hold."""
@@ -50,7 +52,10 @@ class _Rewriting:
             return self._choice(condition, first, second, known)
         parts = [self.of(operand, known) for operand in node.operands]
         if node.operation in ("mul", "div", "neg"):
-            return _product(apply(node.operation, *parts))
+            made = self._product(apply(node.operation, *parts))
+            if node in self.whole:
+                self.closed.add(made)
+            return made
         rewritten = _REWRITTEN.get(node.operation)
         return apply(node.operation, *parts) if rewritten is None else rewritten(*parts)
 
@@ -70,6 +75,33 @@ class _Rewriting:
         tested = apply(operation, *(self.of(part, known) for part in parts))
         then, otherwise = self.of(first, {**known, key: truth}), self.of(second, {**known, key: not truth})
         return apply("where", tested, then, otherwise)
+
+    def _product(self, node: Expression) -> Expression:
+        """A product or quotient with its factors collected, the usual ones first."""
+        sign, above, below = self._factors(node, opened=True)
+        choice = next((f for f in above if _is_switch(f)), None)
+        if choice is not None:  # c·where(t, 1, 0) is where(t, c, 0)
+            others = [f for f in above if f is not choice]
+            return apply("where", choice.operands[0], _written(sign, others, below), 0)
+        if any(f.operation == "number" and f.value == 0 for f in above):
+            return number(0)
+        return _written(sign, above, below)
+
+    def _factors(self, node: Expression, opened: bool = False) -> tuple[int, list[Expression], list[Expression]]:
+        """The sign, what is multiplied and what is divided by."""
+        if node in self.closed and not opened:
+            return 1, [node], []
+        if node.operation == "neg":
+            sign, above, below = self._factors(node.operands[0])
+            return -sign, above, below
+        if node.operation in ("mul", "div"):
+            (sign, above, below), (other, more, less) = (self._factors(operand) for operand in node.operands)
+            if node.operation == "div":
+                more, less = less, more
+            return sign * other, [*above, *more], [*below, *less]
+        if node.operation == "number" and node.value < 0:
+            return -1, [number(-node.value)], []
+        return 1, [node], []
 
 
 def _comparison(condition: Expression) -> tuple[Any, bool]:
@@ -113,36 +145,9 @@ _REWRITTEN: dict[str, Callable[..., Expression]] = {
 # Products
 
 
-def _product(node: Expression) -> Expression:
-    """A product or quotient with its factors collected, the usual ones first."""
-    sign, above, below = _factors(node)
-    choice = next((f for f in above if _is_switch(f)), None)
-    if choice is not None:  # c·where(t, 1, 0) is where(t, c, 0)
-        others = [f for f in above if f is not choice]
-        return apply("where", choice.operands[0], _written(sign, others, below), 0)
-    if any(f.operation == "number" and f.value == 0 for f in above):
-        return number(0)
-    return _written(sign, above, below)
-
-
 def _is_switch(factor: Expression) -> bool:
     chosen = factor.operands[1:] if factor.operation == "where" else ()
     return bool(chosen) and [c.value for c in chosen if c.operation == "number"] == [1, 0]
-
-
-def _factors(node: Expression) -> tuple[int, list[Expression], list[Expression]]:
-    """The sign, what is multiplied and what is divided by."""
-    if node.operation == "neg":
-        sign, above, below = _factors(node.operands[0])
-        return -sign, above, below
-    if node.operation in ("mul", "div"):
-        (sign, above, below), (other, more, less) = (_factors(operand) for operand in node.operands)
-        if node.operation == "div":
-            more, less = less, more
-        return sign * other, [*above, *more], [*below, *less]
-    if node.operation == "number" and node.value < 0:
-        return -1, [number(-node.value)], []
-    return 1, [node], []
 
 
 def _written(sign: int, above: list[Expression], below: list[Expression]) -> Expression:

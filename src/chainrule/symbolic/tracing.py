@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..pair import Pair
-from .calculus import evaluate, sizes_of
+from .calculus import evaluate, replaced, sizes_of
 from .expression import Expression, is_finite_number, leaf, number
 from .namespace import Namespace
 
@@ -55,12 +55,15 @@ class Traced:
 
     def local(self, source: str) -> Expression:
         """∂result/∂source of one entry: backward for `dvalues` = 1, a parameter's without its sums over the batch."""
-        from .calculus import replaced
-
-        one = replaced(self.backward[source], {leaf("name", "dvalues"): number(1)})
+        one = self.with_unit_gradient(self.backward[source])
         while source.partition(".")[0] != "inputs" and one.operation.startswith("sum_"):
             one = one.operands[0]
         return one
+
+    @staticmethod
+    def with_unit_gradient(part: Expression) -> Expression:
+        """A part of backward for `dvalues` = 1."""
+        return replaced(part, {leaf("name", "dvalues"): number(1)})
 
 
 def named_settings(owner: Any) -> Any:
