@@ -14,6 +14,8 @@ from ..layer import Layer
 from ..limits import require_number, require_true_or_false
 from ..special import logistic, normal_cdf, normal_density, softplus
 
+__all__ = ["ELU", "GELU", "LeakyReLU", "Linear", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+
 
 class ReLU(Layer):
     """max(inputs, 0); the derivative is 1 where the input is above 0, else 0 (also at 0).

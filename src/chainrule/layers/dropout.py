@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from ..layer import Layer
 from ..limits import require_number
 
+__all__ = ["Dropout"]
+
 
 @dataclass(eq=False)
 class Dropout(Layer):
