@@ -560,6 +560,51 @@ def test_what_does_not_exist_is_refused_with_what_does() -> None:
         explain(Dense(1, 1), MeanSquaredError(), [[1.0]], [1.0], "weights", (0, 0))
 
 
+def test_the_very_name_that_is_printed_can_be_asked_for() -> None:
+    network = residual()
+    case = prepared(network, MeanSquaredError()) | {"points": 0, "max_paths": 0}
+    asked = [
+        ("first.weights", (1, 2)),
+        ("inputs", (3, 0)),
+        ("sum", (2, 1)),
+        ("block.tanh_0", (0, 3)),
+        ("last.biases", 1),
+    ]
+    for name, index in asked:
+        one = explain(network, MeanSquaredError(), name=name, index=index, **case)
+        for written in (one.name, one.name.replace(",", " , "), f" {one.name} "):
+            assert explain(network, MeanSquaredError(), name=written, **case) == one
+    assert explain(network, MeanSquaredError(), name="block.output[0,3]", **case).quantity.name == "block.layer_norm_0"
+    single = Sequential(("odd[0]", Dense(1, 1)))
+    for name in ("odd[0].biases", "odd[0].biases[0]", "odd[0].output[1,0]"):
+        one = explain(single, MeanSquaredError(), [[1.0], [2.0]], [1.0, 2.0], name)
+        assert one.name in ("odd[0].biases[0,0]", "odd[0][1,0]")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "message"),
+    [
+        ("dense_0.weights", {}, ShapeError, r"shape \(3, 4\): say which entry, such as dense_0.weights\[0,0\]"),
+        ("inputs", {}, ShapeError, r"say which entry, such as inputs\[0,0\]"),
+        ("dense_0.weights[0,1]", {"index": (0, 1)}, ConfigurationError, "holds an index already"),
+        ("dense_0.weights[3,0]", {}, ShapeError, r"\(0, 0\) to \(2, 3\)"),
+        ("dense_0.weights[0,1", {}, ConfigurationError, r"write a name and an index, such as dense_0.weights\[20,5\]"),
+        ("dense_0.weights[a,b]", {}, ConfigurationError, "write a name and an index"),
+        ("dense_0.weights[0.5,1]", {}, ConfigurationError, "write a name and an index"),
+        ("dense_0.weights[]", {}, ConfigurationError, "write a name and an index"),
+        ("[0,1]", {}, ConfigurationError, "write a name and an index"),
+        ("", {}, ConfigurationError, "write a name and an index"),
+        ("dense_0.weight[0,1]", {}, UnknownNameError, "Did you mean 'dense_0.weights'"),
+    ],
+)
+def test_a_name_that_cannot_be_read_is_refused_with_what_to_write(
+    name: str, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    network = classifier()
+    with pytest.raises(error, match=message):
+        explain(network, SoftmaxCrossentropy(), name=name, **prepared(network, SoftmaxCrossentropy()), **options)
+
+
 def test_a_frozen_layer_takes_no_step_and_a_tie_is_said() -> None:
     network = residual()
     case = prepared(network, MeanSquaredError())
