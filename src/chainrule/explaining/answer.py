@@ -52,11 +52,11 @@ def explain(
     """Why the gradient of one number is what it is: the chain rule from the loss down, with formulas and numbers.
 
     `name` and `index` choose the number: a parameter, `"dense_0.weights", (20, 5)`; an entry of X, `"inputs", (3, 7)`;
-    or the output of a node, `"relu_0", (3, 5)`, sample first. The index may stand in the name, as printed:
+    or the output of a node, `"relu_0", (3, 5)`, sample first. The index may stand in the name, as it is printed:
     `"dense_0.weights[20,5]"`. `parameters` and `state` are the network's own where left out. `sample` takes the loss of
-    one sample alone. With an `optimizer` (its `slots` and `rates` new where left out) the explanation says what its step
-    would do. Sums show `max_terms` terms, the largest first, and add up the rest; up to `max_paths` paths are listed;
-    the loss along the number is taken at `points` values (0 for none).
+    one sample alone. With an `optimizer` (its `slots` and `rates` new where left out) the explanation says what its
+    step would do. Sums show `max_terms` terms, the largest first, and add up the rest; up to `max_paths` paths are
+    listed; the loss along the number is taken at `points` values (0 for none).
 
     Everything is calculated in float64, from the layers' own pairs. Raises `UnknownNameError` with the names that
     exist, `ShapeError` for an index outside or data that do not fit, `NonFiniteError` for parameters that are not

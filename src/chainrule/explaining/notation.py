@@ -36,8 +36,9 @@ _LETTERS = {
     "gdec": ("g*", "g^*"),
 }
 _FUNCTIONS = {"sigma": ("σ", r"\sigma"), "Phi": ("Φ", r"\Phi"), "phi": ("φ", r"\varphi")}
-_KNOWN_LATEX = ("exp", "log", "tanh", "max")
+_KNOWN_LATEX = ("exp", "log", "sin", "cos", "sinh", "cosh", "tanh", "arctan", "max", "min")
 _COMPARISONS = {ast.Gt: (">", ">"), ast.GtE: (">=", r"\geq"), ast.Lt: ("<", "<"), ast.LtE: ("<=", r"\leq")}
+_COMPARISONS |= {ast.Eq: ("=", "="), ast.NotEq: ("≠", r"\neq")}
 _SUM, _SIGMA, _PRODUCT, _UNARY, _POWER, _ATOM = range(1, 7)  # how strongly things bind
 
 

@@ -103,7 +103,8 @@ def _rule(pair: Pair, traced: Traced, roots: _Roots, steps: Steps, note: str) ->
     names = {**arrays, pair.result: roots.output, **{own: letter for letter, own in settings.items()}}
     variables = {name: readable(value, whole) for name, value in written.items()}
     left, parts = with_named_parts(everything, names, variables, _RESERVED | set(settings))
-    names |= {name: f"{name}{roots.index}" for name in parts}
+    for name, part in parts.items():
+        names[name] = name + (roots.index if _has_an_entry(part, names) else "[b]")
     over = "k" if roots.index == "[b,o]" else "o"
     shown = formula(left[0], names)
     where = {names[name]: formula(part, names, over) for name, part in parts.items()}
@@ -127,6 +128,13 @@ def _rule(pair: Pair, traced: Traced, roots: _Roots, steps: Steps, note: str) ->
         )
     except DefinitionError:
         return None
+
+
+def _has_an_entry(part: Expression, names: Mapping[str, str]) -> bool:
+    """Whether the part belongs to one entry, and not only to the sample, as a sum over the features does."""
+    if part.operation == "name":
+        return "," in names[part.value] or "..." in names[part.value]
+    return part.operation != "sum_features" and any(_has_an_entry(operand, names) for operand in part.operands)
 
 
 def names_in(text: str) -> set[str]:

@@ -146,6 +146,9 @@ class Expression:
     def __getitem__(self, index: Any) -> Any:
         raise Untraceable("an index or a slice of an array depends on its shape")
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise Untraceable("an assignment to entries changes an array; use xp.where")
+
     # Operators
 
     __hash__ = object.__hash__
