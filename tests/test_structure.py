@@ -107,15 +107,8 @@ def test_a_module_imports_only_from_the_levels_below_it(path: Path) -> None:
         module = "".join(parts[:1])
         assert module in LEVEL, f"put {module!r} into LEVELS in tests/test_structure.py, below all that it imports"
         inside = module == own and len(parts_of(path)) + (path.name == "__init__.py") > 1
-        known = any({".".join(parts_of(path)), ".".join(parts)} <= circle for circle in KNOWN_CIRCLES)
-        fine = inside or known or LEVEL[module] < LEVEL[own]
+        fine = inside or LEVEL[module] < LEVEL[own]
         assert fine, f"{own or 'chainrule'} imports {name} from {module or 'chainrule'}"
-
-
-# Circles that are still there: modules that import each other in the end. A line goes when its circle is open.
-KNOWN_CIRCLES = {
-    frozenset({"explaining.rules", "explaining.tables"}),
-}
 
 
 def circles(graph: Mapping[str, set[str]]) -> set[frozenset[str]]:
@@ -139,9 +132,7 @@ def reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {".".join(parts_of(path)): {".".join(parts) for parts, _ in imports(path)} for path in SOURCES}
-    found = circles(graph)
-    assert found - KNOWN_CIRCLES == set(), "these modules import each other: move what both need below both"
-    assert KNOWN_CIRCLES - found == set(), "these circles are open: take them out of KNOWN_CIRCLES"
+    assert circles(graph) == set(), "these modules import each other: move what both need below both"
 
 
 def test_this_test_sees_circles_of_any_length_and_no_others() -> None:

@@ -4,7 +4,7 @@ A trace gives formulas (`chainrule.explaining`), an oracle for backward passes (
 vector operations to compile (`program`). It knows of no engine.
 """
 
-from .calculus import Operation, Program, differentiate, evaluate, program
+from .calculus import Operation, OperationList, differentiate, evaluate, program
 from .expression import OPERATIONS, Expression, apply, leaf
 from .tracing import NotTraceable, Traced, trace_pair, trace_update
 
@@ -13,7 +13,7 @@ __all__ = [
     "Expression",
     "NotTraceable",
     "Operation",
-    "Program",
+    "OperationList",
     "Traced",
     "apply",
     "differentiate",

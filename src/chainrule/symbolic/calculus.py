@@ -13,7 +13,7 @@ from .namespace import Namespace
 
 __all__ = [
     "Operation",
-    "Program",
+    "OperationList",
     "differentiate",
     "evaluate",
     "names_of",
@@ -162,7 +162,7 @@ class Operation(NamedTuple):
     value: Any = None
 
 
-class Program(NamedTuple):
+class OperationList(NamedTuple):
     """An expression as a list of lines, each calculated once from lines before it: static single assignment.
 
     To run it, go through `lines` in order and keep each result under the number of its line; `outputs` are the numbers
@@ -173,7 +173,7 @@ class Program(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def program(*roots: Expression) -> Program:
+def program(*roots: Expression) -> OperationList:
     """The expressions as one flat list that shares what they have in common.
 
     >>> from chainrule.symbolic import leaf
@@ -190,4 +190,4 @@ def program(*roots: Expression) -> Program:
     order = walk(*roots)
     line = {id(node): k for k, node in enumerate(order)}
     lines = [Operation(n.operation, tuple(line[id(operand)] for operand in n.operands), n.value) for n in order]
-    return Program(tuple(lines), tuple(line[id(root)] for root in roots))
+    return OperationList(tuple(lines), tuple(line[id(root)] for root in roots))

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import special
 
-__all__ = ["COMPARISONS", "OPERATIONS", "Expression", "Untraceable", "apply", "leaf", "number", "walk"]
+__all__ = ["COMPARISONS", "FUNCTIONS", "OPERATIONS", "Expression", "Untraceable", "apply", "leaf", "number", "walk"]
 
 
 class Untraceable(Exception):
@@ -116,11 +116,9 @@ class Expression:
         raise Untraceable(f".{name} of an array is not a function of its entries")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        from .namespace import Namespace
-
-        if method != "__call__" or options:
-            raise Untraceable(f"numpy.{ufunc.__name__}.{method} with options cannot be traced")
-        return getattr(Namespace(), ufunc.__name__)(*inputs)
+        if method != "__call__" or options or ufunc.__name__ not in FUNCTIONS:
+            raise Untraceable(f"numpy.{ufunc.__name__} is not a function of one entry at a time")
+        return FUNCTIONS[ufunc.__name__](*inputs)
 
     def __bool__(self) -> bool:
         known = self.known()
@@ -255,6 +253,27 @@ def _simpler(operation: str, parts: tuple[Expression, ...]) -> Expression | None
     if operation == "where" and parts[1] is parts[2]:
         return parts[1]
     return None
+
+
+# The functions of the array API, of NumPy and of `special` by name, on expressions and numbers.
+_OTHER_NAMES = {
+    "negative": "neg", "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
+    "pow": "pow", "power": "pow", "float_power": "pow", "absolute": "abs", "fabs": "abs", "atan": "arctan",
+    "maximum": "max", "minimum": "min", "fmax": "max", "fmin": "min", "where": "where", "greater": "gt",
+    "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne", "logical_and": "and",
+    "bitwise_and": "and", "logical_or": "or", "bitwise_or": "or", "logical_not": "not", "bitwise_invert": "not",
+    "invert": "not",
+}  # fmt: skip
+FUNCTIONS: dict[str, Callable[..., Expression]] = {
+    name: functools.partial(apply, _OTHER_NAMES.get(name, name))
+    for name in (*OPERATIONS, *_OTHER_NAMES)
+    if name not in ("max", "min")  # those of the namespace look at a whole axis
+}
+FUNCTIONS |= {
+    "square": lambda a: apply("mul", a, a),
+    "positive": number,
+    "reciprocal": lambda a: apply("div", 1, a),
+}
 
 
 def walk(*roots: Expression) -> list[Expression]:
