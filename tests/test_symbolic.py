@@ -239,6 +239,10 @@ def masked(x: Any) -> Any:
     return x
 
 
+def test_a_result_that_a_formula_cannot_say_gives_no_rule() -> None:
+    assert rule_of(Written(lambda self, xp, x: (x > 1) & (x < 2))) is None
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_no_expression_says_is_refused_with_the_reason_and_never_wrong(name: str) -> None:
     function, reason = REFUSED[name]

@@ -145,7 +145,7 @@ def _values(
 
 
 def _weights_of_sample(sample: int | None, samples: int, weights: ArrayLike | None) -> Any:
-    """The sample weights: those given, for one sample alone with 0 for all others."""
+    """The sample weights; 0 for all others where one sample is asked for."""
     if sample is None:
         return weights
     if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not -samples <= sample < samples:
@@ -171,7 +171,7 @@ def _require_finite(cells: Cells) -> None:
 
 
 def _close(line: Line, other: float, cells: Cells) -> bool:
-    """To 1e-12 of the largest gradient of this array or of the sum's terms, and to the rounding of what arrives."""
+    """Within 1e-12 of the largest gradient of the array or term of the sum, and rounding of the upstream gradient."""
     name = line.quantity.name
     size = float(np.max(np.abs(cells.gradient(name)), initial=0.0))
     added = sum(abs(term.product) for term in line.terms) + abs(line.rest_sum)

@@ -1,4 +1,4 @@
-"""What is asked for: which number of the network, by name and index."""
+"""Which number of the network is asked for, by name and index."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def written_entry(text: str, known: Container[str] = ()) -> tuple[str, tuple[int
 
 
 def resolve(cells: Cells, network: Graph, name: str, index: Index) -> tuple[Quantity, str, list[str]]:
-    """The quantity, its kind ("parameter", "inputs", "output"), and what to tell of the name.
+    """The quantity, its kind ("parameter", "inputs", "output"), and notes on its name.
 
     The index stands in `name`, as in "dense_0.weights[20,5]", or in `index`. Raises `UnknownNameError` with all names
     for one that does not exist, `ShapeError` for an index outside or none at all, `ConfigurationError` for two.

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..display import article, fragment, table, tag
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from ..pair import Pair
+from ..symbolic import trace_pair
 from .derivation import Data
 from .notation import latex, text
 from .render.formulas import equation
@@ -68,8 +69,8 @@ class RuleDerivation(Data):
 def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     """How the derivatives of a layer or loss are derived, step by step with the reason for each.
 
-    `layer` is a class or an object; `training` matters where the two modes differ. Raises `UnknownNameError` for one
-    without a rule: a layer of yours carries its own, see `Rule`.
+    `layer` is a class or an object; `training` matters where the two modes differ. Raises `ConfigurationError` with
+    the reason for a layer that has no formulas: it may carry its own, see `Rule`; `UnknownNameError` for anything else.
 
     >>> from chainrule import MeanSquaredError
     >>> print(explain_rule(MeanSquaredError))
@@ -84,7 +85,10 @@ def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     """
     pair = an_object(layer)
     rule = rule_of(pair, training, 2) if isinstance(pair, Pair) else None
-    name = type(pair).__name__
+    name = getattr(layer, "__name__", type(layer).__name__)
+    if rule is None and isinstance(pair, Pair):
+        reason = getattr(trace_pair(pair, training=training), "reason", f"{name}: its entries depend on each other")
+        raise ConfigurationError(f"explain_rule: no formulas can be read off {reason}. Give it rule = Rule(...).")
     if rule is None:
         raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in (*RULES, *STEPS)])
     forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
@@ -99,7 +103,7 @@ def _derived(rule: Rule, source: str) -> DerivativeSteps:
 
 def an_object(layer: Any) -> Any:
     """An object of the class; a setting without a default has a number, because formulas show its letter."""
-    if not isinstance(layer, type):
+    if not (isinstance(layer, type) and issubclass(layer, Pair)):
         return layer
     made: Any = object.__new__(layer)
     for name, field in getattr(layer, "__dataclass_fields__", {}).items():

@@ -55,7 +55,10 @@ def traced_rule(pair: Pair, training: bool, parts: int, steps: Steps = (), note:
     roots = _roots(pair, traced) if isinstance(traced, Traced) else None
     if roots is None or not isinstance(traced, Traced):
         return None
-    return _rule(pair, traced, roots, steps, note)
+    try:
+        return _rule(pair, traced, roots, steps, note)
+    except (DefinitionError, KeyError):  # an operation that the language of formulas lacks
+        return None
 
 
 def _roots(pair: Pair, traced: Traced) -> _Roots | None:
@@ -114,20 +117,17 @@ def _rule(pair: Pair, traced: Traced, roots: _Roots, steps: Steps, note: str) ->
         where["pi"] = "3.141592653589793"
     first = next(iter(by), "")
     filled = tuple((why, s.replace(FORWARD, shown).replace(DERIVATIVE, by[first])) for why, s in steps)
-    try:
-        return Rule(
-            output=roots.output,
-            forward=shown,
-            arrays=arrays,
-            derivatives=by,
-            where=where,
-            settings=settings,
-            kinks=tuple(formula(k, names) for k in kinks(*everything) if set(names_of(k)) & set(derivatives)),
-            steps={first: filled} if filled else {},
-            note=note,
-        )
-    except DefinitionError:
-        return None
+    return Rule(
+        output=roots.output,
+        forward=shown,
+        arrays=arrays,
+        derivatives=by,
+        where=where,
+        settings=settings,
+        kinks=tuple(formula(k, names) for k in kinks(*everything) if set(names_of(k)) & set(derivatives)),
+        steps={first: filled} if filled else {},
+        note=note,
+    )
 
 
 def _has_an_entry(part: Expression, names: Mapping[str, str]) -> bool:

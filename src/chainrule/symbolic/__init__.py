@@ -5,7 +5,8 @@ vector operations to compile (`program`). It knows of no engine.
 """
 
 from .calculus import Operation, OperationList, differentiate, evaluate, program
-from .expression import OPERATIONS, Expression, apply, leaf
+from .expression import Expression, apply, leaf
+from .operations import OPERATIONS
 from .tracing import NotTraceable, Traced, trace_pair, trace_update
 
 __all__ = [

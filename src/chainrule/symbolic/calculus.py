@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .expression import OPERATIONS, Expression, Untraceable, apply, number, walk
+from .expression import Expression, Untraceable, apply, number, walk
 from .namespace import Namespace
+from .operations import OPERATIONS
 
 __all__ = [
     "Operation",

@@ -9,39 +9,22 @@ raises `Untraceable` with the reason.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from .. import special
+from .locals import watched
+from .operations import OPERATIONS, TRUTHS
 
-__all__ = ["COMPARISONS", "FUNCTIONS", "OPERATIONS", "Expression", "Untraceable", "apply", "leaf", "number", "walk"]
+__all__ = ["FUNCTIONS", "Expression", "Untraceable", "apply", "leaf", "number", "walk"]
 
 
 class Untraceable(Exception):
     """Raised inside a trace where the function leaves what an expression can say; the message is the reason."""
 
 
-def _sum(axis: int | None) -> Callable[[Any], Any]:
-    return lambda a: np.sum(a, axis=axis, keepdims=True)
-
-
-# Every operation and what it means for NumPy arrays. A sum keeps its axis with size 1, so that its result broadcasts.
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    "neg": np.negative, "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power,
-    "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt, "abs": np.abs,
-    "sign": np.sign, "sin": np.sin, "cos": np.cos, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-    "arctan": np.arctan, "max": np.maximum, "min": np.minimum, "where": np.where,
-    "gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal, "eq": np.equal,
-    "ne": np.not_equal, "and": np.logical_and, "or": np.logical_or, "not": np.logical_not,
-    "sum_features": _sum(-1), "sum_samples": _sum(0), "sum_all": _sum(None),
-    **{name: functools.partial(getattr(special, name), np) for name in special.__all__},
-}  # fmt: skip
-COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne")
-_TRUTHS = (*COMPARISONS, "and", "or", "not")
 SHOWN = 60  # operations that a repr writes out
 _COMMON: WeakValueDictionary[Any, Expression] = WeakValueDictionary()
 
@@ -84,7 +67,7 @@ class Expression:
     @property
     def is_truth(self) -> bool:
         """Whether it is true or false, not a number."""
-        return self.operation in _TRUTHS
+        return self.operation in TRUTHS
 
     def known(self) -> Any:
         """Its number where it depends on numbers and settings alone, else None."""
@@ -223,8 +206,10 @@ def apply(operation: str, *operands: Any) -> Expression:
     >>> apply("mul", x, 1), apply("neg", apply("neg", x)), apply("add", 2, 3)
     (x, x, 5)
     """
+    if watched.code is not None:
+        watched.look()
     parts = tuple(number(operand) for operand in operands)
-    if operation not in _TRUTHS and operation != "where":
+    if operation not in TRUTHS and operation != "where":
         parts = tuple(_made("where", (p, number(1), number(0))) if p.is_truth else p for p in parts)
     if parts and all(part.operation == "number" for part in parts):
         with np.errstate(all="ignore"):
@@ -293,8 +278,3 @@ def walk(*roots: Expression) -> list[Expression]:
             stack.append((node, True))
             stack.extend((operand, False) for operand in reversed(node.operands))
     return list(order.values())
-
-
-def is_finite_number(value: Any) -> bool:
-    """Whether a setting is a number that a formula can hold."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

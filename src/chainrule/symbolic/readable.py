@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .expression import COMPARISONS, Expression, apply, number, walk
+from .expression import Expression, apply, number, walk
+from .operations import COMPARISONS
 
 __all__ = ["readable"]
 

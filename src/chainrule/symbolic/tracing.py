@@ -7,7 +7,7 @@ took a wrong turn (a branch on a type, an array that another library made) is re
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,8 @@ import numpy as np
 
 from ..pair import Pair
 from .calculus import evaluate, replaced, sizes_of
-from .expression import Expression, is_finite_number, leaf, number
+from .expression import Expression, leaf, number
+from .locals import recorded
 from .namespace import Namespace
 
 __all__ = ["NotTraceable", "Traced", "trace_pair", "trace_update"]
@@ -70,27 +71,19 @@ def named_settings(owner: Any) -> Any:
     """A copy of a layer, loss or optimizer whose numbers are settings with names."""
     made = object.__new__(type(owner))
     own = {name: getattr(owner, name) for name in getattr(type(owner), "__dataclass_fields__", ())} | vars(owner)
-    settings = {n: leaf("setting", (n, value)) for n, value in own.items() if is_finite_number(value)}
+    settings = {n: leaf("setting", (n, value)) for n, value in own.items() if _is_finite_number(value)}
     vars(made).update({**vars(owner), **settings})
     return made
 
 
-def _recording(function: Callable[..., Any], *arguments: Any) -> tuple[Any, dict[str, Expression]]:
-    """What the function returns, and its local variables that hold expressions at its end."""
-    variables: dict[str, Expression] = {}
-    code = function.__code__
+def _is_finite_number(value: Any) -> bool:
+    """Whether a setting is a number that a formula can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
-    def watch(frame: Any, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            found = {n: v for n, v in frame.f_locals.items() if isinstance(v, Expression) and v.operands}
-            variables.update(found)
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
-    try:
-        return function(*arguments), variables
-    finally:
-        sys.setprofile(before)
+def _operations(variables: Mapping[str, Any]) -> dict[str, Expression]:
+    """The local variables that hold the result of an operation."""
+    return {name: v for name, v in variables.items() if isinstance(v, Expression) and v.operands}
 
 
 def trace_pair(pair: Pair, *, training: bool = True, parts: int = 0, expand: bool = False) -> Traced | NotTraceable:
@@ -119,14 +112,14 @@ def _traced(pair: Pair, training: bool, parts: int, xp: Namespace) -> Traced:
     arrays: dict[str, Any] = {name: leaf("name", name) for name in names} | {"training": training}
     if parts:
         arrays[pair.sources[0]] = tuple(leaf("name", f"{pair.sources[0]}.{i}") for i in range(parts))
-    forward, variables = _recording(type(pair).pure_forward, pair, xp, *[arrays[n] for n in pair.forward_reads])
+    forward, variables = recorded(type(pair).pure_forward, pair, xp, *[arrays[n] for n in pair.forward_reads])
     value, extra = forward if pair.extras() else (forward, {})
-    backward, further = _recording(
+    backward, further = recorded(
         type(pair).pure_backward, pair, xp, leaf("name", "dvalues"), *[arrays[n] for n in pair.backward_reads]
     )
     found = {name[1:]: gradient for name, gradient in _flat(backward).items()}
     kept = {name: number(array) for name, array in extra.items()}
-    return Traced(number(value), found, kept, {**further, **variables})
+    return Traced(number(value), found, kept, _operations({**further, **variables}))
 
 
 def _flat(gradients: Mapping[str, Any]) -> dict[str, Expression]:
@@ -232,10 +225,12 @@ def _traced_update(optimizer: Any) -> Traced:
     decayed = tuple(map(number, optimizer._decayed(rate, parameter, gradient)))
     pairs = zip(("decayed_parameter", "decayed_gradient"), decayed, (parameter, gradient), strict=True)
     changed = {name: new for name, new, old in pairs if new is not old}
-    (following, moved), variables = _recording(
+    (following, moved), variables = recorded(
         type(optimizer).pure_update, optimizer, Namespace(), step, rate, *decayed, *slots
     )
-    return Traced(number(following), {}, {n: number(s) for n, s in moved.items()}, {**changed, **variables})
+    return Traced(
+        number(following), {}, {n: number(s) for n, s in moved.items()}, {**changed, **_operations(variables)}
+    )
 
 
 def _update_difference(optimizer: Any, traced: Traced) -> str:
