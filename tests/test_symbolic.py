@@ -169,6 +169,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "where in where": lambda self, xp, x: xp.where(x > 1, 1.0, xp.where(x < -1, -1.0, x)),
     "comparisons": lambda self, xp, x: xp.where((x >= -1) & (x <= 1) | (x == 3), x, ~(x != 0) * 2.0),
     "clip": lambda self, xp, x: xp.clip(x, -self.alpha, 1.0) + xp.minimum(xp.maximum(x, 0.1), 0.7),
+    "the larger of two": lambda self, xp, x: xp.maximum(x, x * x) + xp.minimum(2 * x, 1 - x),
     "a mask as a factor": lambda self, xp, x: x * (x > 0) + 0.1 * x * (x <= 0),
     "astype": lambda self, xp, x: xp.astype(x > 0, x.dtype) * x,
     "like": lambda self, xp, x: xp.ones_like(x) + xp.zeros_like(x) + xp.full_like(x, 2.0) + xp.asarray(0.5) * x,
@@ -425,6 +426,19 @@ def test_a_users_layer_is_explained_with_formulas_without_a_word_from_its_author
         through = [line for line in one.lines if "it" in line.nodes]
         assert through and all(term.formula for line in through for term in line.terms)
         assert one.to_html() and one.to_latex()
+
+
+def test_a_rule_for_tables_is_not_used_for_arrays_of_more_axes() -> None:
+    from chainrule import Flatten
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 2))
+    for layer, formulas in ((PReLU(3), False), (Softsign(), True)):
+        network = Sequential(("it", layer), Flatten(), Dense(6, 2))
+        parameters = network.initial_parameters(0)
+        one = explain(network, MeanSquaredError(), X, y, "inputs[1,1,2]", parameters=parameters, points=0)
+        assert one.agrees and one.witnesses[2].agrees
+        assert bool(one.lines[-1].terms[0].formula) == formulas
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,6 +140,9 @@ class Cells:
             found, dict(flat.outputs), dict(values), inputs, prepared, shares, context, one, network.penalty_terms()
         )
         cells.available = cells.run()
+        for cell in found:
+            if cell.rule is not None and not cell.rule.fits(np.ndim(cells.available[cell.name][cell.pair.result])):
+                vars(cell)["rule"] = None  # its formulas have too few indices: numbers only
         return cells
 
     def __getitem__(self, name: str) -> Cell:

@@ -65,6 +65,11 @@ class Rule:
         """Whether the indices of the output say which entries of it an entry of a source moves."""
         return bool(pattern(self.output)[1])
 
+    def fits(self, axes: int) -> bool:
+        """Whether the output's entry is written with an index for each of so many axes, or with `...`, or with none."""
+        letters = pattern(self.output)[1]
+        return not letters or "..." in letters or len(letters) == axes
+
     def statements(self) -> Iterator[tuple[str, str]]:
         """(left, right) of every equation: the forward formula, what its symbols mean, the derivatives."""
         if self.forward:

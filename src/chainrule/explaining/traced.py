@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -93,41 +94,57 @@ def _of_one_entry(penalty: Expression) -> Expression | None:
 
 
 def _rule(pair: Pair, traced: Traced, roots: _Roots, steps: Steps, note: str) -> Rule | None:
-    uses = times_used([roots.forward, *roots.derivatives.values()])
-    written = {name: traced.with_unit_gradient(value) for name, value in traced.variables.items()}
-    whole = [value for value in written.values() if uses.get(value, 0) > 1]
-    forward = readable(roots.forward, whole)
-    derivatives = {name: readable(one, whole) for name, one in roots.derivatives.items()}
-    everything = [forward, *derivatives.values()]
+    everything, variables = _readable(traced, roots)
     arrays = _arrays(pair, traced, roots, names_of(*everything))
     settings = _settings(pair, everything)
     if arrays is None or settings is None:
         return None
     names = {**arrays, pair.result: roots.output, **{own: letter for letter, own in settings.items()}}
-    variables = {name: readable(value, whole) for name, value in written.items()}
-    left, parts = with_named_parts(everything, names, variables, _RESERVED | set(settings))
-    for name, part in parts.items():
-        names[name] = name + (roots.index if _has_an_entry(part, names) else "[b]")
-    over = "k" if roots.index == "[b,o]" else "o"
-    shown = formula(left[0], names)
-    where = {names[name]: formula(part, names, over) for name, part in parts.items()}
-    by = {name: formula(one, names, over) for name, one in zip(derivatives, left[1:], strict=True)}
-    texts = (shown, *where.values(), *by.values())
-    if any("pi" in names_in(text) for text in texts):
-        where["pi"] = "3.141592653589793"
-    first = next(iter(by), "")
-    filled = tuple((why, s.replace(FORWARD, shown).replace(DERIVATIVE, by[first])) for why, s in steps)
+    forward, by, where = _formulas(everything, names, variables, roots, settings)
+    derivatives = dict(zip(roots.derivatives, by, strict=True))
+    first = next(iter(derivatives), "")
+    filled = tuple((why, s.replace(FORWARD, forward).replace(DERIVATIVE, derivatives[first])) for why, s in steps)
     return Rule(
         output=roots.output,
-        forward=shown,
+        forward=forward,
         arrays=arrays,
-        derivatives=by,
+        derivatives=derivatives,
         where=where,
         settings=settings,
         kinks=tuple(formula(k, names) for k in kinks(*everything) if set(names_of(k)) & set(derivatives)),
         steps={first: filled} if filled else {},
         note=note,
     )
+
+
+def _readable(traced: Traced, roots: _Roots) -> tuple[list[Expression], dict[str, Expression]]:
+    """Forward and the derivatives as a person would write them, and the author's local variables likewise."""
+    everything = [roots.forward, *roots.derivatives.values()]
+    uses = times_used(everything)
+    variables = {name: traced.with_unit_gradient(value) for name, value in traced.variables.items()}
+    whole = [value for value in variables.values() if uses.get(value, 0) > 1]
+    shown = [readable(root, whole) for root in everything]
+    return shown, {name: readable(value, whole) for name, value in variables.items()}
+
+
+def _formulas(
+    everything: list[Expression],
+    names: dict[str, str],
+    variables: Mapping[str, Expression],
+    roots: _Roots,
+    settings: Mapping[str, str],
+) -> tuple[str, list[str], dict[str, str]]:
+    """The forward formula, the derivatives, and the definitions of the names that they use."""
+    left, parts = with_named_parts(everything, names, variables, _RESERVED | set(settings))
+    names = dict(names)
+    for name, part in parts.items():
+        names[name] = name + (roots.index if _has_an_entry(part, names) else "[b]")
+    over = "k" if roots.index == "[b,o]" else "o"
+    where = {names[name]: formula(part, names, over) for name, part in parts.items()}
+    forward, derivatives = formula(left[0], names), [formula(one, names, over) for one in left[1:]]
+    if any("pi" in names_in(text) for text in (forward, *where.values(), *derivatives)):
+        where["pi"] = "3.141592653589793"
+    return forward, derivatives, where
 
 
 def _has_an_entry(part: Expression, names: Mapping[str, str]) -> bool:
@@ -139,8 +156,6 @@ def _has_an_entry(part: Expression, names: Mapping[str, str]) -> bool:
 
 def names_in(text: str) -> set[str]:
     """The words of a formula."""
-    import ast
-
     return {node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)}
 
 
