@@ -305,6 +305,20 @@ def test_a_readable_expression_a_formula_and_a_program_have_the_value_of_what_th
         np.testing.assert_allclose(np.broadcast_to(other, 6), value, rtol=1e-8, atol=1e-9)
 
 
+def test_a_condition_is_known_in_its_own_branches_however_it_is_written() -> None:
+    xp = Namespace()
+    for condition, same, opposite in (
+        (X > 0, X > 0, X <= 0),
+        (X <= 0, X <= 0, X > 0),
+        (X >= 1, X >= 1, X < 1),
+        (X == 2, 2 == X, X != 2),  # noqa: SIM300
+    ):
+        nested = xp.where(condition, xp.where(same, 1, 2), xp.where(opposite, 3, 4))
+        assert readable(nested) is readable(xp.where(condition, 1, 3))
+    other = xp.where(X > 0, xp.where(X >= 0, 1, 2), 3)
+    assert readable(other) is other
+
+
 def test_equal_expressions_are_one_object_and_a_long_one_has_a_short_repr() -> None:
     assert X * 2 + 1 is X * 2 + 1 and X * 2 is not X * 2.0
     one = X
@@ -391,7 +405,20 @@ class Softsign(Layer):
         return dict(dinputs=dvalues / (size * size))
 
 
+@dataclass(eq=False)
+class Swish(Layer):
+    """A user's activation whose author gave a quotient a name."""
+
+    def pure_forward(self, xp, inputs):
+        return inputs / (1 + xp.exp(-inputs))
+
+    def pure_backward(self, xp, dvalues, inputs):
+        s = 1 / (1 + xp.exp(-inputs))
+        return dict(dinputs=dvalues * (s + inputs * s * (1 - s)))
+
+
 RULES = {
+    "Swish": (Swish(), "y = x / (1 + exp(-x))\ns = 1 / (1 + exp(-x))\n∂y/∂x = s + x·s·(1 - s)", 0),
     "Mish": (Mish(), "y = x·t\nt = tanh(log(1 + exp(x)))\n∂y/∂x = t + x·(1 - t²) / (1 + exp(-x))", 0),
     "PReLU": (
         PReLU(),
