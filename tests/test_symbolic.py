@@ -120,6 +120,11 @@ def test_the_backward_of_losses_and_penalties_is_their_derivative_by_calculus(pa
     by_calculus(pair, traced)
 
 
+def test_a_kink_is_named_once_whichever_way_its_difference_is_written() -> None:
+    rule = rule_of(MeanAbsoluteError())  # |y - p| in forward, sign(p - y) in backward
+    assert rule is not None and rule.kinks == ("y[b, o] - p[b, o]",)
+
+
 class WrongAtOneBranch(ReLU):
     def pure_backward(self, xp, dvalues, inputs):
         return dict(dinputs=xp.where(inputs > 0, dvalues, 0.001))
