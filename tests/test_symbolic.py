@@ -181,6 +181,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "square and power": lambda self, xp, x: xp.square(x) + xp.sqrt(x * x + 1) + xp.pow(xp.abs(x), 1.5) - x**3,
     "exponentials": lambda self, xp, x: xp.exp(-x * x) + xp.log(1 + x * x) + xp.expm1(x / 9) + xp.log1p(x * x),
     "trigonometry": lambda self, xp, x: xp.sin(x) * xp.cos(x) + xp.sinh(x / 9) / xp.cosh(x) + xp.atan(x) + xp.tanh(x),
+    "twice the same": lambda self, xp, x: xp.exp(xp.exp(x / 3)) - xp.abs(xp.abs(-x)) + xp.sqrt(xp.sqrt(x * x + 1)),
     "sign": lambda self, xp, x: xp.sign(x) * xp.sqrt(xp.abs(x)),
     "numpy by name": lambda self, xp, x: np.exp(-np.abs(x)) + np.float64(2.0) * x + np.maximum(x, np.float64(0.3)),
     "in place": lambda self, xp, x: in_place(xp, x),
