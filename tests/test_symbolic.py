@@ -515,7 +515,10 @@ class Cauchy(Penalty):
 
 @pytest.mark.parametrize("loss", [LogCosh(), Cosine()], ids=repr)
 def test_a_users_loss_and_penalty_are_explained_with_formulas(loss: Loss) -> None:
-    assert rule_of(loss) is not None
+    rule = rule_of(loss)
+    assert rule is not None
+    for left, right in {**rule.where, **rule.derivatives}.items():
+        assert "sum(o" not in right, f"{left} = {right}: a sum over the index that stands outside it"
     assert str(rule_of(Cauchy(0.1))) == "y = λ·log(1 + w²)\n∂y/∂w = 2·λ·w / (1 + w²)"
     network = Sequential(Dense(3, 4, penalties={"weights": Cauchy(0.1)}), ReLU(), Dense(4, 2))
     rng = np.random.default_rng(0)
