@@ -157,10 +157,10 @@ def explain(
 
 @app.command()
 def info(
-    model: Annotated[Path, typer.Argument(help="A model file.")],
+    model: Annotated[Path | None, typer.Argument(help="A model file.", show_default="what is installed here")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Show what a model file holds: layers, parameters, classes, columns, training."""
+    """Show what a model file holds: layers, parameters, classes, columns, training; or what runs on this machine."""
     from . import commands
 
     commands.info(model, json)

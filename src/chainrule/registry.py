@@ -23,7 +23,7 @@ from .graph import Graph
 from .layer import Layer
 from .limits import DEPTH, LAYERS
 
-__all__ = ["build", "describe", "record", "register"]
+__all__ = ["LIBRARY", "build", "describe", "record", "register"]
 
 T = TypeVar("T", bound=type)
 Path = tuple[str | int, ...]
@@ -36,6 +36,7 @@ _CLASSES: dict[str, type] = {
     if dataclasses.is_dataclass(getattr(module, name))
     or (isinstance(getattr(module, name), type) and issubclass(getattr(module, name), Layer))
 }
+LIBRARY: Mapping[str, type] = types.MappingProxyType(dict(_CLASSES))  # without what users register
 _RECORDS: set[type] = set()
 _LARGE = 2**1023  # a float holds every whole number below it, if not exactly
 
