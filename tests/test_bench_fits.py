@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from chainrule.bench import fits, fittiming, floor, grid, ours, report, timing
 from chainrule.bench.busy import busy_core
 from chainrule.bench.contender import Contender
-from chainrule.bench.fits import Fit, Run
+from chainrule.bench.fits import FitContender, WholeRun
 from chainrule.bench.fittiming import measure_fits
 from chainrule.bench.workloads import WORKLOADS, Training
 from chainrule.cli import app
@@ -31,7 +31,7 @@ INSTALLED = [name for name in fits.PEERS if find_spec(name) is not None]
 @pytest.mark.parametrize("training", [FULL, TINY], ids=["full batch", "batches"])
 def test_every_library_learns_the_same_in_its_own_run(training: Training) -> None:
     contenders = [fits.ours(), *fits.fitters(INSTALLED)]
-    measured = measure_fits(Run.of(training), contenders, 1)
+    measured = measure_fits(WholeRun.of(training), contenders, 1)
     assert measured.problems == [] and len(measured.timings) == len(contenders) >= 4
     assert all(len(timed.seconds) == 1 and timed.median > 0 for timed in measured.timings)
     assert measured.engine == "numpy"
@@ -60,13 +60,13 @@ def test_each_run_begins_anew() -> None:
 
 def test_whole_runs_take_whole_batches() -> None:
     for name in ("notes", "spiral", "dense", "wide"):
-        run = Run.of(WORKLOADS[name])  # type: ignore[arg-type]
+        run = WholeRun.of(WORKLOADS[name])  # type: ignore[arg-type]
         assert run.training.samples % run.training.batch == 0
         assert run.steps == run.epochs * run.training.samples // run.training.batch
-    assert Run.of(FULL, part=100).epochs == 1
+    assert WholeRun.of(FULL, part=100).epochs == 1
 
 
-def fake(name: str, seconds: float, calls: list[tuple[str, int]] | None = None, **options: Any) -> Fit:
+def fake(name: str, seconds: float, calls: list[tuple[str, int]] | None = None, **options: Any) -> FitContender:
     """A contender that learns what ours learns and takes a time for each epoch."""
     real = fits.ours("numpy")
 
@@ -79,19 +79,19 @@ def fake(name: str, seconds: float, calls: list[tuple[str, int]] | None = None, 
 
         return go
 
-    return Fit("torch", name, begin, **options)
+    return FitContender("torch", name, begin, **options)
 
 
 def test_repeats_are_interleaved() -> None:
     calls: list[tuple[str, int]] = []
-    measure_fits(Run.of(TINY), [fake("a", 0, calls), fake("b", 0, calls)], 3)
+    measure_fits(WholeRun.of(TINY), [fake("a", 0, calls), fake("b", 0, calls)], 3)
     assert [name for name, _ in calls[-6:]] == ["a", "b"] * 3
 
 
 def test_a_run_that_is_too_long_is_timed_in_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fittiming, "_SECONDS", 0.2)
     calls: list[tuple[str, int]] = []
-    run = Run("x", "x", TINY, 50)
+    run = WholeRun("x", "x", TINY, 50)
     measured = measure_fits(run, [fake("slow", 0.05, calls), fake("compiles", 0.01, entire=True)], 1)
     slow, compiles = measured.timings
     assert calls[-1][1] < 10 and slow.part == calls[-1][1] / 50
@@ -101,9 +101,9 @@ def test_a_run_that_is_too_long_is_timed_in_part_and_says_so(monkeypatch: pytest
 
 
 def test_a_contender_that_learns_something_else_or_breaks_is_left_out_and_named() -> None:
-    wrong = Fit("torch", "Wrong", lambda training, epochs: lambda: lambda: training.weights)
-    broken = Fit("torch", "Broken", lambda training, epochs: 1 / 0)  # type: ignore[arg-type,return-value]
-    measured = measure_fits(Run("x", "x", FULL, 2000), [fits.ours("numpy"), wrong, broken], 1)
+    wrong = FitContender("torch", "Wrong", lambda training, epochs: lambda: lambda: training.weights)
+    broken = FitContender("torch", "Broken", lambda training, epochs: 1 / 0)  # type: ignore[arg-type,return-value]
+    measured = measure_fits(WholeRun("x", "x", FULL, 2000), [fits.ours("numpy"), wrong, broken], 1)
     assert [timed.name for timed in measured.timings] == ["chainrule fit, numpy"]
     assert measured.problems[0].startswith("Wrong is left out: its loss after 100 epochs is ")
     assert measured.problems[1] == "Broken is left out: ZeroDivisionError: division by zero."
@@ -120,7 +120,9 @@ def test_the_number_of_threads_is_the_faster_one(monkeypatch: pytest.MonkeyPatch
 
         return go
 
-    measured = measure_fits(Run.of(TINY), [Fit("torch", "x", begin, lambda count: now.__setitem__(0, count))], 1)
+    measured = measure_fits(
+        WholeRun.of(TINY), [FitContender("torch", "x", begin, lambda count: now.__setitem__(0, count))], 1
+    )
     assert measured.timings[0].threads == 2
 
 
@@ -174,7 +176,7 @@ def test_ctrl_c_prints_what_was_measured_and_ends_with_130(monkeypatch: pytest.M
 
         return go
 
-    monkeypatch.setitem(fits.PEERS, "sklearn", [Fit("sklearn", "Other", begin)])
+    monkeypatch.setitem(fits.PEERS, "sklearn", [FitContender("sklearn", "Other", begin)])
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         result = bench("--workload", "tiny,spiral", "--peers", "sklearn", "--json")
@@ -191,7 +193,7 @@ def test_no_line_of_a_full_table_is_wider_than_80_columns() -> None:
     timings = [timing.Timing("jax", f"JAX scan, compiling{i}", [1.234e-6, 1e-3], 2, 1.0987654) for i in range(3)]
     console = Console(width=80)
     with console.capture() as captured:
-        console.print(report.table(timing.Measured(Run.of(TINY), timings, [], None, None)))
+        console.print(report.table(timing.Measured(WholeRun.of(TINY), timings, [], None, None)))
     lines = captured.get().splitlines()
     assert len(lines) == len(timings) + 4 and "…" not in captured.get()
 
@@ -199,7 +201,7 @@ def test_no_line_of_a_full_table_is_wider_than_80_columns() -> None:
 # The grid
 
 
-def measured_of(cell: grid.Cell, own: float, peer: float) -> timing.Measured:
+def measured_of(cell: grid.GridCell, own: float, peer: float) -> timing.Measured:
     run = cell.run()
     timings = [timing.Timing("chainrule", "chainrule fit", [own]), timing.Timing("jax", "JAX scan", [peer])]
     return timing.Measured(run, timings, [], None, None, engine="fused")
@@ -217,9 +219,9 @@ def test_the_grid_has_24_networks_of_about_the_same_time() -> None:
 
 def test_the_grid_says_ratios_their_geometric_mean_and_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {cell: measured_of(cell, 1.0, 2.0) for cell in grid.GRID}
-    worst = grid.Cell(2048, 1, 64)
+    worst = grid.GridCell(2048, 1, 64)
     found[worst] = measured_of(worst, 4.0, 2.0)
-    found[grid.Cell(32, 1, 16)] = measured_of(grid.Cell(32, 1, 16), 1.0, 8.0)
+    found[grid.GridCell(32, 1, 16)] = measured_of(grid.GridCell(32, 1, 16), 1.0, 8.0)
     mean, line = grid.summary(found)
     assert mean == "geometric mean of 24 networks: 2.00"
     assert line.startswith("worst: 0.50 (batch 2048, 1 hidden, width 64: chainrule fit ")
@@ -248,7 +250,7 @@ def test_growth_is_shown_beside_the_floor(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("quick")
 def test_the_command_prints_the_grid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cells = [grid.Cell(32, 1, 16), grid.Cell(256, 3, 16)]
+    cells = [grid.GridCell(32, 1, 16), grid.GridCell(256, 3, 16)]
     monkeypatch.setattr(grid.measure, "__defaults__", (cells, 1))
     monkeypatch.setattr(grid, "GRID", cells)
     arguments = ("--grid", "--quick", "--peers", "sklearn", "--repeats", "1", "--plot", str(tmp_path / "grid.png"))
@@ -285,6 +287,6 @@ def test_busy_is_said_and_kept() -> None:
 
 
 def test_the_floor_of_a_run_is_that_of_its_steps() -> None:
-    measured = measure_fits(Run.of(TINY), [fits.ours("numpy")], 1)
-    assert measured.floor == pytest.approx(floor.floor(Run.of(TINY).training) * 4 * 8, rel=1e-6)
+    measured = measure_fits(WholeRun.of(TINY), [fits.ours("numpy")], 1)
+    assert measured.floor == pytest.approx(floor.floor(WholeRun.of(TINY).training) * 4 * 8, rel=1e-6)
     assert callable(command) and np.isfinite(measured.timings[0].loss)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines import Engine
 from ..engines.contract import Task
 from ..losses import SoftmaxCrossentropy
 from ..model import Model
@@ -22,18 +23,18 @@ from .ours import OURS, network_of, optimizer_of
 from .peers import jax_step, keras_model, sklearn_model
 from .workloads import Training, Weights, Workload
 
-__all__ = ["Fit", "Run", "fitters", "ours"]
+__all__ = ["FitContender", "WholeRun", "fitters", "ours"]
 
 
 @dataclass(frozen=True)
-class Run(Workload):
+class WholeRun(Workload):
     """A network trained for some epochs."""
 
     training: Training
     epochs: int
 
     @classmethod
-    def of(cls, training: Training, part: int = 1) -> Run:
+    def of(cls, training: Training, part: int = 1) -> WholeRun:
         """The whole run of a workload, or one of `part` parts of its epochs."""
         samples = training.samples if training.fitted is None else training.fitted
         epochs = max(1, training.epochs // part)
@@ -50,7 +51,7 @@ Going = Callable[[], Callable[[], Weights]]  # the timed call, and the weights t
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitContender:
     """A library's whole run: `begin(training, epochs)` makes a new network and returns what is to be timed."""
 
     group: str
@@ -60,7 +61,7 @@ class Fit:
     entire: bool = False  # whether a part of it says nothing of the whole
 
 
-def ours(engine: str = "auto") -> Fit:
+def ours(engine: Engine = "auto") -> FitContender:
     """`Model.fit` with its records."""
 
     def begin(training: Training, epochs: int) -> Going:
@@ -77,10 +78,10 @@ def ours(engine: str = "auto") -> Fit:
 
         return go
 
-    return Fit(OURS, f"{OURS} fit" if engine == "auto" else f"{OURS} fit, {engine}", begin)
+    return FitContender(OURS, f"{OURS} fit" if engine == "auto" else f"{OURS} fit, {engine}", begin)
 
 
-def engine_of(run: Run) -> str:
+def engine_of(run: WholeRun) -> str:
     """The engine that `auto` takes for a run."""
     from .. import engines
 
@@ -120,18 +121,18 @@ def _torch(training: Training, epochs: int) -> Going:
 
 def _jax_loop(training: Training, epochs: int) -> Any:
     """All epochs in one compiled scan over the steps of each."""
-    jax: Any = import_module("jax")
+    jax, random = import_module("jax"), import_module("jax.random")
     step = jax_step(jax, training)
 
     def epoch(state: Any, key: Any) -> Any:
         carry, X, y = state
         if training.per_epoch == 1:
             return (step(carry, X, y, None), X, y), None
-        rows = jax.random.permutation(key, training.samples).reshape(training.per_epoch, -1)
+        rows = random.permutation(key, training.samples).reshape(training.per_epoch, -1)
         return (jax.lax.scan(lambda c, r: (step(c, X, y, r), None), carry, rows)[0], X, y), None
 
     def run(carry: Any, X: Any, y: Any, key: Any) -> Any:
-        keys = jax.random.split(key, epochs) if training.per_epoch > 1 else None
+        keys = random.split(key, epochs) if training.per_epoch > 1 else None
         return jax.lax.scan(epoch, (carry, X, y), keys, length=epochs)[0][0]
 
     return jax.jit(run)
@@ -146,7 +147,7 @@ def _jax(loop: Callable[[Training, int], Any]) -> Callable[[Training, int], Goin
         weights = jax.tree.map(jax.numpy.asarray, training.weights)
         m, v = (jax.tree.map(jax.numpy.zeros_like, weights) for _ in range(2))
         X, y = training.data
-        run, key = loop(training, epochs), jax.random.key(0)
+        run, key = loop(training, epochs), import_module("jax.random").key(0)
 
         def go() -> Callable[[], Weights]:
             carry = run((weights, m, v, jax.numpy.float32(0)), jax.numpy.asarray(X), jax.numpy.asarray(y), key)
@@ -184,17 +185,17 @@ def _sklearn(training: Training, epochs: int) -> Going:
     return go
 
 
-PEERS: dict[str, list[Fit]] = {
-    "torch": [Fit("torch", "PyTorch loop", _torch, pytorch.threads)],
+PEERS: dict[str, list[FitContender]] = {
+    "torch": [FitContender("torch", "PyTorch loop", _torch, pytorch.threads)],
     "jax": [
-        Fit("jax", "JAX scan", _jax(_jax_compiled)),
-        Fit("jax", "JAX scan, compiling", _jax(_jax_loop), entire=True),
+        FitContender("jax", "JAX scan", _jax(_jax_compiled)),
+        FitContender("jax", "JAX scan, compiling", _jax(_jax_loop), entire=True),
     ],
-    "keras": [Fit("keras", "Keras fit", _keras)],
-    "sklearn": [Fit("sklearn", "scikit-learn fit", _sklearn)],
+    "keras": [FitContender("keras", "Keras fit", _keras)],
+    "sklearn": [FitContender("sklearn", "scikit-learn fit", _sklearn)],
 }
 
 
-def fitters(names: list[str]) -> list[Fit]:
+def fitters(names: list[str]) -> list[FitContender]:
     """The whole runs of the peers named, which are installed."""
     return [fit for name in names for fit in PEERS[name]]

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .fits import Fit, Run, engine_of
+from .fits import FitContender, WholeRun, engine_of
 from .floor import floor
 from .ours import OURS
 from .timing import REST, Measured, Timing, first_line
@@ -21,12 +21,12 @@ _SAME, _ALIKE = 1e-3, 0.15  # the part by which losses may differ: in the same o
 
 
 @dataclass
-class _Ready:
+class _Entrant:
     """A contender that learns what the others learn, and the epochs that it is timed for."""
 
     timing: Timing
-    fit: Fit
-    run: Run
+    fit: FitContender
+    run: WholeRun
     epochs: int
 
     def seconds(self) -> float:
@@ -36,7 +36,7 @@ class _Ready:
         return _timed(self.fit, self.run, self.epochs)[0] * self.run.epochs / self.epochs
 
 
-def _timed(fit: Fit, run: Run, epochs: int) -> tuple[float, float]:
+def _timed(fit: FitContender, run: WholeRun, epochs: int) -> tuple[float, float]:
     """Seconds of a run, and the loss that it came to."""
     go = fit.begin(run.training, epochs)
     gc.collect()
@@ -48,8 +48,8 @@ def _timed(fit: Fit, run: Run, epochs: int) -> tuple[float, float]:
 
 
 def measure_fits(
-    run: Run,
-    fits: Sequence[Fit],
+    run: WholeRun,
+    fits: Sequence[FitContender],
     repeats: int,
     say: Callable[[str], object] = lambda text: None,
     check: Callable[[], object] = lambda: None,
@@ -76,7 +76,7 @@ def measure_fits(
     return Measured(run, timings, problems, whole, None, interrupted, engine=engine_of(run))
 
 
-def _repeat(ready: list[_Ready], problems: list[str], check: Callable[[], object]) -> None:
+def _repeat(ready: list[_Entrant], problems: list[str], check: Callable[[], object]) -> None:
     for each in list(ready):
         try:
             seconds = each.seconds()
@@ -88,8 +88,12 @@ def _repeat(ready: list[_Ready], problems: list[str], check: Callable[[], object
 
 
 def _ready(
-    run: Run, fits: Sequence[Fit], say: Callable[[str], object], problems: list[str], check: Callable[[], object]
-) -> Iterator[_Ready]:
+    run: WholeRun,
+    fits: Sequence[FitContender],
+    say: Callable[[str], object],
+    problems: list[str],
+    check: Callable[[], object],
+) -> Iterator[_Entrant]:
     """The contenders that learn what the first learns; why another is left out goes to the problems."""
     reference: float | None = None
     whole = run.training.per_epoch == 1
@@ -111,12 +115,12 @@ def _ready(
             timing.threads = _threads(fit, run, epochs)
             timing.part = epochs / run.epochs
             check()
-            yield _Ready(timing, fit, run, epochs)
+            yield _Entrant(timing, fit, run, epochs)
         except Exception as error:  # whatever a peer makes of a machine that it does not fit
             problems.append(f"{fit.name} is left out: {first_line(error)}.")
 
 
-def _epochs(fit: Fit, run: Run, few: int) -> int:
+def _epochs(fit: FitContender, run: WholeRun, few: int) -> int:
     """The epochs that a run is timed for: all, or as many as fill the time. They are run once before: some compile."""
     if fit.entire:
         return run.epochs
@@ -127,7 +131,7 @@ def _epochs(fit: Fit, run: Run, few: int) -> int:
     return epochs
 
 
-def _threads(fit: Fit, run: Run, epochs: int) -> int | None:
+def _threads(fit: FitContender, run: WholeRun, epochs: int) -> int | None:
     """The number of threads, 1 or all, with which a contender is faster; None where it decides itself."""
     if fit.threads is None:
         return None

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .fits import Fit, Run
+from ..files import save_figure
+from .fits import FitContender, WholeRun
 from .fittiming import measure_fits
 from .floor import floor
 from .ours import OURS
@@ -15,14 +16,14 @@ from .report import duration, times
 from .timing import Measured
 from .workloads import Training
 
-__all__ = ["GRID", "SAMPLES", "Cell", "as_data", "growth", "measure", "plot", "ratio", "summary", "table"]
+__all__ = ["GRID", "SAMPLES", "GridCell", "as_data", "growth", "measure", "plot", "ratio", "summary", "table"]
 
 BATCHES, DEPTHS, WIDTHS = (32, 256, 2048), (1, 3), (16, 64, 256, 1024)
 _SAMPLES, _SECONDS = 4096, 0.4  # of a run, roughly
 _RATE, _STEP = 1e11, 1e-5  # by which the length of a run is set, the same on every machine
 
 
-class Cell(NamedTuple):
+class GridCell(NamedTuple):
     """A network of the grid: 64 inputs, hidden layers, 10 classes, Adam."""
 
     batch: int
@@ -30,29 +31,29 @@ class Cell(NamedTuple):
     width: int
     samples: int = _SAMPLES
 
-    def run(self, part: int = 1) -> Run:
+    def run(self, part: int = 1) -> WholeRun:
         """Its run, of as many epochs as take about as long for every network."""
         sizes = (64, *[self.width] * self.depth, 10)
         name = f"batch {self.batch}, {self.depth} hidden, width {self.width}"
         training = Training(name, name, sizes, self.samples, self.batch, True, 1e-3, 1, 1)
         epoch = training.per_epoch * (_STEP + training.flops / _RATE)
-        return Run(name, name, training, max(1, min(200, round(_SECONDS / epoch)) // part))
+        return WholeRun(name, name, training, max(1, min(200, round(_SECONDS / epoch)) // part))
 
 
-GRID = [Cell(batch, depth, width) for batch in BATCHES for depth in DEPTHS for width in WIDTHS]
-_MIDDLE = Cell(256, 1, 256)  # from here one number is changed at a time
+GRID = [GridCell(batch, depth, width) for batch in BATCHES for depth in DEPTHS for width in WIDTHS]
+_MIDDLE = GridCell(256, 1, 256)  # from here one number is changed at a time
 SAMPLES = [_MIDDLE._replace(samples=samples) for samples in (1024, 16384, 65536)]  # beside the grid's own
-Found = dict[Cell, Measured]
+Found = dict[GridCell, Measured]
 
 
 def measure(
-    fits: Sequence[Fit],
+    fits: Sequence[FitContender],
     repeats: int,
     say: Callable[[str], object],
     check: Callable[[], object],
-    cells: Sequence[Cell] = (*GRID, *SAMPLES),
+    cells: Sequence[GridCell] = (*GRID, *SAMPLES),
     part: int = 1,
-) -> Iterator[tuple[Cell, Measured]]:
+) -> Iterator[tuple[GridCell, Measured]]:
     """Each network in turn, and what was measured."""
     for cell in cells:
         measured = measure_fits(cell.run(part), fits, repeats, say, check)
@@ -67,7 +68,7 @@ def ratio(measured: Measured) -> float | None:
     return None if own is None or peer is None else peer.median / own.median
 
 
-def _ratios(found: Found) -> dict[Cell, float]:
+def _ratios(found: Found) -> dict[GridCell, float]:
     known = {cell: ratio(measured) for cell, measured in found.items() if cell in GRID}
     return {cell: number for cell, number in known.items() if number is not None}
 
@@ -81,7 +82,7 @@ def table(found: Found) -> Any:
         shown.add_column(name, justify="right", no_wrap=True)
     for batch in BATCHES:
         for depth in DEPTHS:
-            row = [ratios.get(Cell(batch, depth, width)) for width in WIDTHS]
+            row = [ratios.get(GridCell(batch, depth, width)) for width in WIDTHS]
             shown.add_row(str(batch), str(depth), *("-" if number is None else times(number) for number in row))
     return shown
 
@@ -101,7 +102,7 @@ def summary(found: Found) -> list[str]:
 
 def _times_of(measured: Measured) -> str:
     run = measured.workload
-    assert isinstance(run, Run)
+    assert isinstance(run, WholeRun)
     return ", ".join(f"{t.name} {duration(t.median / run.steps)} a step" for t in measured.timings)
 
 
@@ -134,7 +135,7 @@ def _row(measured: Measured | None) -> list[str] | None:
     if measured is None or own is None:
         return None
     run = measured.workload
-    assert isinstance(run, Run)
+    assert isinstance(run, WholeRun)
     step, least = own.median / run.steps, floor(run.training)
     beside = ["-", "-"] if least is None else [duration(least), times(step / least)]
     return [duration(step), *beside, duration(own.median / run.epochs)]
@@ -154,8 +155,8 @@ def plot(found: Found, path: Path) -> None:
     ax = figure.subplots()
     for batch in BATCHES:
         for depth in DEPTHS:
-            there = [width for width in WIDTHS if Cell(batch, depth, width) in ratios]
-            numbers = [ratios[Cell(batch, depth, width)] for width in there]
+            there = [width for width in WIDTHS if GridCell(batch, depth, width) in ratios]
+            numbers = [ratios[GridCell(batch, depth, width)] for width in there]
             ax.plot(there, numbers, marker="o", linestyle="-" if depth == 1 else "--", label=f"{batch}, {depth} hidden")
     ax.axhline(1, color="black", linewidth=1)
     ax.set_xscale("log", base=2)
@@ -163,7 +164,7 @@ def plot(found: Found, path: Path) -> None:
     ax.set_xlabel("width of the hidden layers")
     ax.set_ylabel("fit / best peer, higher is faster")
     ax.legend(title="batch", fontsize=8)
-    figure.savefig(path, dpi=120)
+    save_figure(path, figure)
 
 
 def as_data(found: Found) -> list[dict[str, Any]]:
@@ -171,7 +172,7 @@ def as_data(found: Found) -> list[dict[str, Any]]:
     cells = []
     for cell, measured in found.items():
         run = measured.workload
-        assert isinstance(run, Run)
+        assert isinstance(run, WholeRun)
         cells.append(
             {"batch": cell.batch, "hidden_layers": cell.depth, "width": cell.width, "samples": cell.samples,
              "epochs": run.epochs, "steps": run.steps, "floor": measured.floor, "engine": measured.engine,

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import __version__
 from ..files import save_figure
-from .fits import Run
+from .fits import WholeRun
 from .floor import bandwidth, sgemm_peak
 from .gpu import gpu
 from .memory import bound
@@ -70,7 +70,7 @@ def as_data(measured: list[Measured], skipped: list[str], interrupted: bool) -> 
 
 
 def _as_data(each: Measured) -> dict[str, Any]:
-    run = each.workload if isinstance(each.workload, Run) else None
+    run = each.workload if isinstance(each.workload, WholeRun) else None
     return {
         "name": each.workload.name,
         "what": each.workload.what,
@@ -108,7 +108,7 @@ def table(measured: Measured) -> Any:
 
     timings, peer = sorted(measured.timings, key=lambda t: t.median), measured.best()
     columns = {"": [_label(t, measured) for t in timings], "median": [duration(t.median) for t in timings]}
-    if isinstance(measured.workload, Run):
+    if isinstance(measured.workload, WholeRun):
         columns["a step"] = [duration(t.median / measured.workload.steps) for t in timings]
     columns["spread"] = [f"{t.spread:.0%}" if len(t.seconds) > 1 else "-" for t in timings]
     if peer is not None:
@@ -163,13 +163,13 @@ def times(ratio: float) -> str:
 
 
 def _bound(measured: Measured) -> int:
-    workload = measured.workload.training if isinstance(measured.workload, Run) else measured.workload
+    workload = measured.workload.training if isinstance(measured.workload, WholeRun) else measured.workload
     assert isinstance(workload, Training)
     return bound(workload)
 
 
 def _loss(loss: float, measured: Measured) -> str:
-    return f"{loss:.4f}" if isinstance(measured.workload, Run) else f"{loss:.6f}"
+    return f"{loss:.4f}" if isinstance(measured.workload, WholeRun) else f"{loss:.6f}"
 
 
 def _label(timing: Timing, measured: Measured) -> str:

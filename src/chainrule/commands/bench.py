@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engines import require_known
 from ..errors import ConfigurationError, DataError
 from .console import say
 
@@ -49,7 +50,6 @@ def bench(asked: Asked) -> bool:
     """Measure and print. Returns whether Ctrl-C ended it: what was measured until then is printed and drawn."""
     from rich.console import Console
 
-    from .. import engines
     from ..bench import report
     from ..bench.busy import busy_core
     from ..bench.peers import PEERS, contenders
@@ -57,7 +57,7 @@ def bench(asked: Asked) -> bool:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a GPU is shared with PyTorch
     console = Console(quiet=asked.json)
-    engines.require_known(asked.engine)
+    require_known(asked.engine)
     others, skipped = contenders(_names(asked.peers) or (["jax"] if asked.grid else list(PEERS)))
     if asked.plot is not None and not asked.plot.parent.is_dir():
         raise ConfigurationError(f"There is no folder {asked.plot.parent} for the plot.")
@@ -99,7 +99,7 @@ def _grid(asked: Asked, console: Any, others: list[Contender], skipped: list[str
     from ..bench import fits, grid, report
 
     found: grid.Found = {}
-    contenders = [fits.ours(asked.engine), *fits.fitters(_groups(others))]
+    contenders = [fits.ours(require_known(asked.engine)), *fits.fitters(_groups(others))]
 
     def each(check: Callable[[], object]) -> None:
         with Console(stderr=True).status("") as status:
@@ -158,8 +158,8 @@ def _measured(
     for workload in workloads:
         with progress.status("") as status:
             if isinstance(workload, Training) and not asked.session:
-                contenders = [fits.ours(asked.engine), *fits.fitters(_groups(others))]
-                run = fits.Run.of(workload, asked.part)
+                contenders = [fits.ours(require_known(asked.engine)), *fits.fitters(_groups(others))]
+                run = fits.WholeRun.of(workload, asked.part)
                 each = measure_fits(run, contenders, asked.repeats, status.update, check)
                 if not each.interrupted:
                     each.session = _session(workload, each.engine, others, asked, status.update, check)
