@@ -1,88 +1,142 @@
-"""What `engine="auto"` costs or gains against NumPy on runs of many lengths, each in a process of its own.
+"""Whether `engine="auto"` takes the engine that ends first: a grid of tasks, each in a new process and in a warm one.
 
-The time is that of `fit`, from the call to its end: choosing, loading or compiling, training. "empty" begins with no
-compiled code on disk, "filled" with what the run needs. NumPy and `auto` run in turn; medians are printed.
+The time is that of `fit`, from the call to its end. "new" is the first fit of a process, whatever it has to load or to
+compile; "warm" a later one of the same task in that process. Every engine that is installed runs each task, and so does
+auto: auto is right where the engine that it chose ends within a tenth of the best, by medians of interleaved repeats.
+Differences of less than 2 ms count as none, because nobody waits for them.
 
-    python benchmarks/auto.py [--repeats 3]
+    python benchmarks/auto.py [--repeats 3] [--engines numpy,fused,jax] [--quick] [--json]
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import statistics
 import subprocess
 import sys
-import tempfile
+from importlib.util import find_spec
+from itertools import product
+from typing import NamedTuple
 
-RUNS = {
-    "spiral": ("spiral(100, 3, seed=0)", "[Dense(2, 64), ReLU(), Dense(64, 3)]", 300, (10, 100, 1000, 10000, 60000)),
-    "digits": ("pair('digits')", "[Dense(64, 128), ReLU(), Dense(128, 10)]", 64, (1, 5, 20, 100, 500)),
-    "iris": ("pair('iris')", "[Dense(4, 8), Tanh(), Dense(8, 3)]", 16, (5, 50, 500, 2000)),
-    "dense": ("noise()", "[Dense(784, 128), ReLU(), Dense(128, 128), ReLU(), Dense(128, 10)]", 128, (1, 4, 16, 64)),
-}
-SCRIPT = """
-import sys, time
+_NEAR, _NOTHING = 1.1, 0.002  # within a tenth, and seconds that nobody waits for
+
+
+class Task(NamedTuple):
+    """A network and a run: hidden layers of one width, S samples, batches, epochs."""
+
+    inputs: int
+    width: int
+    depth: int
+    batch: int
+    samples: int
+    epochs: int
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * -(-self.samples // self.batch)
+
+
+# small tables, tables, and pixels; short, middling and long runs: 72 tasks
+TASKS = [
+    Task(inputs, width, depth, batch, samples, epochs)
+    for (inputs, samples, widths), depth, batch, epochs in product(
+        [(4, 150, (8, 64)), (54, 2000, (32, 256)), (784, 4000, (128, 512))], (1, 2), (32, 256), (1, 10, 60)
+    )
+    for width in widths
+]
+PROCESS = """
+import json, sys, time
 import numpy as np
-from chainrule import Adam, Dense, Model, ReLU, SoftmaxCrossentropy, Tanh, datasets
-from chainrule.datasets.generators import spiral
+inputs, width, depth, batch, samples, epochs, engine, warm = json.loads(sys.argv[1])
+from chainrule import Adam, Dense, Model, ReLU, SoftmaxCrossentropy
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(samples, inputs)).astype(np.float32), rng.integers(0, 3, samples)
+sizes = [inputs, *[width] * depth, 3]
 
-def pair(name):
-    found = datasets.load(name)
-    return found.X_train, found.y_train
+def fit():
+    layers = [layer for i, n in zip(sizes, sizes[1:]) for layer in (Dense(i, n), ReLU())][:-1]
+    model = Model(layers, SoftmaxCrossentropy(), Adam(1e-3), seed=0)
+    begin = time.perf_counter()
+    model.fit(X, y, epochs=epochs, batch_size=batch, verbose=False, engine=engine)
+    return time.perf_counter() - begin, model.run.engine
 
-def noise():
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(4096, 784)), rng.integers(0, 10, 4096)
-
-X, y = {data}
-model = Model({layers}, SoftmaxCrossentropy(), Adam(1e-3))
-begin = time.perf_counter()
-model.fit(X, y, epochs={epochs}, batch_size={batch}, verbose=False, engine=sys.argv[1])
-print(time.perf_counter() - begin, model.run.engine)
+first, ran = fit()
+later, _ = fit() if warm else (None, None)
+print(json.dumps([first, later, ran]))
 """
 
 
-def seconds(script: str, engine: str, folder: str) -> tuple[float, str]:
-    """Seconds of `fit`, and the engine that ran."""
-    environment = os.environ | {"CHAINRULE_CACHE": folder}
-    command = [sys.executable, "-c", script, engine]
-    time, chosen = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()
-    return float(time), chosen
+def seconds(task: Task, engine: str) -> tuple[float, float, str]:
+    """Seconds of the first fit of a process and of the second, and the engine that ran."""
+    asked = json.dumps([*task, engine, True])
+    done = subprocess.run([sys.executable, "-c", PROCESS, asked], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{engine} on {task}: {done.stderr.strip().splitlines()[-1]}")
+    first, later, ran = json.loads(done.stdout)
+    return first, later, ran
 
 
-def compare(script: str, filled: bool, repeats: int) -> tuple[float, float, str]:
-    """Medians of NumPy and of `auto`, and the engine that `auto` chose."""
-    times: dict[str, list[float]] = {"numpy": [], "auto": []}
-    chosen = ""
-    with tempfile.TemporaryDirectory() as kept:
-        if filled:
-            seconds(script.replace("epochs=", "epochs=1 or "), "fused", kept)
-        for _ in range(repeats):
-            for engine, found in times.items():
-                with tempfile.TemporaryDirectory() as fresh:
-                    time, name = seconds(script, engine, kept if filled else fresh)
-                    found.append(time)
-                    chosen = name if engine == "auto" else chosen
-    return statistics.median(times["numpy"]), statistics.median(times["auto"]), chosen
+def compare(task: Task, engines: list[str], repeats: int) -> list[dict[str, object]]:
+    """What each engine and auto took, in a new process and in a warm one."""
+    found = {engine: [] for engine in (*engines, "auto")}
+    for _ in range(repeats):
+        for engine, runs in found.items():
+            runs.append(seconds(task, engine))
+    lines = []
+    for place, process in enumerate(("new", "warm")):
+        medians = {engine: statistics.median(run[place] for run in runs) for engine, runs in found.items()}
+        auto = medians.pop("auto")
+        best, chosen = min(medians, key=medians.get), found["auto"][0][2]
+        right = medians.get(chosen, auto) <= max(_NEAR * medians[best], medians[best] + _NOTHING)
+        lines.append({"task": task._asdict(), "process": process, "seconds": medians, "auto": auto,
+                      "chosen": chosen, "best": best, "right": right})  # fmt: skip
+    return lines
+
+
+def show(line: dict[str, object], engines: list[str]) -> str:
+    """One line of the table."""
+    task, times = line["task"], line["seconds"]
+    network = f"{task['inputs']}-{'-'.join([str(task['width'])] * task['depth'])}-3"
+    own = " ".join(f"{times[engine]:8.3f}" for engine in engines)
+    mark = "" if line["right"] else "  <-"
+    return (
+        f"{network:14} {task['samples']:5} {task['batch']:5} {task['epochs']:6} {line['process']:5} {own} "
+        f"{line['auto']:8.3f} {line['auto'] / times[line['best']]:6.2f}  {line['chosen']}{mark}"
+    )
+
+
+def share(lines: list[dict[str, object]]) -> str:
+    """How often auto was right."""
+    right = sum(bool(line["right"]) for line in lines)
+    return f"auto within a tenth of the best: {right} of {len(lines)}, {right / len(lines):.0%}"
 
 
 def main() -> None:
-    """Print one line for each run."""
+    """Print two lines for each task, then the share."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3, help="interleaved repeats (default 3)")
-    repeats = parser.parse_args().repeats
-    print(f"{'run':8} {'epochs':>7} {'disk':>7} {'numpy, s':>10} {'auto, s':>10} {'auto / numpy':>13}  engine")
-    for name, (data, layers, batch, lengths) in RUNS.items():
-        for epochs in lengths:
-            script = SCRIPT.format(data=data, layers=layers, epochs=epochs, batch=batch)
-            for filled in (False, True):
-                numpy, auto, chosen = compare(script, filled, repeats)
-                disk = "filled" if filled else "empty"
-                print(
-                    f"{name:8} {epochs:7} {disk:>7} {numpy:10.3f} {auto:10.3f} {auto / numpy:13.2f}  {chosen}",
-                    flush=True,
-                )
+    parser.add_argument("--engines", default="numpy,fused,jax", help="with commas (default those that are installed)")
+    parser.add_argument("--quick", action="store_true", help="four tasks only: to try it out")
+    parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
+    asked = parser.parse_args()
+    engines = [name for name in asked.engines.split(",") if name != "jax" or find_spec("jax") is not None]
+    lines: list[dict[str, object]] = []
+    if not asked.json:
+        names = " ".join(f"{name + ', s':>8}" for name in (*engines, "auto"))
+        print(f"{'network':14} {'S':>5} {'batch':>5} {'epochs':>6} {'':5} {names} {'/ best':>6}  chosen")
+    try:
+        for task in TASKS[:4] if asked.quick else TASKS:
+            for line in compare(task, engines, asked.repeats):
+                lines.append(line)
+                if not asked.json:
+                    print(show(line, engines), flush=True)
+    except KeyboardInterrupt:
+        print("Stopped: this is the share so far.", file=sys.stderr)
+    if asked.json:
+        print(json.dumps(lines))
+    elif lines:
+        print(share(lines))
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def test_peers_that_do_not_exist_are_refused_and_others_named(monkeypatch: pytes
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
+    return CliRunner().invoke(app, ["bench", "--session", *arguments], catch_exceptions=False)
 
 
 @pytest.mark.usefixtures("quick")

@@ -157,10 +157,10 @@ def explain(
 
 @app.command()
 def info(
-    model: Annotated[Path, typer.Argument(help="A model file.")],
+    model: Annotated[Path | None, typer.Argument(help="A model file.", show_default="what is installed here")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Show what a model file holds: layers, parameters, classes, columns, training."""
+    """Show what a model file holds: layers, parameters, classes, columns, training; or what runs on this machine."""
     from . import commands
 
     commands.info(model, json)
@@ -187,14 +187,24 @@ def bench(
         ),
     ] = "",
     repeats: Annotated[int, typer.Option(min=1, help="Times that each is measured, in turn.")] = 7,
+    engine: Annotated[str, typer.Option(help="Engine of our fit: auto, numpy, fused or jax.")] = "auto",
+    grid: Annotated[bool, typer.Option("--grid", help="24 networks, as ratio to the best peer.")] = False,
+    session: Annotated[
+        bool, typer.Option("--session", help="Single steps of each engine and peer instead of whole runs of fit.")
+    ] = False,
+    busy: Annotated[bool, typer.Option("--busy", help="With one core taken by another process.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A hundredth of the epochs: to try it out.")] = False,
     memory: Annotated[bool, typer.Option("--memory", help="Also measure the memory that the engines take.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timings.")] = None,
 ) -> None:
-    """Measure the engines beside other libraries on this machine, from the same start to the same loss."""
+    """Measure whole runs of fit beside other libraries on this machine, from the same start to the same loss."""
     from . import commands
 
-    if commands.bench(peers, workload, repeats, memory, json, plot):
+    asked = commands.Asked(
+        peers, workload, repeats, engine, session, grid, busy, memory, 100 if quick else 1, json, plot
+    )
+    if commands.bench(asked):
         raise typer.Exit(130)
 
 

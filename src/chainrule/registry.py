@@ -36,8 +36,8 @@ _CLASSES: dict[str, type] = {
     if dataclasses.is_dataclass(getattr(module, name))
     or (isinstance(getattr(module, name), type) and issubclass(getattr(module, name), Layer))
 }
+LIBRARY: Mapping[str, type] = types.MappingProxyType(dict(_CLASSES))  # without what users register
 _RECORDS: set[type] = set()
-LIBRARY = frozenset(_CLASSES)  # the names of the library's own
 _LARGE = 2**1023  # a float holds every whole number below it, if not exactly
 
 

@@ -14,7 +14,7 @@ from ..graph import Graph, Sequential
 from ..layer import Arrays, Context
 from ..layers import Dense, ReLU
 from ..losses import SoftmaxCrossentropy
-from ..optimizers import SGD, Adam
+from ..optimizers import SGD, Adam, Optimizer
 from .contender import Contender, Opened, repeated
 from .workloads import Gradient, Prediction, Training, Weights, Workload
 
@@ -34,10 +34,15 @@ def network_of(workload: Training) -> tuple[Graph, Arrays]:
     return Sequential(*layers[:-1]), values
 
 
+def optimizer_of(workload: Training) -> Optimizer:
+    """The network's optimizer."""
+    return Adam(workload.rate) if workload.adam else SGD(workload.rate)
+
+
 def task_of(workload: Training) -> tuple[Task, Arrays, Arrays]:
     """The input of an engine: the task, the initial parameters, the empty slots."""
     network, values = network_of(workload)
-    optimizer = Adam(workload.rate) if workload.adam else SGD(workload.rate)
+    optimizer = optimizer_of(workload)
     task = Task.of(network, SoftmaxCrossentropy(), optimizer, 0, *workload.data, None, workload.batch)
     return task, values, optimizer.initial_slots(np, values)
 

@@ -29,7 +29,7 @@ def _jax_loss(jax: Any, weights: Any, x: Any, y: Any) -> Any:
     return -jax.numpy.mean(jax.numpy.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
 
 
-def _jax_step(jax: Any, workload: Training) -> Callable[[Any, Any, Any, Any], Any]:
+def jax_step(jax: Any, workload: Training) -> Callable[[Any, Any, Any, Any], Any]:
     """One step with JAX's own gradient: from one carry (weights, two slots, step number) to the next."""
     jnp, tree, rate = jax.numpy, jax.tree.map, workload.rate
 
@@ -52,7 +52,7 @@ def _jax_step(jax: Any, workload: Training) -> Callable[[Any, Any, Any, Any], An
 def _jax_training(workload: Training, scan: bool) -> Opened:
     jax: Any = import_module("jax")
     jnp = jax.numpy
-    step = _jax_step(jax, workload)
+    step = jax_step(jax, workload)
     weights = jax.tree.map(jnp.asarray, workload.weights)
     m, v = (jax.tree.map(jnp.zeros_like, weights) for _ in range(2))
     carry, done = (weights, m, v, jnp.float32(0)), 0
@@ -117,10 +117,8 @@ def _jax_scan(workload: Workload) -> Opened | None:
 # Keras
 
 
-def _keras(workload: Workload) -> Opened | None:
-    if isinstance(workload, Gradient):
-        return None
-    training = workload if isinstance(workload, Training) else workload.training  # type: ignore[attr-defined]
+def keras_model(training: Training) -> Any:
+    """A compiled model with the first weights."""
     os.environ["KERAS_BACKEND"] = "jax"
     keras: Any = import_module("keras")
     if keras.backend.backend() != "jax":  # it was imported before, with another one
@@ -131,12 +129,20 @@ def _keras(workload: Workload) -> Opened | None:
         layers.append(keras.layers.Dense(units, activation=None if index == last else "relu"))
     model = keras.Sequential(layers)
     model.set_weights([array for pair in training.weights for array in pair])
-    if isinstance(workload, Prediction):
-        return repeated(lambda: np.asarray(model(workload.sample)))
     kind = keras.optimizers.Adam if training.adam else keras.optimizers.SGD
     options = {"epsilon": 1e-8} if training.adam else {}
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=kind(training.rate, **options), loss=loss)
+    return model
+
+
+def _keras(workload: Workload) -> Opened | None:
+    if isinstance(workload, Gradient):
+        return None
+    training = workload if isinstance(workload, Training) else workload.training  # type: ignore[attr-defined]
+    model = keras_model(training)
+    if isinstance(workload, Prediction):
+        return repeated(lambda: np.asarray(model(workload.sample)))
     put: Any = np.asarray if gpu() is None else import_module("jax").numpy.asarray
     X, y, order = (put(array) for array in (*training.data, training.order))
     done = 0
@@ -160,19 +166,25 @@ def _keras(workload: Workload) -> Opened | None:
 # scikit-learn
 
 
-def _sklearn(workload: Workload) -> Opened | None:
-    if isinstance(workload, Gradient):
-        return None
-    training = workload if isinstance(workload, Training) else workload.training  # type: ignore[attr-defined]
+def sklearn_model(training: Training, X: Any, y: Any, shuffle: bool) -> Any:
+    """A classifier that goes on from the first weights."""
     network: Any = import_module("sklearn.neural_network")
-    X, y = (array[training.order] for array in training.data)
     model = network.MLPClassifier(
         training.sizes[1:-1], solver="adam" if training.adam else "sgd", learning_rate_init=training.rate, alpha=0.0,
-        batch_size=training.batch, shuffle=False, momentum=0.0, nesterovs_momentum=False, warm_start=True, tol=0.0,
+        batch_size=training.batch, shuffle=shuffle, momentum=0.0, nesterovs_momentum=False, warm_start=True, tol=0.0,
         n_iter_no_change=10**9, max_iter=1,
     )  # fmt: skip
     model.fit(X, y)
     model.coefs_, model.intercepts_ = (list(arrays) for arrays in zip(*training.weights, strict=True))
+    return model
+
+
+def _sklearn(workload: Workload) -> Opened | None:
+    if isinstance(workload, Gradient):
+        return None
+    training = workload if isinstance(workload, Training) else workload.training  # type: ignore[attr-defined]
+    X, y = (array[training.order] for array in training.data)
+    model = sklearn_model(training, X, y, shuffle=False)
     if isinstance(workload, Prediction):
         return Opened(repeated(lambda: model.predict_proba(workload.sample)).run, lambda: None)
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from .contender import Contender, Opened, repeated
 from .gpu import torch_device
-from .workloads import Gradient, Prediction, Training, Workload
+from .workloads import Gradient, Prediction, Training, Weights, Workload
 
 __all__ = ["CONTENDERS"]
 
 
-def _network(torch: Any, workload: Training) -> Any:
+def network_of(torch: Any, workload: Training) -> Any:
+    """The network with the first weights."""
     layers: list[Any] = []
     for w, b in workload.weights:
         dense = torch.nn.Linear(*w.shape)
@@ -24,17 +25,25 @@ def _network(torch: Any, workload: Training) -> Any:
     return torch.nn.Sequential(*layers[:-1]).to(torch_device())
 
 
-def _optimizer(torch: Any, network: Any, workload: Training, **options: Any) -> Any:
+def optimizer_of(torch: Any, network: Any, workload: Training, **options: Any) -> Any:
+    """Its optimizer, in the fastest form."""
     if workload.adam:
         return torch.optim.Adam(network.parameters(), lr=workload.rate, fused=True, **options)
     return torch.optim.SGD(network.parameters(), lr=workload.rate, fused=True)
 
 
-def _arrays(torch: Any, *arrays: Any) -> list[Any]:
+def tensors(torch: Any, *arrays: Any) -> list[Any]:
+    """Arrays where PyTorch computes."""
     return [torch.from_numpy(array).to(torch_device()) for array in arrays]
 
 
-def _wait(torch: Any) -> None:
+def weights_of(network: Any) -> Weights:
+    """Weights and biases of the dense layers."""
+    dense = [layer for layer in network if hasattr(layer, "weight")]
+    return [(d.weight.detach().cpu().numpy().T, d.bias.detach().cpu().numpy()) for d in dense]
+
+
+def wait(torch: Any) -> None:
     """Wait until the GPU has finished."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
@@ -42,7 +51,7 @@ def _wait(torch: Any) -> None:
 
 def _opened(torch: Any, workload: Training, network: Any, step: Callable[[Any], object]) -> Opened:
     """Training with `step(rows)`; `rows` is None if a batch is all samples."""
-    (order,) = _arrays(torch, workload.order)
+    (order,) = tensors(torch, workload.order)
     done = 0
 
     def run(steps: int) -> None:
@@ -50,22 +59,21 @@ def _opened(torch: Any, workload: Training, network: Any, step: Callable[[Any], 
         for number in range(done, done + steps):
             begin = number % workload.per_epoch * workload.batch
             step(None if workload.per_epoch == 1 else order[begin : begin + workload.batch])
-        _wait(torch)
+        wait(torch)
         done += steps
 
     def answer() -> float:
         run(workload.checked)
-        dense = [layer for layer in network if hasattr(layer, "weight")]
-        return workload.loss([(d.weight.detach().cpu().numpy().T, d.bias.detach().cpu().numpy()) for d in dense])
+        return workload.loss(weights_of(network))
 
     return Opened(run, answer)
 
 
 def _training(workload: Training, compiled: bool) -> Opened:
     torch: Any = import_module("torch")
-    network = _network(torch, workload)
-    optimizer = _optimizer(torch, network, workload)
-    X, y = _arrays(torch, *workload.data)
+    network = network_of(torch, workload)
+    optimizer = optimizer_of(torch, network, workload)
+    X, y = tensors(torch, *workload.data)
     loss_of = torch.nn.CrossEntropyLoss()
 
     def objective(x: Any, target: Any) -> Any:
@@ -86,22 +94,22 @@ def _eager(workload: Workload) -> Opened:
     if isinstance(workload, Training):
         return _training(workload, compiled=False)
     if isinstance(workload, Gradient):
-        z, y = _arrays(torch, *workload.data)
+        z, y = tensors(torch, *workload.data)
         z.requires_grad_(True)
         criterion = torch.nn.CrossEntropyLoss()
 
         def gradient() -> Any:
             (found,) = torch.autograd.grad(criterion(z, y), z)
-            _wait(torch)
+            wait(torch)
             return found
 
         return Opened(repeated(gradient).run, lambda: gradient().cpu().numpy())
     assert isinstance(workload, Prediction)
-    network = _network(torch, workload.training)
+    network = network_of(torch, workload.training)
 
     def predict() -> Any:
         with torch.inference_mode():
-            return network(*_arrays(torch, workload.sample)).cpu().numpy()
+            return network(*tensors(torch, workload.sample)).cpu().numpy()
 
     return repeated(predict)
 
@@ -115,9 +123,9 @@ def _graph(workload: Workload) -> Opened | None:
     torch: Any = import_module("torch")
     if not isinstance(workload, Training) or not torch.cuda.is_available():
         return None
-    network = _network(torch, workload)
-    optimizer = _optimizer(torch, network, workload, capturable=True)
-    X, y = _arrays(torch, *workload.data)
+    network = network_of(torch, workload)
+    optimizer = optimizer_of(torch, network, workload, capturable=True)
+    X, y = tensors(torch, *workload.data)
     x, target = X[: workload.batch].clone(), y[: workload.batch].clone()
     graph = _captured(torch, network, optimizer, x, target)
 
@@ -158,12 +166,13 @@ def _captured(torch: Any, network: Any, optimizer: Any, x: Any, target: Any) -> 
     return graph
 
 
-def _threads(count: int) -> None:
+def threads(count: int) -> None:
+    """Set the number of threads."""
     import_module("torch").set_num_threads(count)
 
 
 CONTENDERS = [
-    Contender("torch", "PyTorch eager", _eager, _threads),
-    Contender("torch", "PyTorch compiled", _compiled, _threads),
+    Contender("torch", "PyTorch eager", _eager, threads),
+    Contender("torch", "PyTorch compiled", _compiled, threads),
     Contender("torch", "PyTorch CUDA graph", _graph),
 ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import __version__
 from ..files import save_figure
+from .fits import WholeRun
 from .floor import bandwidth, sgemm_peak
 from .gpu import gpu
 from .memory import bound
@@ -64,23 +65,27 @@ def as_data(measured: list[Measured], skipped: list[str], interrupted: bool) -> 
         "machine": machine(),
         "skipped": skipped,
         "interrupted": interrupted,
-        "workloads": [
-            {
-                "name": each.workload.name,
-                "what": each.workload.what,
-                "floor": each.floor,
-                "auto": each.auto,
-                "problems": each.problems,
-                "ratios": each.ratios(),
-                "memory": {"bound": _bound(each), "peaks": each.memory} if each.memory else None,
-                "timings": [
-                    {"name": t.name, "median": t.median, "spread": t.spread, "threads": t.threads, "loss": t.loss,
-                     "seconds": t.seconds}
-                    for t in each.timings
-                ],
-            }
-            for each in measured
+        "workloads": [_as_data(each) for each in measured],
+    }
+
+
+def _as_data(each: Measured) -> dict[str, Any]:
+    run = each.workload if isinstance(each.workload, WholeRun) else None
+    return {
+        "name": each.workload.name,
+        "what": each.workload.what,
+        "fit": None if run is None else {"epochs": run.epochs, "steps": run.steps, "engine": each.engine},
+        "floor": each.floor,
+        "auto": each.auto,
+        "problems": each.problems,
+        "ratios": each.ratios(),
+        "memory": {"bound": _bound(each), "peaks": each.memory} if each.memory else None,
+        "timings": [
+            {"name": t.name, "median": t.median, "spread": t.spread, "threads": t.threads, "loss": t.loss,
+             "part": t.part, "seconds": t.seconds}
+            for t in each.timings
         ],
+        "session": None if each.session is None else _as_data(each.session),
     }  # fmt: skip
 
 
@@ -103,13 +108,15 @@ def table(measured: Measured) -> Any:
 
     timings, peer = sorted(measured.timings, key=lambda t: t.median), measured.best()
     columns = {"": [_label(t, measured) for t in timings], "median": [duration(t.median) for t in timings]}
+    if isinstance(measured.workload, WholeRun):
+        columns["a step"] = [duration(t.median / measured.workload.steps) for t in timings]
     columns["spread"] = [f"{t.spread:.0%}" if len(t.seconds) > 1 else "-" for t in timings]
     if peer is not None:
         columns["speed"] = [times(peer.median / t.median) for t in timings]
     if any(t.threads is not None for t in timings):
         columns["threads"] = ["own" if t.threads is None else str(t.threads) for t in timings]
     if any(t.loss is not None for t in timings):
-        columns["loss"] = ["-" if t.loss is None else f"{t.loss:.6f}" for t in timings]
+        columns["loss"] = ["-" if t.loss is None else _loss(t.loss, measured) for t in timings]
     shown = Table()
     for name in columns:
         shown.add_column(name, justify="right" if name else "left", no_wrap=True)
@@ -120,6 +127,7 @@ def table(measured: Measured) -> Any:
 
 def notes(measured: Measured) -> list[str]:
     """The notes under the table, line by line."""
+    timings = sorted(measured.timings, key=lambda t: t.median)
     peer = measured.best()
     about = [] if peer is None else [f"speed: {peer.name} is 1"]
     about += ["threads: own where it decides itself"] if any(t.threads for t in measured.timings) else []
@@ -130,10 +138,23 @@ def notes(measured: Measured) -> list[str]:
         lines += [f"{name}: " + ", ".join(f"{times(n)} × {other}" for other, n in others.items())] if others else []
     floor = "not measured" if measured.floor is None else duration(measured.floor)
     lines.append(f"floor of this machine: {floor}")
+    if measured.engine is not None:
+        lines.append(f"auto takes {measured.engine}")
+    lines += [f"{t.name}: {t.part:.1%} of the run was timed, the rest is reckoned" for t in timings if t.part < 1]
+    if measured.session is not None:
+        lines.append(f"the session alone: {_session(measured.session)}")
     if measured.memory:
         peaks = ", ".join(f"{engine} {peak / 1e6:.0f} MB" for engine, peak in measured.memory.items())
         lines.append(f"memory at most: {peaks}; bound {_bound(measured) / 1e6:.0f} MB")
     return lines
+
+
+def _session(measured: Measured) -> str:
+    """A step of the engine without what `fit` does around it, beside the peer's own steps."""
+    own, peer = measured.best(OURS), measured.best()
+    parts = [f"{t.name} {duration(t.median)} a step" for t in (own, peer) if t is not None]
+    ratio = [] if own is None or peer is None else [f"{times(peer.median / own.median)} ×"]
+    return ", ".join(parts + ratio) or "; ".join(measured.problems)
 
 
 def times(ratio: float) -> str:
@@ -142,8 +163,13 @@ def times(ratio: float) -> str:
 
 
 def _bound(measured: Measured) -> int:
-    assert isinstance(measured.workload, Training)
-    return bound(measured.workload)
+    workload = measured.workload.training if isinstance(measured.workload, WholeRun) else measured.workload
+    assert isinstance(workload, Training)
+    return bound(workload)
+
+
+def _loss(loss: float, measured: Measured) -> str:
+    return f"{loss:.4f}" if isinstance(measured.workload, WholeRun) else f"{loss:.6f}"
 
 
 def _label(timing: Timing, measured: Measured) -> str:
@@ -168,7 +194,9 @@ def plot(measured: list[Measured], path: Path) -> None:
         _bars(ax, each)
     for ax in axes[len(measured) :]:
         ax.remove()
-    figure.supxlabel("time of each, shorter is better; *: what auto takes", fontsize=8)
+    figure.supxlabel(
+        "time of each, of a whole run where it says epochs; shorter is better; *: what auto takes", fontsize=8
+    )
     save_figure(path, figure)
 
 

@@ -21,10 +21,10 @@ from .floor import floor
 from .ours import OURS, chosen
 from .workloads import Training, Workload
 
-__all__ = ["Measured", "Timing", "measure"]
+__all__ = ["REST", "Measured", "Timing", "first_line", "measure"]
 
 _SECONDS = 0.25  # of one timed run
-_REST = 0.03  # seconds of pause between contenders
+REST = 0.03  # seconds of pause between contenders
 _AGREE = 1e-3  # allowed relative difference of losses or results in float32
 
 
@@ -37,6 +37,7 @@ class Timing:
     seconds: list[float] = field(default_factory=list)
     threads: int | None = None
     loss: float | None = None
+    part: float = 1.0  # of the work that was done, where all of it would take too long
 
     @property
     def median(self) -> float:
@@ -56,7 +57,7 @@ class Timing:
 class Measured:
     """All timings of one workload, what was left out and why, and the machine's lower bound.
 
-    `memory` holds the peak of each engine in bytes, if requested.
+    `memory` holds the peak of each engine in bytes, if requested; `engine` is that of a whole run.
     """
 
     workload: Workload
@@ -66,6 +67,8 @@ class Measured:
     auto: str | None
     interrupted: bool = False
     memory: dict[str, int] = field(default_factory=dict)
+    engine: str | None = None
+    session: Measured | None = None  # the session alone, beside a whole run
 
     def best(self, *groups: str) -> Timing | None:
         """The fastest peer, optionally among certain groups."""
@@ -101,7 +104,7 @@ class _Ready:
         """Pause, warm up and time; returns the seconds of one run."""
         if self.contender.threads is not None and self.timing.threads is not None:
             self.contender.threads(self.timing.threads)
-        time.sleep(_REST)
+        time.sleep(REST)
         if self.warming:
             _run(self.opened, self.warming)
         return _run(self.opened, self.times)
@@ -183,7 +186,7 @@ def _measure(
                     each.timing.seconds.append(took)
                 except Exception as error:
                     ready.remove(each)
-                    problems.append(f"{each.timing.name} is left out: {_first_line(error)}.")
+                    problems.append(f"{each.timing.name} is left out: {first_line(error)}.")
     except KeyboardInterrupt:
         interrupted = True
     timings = [each.timing for each in ready if each.timing.seconds]
@@ -221,10 +224,11 @@ def _ready(
             check()
             yield ready
         except Exception as error:  # a peer may fail in any way on a machine it does not support
-            problems.append(f"{label} is left out: {_first_line(error)}.")
+            problems.append(f"{label} is left out: {first_line(error)}.")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The kind of an error and the first line of its message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 

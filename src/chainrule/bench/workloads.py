@@ -39,6 +39,8 @@ class Training(Workload):
     rate: float
     block: int  # steps of one timed run, for contenders that compile the whole run
     checked: int  # steps after which all contenders must have the same loss
+    epochs: int = 10  # of a whole run, and its samples where they are others
+    fitted: int | None = None
 
     @property
     def per_epoch(self) -> int:
@@ -123,14 +125,26 @@ class Prediction(Workload):
         return self.training.data[0][:1]
 
 
-_W2 = Training("dense", "784-128-128-10, batch 128, Adam", (784, 128, 128, 10), 4096, 128, True, 1e-3, 64, 64)
+_W2 = Training("dense", "784-128-128-10, batch 128, Adam", (784, 128, 128, 10), 4096, 128, True, 1e-3, 64, 64, 10, 5888)
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload
     for workload in (
-        Training("notes", "2-3-3, 300 samples, SGD", (2, 3, 3), 300, 300, False, 0.1, 4000, 100),
-        Training("spiral", "2-64-3, 300 samples, Adam", (2, 64, 3), 300, 300, True, 1e-3, 2000, 100),
+        Training("notes", "2-3-3, 300 samples, SGD", (2, 3, 3), 300, 300, False, 0.1, 4000, 100, 10_000),
+        Training("spiral", "2-64-3, 300 samples, Adam", (2, 64, 3), 300, 300, True, 1e-3, 2000, 100, 10_000),
         _W2,
-        Training("wide", "784-1024-1024-10, batch 256, Adam", (784, 1024, 1024, 10), 2048, 256, True, 1e-3, 8, 8),
+        Training(
+            "wide",
+            "784-1024-1024-10, batch 256, Adam",
+            (784, 1024, 1024, 10),
+            2048,
+            256,
+            True,
+            1e-3,
+            8,
+            8,
+            10,
+            5888,
+        ),
         Training(
             "huge",
             "784-4096-4096-4096-10, batch 8192, Adam",

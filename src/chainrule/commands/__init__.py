@@ -1,10 +1,10 @@
 """The functions behind the shell's commands."""
 
-from .bench import bench
+from .bench import Asked, bench
 from .check import check
 from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
 from .train import Settings, train
 
-__all__ = ["Settings", "bench", "check", "explain", "info", "list_datasets", "predict", "train"]
+__all__ = ["Asked", "Settings", "bench", "check", "explain", "info", "list_datasets", "predict", "train"]

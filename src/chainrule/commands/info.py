@@ -3,16 +3,76 @@
 from __future__ import annotations
 
 import json as jsons
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from .. import datasets
+from .. import __version__, datasets
 from ..columns import measured
 from ..model import Model
 from .console import say
 
 
-def info(path: Path, json: bool) -> None:
-    """Print the contents of a model file."""
+def info(path: Path | None, json: bool) -> None:
+    """Print what a model file holds; without one, what is installed and which engines run here."""
+    if path is not None:
+        _print_model(path, json)
+    elif json:
+        print(jsons.dumps(installation()))
+    else:
+        from rich.console import Console
+
+        _print_facts(Console(), _in_words(installation()))
+
+
+def installation() -> dict[str, Any]:
+    """Versions, cores, the library of NumPy's matrix products, and what the engines run on."""
+    import threadpoolctl
+
+    from ..engines.fused import library
+
+    blas = [each for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"]
+    return {
+        "chainrule": __version__,
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "products": [{name: each.get(name) for name in ("internal_api", "version", "architecture")} for each in blas],
+        "fused": library.about(),
+        "jax": _version_of("jax"),
+    }
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _in_words(found: dict[str, Any]) -> dict[str, Any]:
+    fused, products = found["fused"], found["products"]
+    names = [" ".join(str(part) for part in each.values() if part) for each in products]
+    code = f"machine code for {fused['level']}, by {fused['compiler']}"
+    return {
+        **{name: found[name] for name in ("chainrule", "python", "numpy", "machine", "cores")},
+        "products": names or "NumPy's own, without OpenBLAS: large networks are slower",
+        "fused": code if fused["problem"] is None else f"NumPy computes instead: {fused['problem']}",
+        "jax": found["jax"] or 'not installed: pip install "chainrule[jax]"',
+    }
+
+
+def _print_facts(console: Any, facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if shown not in (None, ""):
+            say(console, f"{name:>12}  {shown}")
+
+
+def _print_model(path: Path, json: bool) -> None:
     from rich.console import Console
 
     from ..registry import describe
@@ -39,10 +99,7 @@ def info(path: Path, json: bool) -> None:
     last = model.history.last
     facts["optimizer"] = type(model.optimizer).__name__
     facts |= {name: f"{last[name]:.4f}" for name in measured(last)}
-    for name, value in facts.items():
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        if shown not in (None, ""):
-            say(console, f"{name:>12}  {shown}")
+    _print_facts(console, facts)
 
 
 def list_datasets() -> None:

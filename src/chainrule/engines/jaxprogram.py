@@ -12,7 +12,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from .. import registry
@@ -108,20 +108,11 @@ def _key(task: Task) -> Any:
 def _described(value: Any) -> Any:
     """The description of a setting, None where a class in it is not the library's."""
     try:
-        described = registry.describe(value)
+        described = registry.describe(value, registry.LIBRARY)
     except ConfigurationError:
         return None
     graphs = {graph for leaf in value.flat for graph in leaf.around} if isinstance(value, Graph) else ()
-    plain = all(type(graph) in (Graph, Sequential) for graph in graphs)
-    return described if plain and registry.LIBRARY.issuperset({*_types(described)} - {"Graph"}) else None
-
-
-def _types(described: Any) -> Iterator[str]:
-    """The names of all classes in a description."""
-    if isinstance(described, dict):
-        yield from [described["type"]] if "type" in described else []
-    for each in described.values() if isinstance(described, dict) else described if isinstance(described, list) else ():
-        yield from _types(each)
+    return described if all(type(graph) in (Graph, Sequential) for graph in graphs) else None
 
 
 class JaxSteps:
