@@ -345,8 +345,8 @@ def test_unknown_and_missing_engines_are_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UnknownNameError, match="Did you mean 'fused'"):
         model.fit(X, VALUES, engine="fusd")
     monkeypatch.setattr("chainrule.engines.find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"pip install \"chainrule\[fast\]\""):
-        model.fit(X, VALUES, engine="fused")
+    with pytest.raises(ConfigurationError, match=r"pip install \"chainrule\[jax\]\""):
+        model.fit(X, VALUES, engine="jax")
 
 
 def test_auto_takes_numpy_for_a_short_run_and_otherwise_what_suits_the_network() -> None:

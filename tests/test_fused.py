@@ -1,10 +1,10 @@
-"""What only the fused engine has: threads, machine code on disk, single predictions and gradients."""
+"""What only the fused engine has: pieces and threads, records made inside, single predictions and gradients."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import ctypes
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ import pytest
 from chainrule import (
     ELU,
     GELU,
+    L2,
     SGD,
     Adam,
     Add,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
     Dense,
     Dropout,
     Graph,
+    Huber,
     LayerNorm,
     LeakyReLU,
     LogSoftmax,
@@ -28,37 +32,55 @@ from chainrule import (
     ReLU,
     Sequential,
     Sigmoid,
+    SigmoidCrossentropy,
     SiLU,
     Softmax,
     SoftmaxCrossentropy,
     Softplus,
     Tanh,
 )
+from chainrule.backprop import advance
 from chainrule.engines import loss_gradient, predictor, start
 from chainrule.engines.contract import Block, Task
-from chainrule.engines.fused.cache import cache_folder, missing
+from chainrule.engines.fused import layout, library
+from chainrule.engines.fused import session as fused_session
 from chainrule.engines.fused.gradient import Gradient
 from chainrule.engines.fused.prediction import FEW, Prediction
 from chainrule.engines.fused.session import FusedSession
+from chainrule.engines.recorder import Recorder, relu_units
+from chainrule.engines.records import Records
 from chainrule.errors import DataError, ShapeError
 from chainrule.layer import Context
 
 RNG = np.random.default_rng(0)
 
 
-# Two threads
+# Threads
 
-LARGE = {
-    "blas": (Sequential(Dense(40, 130), ReLU(), Dense(130, 70), Tanh(), Dense(70, 3)), 96, 100),
-    "blas-normalized": (Sequential(Dense(40, 130), LayerNorm(130), Dropout(0.3), ReLU(), Dense(130, 3)), 220, 230),
-    "loops": (Sequential(Dense(5, 60), ReLU(), Dropout(0.2), Dense(60, 60), ReLU(), Dense(60, 3)), 600, 1000),
-    "one layer": (Sequential(Dense(300, 40)), 96, 100),
-    "a batch of less than a vector at the end": (Sequential(Dense(40, 300), ReLU(), Dense(300, 3)), 96, 101),
+LARGE: dict[str, tuple[Graph, int, int, int]] = {  # batch, samples, pieces
+    "all samples before the gradients": (
+        Sequential(Dense(40, 130), ReLU(), Dense(130, 150), Tanh(), Dense(150, 3)),
+        96,
+        100,
+        2,
+    ),
+    "normalized": (Sequential(Dense(40, 130), LayerNorm(130), Dropout(0.3), ReLU(), Dense(130, 3)), 220, 230, 4),
+    "gradients in pieces": (
+        Sequential(Dense(5, 60), ReLU(), Dropout(0.2), Dense(60, 60), ReLU(), Dense(60, 3)),
+        600,
+        1000,
+        8,
+    ),
+    "one layer": (Sequential(Dense(300, 40)), 96, 100, 2),
+    "copies of weights": (Sequential(Dense(150, 260), ReLU(), Dense(260, 270), ReLU(), Dense(270, 3)), 70, 150, 2),
+    "a batch of less than a vector at the end": (Sequential(Dense(40, 300), ReLU(), Dense(300, 3)), 96, 101, 2),
 }
 
 
-def run_of(engine: str, name: str, optimizer: Any, steps: int = 12, weighted: bool = True) -> dict[str, Any]:
-    network, batch, samples = LARGE[name]
+def run_of(
+    engine: str, name: str, optimizer: Any, steps: int = 12, weighted: bool = True, wanted: int = 1
+) -> dict[str, Any]:
+    network, batch, samples, _ = LARGE[name]
     features, outputs = network.input_shape()[0], network.output_shape(network.input_shape())[0]
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(samples, features)), rng.integers(0, outputs, samples)
@@ -70,21 +92,29 @@ def run_of(engine: str, name: str, optimizer: Any, steps: int = 12, weighted: bo
     outcome = session.run(Block(0, steps, 0, order, np.full((steps, len(values)), 0.01), True))
     assert outcome.steps == steps
     if engine == "fused":
-        assert isinstance(session, FusedSession) and session.threads == min(2, len(os.sched_getaffinity(0)))
+        assert isinstance(session, FusedSession) and session.threads == wanted
     return session.values() | session.slots() | {"losses": outcome.data_losses, "predictions": outcome.predictions}
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.01), Adam(0.01, clip_norm=0.3, weight_decay=0.01)], ids=["sgd", "adam"])
 @pytest.mark.parametrize("name", LARGE)
-def test_two_threads_compute_the_run_of_the_reference_and_the_same_bits_each_time(name: str, optimizer: Any) -> None:
-    expected, one, two = (run_of(engine, name, optimizer) for engine in ("numpy", "fused", "fused"))
+def test_any_number_of_threads_computes_the_run_of_the_reference_with_the_same_bits(
+    name: str, optimizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run_of("numpy", name, optimizer)
+    found = []
+    for threads in (1, 2, 2, 3, 8):
+        monkeypatch.setattr(fused_session, "cores", lambda threads=threads: threads)
+        found.append(run_of("fused", name, optimizer, wanted=min(threads, LARGE[name][3])))
     for key, array in expected.items():
-        np.testing.assert_allclose(one[key], array, rtol=1e-10, atol=1e-10)
-        np.testing.assert_array_equal(one[key], two[key])
+        np.testing.assert_allclose(found[0][key], array, rtol=1e-10, atol=1e-10)
+        for other in found[1:]:
+            np.testing.assert_array_equal(found[0][key], other[key])
 
 
-def test_samples_without_weights_count_alike() -> None:
-    expected, actual = (run_of(engine, "blas", SGD(0.01), weighted=False) for engine in ("numpy", "fused"))
+def test_samples_without_weights_count_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_session, "cores", lambda: 1)
+    expected, actual = (run_of(engine, "one layer", SGD(0.01), weighted=False) for engine in ("numpy", "fused"))
     np.testing.assert_allclose(actual["losses"], expected["losses"], rtol=1e-12)
 
 
@@ -96,106 +126,89 @@ def test_the_logarithm_of_softmax_is_as_exact_for_large_inputs() -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
-# Machine code on disk
-
-SCRIPT = """
-import sys, numpy as np
-from chainrule import Dense, MeanSquaredError, Model, SGD
-model = Model([Dense(2, 1)], MeanSquaredError(), SGD(0.1))
-X = np.arange(8.0).reshape(4, 2)
-model.fit(X, X[:, :1], epochs=3, verbose=False, engine="fused")
-print(float(model.parameters["dense_0.weights"][0, 0]), "numba" in sys.modules)
-"""
-NAMES = ["block", "dense", "dense.gradients", "gather", "mean_squared", "sgd"]
-ZEROS = """
-import sys, numpy as np
-if sys.argv[1] == "numba":
-    import numba
-from chainrule import BatchNorm, Dense, MeanSquaredError, Model, SGD
-X, losses = np.linspace(-1, 1, 1030 * 40).reshape(1030, 40), []
-for layers in ([Dense(40, 50), Dense(50, 1)], [Dense(40, 5), BatchNorm(5), Dense(5, 1)]):
-    model = Model(layers, MeanSquaredError(), SGD(0.01))
-    losses += model.fit(X, X[:, 0], epochs=1, batch_size=1024, verbose=False, engine="fused")["loss"]
-print(losses, "numba" in sys.modules)
-"""
+# Records
 
 
-def begin(folder: Path, *script: str) -> subprocess.Popen[str]:
-    environment, command = os.environ | {"CHAINRULE_CACHE": str(folder)}, script or (SCRIPT,)
-    pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", *command], stdout=pipe, stderr=pipe, text=True, env=environment)
+def reference_records(task: Task, block: Block, values: dict[str, Any]) -> Records:
+    """What the pure pairs meet, step by step, counted by `Recorder`."""
+    network, optimizer = task.network, task.optimizer
+    slots = optimizer.initial_slots(np, {name: values[name] for name in network.trainable_names()})
+    recorder = Recorder(task, block)
+    for index, (rows, size) in enumerate(block.batches(task)):
+        seen: dict[str, Any] = {}
+        context = Context(True, task.seed, block.step + index, record=seen)
+        rates = dict(zip(network.trainable_names(), block.rates[index], strict=True))
+        given = task.X[rows], task.targets(rows), task.shares(rows, size)
+        found, values, slots = advance(np, network, task.loss, optimizer, values, *given, context, slots, rates)
+        squares = {name: float(np.sum(np.square(gradient))) for name, gradient in found.gradients.items()}
+        outputs = {name: seen[name]["output"] for name in relu_units(network, task.X.shape[1:])}
+        recorder.add(index, rows, found.data_loss, found.penalty, found.predictions, squares, outputs)
+    return recorder.records
 
 
-def end(process: subprocess.Popen[str]) -> list[str]:
-    output, errors = process.communicate(timeout=300)
-    assert process.returncode == 0 and errors == ""
-    return output.split()
+RNG_RECORDS = np.random.default_rng(4)
+RECORDED: dict[str, tuple[Any, Any]] = {
+    "classes": (SoftmaxCrossentropy(class_weights=[1, 2, 0.5]), RNG_RECORDS.integers(0, 3, 50)),
+    "rows of probabilities": (CategoricalCrossentropy(), RNG_RECORDS.dirichlet([1, 1, 1], 50)),
+    "answers": (SigmoidCrossentropy(label_smoothing=0.1), RNG_RECORDS.integers(0, 2, (50, 3))),
+    "probable answers": (BinaryCrossentropy(), RNG_RECORDS.integers(0, 2, (50, 3))),
+    "values": (Huber(), RNG_RECORDS.normal(size=(50, 3))),
+    "a sum": (MeanSquaredError(reduction="sum"), RNG_RECORDS.normal(size=(50, 3))),
+}
 
 
-def test_two_processes_compile_at_once_a_third_one_needs_no_numba_and_a_damaged_file_is_compiled_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "cache"))
-    assert missing(NAMES, "float32") == NAMES
-    both = [begin(tmp_path / "cache") for _ in range(2)]
-    first, second = (end(process) for process in both)
-    assert first == second and first[1] == "True"
-    assert missing(NAMES, "float32") == []
-    assert end(begin(tmp_path / "cache")) == [first[0], "False"]
-    (file,) = (tmp_path / "cache").rglob("sgd-float32.o")
-    file.write_bytes(file.read_bytes()[:-100])
-    assert end(begin(tmp_path / "cache")) == first
-    assert end(begin(tmp_path / "cache")) == [first[0], "False"]
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", RECORDED)
+def test_records_of_a_block_are_those_of_the_reference(name: str, weighted: bool) -> None:
+    """Two and a half epochs of four batches, begun within an epoch, with a unit that is dead from the start."""
+    loss, y = RECORDED[name]
+    last = {"rows of probabilities": [Softmax()], "probable answers": [Sigmoid()]}.get(name, [])
+    network = Sequential(Dense(4, 9, penalties={"weights": L2(0.1)}), ReLU(), Dense(9, 7), ReLU(), Dense(7, 3), *last)
+    weights = RNG_RECORDS.uniform(0.5, 2, 50) if weighted else None
+    task = Task.of(network, loss, SGD(1e-3), 3, RNG_RECORDS.normal(size=(50, 4)), y, weights, 16)
+    order = np.stack([RNG_RECORDS.permutation(50) for _ in range(4)])
+    block = Block(1, 10, 1, order, np.full((10, 6), 1e-3), record=True)
+    values = network.initial_parameters(0)
+    values["dense_1.biases"][0, 2] = -100
+    expected = reference_records(task, block, values)
+    found = FusedSession(task, values, {}).run(block).records
+    assert found is not None and not expected.alive[:, 9 + 2].any() and expected.alive.any()
+    for member in Records._fields:
+        np.testing.assert_allclose(getattr(found, member), getattr(expected, member), rtol=1e-10, err_msg=member)
 
 
-def test_code_from_the_disk_calls_the_systems_functions_with_numba_or_without(tmp_path: Path) -> None:
-    """A last batch that leaves a thread nothing to do, and BatchNorm's, fill arrays with zeros by `memset`."""
-    compiled = end(begin(tmp_path, ZEROS, ""))
-    assert compiled[-1] == "True"
-    assert end(begin(tmp_path, ZEROS, "")) == [*compiled[:-1], "False"]
-    assert end(begin(tmp_path, ZEROS, "numba")) == compiled
+def test_records_of_blocks_that_meet_within_an_epoch_add_up() -> None:
+    loss, y = RECORDED["classes"]
+    network = Sequential(Dense(4, 9), ReLU(), Dense(9, 3))
+    task = Task.of(network, loss, SGD(1e-3), 3, RNG_RECORDS.normal(size=(50, 4)), y, None, 16)
+    order, values = np.stack([RNG_RECORDS.permutation(50) for _ in range(3)]), network.initial_parameters(0)
+    whole = Block(0, 10, 0, order, np.full((10, 4), 1e-3), record=True)
+    parts = replace(whole, steps=6, rates=whole.rates[:6]), Block(6, 4, 2, order[1:], whole.rates[6:], record=True)
+    expected = FusedSession(task, values, {}).run(whole).records
+    one = FusedSession(task, values, {})
+    first, second = (one.run(part).records for part in parts)
+    assert expected is not None and first is not None and second is not None
+    for member in Records._fields:
+        joined = getattr(first.joined(second), member)
+        np.testing.assert_allclose(joined, getattr(expected, member), rtol=1e-14, err_msg=member)
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chainrule.engines.fused import cache
-
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "file"))
-    assert missing(NAMES, "float32") == NAMES
-    cache.address.cache_clear()
-    model = Model([Dense(2, 1)], MeanSquaredError(), SGD(0.1))
-    model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=1, verbose=False, engine="fused")
-    assert (tmp_path / "file").read_text() == "no folder"
+# What both sides read
 
 
-def test_where_nothing_can_be_compiled_a_run_goes_on_with_numpy(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fails(name: str, dtype: str) -> int:
-        raise RuntimeError("no such target\nand more")
-
-    monkeypatch.setattr("chainrule.engines.fused.cache.address", fails)
-    model = Model([Dense(2, 1)], MeanSquaredError(), SGD(0.1))
-    model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=1, engine="fused")
-    line = capsys.readouterr().out.splitlines()[1]
-    assert line == "Engine numpy: the fused engine cannot be compiled here (RuntimeError: no such target)."
-    assert model.run.engine == "numpy" and model.run.step == 1
-    monkeypatch.setattr("chainrule.engines.fused.prediction.address", fails)
-    monkeypatch.setattr("chainrule.engines.fused.gradient.address", fails)
-    with pytest.warns(UserWarning, match="NumPy computes instead of compiled code: RuntimeError: no such target"):
-        predict, gradient = model.predictor(), loss_gradient(SoftmaxCrossentropy())
-    np.testing.assert_array_equal(predict([[1.0, 2.0]]), model.logits([[1.0, 2.0]]))
-    np.testing.assert_allclose(gradient(np.zeros((1, 2)), np.array([0])), [[-0.5, 0.5]])
-
-
-def test_a_user_without_a_home_has_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    for name in ("CHAINRULE_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(Path, "home", fails)
-    assert cache_folder().name == "chainrule" and missing(["no such function"], "float32") == ["no such function"]
+def test_every_member_of_the_structures_is_read_as_the_compiler_lays_it_out() -> None:
+    text = (Path(layout.__file__).parent / "c" / "run.h").read_text()
+    members = re.findall(
+        r"^    (?:const )?(?:int64_t|double|void|uint8_t|Operation|Segment|Part|Watched) \**(\w+);", text, re.M
+    )
+    kinds = layout.OPERATION, layout.SEGMENT, layout.PART, layout.WATCHED
+    read = [name for kind in kinds for name in kind.names or ()] + [name for name, _ in layout.Run._fields_]
+    assert read == members
+    for kind in kinds:
+        assert kind.itemsize == 8 * len(kind.names or ())
+    sizes = library.load().sizes
+    sizes.restype = ctypes.POINTER(ctypes.c_int64)
+    assert sizes()[:5] == [kind.itemsize for kind in kinds] + [ctypes.sizeof(layout.Run)]
 
 
 # A prediction, a gradient

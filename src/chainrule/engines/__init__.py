@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, Literal, cast, get_args
@@ -25,7 +24,7 @@ __all__ = ["ENGINES", "Engine", "loss_gradient", "predictor", "prepare", "requir
 
 Engine = Literal["auto", "numpy", "fused", "jax"]
 ENGINES: tuple[str, ...] = get_args(Engine)
-_NEEDS = {"fused": ("numba", "fast"), "jax": ("jax", "jax")}
+_NEEDS = {"jax": ("jax", "jax")}
 
 
 def require_known(name: str) -> Engine:
@@ -61,14 +60,13 @@ def prepare(name: str, task: Task, steps: int) -> Choice:
 
 
 def trouble(name: str, task: Task) -> str | None:
-    """Why an engine cannot carry out a task on this machine after all; it compiles what is missing to find out."""
+    """Why an engine cannot carry out a task on this machine after all."""
     if name != "fused":
         return None
-    from .fused import cache
-    from .fused.program import needed
+    from .fused import library
 
-    problem = cache.trouble(needed(task), task.X.dtype)
-    return None if problem is None else f"the fused engine cannot be compiled here ({problem})"
+    problem = library.why_missing()
+    return None if problem is None else f"the fused engine has no machine code here: {problem.rstrip('.')}"
 
 
 def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:
@@ -94,8 +92,8 @@ def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:
 def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[Any]]:
     """A function from inputs (B, I) to the network's outputs (B, N) with the parameters and state in `values`.
 
-    For few samples and a line of dense layers and activations it is compiled, where Numba is installed; else it is
-    NumPy's forward pass.
+    For few samples and a line of dense layers and activations it is compiled code, where there is some for this machine; else
+    it is NumPy's forward pass.
     """
     values = {name: np.array(value) for name, value in values.items()}
     dtype, context = next((value.dtype for value in values.values()), np.dtype("float32")), Context(training=False)
@@ -104,8 +102,6 @@ def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[A
         found: NDArray[Any] = network.forward_pass(np, np.asarray(X, dtype), values, context)[0]
         return found
 
-    if find_spec("numba") is None:
-        return reference
     from .fused.prediction import FEW, Prediction
 
     compiled = _compiled(lambda: Prediction(network, values))
@@ -123,7 +119,8 @@ def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[A
 def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, ArrayLike], NDArray[Any]]:
     """A function from predictions (B, C) and targets to dL/d(predictions) (B, C), L the loss of the batch.
 
-    Softmax cross-entropy of class indices is compiled, where Numba is installed; else it is the pure pair on NumPy.
+    Softmax cross-entropy of class indices is compiled code, where there is some for this machine; else the pure pair on
+    NumPy.
 
     >>> from chainrule import SoftmaxCrossentropy
     >>> gradient = loss_gradient(SoftmaxCrossentropy(), "float64")
@@ -137,8 +134,6 @@ def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, Ar
         found: NDArray[Any] = loss.backward_pass(np, shares, loss.forward_pass(np, given, targets)[1])
         return found
 
-    if find_spec("numba") is None:
-        return reference
     from .fused.gradient import Gradient
 
     compiled = _compiled(lambda: Gradient(loss, dtype))
@@ -153,11 +148,12 @@ def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, Ar
 
 
 def _compiled(make: Callable[[], Any]) -> Any:
-    """What `make` returns; None where it is not covered or, with a warning, cannot be compiled on this machine."""
+    """What `make` returns; None where it is not covered, or where there is no machine code for this machine."""
+    from .fused import library
+
+    if library.why_missing() is not None:
+        return None
     try:
         return make()
     except NotCovered:
-        return None
-    except Exception as error:  # whatever Numba and LLVM make of a machine that they do not fit
-        warnings.warn(f"NumPy computes instead of compiled code: {type(error).__name__}: {error}", stacklevel=3)
         return None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .contract import NotCovered, Task
+from .contract import Task
 
 __all__ = ["Choice", "choose", "estimate"]
 
@@ -24,7 +24,7 @@ _FUSED_STEP, _FUSED_NODE, _JAX_STEP = 3.0, 0.5, 15.0
 _LARGE = 2**24
 _RATES = {"numpy": (30e3, 90e3), "fused": (60e3, 170e3), "jax": (25e3, 150e3)}
 # seconds before the first step
-_FUSED_LOAD, _FUSED_COMPILER, _FUSED_FUNCTION, _JAX_START = 0.3, 2.0, 1.5, 4.0
+_FUSED_START, _JAX_START = 0.002, 4.0
 # JAX on a GPU, measured on an H100: µs of a step, multiplications and additions in a µs, seconds
 _GPU_STEP, _GPU_RATE, _GPU_START = 40.0, 3e7, 10.0
 
@@ -62,34 +62,19 @@ def choose(task: Task, steps: int) -> Choice:
     micro = estimate(task)
     seconds = {"numpy": steps * micro["numpy"] / 1e6}
     reasons = {"numpy": "the run is short"}
-    if seconds["numpy"] < _FUSED_LOAD:  # over before another engine has begun, and before it is looked for
-        return Choice("numpy", reasons["numpy"])
-    from .fused.cache import missing as not_on_disk
+    from .fused import library
+    from .fused.program import why_not
 
-    missing = [name for name in ("numba", "jax") if find_spec(name) is None]
-    if "numba" not in missing and (names := _needed(task)):
-        seconds["fused"] = _FUSED_LOAD + steps * micro["fused"] / 1e6
-        compiled = not_on_disk(names, task.X.dtype) if seconds["fused"] < seconds["numpy"] else names
-        if compiled:
-            seconds["fused"] += _FUSED_COMPILER + _FUSED_FUNCTION * len(compiled)
-        reasons["fused"] = "compiled now, once for this machine" if compiled else "compiled code from the disk"
-    if "jax" not in missing:
+    if library.why_missing() is None and why_not(task) is None:
+        seconds["fused"] = _FUSED_START + steps * micro["fused"] / 1e6
+        reasons["fused"] = "compiled code"
+    if find_spec("jax") is not None:
         seconds["jax"] = (_GPU_START if has_gpu() else _JAX_START) + steps * micro["jax"] / 1e6
         reasons["jax"] = "a network of many products" if "fused" in seconds else "a network beyond the fused engine"
         reasons["jax"] = "on the GPU" if has_gpu() else reasons["jax"]
     best = min(seconds, key=lambda name: seconds[name])
     if seconds[best] > 0.8 * seconds["numpy"]:
         best = "numpy"
-    if len(missing) == 2:
+    if len(seconds) == 1:
         reasons["numpy"] = "no other is installed"
     return Choice(best, reasons[best])
-
-
-def _needed(task: Task) -> list[str]:
-    """The compiled functions that a task needs; none where the fused engine does not cover it."""
-    from .fused.program import needed
-
-    try:
-        return needed(task)
-    except NotCovered:
-        return []

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from ...losses import Loss, SoftmaxCrossentropy
 from ..contract import NotCovered
-from .cache import address
-from .foreign import cores
+from . import library
+from .cores import cores
 from .lines import aligned_zeros
 
 __all__ = ["Gradient"]
 
 _COPIED = 2**16  # entries up to which copying is faster than asking arrays where they lie
-_SCRATCH = 16 * 16  # a vector for each class, where there are fewer classes than entries in a vector
 _FOR_THREADS = 2**19  # entries from which on two threads pay
 
 
@@ -35,9 +34,8 @@ class Gradient:
             raise NotCovered("label smoothing and class weights")
         self.loss, self.dtype, self.lock = loss, np.dtype(dtype), threading.Lock()
         whole, pointer = ctypes.c_int64, ctypes.c_void_p
-        kind = ctypes.CFUNCTYPE(whole, whole, whole, whole, ctypes.c_double, *[pointer] * 4)
-        self.function = kind(address("softmax_crossentropy.gradient", self.dtype.name))
-        self.scratch = aligned_zeros(_SCRATCH, self.dtype)
+        kind = ctypes.CFUNCTYPE(whole, whole, whole, whole, ctypes.c_double, *[pointer] * 3)
+        self.function = kind((f"softmax_gradient_{self.dtype.name}", library.load()))
         self.shape: tuple[int, ...] = ()
 
     def fits(self, predictions: NDArray[Any], y: NDArray[Any]) -> bool:
@@ -68,24 +66,24 @@ class Gradient:
     def _make_room(self, shape: tuple[int, ...]) -> None:
         self.predictions, self.out = aligned_zeros(shape, self.dtype), aligned_zeros(shape, self.dtype)
         self.labels, self.shape = np.zeros(shape[0], np.int64), shape
-        self.places = _places(self.predictions, self.labels, self.out, self.scratch)
+        self.places = _places(self.predictions, self.labels, self.out)
 
     def _large(self, predictions: NDArray[Any], y: NDArray[Any], share: float) -> NDArray[Any] | None:
         samples, classes = predictions.shape
         given, labels = np.ascontiguousarray(predictions, self.dtype), np.ascontiguousarray(y, np.int64)
-        out, scratch = np.empty_like(given), aligned_zeros((2, _SCRATCH), self.dtype)
-        places = [_places(given, labels, out, own) for own in scratch]
+        out = np.empty_like(given)
+        places = _places(given, labels, out)
         threads = 2 if given.size >= _FOR_THREADS and cores() > 1 and samples > 1 else 1
         cut = samples // threads
         done = [0, samples]
 
         def rest() -> None:
-            done[1] = self.function(cut, samples, classes, share, *places[1])
+            done[1] = self.function(cut, samples, classes, share, *places)
 
         other = threading.Thread(target=rest)
         if threads > 1:
             other.start()
-        done[0] = self.function(0, cut, classes, share, *places[0])
+        done[0] = self.function(0, cut, classes, share, *places)
         if threads > 1:
             other.join()
         return out if done == [cut, samples] else None

@@ -1,31 +1,46 @@
-"""Where the compiled functions find what they read: the columns of the tables that describe a run.
+"""What the session and the kernels hand each other, read from the one place where it is written: `c/run.h`.
 
-Whole numbers, settings and addresses lie in `plan` (one for the run), in `ops` (a row for each operation) and in
-`segments` (a row for each run of parameters that are updated alike). Places in A and D count entries.
+A structure of C becomes a record type of NumPy (for tables of it) or a `ctypes.Structure` (for the run itself), an
+enumeration becomes the number of each of its names.
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import ctypes
+import re
+from pathlib import Path
+from typing import Any
 
-LINE = 16  # entries of the longest vector, to which samples are filled up
-# An operation: the addresses of its functions (0 where there is nothing to do), then places and sizes
-(FORWARD, BACKWARD, GRADIENTS, X, Y, KEPT, FEATURES, OUTPUTS, PARAMETERS, STATE, VARIANT, ADDS, BY_SAMPLES, OTHER,
- ADDS_OTHER, PASSES, PASSES_OTHER, NODE) = range(18)  # fmt: skip
-COLUMNS = 18
-# The run
-(STEP, STEPS, FIRST, PER_EPOCH, BATCH, SAMPLES, INPUTS, CLASSES, SIZE, STATE_END, STRIDE, TILE, SHUFFLED, PREDICT, LOSS,
- MEAN, GEMM, WIDE, YIELD, SEED, X_BY_SAMPLES, OUTPUT, LABELLED, WEIGHTED, LIMITED, SHARED, AREA, TARGETS, STILL, OPS,
- SEGMENTS, RATES, GATHER) = range(33)  # fmt: skip
-SETTINGS = 33
-LOSS_NUMBER, LOSS_TOP, ON, OFF, CLIP_NORM, CLIP_VALUE = range(6)
-NUMBERS = 6
-# A segment of the parameters: where it begins and ends, the address of its update, its column of the rates
-START, STOP, UPDATE, RATE = range(4)
-SEGMENT = 4
-# Its settings
-DECAY, FIRST_RATE, SECOND_RATE, EPSILON, L1_RATE, L2_RATE = range(6)
-SEGMENT_SETTINGS = 6
-# What threads count at a barrier: counters of 8 bytes on cache lines of their own, the first one not 0 where a thread
-# will never come
-SPACING, ABORT = 16, 0
+import numpy as np
+
+__all__ = ["DEFINES", "ENUMS", "OPERATION", "PART", "SEGMENT", "WATCHED", "Run"]
+
+_TEXT = (Path(__file__).parent / "c" / "run.h").read_text(encoding="utf-8")
+_CODE = re.sub(r"/\*.*?\*/", "", _TEXT, flags=re.DOTALL)
+_KINDS: dict[str, type] = {"int64_t": ctypes.c_int64, "double": ctypes.c_double}
+
+
+def _members(name: str) -> list[tuple[str, type]]:
+    """The members of a structure, in order: names, and types of ctypes."""
+    (body,) = re.findall(rf"typedef struct {name} {{(.*?)}} {name};", _CODE, flags=re.DOTALL)
+    found = re.findall(r"(?:const )?(\w+) (\**)(\w+);", body)
+    return [(member, ctypes.c_void_p if stars else _KINDS[kind]) for kind, stars, member in found]
+
+
+def _record(name: str) -> np.dtype[Any]:
+    return np.dtype([(member, np.dtype(kind)) for member, kind in _members(name)])
+
+
+def _enumeration(body: str) -> dict[str, int]:
+    return {name.lower(): number for number, name in enumerate(re.findall(r"\w+", body))}
+
+
+ENUMS = {name: _enumeration(body) for name, body in re.findall(r"enum (\w+) {(.*?)}", _CODE, flags=re.DOTALL)}
+DEFINES = {name: int(number) for name, number in re.findall(r"#define (\w+) (\d+)", _CODE)}
+OPERATION, SEGMENT, PART, WATCHED = (_record(name) for name in ("Operation", "Segment", "Part", "Watched"))
+
+
+class Run(ctypes.Structure):
+    """The one argument of a block of steps; see `c/run.h`."""
+
+    _fields_ = _members("Run")

@@ -1,4 +1,4 @@
-"""A network's outputs for few samples, by one compiled function."""
+"""A network's outputs for few samples, by one call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ...graph import Graph
 from ...layer import Arrays, format_shape
 from ...nodes import INPUTS
 from ..contract import NotCovered
-from . import layout as k
-from .cache import address
+from . import library
+from .layout import ENUMS, OPERATION, Run
 from .lines import aligned_zeros
-from .program import ACTIVATIONS
+from .plan import spaced
+from .program import ACTIVATIONS, LINE
 
 __all__ = ["FEW", "Prediction"]
 
@@ -36,34 +37,36 @@ class Prediction:
         if shape is None or len(shape) != 1:
             raise NotCovered("a network whose inputs are no row of features")
         self.features, self.dtype = shape[0], next(iter(values.values())).dtype
-        self.rows: list[NDArray[np.int64]] = []
+        self.rows: list[dict[str, Any]] = []
         self.weights: list[NDArray[Any]] = []
-        self.numbers: list[float] = []
-        self.size, self.end = 0, -(-self.features // k.LINE) * k.LINE
-        self.place, self.width = 0, self.features
+        self.size, self.width, self.widest = 0, self.features, self.features
         self._add(network, values)
-        self.table, self.settings = np.array(self.rows, np.int64).reshape(-1, k.COLUMNS), np.array(self.numbers)
-        self.P = aligned_zeros(self.size + 9 * k.LINE, self.dtype)
-        self.A = aligned_zeros(self.end + 8 * k.LINE, self.dtype)
-        self.P[: self.size] = np.concatenate(self.weights) if self.weights else 0
-        self.plan = np.zeros(k.SETTINGS, np.int64)
-        self.plan[[k.OPS, k.STRIDE]] = len(self.rows), 1
-        self.plan[[k.INPUTS, k.CLASSES, k.OUTPUT]] = self.features, self.width, self.place
+        operations = np.zeros(len(self.rows), OPERATION)
+        for row, columns in zip(operations, self.rows, strict=True):
+            for name, number in columns.items():
+                row[name] = number
+        P = aligned_zeros(self.size + LINE, self.dtype)  # a vector may be read over the end
+        P[: self.size] = np.concatenate(self.weights) if self.weights else 0
+        stride = spaced(self.widest)
+        A = aligned_zeros(((len(self.rows) + 1) * FEW, stride), self.dtype)
         self.inputs = np.zeros((FEW, self.features), self.dtype)
         self.outputs = np.zeros((FEW, self.width), self.dtype)
-        self.lock = threading.Lock()
-        arrays = (self.plan, self.table, self.settings, self.P, self.A, self.inputs, self.outputs)
-        self.arguments = tuple(ctypes.c_void_p(array.ctypes.data) for array in arrays)
-        kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_void_p] * len(arrays))
-        self.function = kind(address("predict", self.dtype.name))
+        self.lock, self.held = threading.Lock(), (operations, P, A)
+        self.run = Run(
+            inputs=self.features, outputs=self.width, output=len(self.rows) * FEW, stride=stride,
+            operation_count=len(operations), operations=operations.ctypes.data, P=P.ctypes.data, A=A.ctypes.data,
+            X=self.inputs.ctypes.data, predictions=self.outputs.ctypes.data,
+        )  # fmt: skip
+        kind = ctypes.CFUNCTYPE(None, ctypes.POINTER(Run))
+        self.function = kind((f"predict_{self.dtype.name}", library.load()))
 
     def __call__(self, X: NDArray[Any]) -> NDArray[Any]:
         """Raises `ShapeError` for samples of another shape."""
         self.require(X)
         samples = len(X)
         with self.lock:
-            self.inputs[:samples] = X
-            self.function(samples, *self.arguments)
+            self.inputs[:samples], self.run.samples = X, samples
+            self.function(self.run)
             found: NDArray[Any] = self.outputs[:samples].copy()
         return found
 
@@ -85,23 +88,19 @@ class Prediction:
         kind = type(layer)
         if kind in (layers.Linear, layers.Flatten, layers.Dropout):
             return
-        row = np.zeros(k.COLUMNS, np.int64)
-        row[[k.X, k.FEATURES]] = self.place, self.width
-        numbers = (0.0, 0.0)
+        place = len(self.rows) * FEW
+        if kind is layers.ReLU and self.rows and self.rows[-1]["kind"] == ENUMS["Kind"]["dense"]:
+            self.rows[-1]["rectifies"] = 1
+            return
+        row: dict[str, Any] = {"x": place, "y": place + FEW, "features": self.width}
         if kind is layers.Dense:
             self.weights += [values[f"{name}.weights"].ravel(), values[f"{name}.biases"].ravel()]
-            row[[k.OUTPUTS, k.PARAMETERS]] = layer.n_neurons, self.size
+            row |= {"kind": ENUMS["Kind"]["dense"], "parameters": self.size, "outputs": layer.n_neurons}
             self.size, self.width = self.size + (self.width + 1) * layer.n_neurons, layer.n_neurons
-        elif kind is layers.ReLU and self.rows and not self.rows[-1][k.FORWARD]:
-            self.rows[-1][k.VARIANT] = 1
-            return
+            self.widest = max(self.widest, self.width)
         elif kind in ACTIVATIONS:
-            operation, number = ACTIVATIONS[kind](layer)
-            row[[k.FORWARD, k.OUTPUTS, k.FEATURES]] = address(operation, self.dtype.name), self.width, 1
-            numbers = (number, 0.0)
+            activation, number = ACTIVATIONS[kind](layer)
+            row |= {"kind": ENUMS["Kind"][activation], "number": number, "outputs": self.width}
         else:
             raise NotCovered(f"the layer {kind.__name__}")
-        self.place, self.end = self.end, self.end + -(-self.width // k.LINE) * k.LINE
-        row[k.Y] = self.place
         self.rows.append(row)
-        self.numbers += numbers

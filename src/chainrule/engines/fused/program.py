@@ -1,4 +1,4 @@
-"""A network as a table of operations for the compiled functions, or the reason why it cannot be one."""
+"""A network as a table of operations for the kernels, or the reason why it cannot be one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from ...layer import Layer
 from ...nodes import INPUTS
 from ...noise import node_key
 from ..contract import NotCovered, Task
-from . import layout as k
-from .segments import Segments, segments_of
+from .layout import DEFINES, ENUMS, OPERATION, WATCHED
+from .segments import segments_of
 
-__all__ = ["ACTIVATIONS", "Program", "compile_network", "functions_of", "loss_of", "needed", "why_not"]
+__all__ = ["ACTIVATIONS", "Program", "compile_network", "loss_of", "why_not"]
 
-# Each activation's functions by name, and the number that they read
+LINE = DEFINES["LINE"]
+# Each activation's kind, and the number that it reads
 ACTIVATIONS: dict[type, Callable[[Any], tuple[str, float]]] = {
     layers.ReLU: lambda layer: ("relu", 0.0),
     layers.LeakyReLU: lambda layer: ("leaky_relu", float(layer.slope)),
@@ -37,7 +38,6 @@ _LOSSES: dict[type, str] = {
     losses.CategoricalCrossentropy: "categorical", losses.BinaryCrossentropy: "binary",
     losses.MeanSquaredError: "mean_squared", losses.MeanAbsoluteError: "mean_absolute", losses.Huber: "huber",
 }  # fmt: skip
-_BLAS_FROM = 4096  # weights of a layer from which on BLAS is faster than loops over samples
 
 
 @dataclass
@@ -53,38 +53,39 @@ class _Value:
 
 @dataclass
 class _Operation:
-    """A row of the table: its functions by name, and its columns. Places count rows of samples."""
+    """A row of the table. Places count rows of samples."""
 
     source: _Value
     target: _Value
-    forward: str
-    backward: str
-    gradients: str = ""
-    numbers: tuple[float, float] = (0.0, 0.0)
+    kind: str
     second: _Value | None = None
+    number: float = 0.0
+    momentum: float = 0.0
     kept: int = 0
     outputs: int = 0
     owner: str = ""  # the layer whose parameters it reads
+    trains: bool = False
     variant: int = 0
-    adds: int = 0
-    adds_other: int = 0
     node: int = 0
     shift: int = 0  # rows of the target before those that it writes
+    passes: bool = False  # hands gradients back
+    adds: int = 0
+    adds_other: int = 0
     in_place: bool = False
+    rectifies: bool = False
+    merged: bool = False
+    masks: bool = False
 
 
 @dataclass
 class Program:
     """The table, and where everything lies."""
 
-    table: NDArray[np.int64]  # rows of operations (see `layout`) without addresses; places count rows of samples
-    names: list[tuple[str, str, str]]  # of each operation's functions: forward, backward, gradients; "" for none
-    numbers: NDArray[np.float64]
+    operations: NDArray[Any]  # a table of `Operation`; places count rows of samples
+    watched: NDArray[Any]  # a table of `Watched`
     rows: int
     ones: list[int]
     output: int
-    blas: bool
-    by_samples: bool
     mixes: bool
     places: dict[str, tuple[int, int]]  # where a parameter or a state array begins and ends
     size: int  # parameters without state
@@ -94,9 +95,9 @@ class Program:
 
 @dataclass
 class _Builder:
-    blas: bool
     operations: list[_Operation] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    relus: list[_Value] = field(default_factory=list)
     rows: int = 0
     ones: list[int] = field(default_factory=list)
     work: int = 0
@@ -127,9 +128,9 @@ class _Builder:
                 values[leaf.name] = self.layer(leaf.layer, leaf.name, values[leaf.reads], not leaf.frozen)
         return values[flat.output]
 
-    def add(self, source: _Value, target: _Value, name: str, **columns: Any) -> _Operation:
+    def add(self, source: _Value, target: _Value, kind: str, **columns: Any) -> _Operation:
         """An operation from one value to another."""
-        operation = _Operation(source, target, name, f"{name}.backward", **columns)
+        operation = _Operation(source, target, kind, **columns)
         source.readers += 1
         self.operations.append(operation)
         return operation
@@ -142,37 +143,35 @@ class _Builder:
             return source
         if kind is layers.Dense:
             made = self.value(layer.n_neurons, source.behind or trains)
-            size, self.work = layer.n_inputs * layer.n_neurons, self.work + layer.n_inputs * layer.n_neurons
-            way = "dense_blas" if self.blas and size >= _BLAS_FROM else "dense"
-            made.maker = self.add(
-                source, made, way, outputs=layer.n_neurons, owner=name, gradients=f"{way}.gradients" if trains else ""
-            )
+            self.work += layer.n_inputs * layer.n_neurons
+            made.maker = self.add(source, made, "dense", outputs=layer.n_neurons, owner=name, trains=trains)
             return made
         self.work += 8 * source.features
         if kind in ACTIVATIONS:
-            name, number = ACTIVATIONS[kind](layer)
+            activation, number = ACTIVATIONS[kind](layer)
             made = self.value(source.features, source.behind)
-            self.add(source, made, name, numbers=(number, 0.0))
+            self.add(source, made, activation, number=number)
+            if kind is layers.ReLU:
+                self.relus.append(made)
             return made
         made = self.value(source.features, source.behind or trains)
-        scales = "normalization.gradients" if trains else ""
         if kind in _BY_ROWS:
             self.add(source, made, _BY_ROWS[kind])
         elif kind is layers.LayerNorm:
             kept = self.keep(source.features + 1)
             made.maker = self.add(
-                source, made, "layer_norm", owner=name, kept=kept, gradients=scales, numbers=(layer.epsilon, 0.0)
+                source, made, "layer_norm", owner=name, kept=kept, trains=trains, number=layer.epsilon
             )
         elif kind is layers.BatchNorm:
-            kept = self.keep(source.features + -(-source.features // k.LINE))
+            kept = self.keep(source.features + -(-source.features // LINE))
             made.maker = self.add(
-                source, made, "batch_norm", owner=name, kept=kept, gradients=scales, variant=int(active),
-                numbers=(layer.epsilon, layer.momentum),
+                source, made, "batch_norm", owner=name, kept=kept, trains=trains, variant=int(active),
+                number=layer.epsilon, momentum=layer.momentum,
             )  # fmt: skip
             self.mixes = self.mixes or active
         elif kind is layers.Dropout:
             kept = self.keep(source.features)
-            self.add(source, made, "dropout", node=node_key(name), kept=kept, numbers=(layer.rate, 0.0))
+            self.add(source, made, "dropout", node=node_key(name), kept=kept, number=layer.rate)
         else:
             raise NotCovered(f"the layer {kind.__name__}")
         return made
@@ -205,31 +204,27 @@ class _Builder:
             self._place(op)
         written: set[int] = set()
         for op in reversed(self.operations):
-            passes = op.target.behind and (op.source.behind or (op.second is not None and op.second.behind))
-            op.backward = op.backward if passes else ""
+            others = op.second is not None and op.second.behind
+            op.passes = op.target.behind and (op.source.behind or others)
             op.adds = self._meets(op.source, op, written)
             op.adds_other = 0 if op.second is None else self._meets(op.second, op, written)
         makers = {id(op.target): op for op in self.operations}
         for op in self.operations:  # the gradient of a ReLU is masked by the only layer that reads it
             relu = makers.get(id(op.source))
-            masks = relu is not None and relu.backward == "relu.backward" and relu.in_place
-            if relu is not None and masks and op.owner and op.outputs and op.source.readers == 1 and op.backward:
-                op.backward += "_masked"
-                relu.backward = ""
-            elif op.outputs and op.adds and op.backward:
-                op.backward += "_added"
+            masks = relu is not None and relu.kind == "relu" and relu.in_place and relu.passes
+            if relu is not None and masks and op.kind == "dense" and op.source.readers == 1 and op.passes:
+                op.masks, relu.passes = True, False
 
     @staticmethod
     def _place(op: _Operation) -> None:
         """In the place of its input, where nobody else reads that and the derivative follows from the output alone."""
-        slope = op.numbers[0] > 0 if op.forward == "leaky_relu" else op.forward in ("relu", "sigmoid", "tanh")
+        slope = op.number > 0 if op.kind == "leaky_relu" else op.kind in ("relu", "sigmoid", "tanh")
         maker = op.source.maker
         if not slope or maker is None or op.source.readers != 1:
             return
         op.target.row, op.in_place = op.source.row, True
-        if op.forward == "relu" and maker.outputs:
-            maker.forward += ".rectified"
-            op.forward = ""
+        if op.kind == "relu" and maker.kind == "dense":
+            maker.rectifies = op.merged = True
 
     @staticmethod
     def _meets(value: _Value, op: _Operation, written: set[int]) -> int:
@@ -241,11 +236,11 @@ class _Builder:
         return met
 
 
-def compile_network(task: Task, blas: bool) -> Program:
+def compile_network(task: Task) -> Program:
     """The program of a task's network. Raises `NotCovered`."""
     network, shape = task.network, task.X.shape[1:]
     _require_flat(network, shape)
-    builder = _Builder(blas)
+    builder = _Builder()
     begin = 0
     for name, size in network.parameter_shapes().items():
         builder.places[name] = (begin, begin + int(np.prod(size)))
@@ -257,36 +252,30 @@ def compile_network(task: Task, blas: bool) -> Program:
     given = builder.value(int(np.prod(shape)), False)
     output = builder.network(network, given)
     builder.finish(output)
-    operations = builder.operations
-    readers = [op for op in operations if op.source is given or op.second is given]
-    by_samples = bool(readers) and output is not given and all(op.forward.startswith("dense_blas") for op in readers)
-    for op in readers if by_samples else ():
-        op.kept = builder.keep(op.outputs)
-    table = np.zeros((len(operations), k.COLUMNS), np.int64)
-    for row, op in zip(table, operations, strict=True):
-        _fill(row, op, builder.places, by_samples and op.source is given)
+    operations = np.zeros(len(builder.operations), OPERATION)
+    for row, op in zip(operations, builder.operations, strict=True):
+        for column, number in _columns(op, builder.places).items():
+            row[column] = number
+    watched = np.array([(value.row, value.features) for value in builder.relus], WATCHED)
     return Program(
-        table, [(op.forward, op.backward, op.gradients) for op in operations],
-        np.array([op.numbers for op in operations], dtype=np.float64).reshape(-1, 2), builder.rows, builder.ones,
-        output.row, any("blas" in op.forward for op in operations), by_samples, builder.mixes, builder.places, begin,
-        end, builder.work,
+        operations, watched, builder.rows, builder.ones, output.row, builder.mixes, builder.places, begin, end,
+        builder.work,
     )  # fmt: skip
 
 
-def _fill(row: NDArray[np.int64], op: _Operation, places: dict[str, tuple[int, int]], by_samples: bool) -> None:
-    """The columns of an operation."""
-    first = "weights" if op.outputs else "gamma"
-    columns = {
-        k.X: op.source.row, k.Y: op.target.row + op.shift, k.KEPT: op.kept, k.FEATURES: op.source.features,
-        k.OUTPUTS: op.outputs, k.VARIANT: op.variant, k.ADDS: op.adds, k.ADDS_OTHER: op.adds_other, k.NODE: op.node,
-        k.BY_SAMPLES: int(by_samples), k.PASSES: int(op.source.behind),
-        k.PARAMETERS: places[f"{op.owner}.{first}"][0] if op.owner else 0,
-        k.STATE: places[f"{op.owner}.running_mean"][0] if op.forward == "batch_norm" else 0,
-        k.OTHER: 0 if op.second is None else op.second.row,
-        k.PASSES_OTHER: int(op.second is not None and op.second.behind),
+def _columns(op: _Operation, places: dict[str, tuple[int, int]]) -> dict[str, Any]:
+    """The members of an operation, by name."""
+    first = "weights" if op.kind == "dense" else "gamma"
+    return {
+        "kind": ENUMS["Kind"][op.kind], "x": op.source.row, "y": op.target.row + op.shift,
+        "other": 0 if op.second is None else op.second.row, "kept": op.kept, "features": op.source.features,
+        "outputs": op.outputs, "parameters": places[f"{op.owner}.{first}"][0] if op.owner else 0,
+        "state": places[f"{op.owner}.running_mean"][0] if op.kind == "batch_norm" else 0, "trains": op.trains,
+        "passes": op.passes and op.source.behind,
+        "passes_other": op.passes and op.second is not None and op.second.behind, "adds": op.adds,
+        "adds_other": op.adds_other, "rectifies": op.rectifies, "merged": op.merged, "masks": op.masks,
+        "variant": op.variant, "node": op.node, "number": op.number, "momentum": op.momentum,
     }  # fmt: skip
-    for column, number in columns.items():
-        row[column] = number
 
 
 def _require_flat(network: Graph, shape: Any) -> None:
@@ -298,29 +287,18 @@ def _require_flat(network: Graph, shape: Any) -> None:
             raise NotCovered(f"{leaf.name} on samples of shape {inputs[0]}")
 
 
-def loss_of(task: Task) -> str:
-    """The name of the function of a task's loss. Raises `NotCovered`."""
+def loss_of(task: Task) -> int:
+    """The kind of a task's loss. Raises `NotCovered`."""
     if type(task.loss) not in _LOSSES:
         raise NotCovered(f"the loss {type(task.loss).__name__}")
-    return _LOSSES[type(task.loss)]
-
-
-def functions_of(task: Task, program: Program, segments: Segments) -> list[str]:
-    """The names of all compiled functions that a task needs."""
-    names = {name for op in program.names for name in op} | set(segments.names) | {loss_of(task), "gather", "block"}
-    return sorted(names - {""})
-
-
-def needed(task: Task) -> list[str]:
-    """The names of all compiled functions that a task needs. Raises `NotCovered`."""
-    program = compile_network(task, True)
-    return functions_of(task, program, segments_of(task, program.places))
+    return ENUMS["LossKind"][_LOSSES[type(task.loss)]]
 
 
 def why_not(task: Task) -> str | None:
-    """What in a task the compiled functions do not cover; None where they cover all."""
+    """What in a task the kernels do not cover; None where they cover all."""
     try:
-        needed(task)
+        segments_of(task, compile_network(task).places)
+        loss_of(task)
     except NotCovered as error:
         return str(error)
     return None

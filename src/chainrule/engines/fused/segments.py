@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from ... import optimizers, penalties
 from ...optimizers import Optimizer
 from ..contract import NotCovered, Task
-from . import layout as k
+from .layout import ENUMS, SEGMENT
 
-__all__ = ["Segments", "segments_of"]
+__all__ = ["segments_of"]
 
 _OPTIMIZERS: dict[type, str] = {
     optimizers.SGD: "sgd", optimizers.Adagrad: "adagrad", optimizers.RMSprop: "rmsprop", optimizers.Adam: "adam",
@@ -21,21 +20,10 @@ _OPTIMIZERS: dict[type, str] = {
 }  # fmt: skip
 
 
-@dataclass
-class Segments:
-    """Runs of parameters that are updated in the same way, with the names of their updates."""
-
-    table: NDArray[np.int64]  # see `layout`
-    names: list[str]
-    settings: NDArray[np.float64]
-
-
-def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> Segments:
-    """How each trainable parameter is updated. Raises `NotCovered`."""
+def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> NDArray[Any]:
+    """How each trainable parameter is updated, a table of `Segment`. Raises `NotCovered`."""
     terms = task.network.penalty_terms()
-    rows: list[list[int]] = []
-    names: list[str] = []
-    settings: list[Any] = []
+    rows: list[list[Any]] = []
     keys: list[Any] = []
     for column, name in enumerate(task.network.trainable_names()):
         member = task.optimizer.member(name)
@@ -46,17 +34,14 @@ def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> Segments:
         own = (*_settings(member), l1, l2)
         begin, end = places[name]
         key = (_rule(member), own, id(member.learning_rate))
-        if keys and keys[-1] == key and rows[-1][k.STOP] == begin:
-            rows[-1][k.STOP] = end
+        if keys and keys[-1] == key and rows[-1][1] == begin:
+            rows[-1][1] = end
         else:
-            rows.append([begin, end, 0, column])
-            names.append(_rule(member))
-            settings.append(own)
+            rows.append([begin, end, ENUMS["Rule"][_rule(member)], column, *own])
             keys.append(key)
     if any(name not in task.network.trainable_names() for name in terms):
         raise NotCovered("a penalty on a frozen parameter")
-    table = np.array(rows, dtype=np.int64).reshape(-1, k.SEGMENT)
-    return Segments(table, names, np.array(settings, dtype=np.float64).reshape(-1, k.SEGMENT_SETTINGS))
+    return np.array([tuple(row) for row in rows], dtype=SEGMENT)
 
 
 def _rule(member: Optimizer) -> str:

@@ -1,201 +1,173 @@
-"""The fused engine at work on a task: flat arrays for the compiled function, and the threads that run it."""
+"""The fused engine at work on a task: the arrays that the kernels work on, and the one structure that names them."""
 
 from __future__ import annotations
 
 import ctypes
 import math
-import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...blasthreads import one_thread
 from ...layer import Arrays
 from ..contract import Block, Outcome, Task
-from . import layout as k
-from .cache import address
-from .foreign import address_of_gemm, address_of_yield, cores
+from ..records import Records
+from . import library
+from .cores import cores
+from .layout import DEFINES, ENUMS, Run
 from .lines import aligned_zeros
-from .program import compile_network, functions_of, loss_of
+from .plan import copies_of, parts_of, plan_of, spaced
+from .program import compile_network, loss_of
 from .segments import segments_of
 
 __all__ = ["FusedSession"]
 
-_WORK_FOR_THREADS = 2**20  # multiplications in a forward pass from which on two threads pay
-_CACHE_BYTES = 2**19  # what outputs and gradients of a tile of samples may take
-_SLOTS = {"velocity": 0, "momentum": 0, "cache": 1}  # in M or in V
+_SLOTS = {"velocity": "M", "momentum": "M", "cache": "V"}
 
 
 class FusedSession:
-    """Raises `NotCovered` for a task that the compiled functions cannot carry out."""
+    """Raises `NotCovered` for a task that the kernels cannot carry out."""
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
         self.task, self.dtype = task, task.X.dtype
-        gemm, wide = address_of_gemm("s" if self.dtype == np.float32 else "d")
-        self.program = program = compile_network(task, bool(gemm))
-        self.segments = segments_of(task, program.places)
-        self.names = task.network.trainable_names()
-        large = program.work * task.batch_size >= _WORK_FOR_THREADS and task.batch_size >= 32
-        self.threads = 2 if large and cores() > 1 and not program.mixes else 1
-        self.addresses = {name: address(name, self.dtype.name) for name in functions_of(task, program, self.segments)}
-        self._lay_out(gemm, wide)
-        self._targets()
-        self.cuts = self._cuts()
-        self.block = _callable(self.addresses["block"])
+        self.program, self.names = compile_network(task), task.network.trainable_names()
+        self.segments, self.plan = segments_of(task, self.program.places), plan_of(task, self.program)
+        self.copies = aligned_zeros(copies_of(self.program), self.dtype)
+        self.parts = parts_of(self.program, self.plan.whole)
+        self.threads = min(cores(), self.plan.pieces(task.batch_size), DEFINES["THREADS"])
+        self.block = getattr(library.load(), f"block_{self.dtype.name}")
+        self.block.restype, self.block.argtypes = ctypes.c_int64, (ctypes.POINTER(Run),)
+        self.held: dict[str, NDArray[Any]] = {}  # the arrays that the run points to
+        self.call = Run()
+        self._task()
+        self._data()
+        self._areas()
         self.load(values, slots)
 
-    def _lay_out(self, gemm: int, wide: bool) -> None:
-        """The arrays of samples, and what the compiled functions need to know."""
-        task, program, shared = self.task, self.program, self.program.blas
-        line = k.LINE
-        whole = -(-task.batch_size // line) * line
-        share = whole if shared else min(whole, -(-task.batch_size // self.threads // line) * line + line)
-        fits = _CACHE_BYTES // (2 * program.rows * self.dtype.itemsize) // line * line
-        tile = share if shared or program.mixes else min(share, max(64, fits))
-        self.stride = tile + (0 if tile // line % 2 else line)  # rows on an odd number of cache lines apart
-        areas = 1 if shared else self.threads
-        self.A, self.D = (aligned_zeros((areas, program.rows, self.stride), self.dtype) for _ in range(2))
-        self.A[:, program.ones] = 1
-        self.T = aligned_zeros((areas, task.outputs + 1, self.stride), self.dtype)
-        self.ops, self.plan = self._addressed(), np.zeros(k.SETTINGS, np.int64)
-        still = task.batch_size == task.samples and tile * areas >= task.batch_size
-        settings = {
-            k.PER_EPOCH: task.steps_per_epoch, k.BATCH: task.batch_size, k.SAMPLES: task.samples,
-            k.INPUTS: math.prod(task.X.shape[1:]), k.CLASSES: task.outputs, k.SIZE: program.size,
-            k.STATE_END: program.total, k.STRIDE: self.stride, k.TILE: tile, k.LOSS: self.addresses[loss_of(task)],
-            k.MEAN: task.loss.reduction == "mean", k.GEMM: gemm, k.WIDE: wide, k.YIELD: address_of_yield(),
-            k.SEED: task.seed, k.X_BY_SAMPLES: program.by_samples, k.OUTPUT: program.output,
-            k.WEIGHTED: task.weights is not None, k.LIMITED: task.optimizer.clip_norm is not None, k.SHARED: shared,
-            k.AREA: 0 if shared else self.A[0].size, k.TARGETS: 0 if shared else self.T[0].size, k.STILL: still,
-            k.OPS: len(self.ops), k.SEGMENTS: len(self.segments.names), k.RATES: len(self.names),
-            k.GATHER: self.addresses["gather"],
-        }  # fmt: skip
-        for index, value in settings.items():
-            self.plan[index] = value
+    def _set(self, **members: Any) -> None:
+        """Numbers and arrays of the run, by the names of its members; None is a null pointer."""
+        for name, value in members.items():
+            if isinstance(value, np.ndarray):
+                self.held[name] = value
+                setattr(self.call, name, value.ctypes.data)
+            else:
+                setattr(self.call, name, value)
 
-    def _addressed(self) -> NDArray[np.int64]:
-        """The operations with the addresses of their functions and with places that count entries."""
-        ops = self.program.table.copy()
-        for column in (k.X, k.Y, k.KEPT, k.OTHER):
-            ops[:, column] *= self.stride
-        for row, names in zip(ops, self.program.names, strict=True):
-            row[[k.FORWARD, k.BACKWARD, k.GRADIENTS]] = [self.addresses[name] if name else 0 for name in names]
-        for row, name in zip(self.segments.table, self.segments.names, strict=True):
-            row[k.UPDATE] = self.addresses[name]
-        return ops
+    def _task(self) -> None:
+        task, loss, optimizer = self.task, self.task.loss, self.task.optimizer
+        clip, smoothing = getattr(loss, "clip", None), getattr(loss, "label_smoothing", 0.0)
+        on, off = 1 - smoothing + smoothing / task.outputs, smoothing / task.outputs
+        metric = "absolute_error" if loss.metric != "accuracy" else "class_accuracy"
+        if metric == "class_accuracy" and not hasattr(loss, "class_weights"):
+            metric = "answer_accuracy"
+            answers = loss.prepare(np.array([[1], [0]], task.y.dtype), (2, 1), None, self.dtype)[0]
+            on, off = float(answers[0, 0]), float(answers[1, 0])
+        self._set(
+            samples=task.samples, inputs=math.prod(task.X.shape[1:]), outputs=task.outputs, batch=task.batch_size,
+            per_epoch=task.steps_per_epoch, seed=task.seed, loss=loss_of(task), mean=loss.reduction == "mean",
+            metric=ENUMS["Metric"][metric], loss_number=getattr(loss, "delta", 0.0) if clip is None else clip,
+            loss_top=1 - max(clip or 0.0, float(np.finfo(self.dtype).eps) / 2), on=on, off=off,
+            clip_norm=math.inf if optimizer.clip_norm is None else optimizer.clip_norm,
+            clip_value=math.inf if optimizer.clip_value is None else optimizer.clip_value,
+        )  # fmt: skip
 
-    def _cuts(self) -> NDArray[np.int64]:
-        """Where each thread's part of the parameters begins: at a row of a dense layer's weights, or at a layer."""
-        size, ops = self.program.size, self.program.table
-        cuts = [0]
-        for thread in range(1, self.threads):
-            aim = size * thread // self.threads
-            begins = [0, size]
-            for op, (_, _, gradients) in zip(ops, self.program.names, strict=True):
-                if gradients:
-                    rows = op[k.FEATURES] + 1 if op[k.OUTPUTS] else 1
-                    begins += [op[k.PARAMETERS] + row * op[k.OUTPUTS] for row in range(rows)]
-            cuts.append(max(cuts[-1], min(begins, key=lambda begin: abs(begin - aim))))
-        return np.array([*cuts, size], np.int64)
-
-    def _targets(self) -> None:
-        task, loss = self.task, self.task.loss
-        numbers = np.zeros(k.NUMBERS)
-        clip = getattr(loss, "clip", None)
-        numbers[k.LOSS_NUMBER] = getattr(loss, "delta", 0.0) if clip is None else clip
-        numbers[k.LOSS_TOP] = 1 - max(clip or 0.0, float(np.finfo(self.dtype).eps) / 2)
-        smoothing = getattr(loss, "label_smoothing", 0.0)
-        numbers[k.ON], numbers[k.OFF] = 1 - smoothing + smoothing / task.outputs, smoothing / task.outputs
-        bound = task.optimizer.clip_norm, task.optimizer.clip_value
-        numbers[k.CLIP_NORM], numbers[k.CLIP_VALUE] = (math.inf if limit is None else limit for limit in bound)
-        self.numbers, self.labels = numbers, np.zeros(0, np.int64)
-        encoded: Any = task.encoded
-        if encoded is None and task.y.ndim == 1 and loss.metric == "accuracy" and task.outputs > 1:
-            self.labels, encoded = task.y.astype(np.int64), np.zeros(0, self.dtype)
-            self.plan[k.LABELLED] = 1
-        elif encoded is None:
+    def _data(self) -> None:
+        task, encoded = self.task, self.task.encoded
+        classes = self.call.metric == ENUMS["Metric"]["class_accuracy"]
+        labels = np.ascontiguousarray(task.loss.labels(task.y), np.int64) if classes else None
+        labelled = encoded is None and task.y.ndim == 1 and classes and task.outputs > 1
+        if encoded is None and not labelled:
             encoded = np.concatenate([task.targets(slice(i, i + 4096)) for i in range(0, task.samples, 4096)])
-        self.encoded = np.ascontiguousarray(encoded, self.dtype).reshape(-1)
-        self.X = np.ascontiguousarray(task.X).reshape(-1)
-        self.weights = np.zeros(0) if task.weights is None else np.ascontiguousarray(task.weights, np.float64)
+        self._set(
+            X=np.ascontiguousarray(task.X), labels=labels, labelled=labelled,
+            targets=None if encoded is None else np.ascontiguousarray(encoded, self.dtype),
+            weights=_doubles(task.weights), metric_weights=_doubles(task.metric_weights),
+        )  # fmt: skip
+
+    def _areas(self) -> None:
+        """The arrays of samples, and where everything lies in them."""
+        task, program, plan = self.task, self.program, self.plan
+        areas = 1 if plan.whole else self.threads
+        rows, stride, pieces = program.rows, plan.stride, plan.pieces(task.batch_size)
+        columns = 0
+        for op in program.operations:  # dvalues turned: with `whole` each layer's wait for the gradients
+            own = spaced(int(op["outputs"])) if op["trains"] else 0
+            op["turned"], columns = (columns, columns + own) if plan.whole else (0, max(columns, own))
+        A, D = (aligned_zeros((areas, rows, stride), self.dtype) for _ in range(2))
+        A[:, program.ones] = 1
+        self._set(
+            rows=rows, turned_columns=columns, output=program.output, stride=stride, piece=plan.piece, tile=plan.tile,
+            whole=plan.whole, still=task.batch_size == task.samples and (plan.whole or plan.tile >= task.batch_size),
+            size=program.size, total=program.total, threads=self.threads,
+            operation_count=len(program.operations), segment_count=len(self.segments), part_count=len(self.parts),
+            watched_count=len(program.watched), trainable_count=len(self.names),
+            unit_count=int(program.watched["units"].sum()), operations=program.operations, segments=self.segments,
+            parts=self.parts, copies=self.copies, watched=program.watched, A=A, D=D,
+            places=np.array([program.places[name] for name in self.names], np.int64).reshape(-1, 2),
+            turned=aligned_zeros(areas * columns * stride, self.dtype),
+            T=aligned_zeros((areas, task.outputs + 3, stride), self.dtype),
+            sums=aligned_zeros(2 * max(pieces, len(self.parts)) * 8, np.float64),
+            meeting=aligned_zeros((max(pieces, len(self.parts)) + 2) * 8, np.int64),
+            G=aligned_zeros((1 if plan.whole else pieces) * program.size, self.dtype),
+        )  # fmt: skip
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         program = self.program
-        self.P = aligned_zeros(program.total, self.dtype)
-        self.G = aligned_zeros(self.threads * program.size, self.dtype)
-        kinds = {name.rpartition(".")[2] for name in slots}
-        self.M, self.V = (
-            aligned_zeros(program.size if any(_SLOTS[kind] == i for kind in kinds) else 0, self.dtype) for i in (0, 1)
-        )
-        for name, (begin, end) in program.places.items():
-            self.P[begin:end] = values[name].ravel()
-        self.shapes = {name: value.shape for name, value in values.items()}
-        self.slot_names = list(slots)
+        self.shapes, self.slot_names = {name: value.shape for name, value in values.items()}, list(slots)
+        kinds = {_SLOTS[name.rpartition(".")[2]] for name in slots}
+        self._set(P=aligned_zeros(program.total, self.dtype))
+        for name in ("M", "V"):
+            self._set(**{name: aligned_zeros(program.size if name in kinds else 0, self.dtype)})
+        for name, value in values.items():
+            self.held["P"][slice(*program.places[name])] = value.ravel()
         for name, value in slots.items():
             self._slot(name)[:] = value.ravel()
-        self.counters = aligned_zeros((self.threads + 1) * k.SPACING, np.int64)
-        self.held = (
-            self.plan, self.numbers, self.ops, self.program.numbers, self.segments.table, self.segments.settings,
-            self.cuts, self.X, self.encoded, self.labels, self.weights, self.P, self.G, self.M, self.V, self.A, self.D,
-            self.T, self.counters, aligned_zeros((self.threads, 8), np.float64),
-        )  # fmt: skip
-        self.places = [array.ctypes.data for array in self.held]
+        for op in program.operations[program.operations["copied"] == 1]:
+            inputs, neurons, start = int(op["features"]), int(op["outputs"]), int(op["parameters"])
+            copy = self.copies[op["copy"] : op["copy"] + neurons * spaced(inputs)].reshape(neurons, -1)
+            copy[:, :inputs] = self.held["P"][start : start + inputs * neurons].reshape(inputs, neurons).T
 
     def _slot(self, name: str) -> NDArray[Any]:
         own, _, kind = name.rpartition(".")
-        begin, end = self.program.places[own]
-        return (self.M, self.V)[_SLOTS[kind]][begin:end]
+        return self.held[_SLOTS[kind]][slice(*self.program.places[own])]
 
     def run(self, block: Block) -> Outcome:
-        task, plan = self.task, self.plan
-        plan[k.STEP], plan[k.STEPS], plan[k.FIRST] = block.step, block.steps, block.first
-        plan[k.SHUFFLED], plan[k.PREDICT] = block.order is not None, block.predict
-        order = np.zeros(0, np.int64) if block.order is None else np.ascontiguousarray(block.order)
-        sizes = [size for _, size in block.batches(task)] if block.predict else []
-        predictions = np.zeros(sum(sizes) * task.outputs, self.dtype)
+        task = self.task
+        order = None if block.order is None else np.ascontiguousarray(block.order)
+        rows = sum(size for _, size in block.batches(task)) if block.predict else 0
+        predictions = np.zeros((rows, task.outputs), self.dtype) if block.predict else None
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
-        arrays = (np.ascontiguousarray(block.rates), order, losses, penalties, predictions)
-        done = self._call(arrays)
-        met = predictions.reshape(-1, task.outputs) if block.predict else None
-        return Outcome(done, losses[:done], penalties[:done], met)
+        self._set(
+            step=block.step, steps=block.steps, first=block.first, order=order, rates=np.ascontiguousarray(block.rates),
+            losses=losses, penalties=penalties, predictions=predictions,
+        )  # fmt: skip
+        records = self._record(block)
+        done = int(self.block(self.call))
+        records = records if done == block.steps else None
+        return Outcome(done, losses[:done], penalties[:done], predictions, records)
 
-    def _call(self, arrays: tuple[NDArray[Any], ...]) -> int:
-        """The compiled loop on the arrays of the session and on those of a block."""
-        arguments = (*self.places, *(array.ctypes.data for array in arrays))
-        self.counters[:] = 0
-        if self.threads == 1 and not self.program.blas:
-            return int(self.block(0, 1, *arguments))
-
-        def take_part(number: int, held: Any = (arrays, self.held)) -> None:
-            self.block(number, self.threads, *arguments)  # what is `held` outlives this call, whoever is interrupted
-
-        others = [threading.Thread(target=take_part, args=(number,), daemon=True) for number in range(1, self.threads)]
-        with one_thread():
-            try:
-                for other in others:
-                    other.start()
-                return int(self.block(0, self.threads, *arguments))
-            except BaseException:
-                self.counters[k.ABORT] = 1  # Ctrl-C before this thread's own call: the others must not wait for it
-                raise
-            finally:
-                for other in others:
-                    if other.ident is not None:
-                        other.join()
+    def _record(self, block: Block) -> Records | None:
+        """Room for the records of a block that asks for them."""
+        epochs = -(-(block.first + block.steps) // self.task.steps_per_epoch)
+        records = Records.empty(epochs, len(self.names), self.call.unit_count) if block.record else None
+        places = dict(
+            epoch_steps="steps", epoch_losses="data_losses", epoch_counts="counts", epoch_penalties="penalties",
+            epoch_metrics="metrics", epoch_weights="weights", squares="squares", alive="alive",
+        )  # fmt: skip
+        self._set(**{own: None if records is None else getattr(records, name) for own, name in places.items()})
+        return records
 
     def values(self) -> Arrays:
-        return {name: self.P[slice(*self.program.places[name])].reshape(s).copy() for name, s in self.shapes.items()}
+        P, places = self.held["P"], self.program.places
+        return {name: P[slice(*places[name])].reshape(shape).copy() for name, shape in self.shapes.items()}
 
     def slots(self) -> Arrays:
         return {n: self._slot(n).reshape(self.shapes[n.rpartition(".")[0]]).copy() for n in self.slot_names}
 
     def gradient_squares(self) -> dict[str, float]:
-        places = self.program.places
-        return {n: float(np.sum(np.square(self.G[slice(*places[n])], dtype=np.float64))) for n in self.names}
+        G, places = self.held["G"], self.program.places
+        return {n: float(np.sum(np.square(G[slice(*places[n])], dtype=np.float64))) for n in self.names}
 
 
-def _callable(address: int) -> Any:
-    """The compiled loop; the interpreter's lock is free while it runs."""
-    whole, pointer = ctypes.c_int64, ctypes.c_void_p
-    return ctypes.CFUNCTYPE(whole, whole, whole, *[pointer] * 25)(address)
+def _doubles(weights: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    return None if weights is None else np.ascontiguousarray(weights, np.float64)

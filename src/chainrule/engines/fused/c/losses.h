@@ -1,0 +1,144 @@
+/* The losses: each writes dL/d(predictions) into D and returns Σ share · loss of its samples.
+ *
+ * z and dz begin with the rows of the predictions and of their gradients; T holds the targets in rows of its own, and
+ * after them the row of each sample's share in the batch's loss: 1/B of a plain mean.
+ */
+#ifndef CHAINRULE_LOSSES_H
+#define CHAINRULE_LOSSES_H
+
+#include "softmax.h"
+
+/* log Σ exp(z) - Σ y·z; its derivative softmax(z) - y. Where all samples count alike, the sums are multiplied, and one
+ * logarithm is taken of all. */
+static double softmax_crossentropy(const Tile *t, const real *Z, real *dZ) {
+    const int64_t C = t->run->outputs, stride = t->stride;
+    const int weighted = t->run->weights != 0;
+    vec losses = all(0), sums = all(1), exponents = all(0), shares = all(0);
+    for (int64_t s = 0; s < t->width; s += LANES) {
+        const real *z = Z + s, *y = t->T + s;
+        real *dz = dZ + s;
+        vec share = load(y + C * stride), top = largest(z, C, stride), total = all(0), chosen = all(0);
+        for (int64_t i = 0; i < C * stride; i += stride) {
+            vec e = exp_below(load(z + i) - top);
+            store(dz + i, e);
+            total += e;
+        }
+        vec inverse = share / total;
+        for (int64_t i = 0; i < C * stride; i += stride) {
+            chosen += load(y + i) * (top - load(z + i));
+            store(dz + i, load(dz + i) * inverse - load(y + i) * share);
+        }
+        if (weighted) {
+            losses += (chosen + log_of(total)) * share;
+        } else {
+            losses += chosen * share;
+            sums *= where_above(share, all(0), total, all(1));
+            exponents += exponent_of(sums);
+            sums = mantissa_of(sums);
+            shares = where_above(share, shares, share, shares);
+        }
+    }
+    vec logs = (exponents * (real)0.6931471805599453 + log_of(sums)) * shares;
+    return (double)sum_of(losses + logs);
+}
+
+INLINE vec clipped(vec p, vec low, vec high) {
+    p = where_above(low, p, low, p);
+    return where_above(p, high, high, p);
+}
+
+/* The loss of one prediction p with the target y, and its derivative by p. */
+INLINE vec categorical(vec p, vec y) { return -y * log_of(p); }
+INLINE vec categorical_slope(vec p, vec y) { return -y / p; }
+
+INLINE vec binary(vec p, vec y) { return -(y * log_of(p) + (1 - y) * log_of(1 - p)); }
+INLINE vec binary_slope(vec p, vec y) { return (1 - y) / (1 - p) - y / p; }
+
+INLINE vec sigmoid_crossentropy(vec p, vec y) {
+    return above_zero(p) - p * y + log1p_of(exp_below(-absolute(p)));
+}
+INLINE vec sigmoid_crossentropy_slope(vec p, vec y) { return logistic(p) - y; }
+
+INLINE vec mean_squared(vec p, vec y) { return (p - y) * (p - y); }
+INLINE vec mean_squared_slope(vec p, vec y) { return 2 * (p - y); }
+
+INLINE vec mean_absolute(vec p, vec y) { return absolute(p - y); }
+INLINE vec mean_absolute_slope(vec p, vec y) { return sign(p - y); }
+
+INLINE vec huber(vec p, vec y, real delta) {
+    vec e = p - y, size = absolute(e);
+    return where_above(size, all(delta), delta * (size - (real)0.5 * delta), (real)0.5 * e * e);
+}
+INLINE vec huber_slope(vec p, vec y, real delta) {
+    vec e = p - y;
+    return where_above(absolute(e), all(delta), delta * sign(e), e);
+}
+
+/* Losses that are a mean, or the sum of a distribution's classes, over the outputs. */
+static double loss_of(const Tile *t, const real *Z, real *dZ) {
+    const Run *run = t->run;
+    const int64_t C = run->outputs, stride = t->stride;
+    const vec low = all((real)run->loss_number), high = all((real)run->loss_top);
+    const real delta = (real)run->loss_number, part = run->loss == CATEGORICAL ? 1 : (real)(1.0 / (double)C);
+    vec losses = all(0);
+    if (run->loss == SOFTMAX_CROSSENTROPY) return softmax_crossentropy(t, Z, dZ);
+#define LOSS(KIND, prepared, value, slope)                                             \
+    case KIND:                                                                         \
+        for (int64_t s = 0; s < t->width; s += LANES) {                                \
+            vec share = load(t->T + C * stride + s), total = all(0);                   \
+            for (int64_t i = s; i < s + C * stride; i += stride) {                     \
+                vec p = load(Z + i), y = load(t->T + i);                               \
+                p = prepared;                                                          \
+                total += value;                                                        \
+                store(dZ + i, (slope) * part * share);                                 \
+            }                                                                          \
+            losses += total * share;                                                   \
+        }                                                                              \
+        break
+    switch (run->loss) {
+        LOSS(CATEGORICAL, clipped(p, low, high), categorical(p, y), categorical_slope(p, y));
+        LOSS(BINARY, clipped(p, low, high), binary(p, y), binary_slope(p, y));
+        LOSS(SIGMOID_CROSSENTROPY, p, sigmoid_crossentropy(p, y), sigmoid_crossentropy_slope(p, y));
+        LOSS(MEAN_SQUARED, p, mean_squared(p, y), mean_squared_slope(p, y));
+        LOSS(MEAN_ABSOLUTE, p, mean_absolute(p, y), mean_absolute_slope(p, y));
+        LOSS(HUBER, p, huber(p, y, delta), huber_slope(p, y, delta));
+    }
+#undef LOSS
+    return (double)sum_of(losses) * (double)part;
+}
+
+/* Σ over samples of weight · what the metric gives: 1 for a right class, the share of right answers, mean |y - p|. */
+static double metric_of(const Tile *t, const real *Z) {
+    const Run *run = t->run;
+    const int64_t C = run->outputs, stride = t->stride;
+    const real *label = t->T + (C + 1) * stride, *weight = t->T + (C + 2) * stride;
+    const vec on = all((real)run->on), off = all((real)run->off), zero = all(0), one = all(1);
+    vec sum = zero;
+    for (int64_t s = 0; s < t->width; s += LANES) {
+        const real *z = Z + s, *y = t->T + s;
+        vec found = zero;
+        if (run->metric == CLASS_ACCURACY) {
+            vec top = load(z), class = zero;
+            for (int64_t k = 1; k < C; k++) {
+                vec value = load(z + k * stride);
+                class = where_above(value, top, all((real)k), class);
+                top = where_above(value, top, value, top);
+            }
+            found = where_above(absolute(class - load(label + s)), zero, zero, one);
+        }
+        for (int64_t i = 0; i < C * stride && run->metric != CLASS_ACCURACY; i += stride) {
+            vec p = load(z + i), wanted = load(y + i);
+            if (run->metric == ABSOLUTE_ERROR) {
+                found += absolute(wanted - p);
+                continue;
+            }
+            if (run->loss == SIGMOID_CROSSENTROPY) p = logistic(p);
+            vec said = where_above(p, all((real)0.5), on, off);
+            found += where_above(absolute(said - wanted), zero, zero, one);
+        }
+        sum += found * load(weight + s);
+    }
+    return (double)sum_of(sum) / (run->metric == CLASS_ACCURACY ? 1 : (double)C);
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* A tile's way through the network: its samples gathered, forward, the loss, backward. */
+#ifndef CHAINRULE_STEP_H
+#define CHAINRULE_STEP_H
+
+#include "activations.h"
+#include "dense.h"
+#include "joins.h"
+#include "losses.h"
+#include "normalization.h"
+
+/* One step of a block: which samples it takes. */
+typedef struct Step {
+    int64_t index;        /* in the block */
+    int64_t epoch;        /* of those that the block touches */
+    int64_t begin, count; /* of its samples, in the order of the epoch */
+    int64_t pieces;
+    int64_t seen;         /* samples of the block's steps before */
+    double total;         /* what each sample's weight is divided by */
+} Step;
+
+/* The sample at a place of the order of an epoch. */
+INLINE int64_t sample_at(const Run *run, int64_t epoch, int64_t place) {
+    return run->order ? run->order[epoch * run->samples + place] : place;
+}
+
+/* Inputs (B,I) become rows of samples (I,B). */
+static void gather_inputs(const Tile *t, const Step *step) {
+    const Run *run = t->run;
+    const int64_t I = run->inputs, begin = step->begin + t->first;
+    for (int64_t s = 0; s < t->width; s += LANES) {
+        const real *from[LANES];
+        for (int i = 0; i < LANES; i++)
+            from[i] = (const real *)run->X + I * sample_at(run, step->epoch, begin + smaller(s + i, t->samples - 1));
+        if (I < LANES) {
+            for (int64_t f = 0; f < I; f++)
+                for (int i = 0; i < LANES; i++) t->A[f * t->stride + s + i] = from[i][f];
+            continue;
+        }
+        for (int64_t f = 0; f < I; f += LANES) {
+            const int64_t place = smaller(f, I - LANES); /* the last block overlaps the one before */
+            vec v[LANES];
+            UNROLL for (int i = 0; i < LANES; i++) v[i] = load(from[i] + place);
+            turn(v);
+            UNROLL for (int i = 0; i < LANES; i++) store(t->A + (place + i) * t->stride + s, v[i]);
+        }
+    }
+}
+
+/* Targets, shares, labels and weights. The last vector is filled up with copies of the last sample that count 0. */
+static void gather_targets(const Tile *t, const Step *step) {
+    const Run *run = t->run;
+    const int64_t C = run->outputs, stride = t->stride;
+    const real *targets = run->targets, on = (real)run->on, off = (real)run->off;
+    for (int64_t s = 0; s < t->width; s++) {
+        const int counts = s < t->samples;
+        const int64_t row = sample_at(run, step->epoch, step->begin + t->first + smaller(s, t->samples - 1));
+        real *y = t->T + s;
+        for (int64_t c = 0; c < C; c++)
+            y[c * stride] = !run->labelled ? targets[row * C + c] : run->labels[row] == c ? on : off;
+        y[C * stride] = counts ? (real)((run->weights ? run->weights[row] : 1) / step->total) : 0;
+        y[(C + 1) * stride] = run->labels ? (real)run->labels[row] : 0;
+        y[(C + 2) * stride] = counts ? (real)(run->metric_weights ? run->metric_weights[row] : 1) : 0;
+    }
+}
+
+static void forward(const Tile *t) {
+    for (const Operation *op = t->run->operations; op < t->run->operations + t->run->operation_count; op++) {
+        if (op->merged) continue;
+        switch (op->kind) {
+        case DENSE: dense_forward(op, t); break;
+        case SOFTMAX: softmax_forward(op, t); break;
+        case LOG_SOFTMAX: log_softmax_forward(op, t); break;
+        case LAYER_NORM: layer_norm_forward(op, t); break;
+        case BATCH_NORM: batch_norm_forward(op, t); break;
+        case DROPOUT: dropout_forward(op, t); break;
+        case PART: part_forward(op, t); break;
+        case PRODUCT: product_forward(op, t); break;
+        default: activation_forward(op, t);
+        }
+    }
+}
+
+/* In reverse: each operation turns dL/d(output) into dL/d(inputs) and dL/d(parameters). */
+static void backward(const Tile *t) {
+    for (const Operation *op = t->run->operations + t->run->operation_count - 1; op >= t->run->operations; op--) {
+        const int normalizes = op->kind == LAYER_NORM || op->kind == BATCH_NORM;
+        if (op->kind == DENSE) dense_backward(op, t);
+        else if (normalizes && op->trains && !t->run->whole) normalization_gradient(op, t);
+        if (!op->passes && !op->passes_other) continue;
+        switch (op->kind) {
+        case DENSE: break;
+        case SOFTMAX: softmax_backward(op, t); break;
+        case LOG_SOFTMAX: log_softmax_backward(op, t); break;
+        case LAYER_NORM: layer_norm_backward(op, t); break;
+        case BATCH_NORM: batch_norm_backward(op, t); break;
+        case DROPOUT: dropout_backward(op, t); break;
+        case PART: part_backward(op, t); break;
+        case PRODUCT: product_backward(op, t); break;
+        default: activation_backward(op, t);
+        }
+    }
+}
+
+/* Predictions (C,B) become rows of users (B,C). */
+static void show(const Tile *t, const real *Z, real *predictions) {
+    const int64_t C = t->run->outputs;
+    for (int64_t s = 0; s < t->samples; s++)
+        for (int64_t c = 0; c < C; c++) predictions[s * C + c] = Z[c * t->stride + s];
+}
+
+/* Units of ReLUs whose output is above 0 for a sample are alive in the epoch. */
+static void watch(const Tile *t, uint8_t *alive) {
+    for (const Watched *w = t->run->watched; w < t->run->watched + t->run->watched_count; alive += w->units, w++)
+        for (int64_t unit = 0; unit < w->units; unit++) {
+            const real *row = t->A + (w->row + unit) * t->stride;
+            if (__atomic_load_n(alive + unit, __ATOMIC_RELAXED)) continue;
+            for (int64_t s = 0; s < t->samples; s++)
+                if (row[s] > 0) {
+                    __atomic_store_n(alive + unit, 1, __ATOMIC_RELAXED);
+                    break;
+                }
+        }
+}
+
+/* A piece of a step's samples, tile by tile, in one area; adds its share of the loss and of the metric. */
+static void piece_through(const Run *run, const Step *step, int64_t piece, int64_t area, int64_t loaded, double *loss,
+                          double *metric) {
+    const int64_t low = piece * run->piece, high = smaller(low + run->piece, step->count);
+    const int64_t entries = run->rows * run->stride, C = run->outputs;
+    for (int64_t first = low; first < high; first += run->tile) {
+        const int64_t samples = smaller(run->tile, high - first), column = run->whole ? first : 0;
+        const Tile t = {
+            .run = run, .P = run->P, .stride = run->stride, .samples = samples, .width = filled(samples, LINE),
+            .A = (real *)run->A + area * entries + column, .D = (real *)run->D + area * entries + column,
+            .turned = (real *)run->turned + area * run->turned_columns * run->stride,
+            .T = (real *)run->T + area * (C + 3) * run->stride + column,
+            .G = (real *)run->G + (run->whole ? 0 : piece * run->size),
+            .first = first, .column = column, .step = run->step + step->index, .adds = first > low,
+        };
+        const real *Z = t.A + run->output * run->stride;
+        if (!loaded) gather_inputs(&t, step), gather_targets(&t, step);
+        forward(&t);
+        *loss += loss_of(&t, Z, t.D + run->output * run->stride);
+        if (run->epoch_steps) {
+            *metric += metric_of(&t, Z);
+            watch(&t, run->alive + step->epoch * run->unit_count);
+        }
+        if (run->predictions) show(&t, Z, (real *)run->predictions + (step->seen + first) * C);
+        backward(&t);
+    }
+}
+
+#endif
