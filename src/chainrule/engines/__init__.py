@@ -92,8 +92,8 @@ def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:
 def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[Any]]:
     """A function from inputs (B, I) to the network's outputs (B, N) with the parameters and state in `values`.
 
-    For few samples and a line of dense layers and activations it is compiled code, where there is some for this machine; else
-    it is NumPy's forward pass.
+    For few samples and a line of dense layers and activations it is compiled code, where there is some for this
+    machine; else it is NumPy's forward pass.
     """
     values = {name: np.array(value) for name, value in values.items()}
     dtype, context = next((value.dtype for value in values.values()), np.dtype("float32")), Context(training=False)

@@ -18,7 +18,8 @@ __all__ = ["Plan", "copies_of", "parts_of", "plan_of", "spaced"]
 
 LINE = DEFINES["LINE"]
 _WORK_FOR_PIECES = 2**18  # multiplications forward in a step from which on it is worth to be shared
-_PIECE = 64  # samples of a piece, at least
+_PIECE, _WIDE_PIECE = 32, 64  # samples of a piece, at least; more where weights do not stay in the cache
+_CACHED = 2**18  # weights that stay there
 _PIECES = 8  # at most
 _CACHE_BYTES = 2**19  # what outputs and gradients of a tile of samples may take
 _PART = 2**15  # parameters of a part
@@ -44,12 +45,13 @@ def plan_of(task: Task, program: Program) -> Plan:
     whole_batch = _lines(batch)
     piece = whole_batch
     if program.work * batch >= _WORK_FOR_PIECES and not program.mixes:
-        piece = min(whole_batch, max(_PIECE, _lines(-(-batch // _PIECES))))
+        least = min(_PIECE if program.size < _CACHED else _WIDE_PIECE, _lines(-(-batch // 2)))
+        piece = min(whole_batch, max(least, _lines(-(-batch // _PIECES))))
     pieces = -(-batch // piece)
     # Of all samples side by side, outputs and gradients go through the memory; of pieces, their gradients do
     apart, together = 3 * pieces * program.size, 4 * program.rows * batch
     whole = pieces > 1 and apart > together
-    fits = max(_PIECE, _CACHE_BYTES // (2 * program.rows * size) // LINE * LINE)
+    fits = max(64, _CACHE_BYTES // (2 * program.rows * size) // LINE * LINE)
     tile = piece if program.mixes else min(piece, fits)
     return Plan(piece, tile, whole, spaced(whole_batch if whole else tile))
 
