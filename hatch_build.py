@@ -118,8 +118,12 @@ def tag(compiler: Compiler) -> str:
 
 def candidates() -> Iterator[Compiler]:
     """The compilers to try, in turn."""
-    named = shlex.split(os.environ.get("CC", ""), posix=os.name != "nt")
-    for command in dict.fromkeys(filter(None, [tuple(named), ("cc",), ("gcc",), ("clang",)])):
+    named = os.environ.get("CC", "")
+    try:
+        words = shlex.split(named, posix=os.name != "nt")
+    except ValueError:  # a quote that does not end
+        words = [named]
+    for command in dict.fromkeys(filter(None, [tuple(words), ("cc",), ("gcc",), ("clang",)])):
         yield Compiler(command)
     if find_spec("ziglang") is not None:
         yield Compiler((sys.executable, "-m", "ziglang", "cc"), zig=True)

@@ -1,4 +1,4 @@
-"""The library of kernels: which of those that were built with the package this processor can run, and why there is none.
+"""The library of kernels: which of those built with the package this processor can run, or why there is none.
 
 Machine code is opened here and nowhere else, from the package's own folder: no other folder and no variable of the
 environment names it.
