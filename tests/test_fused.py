@@ -90,7 +90,7 @@ def run_of(
     outcome = session.run(Block(0, steps, 0, order, np.full((steps, len(values)), 0.01), True))
     assert outcome.steps == steps
     if engine == "fused":
-        assert isinstance(session, FusedSession) and session.threads == wanted and session.plan.pieces(batch) >= 3
+        assert isinstance(session, FusedSession) and session.threads == wanted and session.pieces.count(batch) >= 3
     return session.values() | session.slots() | {"losses": outcome.data_losses, "predictions": outcome.predictions}
 
 
@@ -197,16 +197,16 @@ def test_records_of_blocks_that_meet_within_an_epoch_add_up() -> None:
 def test_every_member_of_the_structures_is_read_as_the_compiler_lays_it_out() -> None:
     text = (Path(layout.__file__).parent / "c" / "run.h").read_text()
     members = re.findall(
-        r"^    (?:const )?(?:int64_t|double|void|uint8_t|Operation|Segment|Part|Watched) \**(\w+);", text, re.M
+        r"^    (?:const )?(?:int64_t|double|void|uint8_t|Operation|Line|Segment|Part|Watched) \**(\w+);", text, re.M
     )
-    kinds = layout.OPERATION, layout.SEGMENT, layout.PART, layout.WATCHED
-    read = [name for kind in kinds for name in kind.names or ()] + [name for name, _ in layout.Run._fields_]
+    kinds = layout.OPERATION, layout.LINE_OF_CODE, layout.SEGMENT, layout.PART, layout.WATCHED
+    read = [name for kind in kinds for name in kind.names or ()] + [name for name, _ in layout.Call._fields_]
     assert read == members
     for kind in kinds:
         assert kind.itemsize == 8 * len(kind.names or ())
     sizes = library.load().sizes
     sizes.restype = ctypes.POINTER(ctypes.c_int64)
-    assert sizes()[:5] == [kind.itemsize for kind in kinds] + [ctypes.sizeof(layout.Run)]
+    assert sizes()[:6] == [kind.itemsize for kind in kinds] + [ctypes.sizeof(layout.Call)]
 
 
 # A prediction, a gradient

@@ -14,7 +14,7 @@ from ..contract import Task
 from .layout import DEFINES, ENUMS, PART
 from .program import Program
 
-__all__ = ["Plan", "copies_of", "parts_of", "plan_of", "spaced"]
+__all__ = ["Pieces", "copies_of", "parts_of", "pieces_of", "spaced"]
 
 LINE = DEFINES["LINE"]
 _WORK_FOR_PIECES = 2**18  # multiplications forward in a step from which on it is worth to be shared
@@ -26,7 +26,7 @@ _PART = 2**15  # parameters of a part
 _FAR = 128  # inputs and neurons from which on the forward pass reads a copy of the weights that is turned
 
 
-class Plan(NamedTuple):
+class Pieces(NamedTuple):
     """Sizes in samples; `whole`: gradients are made when all samples have come through, from all of them."""
 
     piece: int
@@ -34,13 +34,13 @@ class Plan(NamedTuple):
     whole: bool
     stride: int
 
-    def pieces(self, samples: int) -> int:
-        """The number of pieces of a batch."""
+    def count(self, samples: int) -> int:
+        """How many a batch has."""
         return -(-samples // self.piece)
 
 
-def plan_of(task: Task, program: Program) -> Plan:
-    """The plan of a task's steps."""
+def pieces_of(task: Task, program: Program) -> Pieces:
+    """The pieces of a task's steps."""
     batch, size = task.batch_size, task.X.dtype.itemsize
     whole_batch = _lines(batch)
     piece = whole_batch
@@ -53,7 +53,7 @@ def plan_of(task: Task, program: Program) -> Plan:
     whole = pieces > 1 and apart > together
     fits = max(64, _CACHE_BYTES // (2 * program.rows * size) // LINE * LINE)
     tile = piece if program.mixes else min(piece, fits)
-    return Plan(piece, tile, whole, spaced(whole_batch if whole else tile))
+    return Pieces(piece, tile, whole, spaced(whole_batch if whole else tile))
 
 
 def copies_of(program: Program) -> int:
