@@ -252,7 +252,8 @@ def test_explain_writes_a_gradient_out_in_every_form(tmp_path: Path) -> None:
     [
         ("dense_0.weight[1,2]", (), "Did you mean 'dense_0.weights'?"),
         ("dense_0.weights[9,9]", (), "(0, 0) to (3, 3)"),
-        ("dense_0.weights", (), "write a name and an index"),
+        ("dense_0.weights", (), "say which entry, such as dense_0.weights[0,0]"),
+        ("dense_0.weights[1,", (), "write a name and an index, such as dense_0.weights[20,5]"),
         ("dense_0.weights[1,2]", ("--sample", "999"), "--sample must be from 0 to"),
         ("dense_0.weights[1,2]", ("--json", "--latex"), "choose one"),
     ],

@@ -48,7 +48,7 @@ from chainrule import (
 )
 from chainrule.errors import DataError
 from chainrule.layer import Context
-from chainrule.layers import softmax_jacobian_terms
+from chainrule.layers.softmax import softmax_jacobian_terms
 from support import (
     assert_close,
     attribute,

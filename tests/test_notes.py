@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chainrule import SGD, CategoricalCrossentropy, Dense, ReLU, Softmax, SoftmaxCrossentropy, Value, book
-from chainrule.layers import softmax_jacobian, softmax_jacobian_terms
+from chainrule.layers.softmax import softmax_jacobian, softmax_jacobian_terms
 
 DVALUES = np.array([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0]])  # (3,3)
 INPUTS = np.array([[1, 2, 3, 2.5], [2.0, 5.0, -1.0, 2], [-1.5, 2.7, 3.3, -0.8]])  # (3,4)

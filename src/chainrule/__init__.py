@@ -7,46 +7,19 @@ reads. Everything else is built on that pair.
 import typing
 
 from . import datasets
+from . import layers as _layers
+from . import losses as _losses
+from . import optimizers as _optimizers
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .checking import Report, check
 from .errors import ChainruleError, GradientMismatch
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
-from .layers import (
-    ELU,
-    GELU,
-    Add,
-    BatchNorm,
-    Concatenate,
-    Dense,
-    Dropout,
-    Flatten,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    LogSoftmax,
-    Multiply,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-    softmax_jacobian,
-)
-from .losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    Huber,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    SigmoidCrossentropy,
-    SoftmaxCrossentropy,
-)
+from .layers import *
+from .losses import *
 from .model import Model
-from .optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from .optimizers import *
 from .penalties import L1, L2, Penalty
 from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
@@ -69,70 +42,37 @@ if typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "ELU",
-    "GELU",
     "L1",
     "L2",
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Add",
-    "BatchNorm",
-    "BinaryCrossentropy",
     "CSVLogger",
     "Callback",
-    "CategoricalCrossentropy",
     "ChainruleError",
-    "Concatenate",
     "Constant",
     "ConstantRate",
     "CosineDecay",
     "Declared",
-    "Dense",
-    "Dropout",
     "EarlyStopping",
     "Explanation",
     "ExponentialDecay",
-    "Flatten",
     "Glorot",
     "GradientMismatch",
     "Graph",
     "He",
     "History",
-    "Huber",
     "InverseTimeDecay",
     "Layer",
-    "LayerNorm",
     "LeCun",
-    "LeakyReLU",
     "LearningRateFinder",
-    "Linear",
-    "LogSoftmax",
-    "Loss",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
     "Model",
     "ModelCheckpoint",
-    "Multiply",
     "Normal",
     "OneCycle",
-    "Optimizer",
     "Penalty",
-    "RMSprop",
-    "ReLU",
     "ReduceLROnPlateau",
     "Report",
     "Rule",
     "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SigmoidCrossentropy",
-    "Softmax",
-    "SoftmaxCrossentropy",
-    "Softplus",
     "StepDecay",
-    "Tanh",
     "TensorBoard",
     "TerminateOnNaN",
     "Trace",
@@ -147,10 +87,13 @@ __all__ = [
     "loss_and_gradients",
     "per_sample_gradients",
     "register",
-    "softmax_jacobian",
     "trace",
     "train_step",
 ]
+__all__ += _layers.__all__
+__all__ += _losses.__all__
+__all__ += _optimizers.__all__
+__all__.sort(key=lambda name: (not name.isupper(), not name[0].isupper(), name))  # constants, classes, functions
 
 _EXPLAINING = ("Explanation", "Rule", "draw", "explain", "explain_rule")  # imported at their first use
 

@@ -10,7 +10,7 @@ what cannot be right. In every shape comment B = samples, C = classes, O = outpu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -459,6 +459,8 @@ class Huber(Loss):
 
     Source: Huber 1964.
     """
+
+    letters: ClassVar[Mapping[str, str]] = {"delta": "d"}
 
     delta: float = 1.0
 

@@ -258,7 +258,7 @@ class Model:
         X: Any,
         y: ArrayLike,
         name: str,
-        index: int | Sequence[int],
+        index: int | Sequence[int] | None = None,
         *,
         sample: int | None = None,
         sample_weights: ArrayLike | None = None,
@@ -269,9 +269,9 @@ class Model:
     ) -> Explanation:
         """Why one gradient on these samples is what it is, with formulas and numbers: see `chainrule.explain`.
 
-        `"dense_0.weights", (20, 5)` asks for a parameter, `"inputs", (3, 7)` for an entry of X, `"relu_0", (3, 5)` for
-        a node's output. It also says what the optimizer's next step on these samples would do. With `training` the
-        layers run as in training, with the noise of the next step.
+        `"dense_0.weights[20,5]"`, or `"dense_0.weights", (20, 5)`, asks for a parameter, `"inputs[3,7]"` for an entry
+        of X, `"relu_0[3,5]"` for a node's output. It also says what the optimizer's next step on these samples would
+        do. With `training` the layers run as in training, with the noise of the next step.
         """
         from .explaining import explain
 

@@ -11,6 +11,7 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from .errors import ConfigurationError, DefinitionError, UnknownNameError
@@ -36,6 +37,9 @@ class Optimizer:
 
     # What pure_update carries from step to step, read from its signature.
     slots: ClassVar[tuple[str, ...]] = ()
+    # How explain writes settings, slots and local variables of pure_update, and what it says of their lines.
+    letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    notes: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     learning_rate: float | Schedule = 0.001
     weight_decay: float = field(default=0.0, kw_only=True)
@@ -187,6 +191,9 @@ class SGD(Optimizer):
     Source: Sutskever et al. 2013, in the form of PyTorch; book, chapter 10 (whose velocity includes the rate).
     """
 
+    letters: ClassVar[Mapping[str, str]] = {"momentum": "mu", "velocity": "v"}
+    notes: ClassVar[Mapping[str, str]] = {"velocity": "velocity"}
+
     learning_rate: float | Schedule = 0.01
     momentum: float = field(default=0.0, kw_only=True)
     nesterov: bool = field(default=False, kw_only=True)
@@ -221,6 +228,9 @@ class Adagrad(Optimizer):
     Source: Duchi, Hazan and Singer 2011; book, chapter 10.
     """
 
+    letters: ClassVar[Mapping[str, str]] = {"cache": "c"}
+    notes: ClassVar[Mapping[str, str]] = {"cache": "sum of squared gradients"}
+
     learning_rate: float | Schedule = 0.01
     epsilon: float = field(default=1e-10, kw_only=True)
 
@@ -239,6 +249,9 @@ class RMSprop(Optimizer):
 
     Source: Tieleman and Hinton 2012; book, chapter 10.
     """
+
+    letters: ClassVar[Mapping[str, str]] = {"cache": "c"}
+    notes: ClassVar[Mapping[str, str]] = {"cache": "running mean of the squared gradient"}
 
     learning_rate: float | Schedule = 0.01
     rho: float = field(default=0.99, kw_only=True)
@@ -267,6 +280,17 @@ class Adam(Optimizer):
 
     Source: Kingma and Ba 2015; book, chapter 10.
     """
+
+    letters: ClassVar[Mapping[str, str]] = {
+        "momentum": "m", "cache": "c", "beta_1": "beta1", "beta_2": "beta2",
+        "corrected_momentum": "mhat", "corrected_cache": "chat",
+    }  # fmt: skip
+    notes: ClassVar[Mapping[str, str]] = {
+        "momentum": "running mean of the gradient",
+        "cache": "running mean of its square",
+        "corrected_momentum": "corrected for its start at 0",
+        "corrected_cache": "corrected for its start at 0",
+    }
 
     learning_rate: float | Schedule = 0.001
     beta_1: float = field(default=0.9, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from .errors import DefinitionError
@@ -37,6 +38,8 @@ class Pair:
     context: ClassVar[tuple[str, ...]] = ()
     # Extra arrays that forward returns, `return output, {"name": array}`, because backward reads them.
     keeps: ClassVar[tuple[str, ...]] = ()
+    # How formulas write a setting or an array, where not by its own name: {"slope": "a"}.
+    letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     forward_reads: ClassVar[tuple[str, ...]] = ()
     backward_reads: ClassVar[tuple[str, ...]] = ()

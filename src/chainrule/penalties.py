@@ -7,7 +7,7 @@ the mean over samples does not divide them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +24,7 @@ class Penalty(Pair):
 
     sources: ClassVar[tuple[str, ...]] = ("parameter",)
     result: ClassVar[str] = "penalty"
+    letters: ClassVar[Mapping[str, str]] = {"rate": "lam"}
     rate: float
 
     def __post_init__(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["erfc", "logistic", "normal_cdf", "normal_density"]
+__all__ = ["erfc", "logistic", "normal_cdf", "normal_density", "softplus"]
 
 # erfc(x) = t · exp(-x²) · P(t), t = 2 / (2 + x), for x >= 0: the Chebyshev series of P on [0, 1], computed with 50
 # digits as 2/N · Σ P(t_k)·cos(...) over N = 80 Chebyshev nodes; the omitted terms are below 1e-16.
@@ -20,6 +22,19 @@ _ERFC = (
 )  # fmt: skip
 
 
+def _one_operation(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """In a trace the function stays itself, so that a formula says σ(x) and not how it is calculated."""
+
+    @functools.wraps(function)
+    def call(xp: Any, x: Any) -> Any:
+        if getattr(x, "is_traced", False) and function.__name__ in xp.special:
+            return getattr(xp, function.__name__)(x)
+        return function(xp, x)
+
+    return call
+
+
+@_one_operation
 def erfc(xp: Any, x: Any) -> Any:
     """1 - erf(x) = 2/√π · ∫ₓ^∞ exp(-s²) ds, with a relative error below 1e-13 (2e-15 for x < 3).
 
@@ -37,6 +52,7 @@ def erfc(xp: Any, x: Any) -> Any:
     return xp.where(x < 0, 2 - tail, tail)
 
 
+@_one_operation
 def logistic(xp: Any, x: Any) -> Any:
     """σ(x) = 1 / (1 + exp(-x)), computed without overflow: exp only of numbers up to 0.
 
@@ -48,6 +64,7 @@ def logistic(xp: Any, x: Any) -> Any:
     return xp.where(x < 0, e, 1) / (1 + e)
 
 
+@_one_operation
 def normal_cdf(xp: Any, x: Any) -> Any:
     """Φ(x) = erfc(-x/√2) / 2, the probability that a standard normal number is below x.
 
@@ -58,6 +75,7 @@ def normal_cdf(xp: Any, x: Any) -> Any:
     return 0.5 * erfc(xp, -math.sqrt(0.5) * x)
 
 
+@_one_operation
 def normal_density(xp: Any, x: Any) -> Any:
     """Φ'(x) = exp(-x²/2) / √(2π).
 
@@ -66,3 +84,15 @@ def normal_density(xp: Any, x: Any) -> Any:
     array([0.39894228])
     """
     return xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+
+
+@_one_operation
+def softplus(xp: Any, x: Any) -> Any:
+    """log(1 + exp(x)), with exp of negative numbers only.
+
+    >>> import numpy as np
+    >>> softplus(np, np.array([0.0, 1000.0])).round(6)
+    array([6.93147e-01, 1.00000e+03])
+    """
+    above = xp.where(x > 0, x, 0)
+    return above + xp.log1p(xp.exp(xp.where(x > 0, -x, x)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from ..errors import ConfigurationError, DataError
@@ -31,7 +30,6 @@ def explain(
     """Print the derivation of a gradient, on the first rows of a table or of a data set's held-out part."""
     from rich.console import Console
 
-    quantity, index = written_entry(weight)
     if latex and json:
         raise ConfigurationError("--latex and --json: choose one of them.")
     model = Model.load(path)
@@ -42,7 +40,7 @@ def explain(
     if sample is not None and not 0 <= sample < len(X):
         raise DataError(f"--sample must be from 0 to {len(X) - 1}, not {sample}.")
     rows = max(samples, 0 if sample is None else sample + 1)
-    one = model.explain(X[:rows], y[:rows], quantity, index, sample=sample, training=training, max_terms=max_terms)
+    one = model.explain(X[:rows], y[:rows], weight, sample=sample, training=training, max_terms=max_terms)
     if html is not None:
         write_atomically(html, one.to_html().encode())
     if json or latex:
@@ -53,17 +51,3 @@ def explain(
     console.print(one)
     if html is not None:
         say(console, f"Saved {html}")
-
-
-def written_entry(text: str) -> tuple[str, tuple[int, ...]]:
-    """Parse the name and index of a number in the network.
-
-    Raises `ConfigurationError` for anything else.
-
-    >>> written_entry("dense_0.weights[20,5]"), written_entry("dense_0.biases[3]")
-    (('dense_0.weights', (20, 5)), ('dense_0.biases', (3,)))
-    """
-    match = re.fullmatch(r"\s*(\S.*?)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]\s*", text)
-    if match is None:
-        raise ConfigurationError(f"--weight: write a name and an index, such as dense_0.weights[20,5], not {text!r}.")
-    return match[1], tuple(int(part) for part in match[2].split(","))

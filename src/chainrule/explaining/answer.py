@@ -33,7 +33,7 @@ def explain(
     X: ArrayLike,
     y: ArrayLike,
     name: str,
-    index: int | Sequence[int],
+    index: int | Sequence[int] | None = None,
     *,
     parameters: Mapping[str, Array] | None = None,
     state: Mapping[str, Array] | None = None,
@@ -52,10 +52,11 @@ def explain(
     """Why the gradient of one number is what it is: the chain rule from the loss down, with formulas and numbers.
 
     `name` and `index` choose the number: a parameter, `"dense_0.weights", (20, 5)`; an entry of X, `"inputs", (3, 7)`;
-    or the output of a node, `"relu_0", (3, 5)`, sample first. `parameters` and `state` are the network's own where left
-    out. `sample` takes the loss of one sample alone. With an `optimizer` (its `slots` and `rates` new where left out)
-    the explanation says what its step would do. Sums show `max_terms` terms, the largest first, and fold the rest;
-    up to `max_paths` paths are listed; the loss along the number is taken at so many `points` (0 for none).
+    or the output of a node, `"relu_0", (3, 5)`, sample first. The index may stand in the name, as it is printed:
+    `"dense_0.weights[20,5]"`. `parameters` and `state` are the network's own where left out. `sample` takes the loss of
+    one sample alone. With an `optimizer` (its `slots` and `rates` new where left out) the explanation says what its
+    step would do. Sums show `max_terms` terms, the largest first, and add up the rest; up to `max_paths` paths are
+    listed; the loss along the number is taken at `points` values (0 for none).
 
     Everything is calculated in float64, from the layers' own pairs. Raises `UnknownNameError` with the names that
     exist, `ShapeError` for an index outside or data that do not fit, `NonFiniteError` for parameters that are not
@@ -64,7 +65,7 @@ def explain(
     >>> from chainrule import Dense, MeanSquaredError, Sequential
     >>> network = Sequential(Dense(1, 1))
     >>> network["dense_0"].weights, network["dense_0"].biases = np.array([[2.0]]), np.array([[0.0]])
-    >>> one = explain(network, MeanSquaredError(), [[3.0]], [5.0], "dense_0.weights", (0, 0))
+    >>> one = explain(network, MeanSquaredError(), [[3.0]], [5.0], "dense_0.weights[0,0]")
     >>> one.value, [line.value for line in one.lines]             # L, dL/dℓ, 2·(6 - 5), ·3
     (6.0, [1.0, 1.0, 2.0, 6.0])
     >>> [witness.agrees for witness in one.witnesses]
@@ -144,7 +145,7 @@ def _values(
 
 
 def _weights_of_sample(sample: int | None, samples: int, weights: ArrayLike | None) -> Any:
-    """The sample weights: those given, for one sample alone with 0 for all others."""
+    """The sample weights; 0 for all others where one sample is asked for."""
     if sample is None:
         return weights
     if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not -samples <= sample < samples:
@@ -170,7 +171,7 @@ def _require_finite(cells: Cells) -> None:
 
 
 def _close(line: Line, other: float, cells: Cells) -> bool:
-    """To 1e-12 of the largest gradient of this array or of the sum's terms, and to the rounding of what arrives."""
+    """Within 1e-12 of the largest gradient of the array or term of the sum, and rounding of the upstream gradient."""
     name = line.quantity.name
     size = float(np.max(np.abs(cells.gradient(name)), initial=0.0))
     added = sum(abs(term.product) for term in line.terms) + abs(line.rest_sum)

@@ -1,4 +1,4 @@
-"""The lines of a derivation: which terms a quantity's gradient has, which are shown, and that they add up."""
+"""The lines of a derivation: the terms of a gradient, those that are shown, and the check that they add up."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ __all__ = ["derivation", "line_of", "loss_line", "penalty_terms"]
 Array = NDArray[Any]
 Index = tuple[int, ...]
 SEARCHED = 1024  # how many entries of an output are tried one by one where no rule says which of them matter
-CANCELLED = 1e-5  # how small a part of what arrives may be left, before only its rounding is compared
-TOLERANCE = 1e-9  # how far formula and Jacobian, or sum and stored gradient, may lie apart; rounding is below 1e-12
+CANCELLED = 1e-5  # below this part of the upstream gradient, what a layer passes on is compared to rounding only
+TOLERANCE = (
+    1e-9  # the largest relative difference of formula and Jacobian, of sum and stored gradient; rounding is below 1e-12
+)
 
 
 @dataclass
 class _ReaderTerms:
-    """The terms of one reader: those to show, and what the others come to."""
+    """The terms of one reader: those to show, and how many others there are."""
 
     cell: Cell
     source: Source
@@ -61,7 +63,7 @@ def derivation(cells: Cells, target: Quantity, max_terms: int) -> list[Line]:
 
 
 def _importance(line: Line, weight: float, same_sample: bool = False) -> dict[Quantity, float]:
-    """The quantities that a line's terms need, each with its part of the line; of one sample only, if asked."""
+    """The quantities in a line's terms, each weighted by its share of the line; those of one sample only, if asked."""
     terms = [term for term in line.terms if term.upstream is not None]
     total = sum(abs(term.product) for term in terms) or 1.0
     first = terms[0].upstream.index[0] if terms and terms[0].upstream is not None else None
@@ -97,7 +99,7 @@ def loss_line(cells: Cells, max_terms: int) -> Line:
 
 
 def line_of(cells: Cells, quantity: Quantity, max_terms: int) -> Line:
-    """The line of one gradient: its terms, largest first, and that they add up to what the backward pass says."""
+    """The line of one gradient: its terms, largest first; they must add up to the gradient of the backward pass."""
     if quantity.name == LOSS:
         return _share_line(cells, quantity)
     found = [_terms(cells, cell, source, quantity.index, max_terms) for cell, source in cells.readers[quantity.name]]
@@ -135,7 +137,7 @@ def line_of(cells: Cells, quantity: Quantity, max_terms: int) -> Line:
 
 
 def _require_printed_sum(line: Line, scale: float) -> None:
-    """That the line as it will be printed, calculated again from its own numbers, gives its value."""
+    """Raises `DerivationError` unless the numbers that will be printed give the value of the line."""
     parts = [_calculated(term) for term in line.terms] + [line.rest_sum]
     _require_equal(math.fsum(parts), line.value, scale, str(line.quantity), "the printed numbers", "the value")
 
@@ -155,9 +157,9 @@ def _require_equal(one: float, other: float, scale: float, what: str, first: str
 
 
 def _cancellation_scale(cells: Cells, cell: Cell) -> float:
-    """What keeps the rounding of numbers that cancel inside a layer from counting as a contradiction.
+    """An allowance for the rounding of numbers that cancel inside a layer.
 
-    A softmax that is sure, or a normalization of equal numbers, subtracts nearly all that arrives from itself.
+    A confident softmax, or a normalization of equal numbers, subtracts nearly all of the upstream gradient from itself.
     """
     return CANCELLED * cells.largest_upstream(cell.name)
 
@@ -255,7 +257,7 @@ def _require_agreement(cell: Cell, what: str, formula: float, jacobian: float) -
 
 
 def _by_search(cells: Cells, cell: Cell, source: Source, index: Index, limit: int) -> _ReaderTerms:
-    """No rule says which entries move: those that can are tried, the ones with the most to pass on first."""
+    """Without a rule, entries are tried one by one, those with the largest upstream gradient first."""
     upstream = cells.upstream_gradient(cell.name)
     if cell.mixes:
         rows: Sequence[int] = range(len(upstream))

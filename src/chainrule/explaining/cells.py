@@ -1,7 +1,7 @@
-"""The network as a line of cells: every layer, also inside graphs in graphs, and the loss as the last one.
+"""The network as a list of cells: every layer, those of nested graphs too, and the loss as the last one.
 
-A cell knows which values it reads and which parameters it uses. On the cells run the forward pass from any of them on,
-and rows of Jacobians: a one-hot `dvalues` sent through the layer's own `pure_backward`.
+A cell knows which values it reads and which parameters it uses. The forward pass can start at any cell; a row of a
+Jacobian is a one-hot `dvalues` sent through the layer's own `pure_backward`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Cell:
-    """A layer, or the loss, at its place."""
+    """A layer, or the loss, with the names of what it reads."""
 
     name: str
     pair: Pair
@@ -140,6 +140,9 @@ class Cells:
             found, dict(flat.outputs), dict(values), inputs, prepared, shares, context, one, network.penalty_terms()
         )
         cells.available = cells.run()
+        for cell in found:
+            if cell.rule is not None and not cell.rule.fits(np.ndim(cells.available[cell.name][cell.pair.result])):
+                vars(cell)["rule"] = None  # its formulas have too few indices: numbers only
         return cells
 
     def __getitem__(self, name: str) -> Cell:
@@ -242,7 +245,7 @@ class Cells:
         return {**available, cell.pair.result: value, **extra}
 
     def _of_samples(self, cell: Cell, rows: Sequence[int]) -> dict[str, Any]:
-        """What a cell has of some samples, computed for them alone."""
+        """The arrays of a cell for some samples, computed for them alone."""
         whole, rows = self.available[cell.name], list(rows)
         read = _each(lambda array: array[rows], whole[cell.pair.sources[0]])
         noise = None if whole["noise"] is None else whole["noise"][rows]

@@ -37,7 +37,7 @@ class Data:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
-        """What `to_dict` gave."""
+        """The object that `to_dict` described."""
         return build(stored, cls)  # type: ignore[no-any-return]
 
 
@@ -59,10 +59,10 @@ class Quantity(Data):
 
 @dataclass(frozen=True)
 class Term(Data):
-    """One term of a sum: what arrives at an entry of a layer's output, times the local derivative there."""
+    """One term of a sum: the upstream gradient at an entry of a layer's output, times the local derivative."""
 
     node: str  # the layer that it passes through
-    upstream: Quantity | None  # None where nothing arrives: a penalty, a share of the loss
+    upstream: Quantity | None  # None for a penalty and for a share of the loss
     upstream_gradient: float  # dL/d(upstream); 1 where there is none
     local: float  # ∂upstream/∂(the line's quantity), from the layer's own backward
     formula: str  # the rule's formula for it, "" without a rule
@@ -118,8 +118,8 @@ class Witness(Data):
     """One way in which the gradient was found."""
 
     name: str
-    value: float | None  # None where this way cannot be gone; the note says why
-    error: float | None = None  # what it may be off by
+    value: float | None  # None where this method does not apply; the note says why
+    error: float | None = None  # its error bound
     agrees: bool | None = None  # with the backward pass
     note: str = ""
 
@@ -130,7 +130,7 @@ class Batch(Data):
 
     contributions: tuple[float, ...]
     penalty: float
-    mixed: bool  # whether samples take part in each other's output, so that a contribution is that of a loss
+    mixed: bool  # whether samples depend on each other; a contribution is then that of one sample's loss
 
     @property
     def up(self) -> tuple[int, ...]:
@@ -229,7 +229,7 @@ class Derivation(Data):
 
     @property
     def agrees(self) -> bool:
-        """Whether every witness that could speak agrees with the backward pass."""
+        """Whether every witness with a verdict agrees with the backward pass."""
         return all(w.agrees is not False for w in self.witnesses)
 
     @property

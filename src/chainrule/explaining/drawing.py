@@ -65,8 +65,8 @@ def draw(model: Any, trace: Trace, *, sample: int = 0, max_neurons: int = 8) -> 
     """The network with the numbers of one sample: neurons filled by value, edges as wide as their weights.
 
     `model` is a `Model` or a `Graph` with its parameters set; `trace` is what `model.trace(X, y)` returned. Orange is
-    above 0, blue below. Each neuron and each edge says its value and its gradient when pointed at; where a layer has at
-    most 16 edges they are written along them. Of layers with more than `max_neurons` the first ones are drawn and the
+    above 0, blue below. Each neuron and edge shows its value and gradient when pointed at; where a layer has at most
+    16 edges they are written along them. Of a layer with more than `max_neurons` neurons the first are drawn and the
     others counted. Raises `DataError` for a sample that the trace does not have, `ConfigurationError` for fewer than
     one neuron.
 

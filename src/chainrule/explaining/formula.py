@@ -5,8 +5,9 @@ written again with numbers in the place of its symbols, which gives a formula to
 
 - `w[i,n]` is a symbol with indices; `...` stands for any number of indices; a name in quotes is printed as it is.
 - An index letter in upper case is its size: `N` for `n`.
-- `sum(k, e)`, `delta(j, k)`, `a if x > 0 else b`, `max(a, b)`, `exp`, `log`, `sqrt`, `tanh`, `abs`,
-  `sign`, `sigma` (the logistic function), `Phi` and `phi` (the normal distribution and its density).
+- `sum(k, e)`, `delta(j, k)`, `a if x > 0 else b`, `max(a, b)`, `min(a, b)`, `exp`, `log`, `sqrt`, `abs`, `sign`, `sin`,
+  `cos`, `sinh`, `cosh`, `tanh`, `arctan`, `erfc`, `sigma` (the logistic function), `Phi` and `phi` (the normal
+  distribution and its density).
 - `D(a, b)` is ∂a/∂b, which is printed and never calculated.
 """
 
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DefinitionError
-from ..special import logistic, normal_cdf, normal_density
+from ..special import erfc, logistic, normal_cdf, normal_density
 from ..value import Value
 
 __all__ = [
@@ -120,6 +121,19 @@ def _value(x: Value | float) -> Value:
     return x if isinstance(x, Value) else Value(x)
 
 
+def _known(function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Callable[[Any], Value]:
+    """A function of a `Value` by its number and its derivative."""
+
+    def of(x: Value | float) -> Value:
+        x = _value(x)
+        return Value(float(function(x.data)), sources=(x,), local=(float(slope(x.data)),))
+
+    return of
+
+
+_SPECIAL = {"sigma": logistic, "Phi": normal_cdf, "phi": normal_density, "erfc": erfc}
+
+
 SCALARS: Arithmetic = {
     "exp": math.exp,
     "log": math.log,
@@ -128,9 +142,10 @@ SCALARS: Arithmetic = {
     "abs": abs,
     "sign": lambda x: float(np.sign(x)),
     "max": max,
-    "sigma": lambda x: float(logistic(np, np.float64(x))),
-    "Phi": lambda x: float(normal_cdf(np, np.float64(x))),
-    "phi": lambda x: float(normal_density(np, np.float64(x))),
+    "min": min,
+    **{name: getattr(math, name) for name in ("sin", "cos", "sinh", "cosh")},
+    "arctan": math.atan,
+    **{name: lambda x, f=function: float(f(np, np.float64(x))) for name, function in _SPECIAL.items()},
     "where": lambda condition, a, b: a() if condition else b(),
     "sum": sum,
 }
@@ -142,9 +157,9 @@ ARRAYS: Arithmetic = {
     "abs": np.abs,
     "sign": np.sign,
     "max": np.maximum,
-    "sigma": lambda x: logistic(np, x),
-    "Phi": lambda x: normal_cdf(np, x),
-    "phi": lambda x: normal_density(np, x),
+    "min": np.minimum,
+    **{name: getattr(np, name) for name in ("sin", "cos", "sinh", "cosh", "arctan")},
+    **{name: functools.partial(function, np) for name, function in _SPECIAL.items()},
     "where": lambda condition, a, b: np.where(condition, a(), b()),
     "sum": sum,
 }
@@ -155,6 +170,15 @@ VALUES: Arithmetic = {
     "tanh": lambda x: _tanh_value(_value(x)),
     "abs": lambda x: x * float(np.sign(_plain(x))),
     "max": lambda x, y: _value(x).maximum(y),
+    "min": lambda x, y: -(-_value(x)).maximum(-_value(y)),
+    "sin": _known(math.sin, math.cos),
+    "cos": _known(math.cos, lambda x: -math.sin(x)),
+    "sinh": _known(math.sinh, math.cosh),
+    "cosh": _known(math.cosh, math.sinh),
+    "arctan": _known(math.atan, lambda x: 1 / (1 + x * x)),
+    "Phi": _known(SCALARS["Phi"], SCALARS["phi"]),
+    "phi": _known(SCALARS["phi"], lambda x: -x * SCALARS["phi"](x)),
+    "erfc": _known(math.erfc, lambda x: -2 / math.sqrt(math.pi) * math.exp(-x * x)),
     "sigma": lambda x: 1 / (1 + (-_value(x)).exp()),
     "where": lambda condition, a, b: a() if condition else b(),
     "sum": sum,
@@ -178,6 +202,8 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.GtE: lambda a, b: _plain(a) >= _plain(b),
     ast.Lt: lambda a, b: _plain(a) < _plain(b),
     ast.LtE: lambda a, b: _plain(a) <= _plain(b),
+    ast.Eq: lambda a, b: _plain(a) == _plain(b),
+    ast.NotEq: lambda a, b: _plain(a) != _plain(b),
 }
 
 

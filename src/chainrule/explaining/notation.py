@@ -31,17 +31,14 @@ _LETTERS = {
     "yhat": ("ŷ", r"\hat{y}"),
     "mhat": ("m̂", r"\hat{m}"),
     "chat": ("ĉ", r"\hat{c}"),
-    "wnew": ("w'", "w'"),
     "wdec": ("w*", "w^*"),
-    "vnew": ("v'", "v'"),
-    "mnew": ("m'", "m'"),
-    "cnew": ("c'", "c'"),
     "gclip": ("g'", "g'"),
     "gdec": ("g*", "g^*"),
 }
 _FUNCTIONS = {"sigma": ("σ", r"\sigma"), "Phi": ("Φ", r"\Phi"), "phi": ("φ", r"\varphi")}
-_KNOWN_LATEX = ("exp", "log", "tanh", "max")
+_KNOWN_LATEX = ("exp", "log", "sin", "cos", "sinh", "cosh", "tanh", "arctan", "max", "min")
 _COMPARISONS = {ast.Gt: (">", ">"), ast.GtE: (">=", r"\geq"), ast.Lt: ("<", "<"), ast.LtE: ("<=", r"\leq")}
+_COMPARISONS |= {ast.Eq: ("=", "="), ast.NotEq: ("≠", r"\neq")}
 _SUM, _SIGMA, _PRODUCT, _UNARY, _POWER, _ATOM = range(1, 7)  # how strongly things bind
 
 
@@ -142,11 +139,21 @@ class Notation:
 
     # How each thing is written
 
+    def name(self, name: str) -> str:
+        """A symbol; the new value of w, `w_new`, is w'."""
+        if name.endswith("_new"):
+            return self.primed(self.name(name.removesuffix("_new")))
+        return self.symbol(name)
+
+    def primed(self, base: str) -> str:
+        """The new value of something."""
+        return f"{base}'"
+
     def number(self, value: float) -> str:
         """A number."""
         return number(value, self.digits)
 
-    def name(self, name: str) -> str:
+    def symbol(self, name: str) -> str:
         """A symbol."""
         raise NotImplementedError
 
@@ -218,7 +225,7 @@ class Notation:
 class Text(Notation):
     """Plain text, which can be pasted into Python but for · and Greek letters."""
 
-    def name(self, name: str) -> str:
+    def symbol(self, name: str) -> str:
         """γ for gamma."""
         return _LETTERS[name][0] if name in _LETTERS else name
 
@@ -289,7 +296,7 @@ class LaTeX(Notation):
         mantissa, _, exponent = shown.partition("e")
         return rf"{mantissa}\mathrm{{e}}{{{exponent}}}" if exponent else shown
 
-    def name(self, name: str) -> str:
+    def symbol(self, name: str) -> str:
         """\\gamma for gamma; a word stands upright."""
         if name in _LETTERS:
             return _LETTERS[name][1]
@@ -369,7 +376,11 @@ class MathML(Notation):
             shown += f"<mo>×</mo><msup><mn>10</mn><mn>{exponent.replace('-', '−')}</mn></msup>"
         return f"<mrow>{shown}</mrow>" if sign or exponent else shown
 
-    def name(self, name: str) -> str:
+    def primed(self, base: str) -> str:
+        """<msup> with a prime."""
+        return f"<msup>{base}<mo>′</mo></msup>"
+
+    def symbol(self, name: str) -> str:
         """<mi>."""
         return f"<mi>{_LETTERS[name][0] if name in _LETTERS else escape(name)}</mi>"
 

@@ -1,28 +1,57 @@
-"""What is asked for: which number of the network, by name and index."""
+"""Which number of the network is asked for, by name and index."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 
 from ..backprop import entry_of
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, ShapeError, UnknownNameError
 from ..graph import Graph
 from ..nodes import INPUTS
 from .cells import Cells
 from .derivation import Quantity
 
-__all__ = ["resolve"]
+__all__ = ["resolve", "written_entry"]
+
+Index = int | Sequence[int] | None
 
 
-def resolve(cells: Cells, network: Graph, name: str, index: int | Sequence[int]) -> tuple[Quantity, str, list[str]]:
-    """The quantity, its kind ("parameter", "inputs", "output"), and what to tell of the name.
+def written_entry(text: str, known: Container[str] = ()) -> tuple[str, tuple[int, ...] | None]:
+    """A number of the network as explanations print it: its name and its index, None where only a name is written.
 
-    Raises `UnknownNameError` with all names for one that does not exist, `ShapeError` for an index outside.
+    `known` are names that exist, which are never cut. Raises `ConfigurationError` for another form.
+
+    >>> written_entry("dense_0.weights[20,5]"), written_entry("relu_0[3, -1]"), written_entry("inputs")
+    (('dense_0.weights', (20, 5)), ('relu_0', (3, -1)), ('inputs', None))
+    """
+    if text in known:
+        return text, None
+    match = re.fullmatch(r"\s*([^\[\]]*[^\[\]\s])\s*(?:\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\])?\s*", text, re.ASCII)
+    match = match or re.fullmatch(r"\s*(\S.*?)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]\s*", text, re.ASCII)
+    if match is None:
+        raise ConfigurationError(
+            f"{text!r} names no number of a network: write a name and an index, such as dense_0.weights[20,5]."
+        )
+    return match[1], None if match[2] is None else tuple(int(part) for part in match[2].split(","))
+
+
+def resolve(cells: Cells, network: Graph, name: str, index: Index) -> tuple[Quantity, str, list[str]]:
+    """The quantity, its kind ("parameter", "inputs", "output"), and notes on its name.
+
+    The index stands in `name`, as in "dense_0.weights[20,5]", or in `index`. Raises `UnknownNameError` with all names
+    for one that does not exist, `ShapeError` for an index outside or none at all, `ConfigurationError` for two.
     """
     notes: list[str] = []
     ties = network.flat.ties
+    known = [*network.parameters, *ties, INPUTS, *cells.outputs]
     if not isinstance(name, str):
-        raise UnknownNameError("quantity", str(name), [*network.parameters, *ties, INPUTS, *cells.outputs])
+        raise UnknownNameError("quantity", str(name), known)
+    asked = name
+    name, written = written_entry(name, (*known, *(f"{node}.output" for node in cells.outputs)))
+    if written is not None and index is not None:
+        raise ConfigurationError(f"{asked} holds an index already, and index={index!r} is another: leave one out.")
+    index = written if index is None else index
     node = name.removesuffix(".output")
     if name in ties:
         notes.append(f"{name} is tied to {ties[name]}: they are one parameter, and its gradient sums over both uses.")
@@ -42,5 +71,8 @@ def resolve(cells: Cells, network: Graph, name: str, index: int | Sequence[int])
             notes.append(f"The output of {node} is that of {name}.")
         shape = cells.output(name).shape
     else:
-        raise UnknownNameError("quantity", name, [*network.parameters, *ties, INPUTS, *cells.outputs])
-    return Quantity(name, entry_of(name, shape, index)), kind, notes
+        raise UnknownNameError("quantity", name, known)
+    if index is None and any(size != 1 for size in shape):
+        first = ",".join("0" for _ in shape)
+        raise ShapeError(f"{name} has shape {shape}: say which entry, such as {name}[{first}].")
+    return Quantity(name, entry_of(name, shape, () if index is None else index)), kind, notes

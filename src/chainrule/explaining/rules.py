@@ -1,103 +1,22 @@
-"""Rule: the derivatives of a layer or loss as formulas, and how they are derived; found by the class of the layer.
+"""Which rule a layer, loss or penalty is explained by: its own, one written by hand, or what a trace of its pair says.
 
-A layer of yours carries its own as a class attribute, `rule = Rule(...)`, or as a method `rule(training)` that returns
-one. Without a rule its local derivatives are shown as numbers.
+A layer of yours may carry its own as a class attribute, `rule = Rule(...)`, or as a method `rule(training)` that
+returns one. Without it the pair is traced; where that is not possible its local derivatives are shown as numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
 from ..errors import DefinitionError
 from ..pair import Pair
-from .formula import index_sizes, parse, pattern
+from .rule import Rule
+from .tables import NOTES, RULES, STEPS
+from .traced import traced_rule
 
 __all__ = ["Rule", "rule_of"]
 
-Steps = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a layer computes and its local derivatives, as formulas.
-
-    - `output` names an entry of the output, `arrays` an entry of each array that the formulas read: the inputs, the
-      parameters, state, what forward keeps, `noise`, `targets` (several inputs are `inputs.0`, `inputs.1`).
-    - `forward` is that entry of the output; `derivatives` are ∂output/∂entry by the name of the array. An index that
-      output and entry share must be equal, else the derivative is 0.
-    - `where` defines further symbols, `settings` names attributes of the layer.
-    - `kinks` are formulas at whose change of sign the derivative jumps.
-    - `clipped` are formulas above 0 where forward is held at a constant, by clipping, and the derivative is not 0.
-    - `steps` derive a derivative, each step (why, formula) equal to the one before; the last is the derivative.
-
-    A layer that computes y = a·x² carries it so, and `explain` shows formula and numbers, checked against its backward:
-
-    >>> rule = Rule("y[b,n]", "a[0,n]*x[b,n]**2", {"inputs": "x[b,n]", "scale": "a[0,n]"},
-    ...             {"inputs": "2*a[0,n]*x[b,n]", "scale": "x[b,n]**2"})
-    >>> print(rule)
-    y[b,n] = a[0,n]·x[b,n]²
-    ∂y[b,n]/∂x[b,n] = 2·a[0,n]·x[b,n]
-    ∂y[b,n]/∂a[0,n] = x[b,n]²
-
-    Raises `DefinitionError` for a formula that cannot be read.
-    """
-
-    output: str
-    forward: str
-    arrays: Mapping[str, str]
-    derivatives: Mapping[str, str]
-    where: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=dict)
-    kinks: tuple[str, ...] = ()
-    clipped: tuple[str, ...] = ()
-    steps: Mapping[str, Steps] = field(default_factory=dict)
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        for formula in (*self.derivatives.values(), *self.where.values(), *self.kinks, *self.clipped):
-            parse(formula)
-        if self.forward:
-            parse(self.forward)
-        for entry in (self.output, *self.arrays.values(), *self.where):
-            pattern(entry)
-        for name in self.derivatives:
-            if name not in self.arrays:
-                raise DefinitionError(f"The rule has a derivative by {name!r}: name an entry of it in `arrays`.")
-
-    @property
-    def placed(self) -> bool:
-        """Whether the indices of the output say which entries of it an entry of a source moves."""
-        return bool(pattern(self.output)[1])
-
-    def statements(self) -> Iterator[tuple[str, str]]:
-        """(left, right) of every equation: the forward formula, what its symbols mean, the derivatives."""
-        if self.forward:
-            yield self.output, self.forward
-        yield from self.where.items()
-        for name, formula in self.derivatives.items():
-            yield f"D({self.output}, {self.arrays[name]})", formula
-
-    def sizes(self, shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
-        """How far each index letter of the formulas runs, for symbols of these shapes."""
-        steps = [formula for each in self.steps.values() for _, formula in each]
-        forward = (self.forward,) if self.forward else ()
-        entries = (self.output, *self.arrays.values())
-        formulas = (*entries, *forward, *self.where.values(), *self.derivatives.values(), *steps)
-        return index_sizes(formulas, shapes)
-
-    def __str__(self) -> str:
-        from .notation import text
-
-        return "\n".join(f"{text(left)} = {text(right)}" for left, right in self.statements())
-
-
-Maker = Callable[[Any, bool, int], Rule]
-
 
 def rule_of(pair: Pair, training: bool = True, parts: int = 1) -> Rule | None:
-    """The rule of a layer, loss or penalty: its own, else that of its class or nearest base; None without one.
+    """The rule of a layer, loss or penalty, or None.
 
     `parts` is how many inputs a join receives. Raises `DefinitionError` where the attribute `rule` is no rule.
 
@@ -106,18 +25,23 @@ def rule_of(pair: Pair, training: bool = True, parts: int = 1) -> Rule | None:
     y = max(x, 0)
     ∂y/∂x = 1 if x > 0 else 0
     """
-    from .tables import RULES
-
     own = getattr(pair, "rule", None)
     if own is not None:
         made = own(training) if callable(own) else own
         if not isinstance(made, Rule):
             raise DefinitionError(f"{type(pair).__name__}.rule must be a Rule, or a method that returns one.")
         return made
-    for cls in type(pair).__mro__:
-        if cls in RULES:
-            found = RULES[cls]
-            return found if isinstance(found, Rule) else found(pair, training, parts)
-        if "pure_forward" in vars(cls) or "pure_backward" in vars(cls):
-            return None  # a pair written anew is not what the rule of its base says
-    return None
+    written = _class_of_the_pair(type(pair))
+    if written in RULES:
+        return RULES[written](pair, training, parts)
+    steps = STEPS.get(written, ())
+    shown = steps(pair, training) if callable(steps) else steps
+    return traced_rule(pair, training, parts, shown, NOTES.get(written, ""))
+
+
+def _class_of_the_pair(cls: type) -> type:
+    """The nearest class that writes a half of the pair: what is said of it holds for its subclasses that do not."""
+    for each in cls.__mro__:
+        if "pure_forward" in vars(each) or "pure_backward" in vars(each):
+            return each
+    return cls

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DerivationError
-from ..optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, gradient_norm
+from ..optimizers import Optimizer, gradient_norm
+from ..symbolic import Expression, Traced, leaf, trace_update
+from ..symbolic.calculus import names_of, replaced, settings_of
+from ..symbolic.expression import walk
+from ..symbolic.formulas import formula
+from ..symbolic.readable import readable
 from .cells import Cells
 from .derivation import OptimizerStep, Quantity, StepLine
 from .formula import SCALARS, Scope, evaluate, substituted
@@ -21,39 +26,43 @@ __all__ = ["optimizer_step"]
 Array = NDArray[Any]
 Formulas = tuple[tuple[str, str, str], ...]  # (symbol, formula, why)
 
-_ADAM: Formulas = (
-    ("mnew", "beta1*m + (1 - beta1)*g", "running mean of the gradient"),
-    ("cnew", "beta2*c + (1 - beta2)*g**2", "running mean of its square"),
-    ("mhat", "mnew/(1 - beta1**t)", "corrected for its start at 0"),
-    ("chat", "cnew/(1 - beta2**t)", "corrected for its start at 0"),
-)
+# How formulas write what every optimizer reads; its own settings, slots and values are in its class, in `letters`.
+_LETTERS = {
+    "parameter": "w",
+    "gradient": "g",
+    "rate": "eta",
+    "weight_decay": "lam",
+    "epsilon": "eps",
+    "step": "(t - 1)",
+}
+_NOTES = {"decayed_gradient": "weight decay", "decayed_parameter": "decayed, apart from the gradient"}
 _LAST = "the new weight"
 
 
-def _formulas(optimizer: Optimizer) -> Formulas | None:
-    """The update rule of an optimizer as formulas; None for one of a user's own."""
-    kind = type(optimizer)
-    if isinstance(optimizer, SGD) and kind is SGD:
-        if not optimizer.momentum:
-            return (("wnew", "w - eta*g", _LAST),)
-        step = "g + mu*vnew" if optimizer.nesterov else "vnew"
-        return (("vnew", "mu*v + g", "velocity"), ("wnew", f"w - eta*({step})", _LAST))
-    root = "w - eta*g/(sqrt(cnew) + eps)"
-    known: dict[type, Formulas] = {
-        Adagrad: (("cnew", "c + g**2", "sum of squared gradients"), ("wnew", root, _LAST)),
-        RMSprop: (("cnew", "rho*c + (1 - rho)*g**2", "running mean of the squared gradient"), ("wnew", root, _LAST)),
-        Adam: (*_ADAM, ("wnew", "w - eta*mhat/(sqrt(chat) + eps)", _LAST)),
-        AdamW: (
-            *_ADAM,
-            ("wdec", "w - eta*lam*w", "decayed, apart from the gradient"),
-            ("wnew", "wdec - eta*mhat/(sqrt(chat) + eps)", _LAST),
-        ),
-    }
-    return known.get(kind)
-
-
-_SETTINGS = {"mu": "momentum", "rho": "rho", "beta1": "beta_1", "beta2": "beta_2", "eps": "epsilon"}
-_SLOTS = {"v": "velocity", "m": "momentum", "c": "cache"}
+def _formulas(member: Optimizer, traced: Traced) -> Formulas:
+    """The update rule line by line, as its trace says it: decay, new slots, values with a letter, the new weight."""
+    letters = {**_LETTERS, **member.letters}
+    values = {name: value for name, value in traced.variables.items() if name in member.letters}
+    lines: dict[Expression, tuple[str, str]] = {}
+    for name, letter in (("decayed_gradient", "gdec"), ("decayed_parameter", "wdec")):
+        if name in traced.variables:
+            lines[traced.variables[name]] = (letter, _NOTES[name])
+    for name, slot in traced.kept.items():
+        lines[slot] = (f"{letters.get(name, name)}_new", member.notes.get(name, f"the new {name}"))
+    for name, value in values.items():
+        lines.setdefault(value, (member.letters[name], member.notes.get(name, "")))
+    lines[traced.forward] = ("w_new", _LAST)
+    known: dict[Expression, Expression] = {leaf("name", "step") + 1: leaf("name", "t")}
+    found = []
+    for node in walk(*traced.kept.values(), traced.forward):
+        if node in lines:
+            symbol, note = lines[node]
+            expression = readable(replaced(node, known))
+            names = {name: letters.get(name, name) for name in names_of(expression)}
+            names |= {setting: letters.get(setting, setting) for setting in settings_of(expression)}
+            found.append((symbol, formula(expression, names), note))
+            known[node] = leaf("name", "gradient" if symbol == "gdec" else symbol)
+    return tuple(found)
 
 
 def optimizer_step(
@@ -100,10 +109,10 @@ def _lines(
     numbers["g"] = float(gradients[name][index])
     lines = [StepLine("g", quantity.gradient, repr(numbers["g"]), numbers["g"], "the gradient, penalties included")]
 
-    def add(symbol: str, formula: str, note: str) -> None:
+    def add(symbol: str, written: str, note: str) -> None:
         scope = Scope(lambda n, index: numbers[n], arithmetic=SCALARS)
-        value = float(evaluate(formula, scope))
-        lines.append(StepLine(symbol, formula, substituted(formula, scope), value, note))
+        value = float(evaluate(written, scope))
+        lines.append(StepLine(symbol, written, substituted(written, scope), value, note))
         numbers["g" if symbol in ("gclip", "gdec") else symbol] = value
 
     if optimizer.clip_value is not None:
@@ -113,19 +122,16 @@ def _lines(
         norm = float(gradient_norm(np, _limited(optimizer, gradients)))
         numbers["r"], numbers["a"] = norm, optimizer.clip_norm
         add("gclip", "g*a/r if r > a else g", f"the norm r of all gradients limited to {optimizer.clip_norm:g}")
-    numbers["lam"] = member.weight_decay
-    if member.weight_decay and not isinstance(member, AdamW):
-        add("gdec", "g + lam*w", "weight decay")
-    numbers |= {s: float(getattr(member, field)) for s, field in _SETTINGS.items() if hasattr(member, field)}
-    carried = {s: f"{name}.{slot}" for s, slot in _SLOTS.items() if slot in member.carried()}
-    numbers |= {symbol: float(slots[slot][index]) for symbol, slot in carried.items()}
-    formulas = _formulas(member)
-    if formulas is None:
-        why = f"by {type(member).__name__}, which is not the library's"
-        return (*lines, StepLine("wnew", "wnew", repr(after), after, why))
-    for symbol, formula, note in formulas:
-        add(symbol, formula, note)
-    if not math.isclose(numbers["wnew"], after, rel_tol=1e-9, abs_tol=1e-12):
+    traced = trace_update(member)
+    if not isinstance(traced, Traced):
+        return (*lines, StepLine("w_new", "w_new", repr(after), after, f"by pure_update; {traced.reason}"))
+    letters = {**_LETTERS, **member.letters}
+    settings = settings_of(traced.forward, *traced.kept.values(), *traced.variables.values())
+    numbers |= {letters.get(setting, setting): float(value) for setting, value in settings.items()}
+    numbers |= {letters.get(slot, slot): float(slots[f"{name}.{slot}"][index]) for slot in member.carried()}
+    for symbol, written, note in _formulas(member, traced):
+        add(symbol, written, note)
+    if not math.isclose(numbers["w_new"], after, rel_tol=1e-9, abs_tol=1e-12):
         raise DerivationError(
             f"{type(member).__name__}: the formulas give {numbers['wnew']:.12g} for the new {quantity}, "
             f"pure_update {after:.12g}."

@@ -1,39 +1,26 @@
-"""The rules of the library's own layers, losses and penalties: one entry for each class."""
+"""What is written by hand about the library's own layers, losses and penalties: whole rules, and steps of derivations.
+
+Formulas and derivatives of functions of one entry (activations, dropout, joins, MeanSquaredError, MeanAbsoluteError,
+Huber, penalties) come from a trace of the pair; only the steps that derive them are here, because no trace knows how a
+teacher gets from one line to the next. A whole rule is written where a trace has no formula or not the usual one:
+
+- Dense, Softmax, LogSoftmax, SoftmaxCrossentropy: matrix products and rows that share a sum; the formula has indices.
+- LayerNorm, BatchNorm: mean and variance are symbols of their own, and move with every entry.
+- Flatten, Concatenate: entries change their place, no arithmetic.
+- CategoricalCrossentropy, BinaryCrossentropy: where a probability is clipped, the gradient is a convention.
+- SigmoidCrossentropy: its code avoids overflow and cancellation; the formula is log(1 + exp(z)) - y·z.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import layers, losses, penalties
-from .rules import Maker, Rule, Steps
+from .rule import Rule, Steps
+from .traced import DERIVATIVE, FORWARD
 
-__all__ = ["RULES"]
-
-
-def _entrywise(
-    forward: str,
-    derivative: str,
-    steps: Steps = (),
-    *,
-    kinks: tuple[str, ...] = (),
-    settings: dict[str, str] | None = None,
-    where: dict[str, str] | None = None,
-    noise: bool = False,
-    note: str = "",
-) -> Rule:
-    """The rule of a function of one number, applied to every entry."""
-    arrays = {"inputs": "x[...]"} | ({"noise": "u[...]"} if noise else {})
-    return Rule(
-        "y[...]",
-        forward,
-        arrays,
-        {"inputs": derivative},
-        settings=settings or {},
-        where=where or {},
-        kinks=kinks,
-        steps={"inputs": steps} if steps else {},
-        note=note,
-    )
+__all__ = ["NOTES", "RULES", "STEPS"]
 
 
 DENSE = Rule(
@@ -59,118 +46,6 @@ DENSE = Rule(
     },
     note="The gradient of a weight sums over the samples, that of an input over the neurons that it feeds.",
 )
-
-RELU = _entrywise(
-    "max(x[...], 0)",
-    "1 if x[...] > 0 else 0",
-    (
-        ("above 0 the output is the input, else it is 0", "D(x[...] if x[...] > 0 else 0, x[...])"),
-        ("differentiate each branch", "D(x[...], x[...]) if x[...] > 0 else 0"),
-        ("at the kink itself, x = 0, the derivative is taken as 0", "1 if x[...] > 0 else 0"),
-    ),
-    kinks=("x[...]",),
-)
-
-LEAKY_RELU = _entrywise(
-    "x[...] if x[...] > 0 else a*x[...]",
-    "1 if x[...] > 0 else a",
-    (
-        ("two straight lines", "D(x[...] if x[...] > 0 else a*x[...], x[...])"),
-        ("differentiate each branch; at 0 the slope a is taken", "1 if x[...] > 0 else a"),
-    ),
-    kinks=("x[...]",),
-    settings={"a": "slope"},
-)
-
-ELU = _entrywise(
-    "x[...] if x[...] > 0 else alpha*(exp(x[...]) - 1)",
-    "1 if x[...] > 0 else alpha*exp(x[...])",
-    (
-        (
-            "a straight line above 0, an exponential below",
-            "D(x[...] if x[...] > 0 else alpha*(exp(x[...]) - 1), x[...])",
-        ),
-        ("differentiate each branch: the derivative of exp is exp", "1 if x[...] > 0 else alpha*exp(x[...])"),
-    ),
-    kinks=("x[...]",),
-    settings={"alpha": "alpha"},
-)
-
-GELU = _entrywise(
-    "x[...]*Phi(x[...])",
-    "Phi(x[...]) + x[...]*phi(x[...])",
-    (
-        ("the input times the normal distribution function", "D(x[...]*Phi(x[...]), x[...])"),
-        ("the product rule", "D(x[...], x[...])*Phi(x[...]) + x[...]*D(Phi(x[...]), x[...])"),
-        ("the derivative of the distribution function is the density", "Phi(x[...]) + x[...]*phi(x[...])"),
-    ),
-)
-
-_BEND = {"g[...]": "sqrt(2/pi)*(x[...] + 0.044715*x[...]**3)", "pi": "3.141592653589793"}
-GELU_TANH = _entrywise(
-    "x[...]*(1 + tanh(g[...]))/2",
-    "(1 + tanh(g[...]))/2 + x[...]*(1 - tanh(g[...])**2)*sqrt(2/pi)*(1 + 0.134145*x[...]**2)/2",
-    (
-        ("a tanh in the place of the normal distribution", "D(x[...]*(1 + tanh(g[...]))/2, x[...])"),
-        ("the product rule", "(1 + tanh(g[...]))/2 + x[...]*D(tanh(g[...]), x[...])/2"),
-        (
-            "the chain rule: the derivative of tanh is 1 - tanh²",
-            "(1 + tanh(g[...]))/2 + x[...]*(1 - tanh(g[...])**2)*D(g[...], x[...])/2",
-        ),
-        (
-            "the derivative of g; 3·0.044715 = 0.134145",
-            "(1 + tanh(g[...]))/2 + x[...]*(1 - tanh(g[...])**2)*sqrt(2/pi)*(1 + 0.134145*x[...]**2)/2",
-        ),
-    ),
-    where=_BEND,
-)
-
-SIGMOID_STEPS = (
-    ("the logistic function", "D(1/(1 + exp(-x[...])), x[...])"),
-    ("the quotient rule; the derivative of exp(-x) is -exp(-x)", "exp(-x[...])/(1 + exp(-x[...]))**2"),
-    ("split the fraction", "1/(1 + exp(-x[...])) * (exp(-x[...])/(1 + exp(-x[...])))"),
-    ("the first factor is y, the second is 1 - y", "y[...]*(1 - y[...])"),
-)
-SIGMOID = _entrywise("sigma(x[...])", "y[...]*(1 - y[...])", SIGMOID_STEPS, note="σ(x) = 1 / (1 + exp(-x)).")
-
-SILU = _entrywise(
-    "x[...]*sigma(x[...])",
-    "sigma(x[...]) + x[...]*sigma(x[...])*(1 - sigma(x[...]))",
-    (
-        ("the input times the logistic function", "D(x[...]*sigma(x[...]), x[...])"),
-        ("the product rule", "sigma(x[...]) + x[...]*D(sigma(x[...]), x[...])"),
-        ("the derivative of σ is σ·(1 - σ)", "sigma(x[...]) + x[...]*sigma(x[...])*(1 - sigma(x[...]))"),
-    ),
-)
-
-SOFTPLUS = _entrywise(
-    "log(1 + exp(x[...]))",
-    "sigma(x[...])",
-    (
-        ("a smooth ReLU", "D(log(1 + exp(x[...])), x[...])"),
-        ("the derivative of log is one over, times what is inside differentiated", "exp(x[...])/(1 + exp(x[...]))"),
-        ("divide above and below by exp(x)", "1/(1 + exp(-x[...]))"),
-        ("which is the logistic function", "sigma(x[...])"),
-    ),
-)
-
-TANH = _entrywise(
-    "tanh(x[...])",
-    "1 - y[...]**2",
-    (
-        (
-            "the hyperbolic tangent",
-            "D((exp(x[...]) - exp(-x[...]))/(exp(x[...]) + exp(-x[...])), x[...])",
-        ),
-        (
-            "the quotient rule",
-            "((exp(x[...]) + exp(-x[...]))**2 - (exp(x[...]) - exp(-x[...]))**2)/(exp(x[...]) + exp(-x[...]))**2",
-        ),
-        ("divide: the second part is y²", "1 - y[...]**2"),
-    ),
-)
-
-LINEAR = _entrywise("x[...]", "1", (("the output is the input", "D(x[...], x[...])"), ("its slope is 1", "1")))
 
 SOFTMAX = Rule(
     "S[...,j]",
@@ -214,21 +89,6 @@ LOG_SOFTMAX = Rule(
 
 _MOVES = "The layer moves entries and computes nothing."
 FLATTEN = Rule("y", "", {"inputs": "x[...]"}, {"inputs": "1"}, note=_MOVES)
-
-
-def _dropout(layer: Any, training: bool, parts: int) -> Rule:
-    if not training:
-        return LINEAR
-    return _entrywise(
-        "x[...]/(1 - q) if u[...] >= q else 0",
-        "1/(1 - q) if u[...] >= q else 0",
-        (
-            ("kept and enlarged, or dropped, as the noise u says", "D(x[...]/(1 - q) if u[...] >= q else 0, x[...])"),
-            ("differentiate each branch: u does not depend on x", "1/(1 - q) if u[...] >= q else 0"),
-        ),
-        settings={"q": "rate"},
-        noise=True,
-    )
 
 
 _NORMALIZED = "Mean and variance move with every entry: that is where the two subtracted terms come from."
@@ -341,34 +201,6 @@ BATCH_NORM_INFERENCE = Rule(
 )
 
 
-def _batch_norm(layer: Any, training: bool, parts: int) -> Rule:
-    return BATCH_NORM if training else BATCH_NORM_INFERENCE
-
-
-def _gelu(layer: Any, training: bool, parts: int) -> Rule:
-    return GELU_TANH if layer.approximate else GELU
-
-
-def _parts(parts: int) -> dict[str, str]:
-    return {f"inputs.{m}": f"x{m}[...]" for m in range(parts)}
-
-
-def _add(layer: Any, training: bool, parts: int) -> Rule:
-    entries = _parts(parts)
-    return Rule("y[...]", " + ".join(entries.values()), entries, dict.fromkeys(entries, "1"))
-
-
-def _multiply(layer: Any, training: bool, parts: int) -> Rule:
-    entries = _parts(parts)
-    others = {name: "*".join(e for n, e in entries.items() if n != name) or "1" for name in entries}
-    return Rule("y[...]", "*".join(entries.values()), entries, others)
-
-
-def _concatenate(layer: Any, training: bool, parts: int) -> Rule:
-    entries = _parts(parts)
-    return Rule("y", "", entries, dict.fromkeys(entries, "1"), note=_MOVES)
-
-
 # Losses
 
 _CLIPPED = {"q[b,o]": "a if p[b,o] < a else (1 - a if p[b,o] > 1 - a else p[b,o])"}
@@ -461,113 +293,123 @@ SIGMOID_CROSSENTROPY = Rule(
     },
 )
 
-SQUARED_ERROR = Rule(
-    "ell[b]",
-    "sum(o, (y[b,o] - p[b,o])**2)/O",
-    {"predictions": "p[b,o]", "targets": "y[b,o]"},
-    {"predictions": "2*(p[b,o] - y[b,o])/O"},
-    steps={
-        "predictions": (
-            ("a mean over the O outputs", "D(sum(k, (y[b,k] - p[b,k])**2)/O, p[b,o])"),
-            ("only the term k = o holds this prediction", "D((y[b,o] - p[b,o])**2, p[b,o])/O"),
-            ("the chain rule: the inside gives -1", "-2*(y[b,o] - p[b,o])/O"),
-            ("turn the difference", "2*(p[b,o] - y[b,o])/O"),
-        )
-    },
-)
 
-ABSOLUTE_ERROR = Rule(
-    "ell[b]",
-    "sum(o, abs(y[b,o] - p[b,o]))/O",
-    {"predictions": "p[b,o]", "targets": "y[b,o]"},
-    {"predictions": "sign(p[b,o] - y[b,o])/O"},
-    kinks=("p[b,o] - y[b,o]",),
-    steps={
-        "predictions": (
-            ("a mean over the O outputs", "D(sum(k, abs(y[b,k] - p[b,k]))/O, p[b,o])"),
-            ("only the term k = o holds this prediction", "D(abs(y[b,o] - p[b,o]), p[b,o])/O"),
-            ("the slope of |e| is the sign of e; the inside gives -1", "-sign(y[b,o] - p[b,o])/O"),
-            ("turn the difference; at 0 the slope is taken as 0", "sign(p[b,o] - y[b,o])/O"),
-        )
-    },
-)
+def _always(rule: Rule) -> Callable[[Any, bool, int], Rule]:
+    return lambda layer, training, parts: rule
 
-HUBER = Rule(
-    "ell[b]",
-    "sum(o, d*(abs(e[b,o]) - d/2) if abs(e[b,o]) > d else e[b,o]**2/2)/O",
-    {"predictions": "p[b,o]", "targets": "y[b,o]"},
-    {"predictions": "(d if e[b,o] > d else (-d if e[b,o] < -d else e[b,o]))/O"},
-    where={"e[b,o]": "p[b,o] - y[b,o]"},
-    settings={"d": "delta"},
-    steps={
-        "predictions": (
-            (
-                "a mean over the O outputs; only the term of this one counts",
-                "D(d*(abs(e[b,o]) - d/2) if abs(e[b,o]) > d else e[b,o]**2/2, p[b,o])/O",
-            ),
-            ("differentiate each branch", "(d*sign(e[b,o]) if abs(e[b,o]) > d else e[b,o])/O"),
-            ("which is e limited to [-d, d]", "(d if e[b,o] > d else (-d if e[b,o] < -d else e[b,o]))/O"),
-        )
-    },
-)
 
-# Penalties: for one entry of the parameter
+def _moved(layer: Any, training: bool, parts: int) -> Rule:
+    entries = {f"inputs.{m}": f"x{m}[...]" for m in range(parts)}
+    return Rule("y", "", entries, dict.fromkeys(entries, "1"), note=_MOVES)
 
-L1 = Rule(
-    "y",
-    "lam*abs(w[...])",
-    {"parameter": "w[...]"},
-    {"parameter": "lam*sign(w[...])"},
-    settings={"lam": "rate"},
-    kinks=("w[...]",),
-    steps={
-        "parameter": (
-            ("the size of this entry", "D(lam*abs(w[...]), w[...])"),
-            ("the slope of |w| is the sign of w, 0 at 0", "lam*sign(w[...])"),
-        )
-    },
-)
-L2 = Rule(
-    "y",
-    "lam*w[...]**2",
-    {"parameter": "w[...]"},
-    {"parameter": "2*lam*w[...]"},
-    settings={"lam": "rate"},
-    steps={
-        "parameter": (
-            ("the square of this entry", "D(lam*w[...]**2, w[...])"),
-            ("the power rule; no factor ½", "2*lam*w[...]"),
-        )
-    },
-)
 
-RULES: dict[type, Rule | Maker] = {
-    layers.Dense: DENSE,
-    layers.ReLU: RELU,
-    layers.LeakyReLU: LEAKY_RELU,
-    layers.ELU: ELU,
-    layers.GELU: _gelu,
-    layers.SiLU: SILU,
-    layers.Softplus: SOFTPLUS,
-    layers.Sigmoid: SIGMOID,
-    layers.Tanh: TANH,
-    layers.Linear: LINEAR,
-    layers.Softmax: SOFTMAX,
-    layers.LogSoftmax: LOG_SOFTMAX,
-    layers.Flatten: FLATTEN,
-    layers.Dropout: _dropout,
-    layers.LayerNorm: LAYER_NORM,
-    layers.BatchNorm: _batch_norm,
-    layers.Add: _add,
-    layers.Multiply: _multiply,
-    layers.Concatenate: _concatenate,
-    losses.CategoricalCrossentropy: CROSSENTROPY,
-    losses.SoftmaxCrossentropy: SOFTMAX_CROSSENTROPY,
-    losses.BinaryCrossentropy: BINARY_CROSSENTROPY,
-    losses.SigmoidCrossentropy: SIGMOID_CROSSENTROPY,
-    losses.MeanSquaredError: SQUARED_ERROR,
-    losses.MeanAbsoluteError: ABSOLUTE_ERROR,
-    losses.Huber: HUBER,
-    penalties.L1: L1,
-    penalties.L2: L2,
+RULES: dict[type, Callable[[Any, bool, int], Rule]] = {
+    layers.Dense: _always(DENSE),
+    layers.Softmax: _always(SOFTMAX),
+    layers.LogSoftmax: _always(LOG_SOFTMAX),
+    layers.Flatten: _always(FLATTEN),
+    layers.LayerNorm: _always(LAYER_NORM),
+    layers.BatchNorm: lambda layer, training, parts: BATCH_NORM if training else BATCH_NORM_INFERENCE,
+    layers.Concatenate: _moved,
+    losses.CategoricalCrossentropy: _always(CROSSENTROPY),
+    losses.SoftmaxCrossentropy: _always(SOFTMAX_CROSSENTROPY),
+    losses.BinaryCrossentropy: _always(BINARY_CROSSENTROPY),
+    losses.SigmoidCrossentropy: _always(SIGMOID_CROSSENTROPY),
 }
+
+# The steps of functions of one entry: (why, formula), the formula equal to the one before.
+
+_TWO_LINES = (
+    ("two straight lines", f"D({FORWARD}, x[...])"),
+    ("differentiate each branch; at 0 the slope a is taken", DERIVATIVE),
+)
+_GELU = (
+    ("the input times the normal distribution function", f"D({FORWARD}, x[...])"),
+    ("the product rule", "D(x[...], x[...])*Phi(x[...]) + x[...]*D(Phi(x[...]), x[...])"),
+    ("the derivative of the distribution function is the density", DERIVATIVE),
+)
+_GELU_TANH = (
+    ("a tanh, g, in the place of the normal distribution", f"D({FORWARD}, x[...])"),
+    ("the product rule", "(1 + g[...])/2 + x[...]*D(g[...], x[...])/2"),
+    (
+        "the chain rule: the derivative of tanh is 1 - tanh²",
+        "(1 + g[...])/2 + x[...]*(1 - g[...]**2)*D(sqrt(2/pi)*(x[...] + 0.044715*x[...]**3), x[...])/2",
+    ),
+    ("the derivative of a power; 3·0.044715 = 0.134145", DERIVATIVE),
+)
+_DROPOUT = (
+    ("kept and enlarged, or dropped, as the noise u says", f"D({FORWARD}, x[...])"),
+    ("differentiate each branch: u does not depend on x", DERIVATIVE),
+)
+_IDENTITY = (("the output is the input", f"D({FORWARD}, x[...])"), ("its slope is 1", DERIVATIVE))
+
+STEPS: dict[type, Steps | Callable[[Any, bool], Steps]] = {
+    layers.ReLU: (
+        ("above 0 the output is the input, else it is 0", "D(x[...] if x[...] > 0 else 0, x[...])"),
+        ("differentiate each branch", "D(x[...], x[...]) if x[...] > 0 else 0"),
+        ("at the kink itself, x = 0, the derivative is taken as 0", DERIVATIVE),
+    ),
+    layers.LeakyReLU: _TWO_LINES,
+    layers.ELU: (
+        ("a straight line above 0, an exponential below", f"D({FORWARD}, x[...])"),
+        ("differentiate each branch: the derivative of exp is exp", DERIVATIVE),
+    ),
+    layers.GELU: lambda layer, training: _GELU_TANH if layer.approximate else _GELU,
+    layers.SiLU: (
+        ("the input times the logistic function", f"D({FORWARD}, x[...])"),
+        ("the product rule", "sigma(x[...]) + x[...]*D(sigma(x[...]), x[...])"),
+        ("the derivative of σ is σ·(1 - σ)", DERIVATIVE),
+    ),
+    layers.Softplus: (
+        ("a smooth ReLU", f"D({FORWARD}, x[...])"),
+        ("the derivative of log is one over, times what is inside differentiated", "exp(x[...])/(1 + exp(x[...]))"),
+        ("divide above and below by exp(x)", "1/(1 + exp(-x[...]))"),
+        ("which is the logistic function", DERIVATIVE),
+    ),
+    layers.Sigmoid: (
+        ("the logistic function", "D(1/(1 + exp(-x[...])), x[...])"),
+        ("the quotient rule; the derivative of exp(-x) is -exp(-x)", "exp(-x[...])/(1 + exp(-x[...]))**2"),
+        ("split the fraction", "1/(1 + exp(-x[...])) * (exp(-x[...])/(1 + exp(-x[...])))"),
+        ("the first factor is y, the second is 1 - y", DERIVATIVE),
+    ),
+    layers.Tanh: (
+        ("the hyperbolic tangent", "D((exp(x[...]) - exp(-x[...]))/(exp(x[...]) + exp(-x[...])), x[...])"),
+        (
+            "the quotient rule",
+            "((exp(x[...]) + exp(-x[...]))**2 - (exp(x[...]) - exp(-x[...]))**2)/(exp(x[...]) + exp(-x[...]))**2",
+        ),
+        ("divide: the second part is y²", DERIVATIVE),
+    ),
+    layers.Linear: _IDENTITY,
+    layers.Dropout: lambda layer, training: _DROPOUT if training else _IDENTITY,
+    losses.MeanSquaredError: (
+        ("a mean over the O outputs", "D(sum(k, (y[b,k] - p[b,k])**2)/O, p[b,o])"),
+        ("only the term k = o holds this prediction", "D((y[b,o] - p[b,o])**2, p[b,o])/O"),
+        ("the chain rule: the inside gives -1", "-2*(y[b,o] - p[b,o])/O"),
+        ("turn the difference", DERIVATIVE),
+    ),
+    losses.MeanAbsoluteError: (
+        ("a mean over the O outputs", "D(sum(k, abs(y[b,k] - p[b,k]))/O, p[b,o])"),
+        ("only the term k = o holds this prediction", "D(abs(y[b,o] - p[b,o]), p[b,o])/O"),
+        ("the slope of |e| is the sign of e; the inside gives -1", "-sign(y[b,o] - p[b,o])/O"),
+        ("turn the difference; at 0 the slope is taken as 0", DERIVATIVE),
+    ),
+    losses.Huber: (
+        (
+            "a mean over the O outputs; only the term of this one counts",
+            "D(d*(abs(e[b,o]) - d/2) if abs(e[b,o]) > d else e[b,o]**2/2, p[b,o])/O",
+        ),
+        ("differentiate each branch", "(d*sign(e[b,o]) if abs(e[b,o]) > d else e[b,o])/O"),
+        ("which is e limited to [-d, d]", DERIVATIVE),
+    ),
+    penalties.L1: (
+        ("the size of this entry", f"D({FORWARD}, w[...])"),
+        ("the slope of |w| is the sign of w, 0 at 0", DERIVATIVE),
+    ),
+    penalties.L2: (
+        ("the square of this entry", f"D({FORWARD}, w[...])"),
+        ("the power rule; no factor ½", DERIVATIVE),
+    ),
+}
+
+NOTES: dict[type, str] = {layers.Sigmoid: "σ(x) = 1 / (1 + exp(-x))."}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from ..display import article, fragment, table, tag
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from ..pair import Pair
+from ..symbolic import trace_pair
 from .derivation import Data
 from .notation import latex, text
 from .render.formulas import equation
 from .rules import Rule, rule_of
+from .tables import RULES, STEPS
 
 __all__ = ["DerivativeSteps", "RuleDerivation", "explain_rule"]
 
@@ -66,8 +69,8 @@ class RuleDerivation(Data):
 def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     """How the derivatives of a layer or loss are derived, step by step with the reason for each.
 
-    `layer` is a class or an object; `training` matters where the two modes differ. Raises `UnknownNameError` for one
-    without a rule: a layer of yours carries its own, see `Rule`.
+    `layer` is a class or an object; `training` matters where the two modes differ. Raises `ConfigurationError` with
+    the reason for a layer that has no formulas: it may carry its own, see `Rule`; `UnknownNameError` for anything else.
 
     >>> from chainrule import MeanSquaredError
     >>> print(explain_rule(MeanSquaredError))
@@ -80,13 +83,14 @@ def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
       = (-2)·(y[b,o] - p[b,o]) / O                the chain rule: the inside gives -1
       = 2·(p[b,o] - y[b,o]) / O                   turn the difference
     """
-    pair = _instance(layer)
+    pair = an_object(layer)
     rule = rule_of(pair, training, 2) if isinstance(pair, Pair) else None
-    name = type(pair).__name__
+    name = getattr(layer, "__name__", type(layer).__name__)
+    if rule is None and isinstance(pair, Pair):
+        reason = getattr(trace_pair(pair, training=training), "reason", f"{name}: its entries depend on each other")
+        raise ConfigurationError(f"explain_rule: no formulas can be read off {reason}. Give it rule = Rule(...).")
     if rule is None:
-        from .tables import RULES
-
-        raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in RULES])
+        raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in (*RULES, *STEPS)])
     forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
     derivatives = tuple(_derived(rule, source) for source in rule.derivatives)
     return RuleDerivation(name, forward, derivatives, rule.note)
@@ -97,11 +101,12 @@ def _derived(rule: Rule, source: str) -> DerivativeSteps:
     return DerivativeSteps(symbol, rule.steps.get(source, (("read off the formula", rule.derivatives[source]),)))
 
 
-def _instance(layer: Any) -> Any:
-    """An object of the class: the rule depends on settings for few, and on sizes for none."""
-    if not isinstance(layer, type):
+def an_object(layer: Any) -> Any:
+    """An object of the class; a setting without a default has a number, because formulas show its letter."""
+    if not (isinstance(layer, type) and issubclass(layer, Pair)):
         return layer
     made: Any = object.__new__(layer)
-    if issubclass(layer, Pair) and hasattr(layer, "approximate"):
-        vars(made)["approximate"] = False
+    for name, field in getattr(layer, "__dataclass_fields__", {}).items():
+        if not hasattr(layer, name) and field.default is dataclasses.MISSING:
+            vars(made)[name] = 0.5
     return made

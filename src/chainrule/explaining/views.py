@@ -22,7 +22,7 @@ __all__ = ["batch_view", "diagram", "path_view"]
 
 
 def batch_view(cells: Cells, quantity: Quantity) -> Batch | None:
-    """What each sample's loss contributes; None where the quantity belongs to one sample or the batch is one."""
+    """What each sample's loss contributes; None for a quantity of one sample, and for a batch of one."""
     mixed = any(cell.mixes for cell in cells.cells)
     if len(cells.inputs) == 1 or not (quantity.name in cells.values or mixed):
         return None
@@ -36,7 +36,7 @@ def batch_view(cells: Cells, quantity: Quantity) -> Batch | None:
 
 
 def _by_each_loss(cells: Cells, quantity: Quantity) -> NDArray[Any]:
-    """Where samples take part in each other's output: the backward pass once for each sample's loss alone."""
+    """Where samples depend on each other: one backward pass for the loss of each sample."""
     found = []
     for row in range(len(cells.inputs)):
         shares = np.zeros_like(cells.shares)

@@ -83,7 +83,7 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
                 best, error, step = row[k], estimate, h
         table.append(row)
     if math.isnan(best):
-        return Witness("central difference", None, note="the loss is not finite beside the current value")
+        return Witness("central difference", None, note="the loss is not finite near the current value")
     note = f"h down to {step:.2g}"
     if crossed:
         note = f"{crossed} kink{'s' * (crossed > 1)} within h = {step:.1g} of the current value, so no single slope"
@@ -100,8 +100,8 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
 def _compared(cells: Cells, quantity: Quantity, witness: Witness, backward: float, allowed: float) -> Witness:
     """The witness with its verdict.
 
-    Where clipping holds predictions at a constant, the loss's gradient is by convention not that of the loss: what
-    differs by no more than that part neither confirms nor contradicts.
+    Where predictions are clipped to a constant, backward is by convention not the derivative: a difference that is no
+    larger than this part neither confirms nor contradicts it.
     """
     assert witness.value is not None
     if abs(witness.value - backward) <= allowed:
@@ -114,12 +114,12 @@ def _compared(cells: Cells, quantity: Quantity, witness: Witness, backward: floa
     if abs(witness.value - without) > max(allowed, 1e-7 * abs(without)):
         return replace(witness, agrees=False)
     count = np.count_nonzero(clipped)
-    note = f"{count} clipped prediction{'s' if count > 1 else ''}, by convention passed on; without, backward is"
-    return replace(witness, agrees=None, note=f"{note} {without:.12g}")
+    note = f"{count} clipped prediction{'s' if count > 1 else ''}, whose gradient passes by convention"
+    return replace(witness, agrees=None, note=f"{note}; without it backward is {without:.12g}")
 
 
 def _clipped_predictions(cells: Cells) -> NDArray[Any] | None:
-    """Which predictions the loss clips, None where there is none."""
+    """Which predictions the loss clips; None where it clips none."""
     loss = cells[LOSS]
     if loss.rule is None or not loss.rule.clipped:
         return None
@@ -128,7 +128,7 @@ def _clipped_predictions(cells: Cells) -> NDArray[Any] | None:
 
 
 def _one_sided(cells: Cells, quantity: Quantity, loss: float, h: float) -> float:
-    """How much the slope to the right differs from that to the left, beyond what curvature explains."""
+    """The difference of the slopes to the right and to the left, beyond what curvature explains."""
 
     def bend(h: float) -> float:
         return (shifted_loss(cells, quantity, h)[0] - 2 * loss + shifted_loss(cells, quantity, -h)[0]) / h

@@ -1,33 +1,19 @@
-"""The layers: each a pair of pure functions. A newcomer adds a layer here and a row to the table in the tests."""
+"""The layers: each a pair of pure functions. What a module here names in its `__all__` is public, here and above."""
 
-from .activations import ELU, GELU, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
-from .dense import Dense
-from .dropout import Dropout
-from .joins import Add, Concatenate, Multiply
-from .normalization import BatchNorm, LayerNorm
-from .reshaping import Flatten
-from .softmax import LogSoftmax, Softmax, softmax_jacobian, softmax_jacobian_terms
+from . import activations, dense, dropout, joins, normalization, reshaping, softmax
+from .activations import *
+from .dense import *
+from .dropout import *
+from .joins import *
+from .normalization import *
+from .reshaping import *
+from .softmax import *
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "Add",
-    "BatchNorm",
-    "Concatenate",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSoftmax",
-    "Multiply",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-    "softmax_jacobian",
-    "softmax_jacobian_terms",
-]
+__all__: list[str] = []
+__all__ += activations.__all__
+__all__ += dense.__all__
+__all__ += dropout.__all__
+__all__ += joins.__all__
+__all__ += normalization.__all__
+__all__ += reshaping.__all__
+__all__ += softmax.__all__

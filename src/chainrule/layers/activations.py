@@ -6,11 +6,15 @@ In every comment `...` is any shape: inputs, output, dvalues and dinputs have th
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..layer import Layer
 from ..limits import require_number, require_true_or_false
-from ..special import logistic, normal_cdf, normal_density
+from ..special import logistic, normal_cdf, normal_density, softplus
+
+__all__ = ["ELU", "GELU", "LeakyReLU", "Linear", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class ReLU(Layer):
@@ -48,6 +52,7 @@ class LeakyReLU(Layer):
     """
 
     gives = "scores"
+    letters: ClassVar[Mapping[str, str]] = {"slope": "a"}
 
     slope: float = 0.01
 
@@ -165,8 +170,7 @@ class Softplus(Layer):
     gives = "scores"
 
     def pure_forward(self, xp, inputs):
-        above = xp.where(inputs > 0, inputs, 0)  # ...
-        return above + xp.log1p(xp.exp(xp.where(inputs > 0, -inputs, inputs)))  # ... -> ...
+        return softplus(xp, inputs)  # ... -> ...
 
     def pure_backward(self, xp, dvalues, inputs):  # output = log(1 + exp(inputs))
         return dict(dinputs=dvalues * logistic(xp, inputs))  # ...

@@ -11,6 +11,8 @@ from ..layer import Declared, Layer, Shape, format_shape, whole_number
 from ..limits import FEATURES, require_number
 from ..penalties import Penalty
 
+__all__ = ["Dense"]
+
 
 @dataclass(eq=False)
 class Dense(Layer):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..layer import Layer
 from ..limits import require_number
+
+__all__ = ["Dropout"]
 
 
 @dataclass(eq=False)
@@ -27,6 +30,7 @@ class Dropout(Layer):
     """
 
     gives = "inputs"
+    letters: ClassVar[Mapping[str, str]] = {"rate": "q"}
 
     rate: float
 

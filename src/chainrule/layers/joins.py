@@ -8,6 +8,8 @@ from ..errors import ShapeError
 from ..layer import BOUNDED, Layer, Shape, format_shape
 from ..limits import FEATURES
 
+__all__ = ["Add", "Concatenate", "Multiply"]
+
 
 class Join(Layer):
     """A layer whose inputs are a tuple of arrays; the base of Add, Multiply and Concatenate."""

@@ -13,6 +13,8 @@ from ..initializers import Constant, Zeros
 from ..layer import Declared, Layer, Shape, format_shape, whole_number
 from ..limits import FEATURES, require_number
 
+__all__ = ["BatchNorm", "LayerNorm"]
+
 
 @dataclass(eq=False)
 class _Normalization(Layer):

@@ -6,6 +6,8 @@ import math
 
 from ..layer import Layer, Shape
 
+__all__ = ["Flatten"]
+
 
 class Flatten(Layer):
     """Each sample as one row: inputs (B, ...) to output (B, product of the others), in C order.

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..layer import Layer
 
+__all__ = ["LogSoftmax", "Softmax", "softmax_jacobian"]
+
 
 class Softmax(Layer):
     """S_j = exp(z_j) / Σ_k exp(z_k), in each row; the row's maximum is subtracted first, so that exp never overflows.
