@@ -28,7 +28,7 @@ from chainrule.training.callbacks import LearningRateFinder
 
 ENGINES = [
     "numpy",
-    pytest.param("fused", marks=pytest.mark.skipif(find_spec("numba") is None, reason="needs numba")),
+    "fused",
     pytest.param("jax", marks=pytest.mark.skipif(find_spec("jax") is None, reason="needs jax")),
 ]
 RNG = np.random.default_rng(3)

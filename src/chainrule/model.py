@@ -176,7 +176,7 @@ class Model:
         file that is kept up to date; with `resume=True` and the file there, the run continues from it bit for bit as if
         it had never stopped.
 
-        `engine` carries out the steps: "numpy", "fused" (compiled code, extra `fast`), "jax" (extra `jax`), or "auto",
+        `engine` carries out the steps: "numpy", "fused" (machine code), "jax" (extra `jax`), or "auto",
         which takes the one that ends first by a fixed table of costs. The choice is kept with a checkpoint.
 
         Ctrl-C ends the run with the model as it stands after the last whole step; `history.stopped` says so.

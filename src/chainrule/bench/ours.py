@@ -130,7 +130,7 @@ def _fused(workload: Workload) -> Opened:
 def contenders() -> list[Contender]:
     """The engines that are installed."""
     found = [Contender(OURS, "numpy", _in_numpy)]
-    if find_spec("numba") is not None:
+    if engines.trouble("fused") is None:
         found.append(Contender(OURS, "fused", _fused))
     if find_spec("jax") is not None:
         found.append(Contender(OURS, "jax", _in_jax))

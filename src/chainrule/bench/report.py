@@ -22,7 +22,7 @@ from .workloads import Training
 
 __all__ = ["as_data", "machine", "notes", "plot", "table", "title"]
 
-_PACKAGES = ("numpy", "numba", "jax", "torch", "keras", "scikit-learn")
+_PACKAGES = ("numpy", "jax", "torch", "keras", "scikit-learn")
 
 
 def machine() -> dict[str, Any]:

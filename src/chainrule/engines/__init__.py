@@ -69,7 +69,7 @@ def prepare(name: str, task: Task, steps: int) -> Choice:
     return Choice(name, "as asked for")
 
 
-def trouble(name: str, task: Task) -> str | None:
+def trouble(name: str) -> str | None:
     """Why an engine cannot carry out a task on this machine after all."""
     if name != "fused":
         return None

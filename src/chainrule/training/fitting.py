@@ -130,7 +130,7 @@ def _choose(fit: Fit, plan: Plan, task: Task, engine: str, verbose: bool) -> Non
     run.engine, reason = engines.prepare(name, task, steps)
     if verbose:
         print(f"Engine {run.engine}: {reason if name == engine else 'as in the checkpoint'}.", flush=True)
-    problem = engines.trouble(run.engine, task)
+    problem = engines.trouble(run.engine)
     if problem is not None:
         run.engine = "numpy"
         if verbose:

@@ -16,9 +16,9 @@ from ...layer import Arrays, format_shape
 from ...nodes import INPUTS
 from ..contract import NotCovered
 from . import library
-from .layout import ENUMS, OPERATION, Run
+from .layout import ENUMS, OPERATION, Call
 from .lines import aligned_zeros
-from .plan import spaced
+from .pieces import spaced
 from .program import ACTIVATIONS, LINE
 
 __all__ = ["FEW", "Prediction"]
@@ -52,12 +52,12 @@ class Prediction:
         self.inputs = np.zeros((FEW, self.features), self.dtype)
         self.outputs = np.zeros((FEW, self.width), self.dtype)
         self.lock, self.held = threading.Lock(), (operations, P, A)
-        self.run = Run(
+        self.call = Call(
             inputs=self.features, outputs=self.width, output=len(self.rows) * FEW, stride=stride,
             operation_count=len(operations), operations=operations.ctypes.data, P=P.ctypes.data, A=A.ctypes.data,
             X=self.inputs.ctypes.data, predictions=self.outputs.ctypes.data,
         )  # fmt: skip
-        kind = ctypes.CFUNCTYPE(None, ctypes.POINTER(Run))
+        kind = ctypes.CFUNCTYPE(None, ctypes.POINTER(Call))
         self.function = kind((f"predict_{self.dtype.name}", library.load()))
 
     def __call__(self, X: NDArray[Any]) -> NDArray[Any]:
@@ -65,8 +65,8 @@ class Prediction:
         self.require(X)
         samples = len(X)
         with self.lock:
-            self.inputs[:samples], self.run.samples = X, samples
-            self.function(self.run)
+            self.inputs[:samples], self.call.samples = X, samples
+            self.function(self.call)
             found: NDArray[Any] = self.outputs[:samples].copy()
         return found
 

@@ -15,7 +15,8 @@ from ...layer import Layer
 from ...nodes import INPUTS
 from ...noise import node_key
 from ..contract import NotCovered, Task
-from .layout import DEFINES, ENUMS, OPERATION, WATCHED
+from .entrywise import Entrywise, entrywise_of
+from .layout import DEFINES, ENUMS, LINE_OF_CODE, OPERATION, WATCHED
 from .segments import segments_of
 
 __all__ = ["ACTIVATIONS", "Program", "compile_network", "loss_of", "why_not"]
@@ -32,6 +33,7 @@ ACTIVATIONS: dict[type, Callable[[Any], tuple[str, float]]] = {
     layers.Sigmoid: lambda layer: ("sigmoid", 0.0),
     layers.Tanh: lambda layer: ("tanh", 0.0),
 }
+_LIBRARY = {getattr(layers, name) for name in layers.__all__}
 _BY_ROWS: dict[type, str] = {layers.Softmax: "softmax", layers.LogSoftmax: "log_softmax"}
 _LOSSES: dict[type, str] = {
     losses.SoftmaxCrossentropy: "softmax_crossentropy", losses.SigmoidCrossentropy: "sigmoid_crossentropy",
@@ -75,6 +77,7 @@ class _Operation:
     rectifies: bool = False
     merged: bool = False
     masks: bool = False
+    lines: Entrywise | None = None  # a user's own function
 
 
 @dataclass
@@ -82,6 +85,7 @@ class Program:
     """The table, and where everything lies."""
 
     operations: NDArray[Any]  # a table of `Operation`; places count rows of samples
+    lines: NDArray[Any]  # a table of `Line`
     watched: NDArray[Any]  # a table of `Watched`
     rows: int
     ones: list[int]
@@ -155,7 +159,9 @@ class _Builder:
                 self.relus.append(made)
             return made
         made = self.value(source.features, source.behind or trains)
-        if kind in _BY_ROWS:
+        if kind not in _LIBRARY:
+            self.add(source, made, "entrywise", lines=entrywise_of(layer, active))
+        elif kind in _BY_ROWS:
             self.add(source, made, _BY_ROWS[kind])
         elif kind is layers.LayerNorm:
             kept = self.keep(source.features + 1)
@@ -253,13 +259,17 @@ def compile_network(task: Task) -> Program:
     output = builder.network(network, given)
     builder.finish(output)
     operations = np.zeros(len(builder.operations), OPERATION)
+    lines: list[NDArray[Any]] = [np.zeros(0, LINE_OF_CODE)]
     for row, op in zip(operations, builder.operations, strict=True):
         for column, number in _columns(op, builder.places).items():
             row[column] = number
+        for name, own in zip(("line", "slope"), op.lines or (), strict=False):
+            row[f"{name}s"], row[f"{name}_count"] = sum(map(len, lines)), len(own)
+            lines.append(own)
     watched = np.array([(value.row, value.features) for value in builder.relus], WATCHED)
     return Program(
-        operations, watched, builder.rows, builder.ones, output.row, builder.mixes, builder.places, begin, end,
-        builder.work,
+        operations, np.concatenate(lines), watched, builder.rows, builder.ones, output.row, builder.mixes,
+        builder.places, begin, end, builder.work,
     )  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from ..contract import Block, Outcome, Task
 from ..records import Records
 from . import library
 from .cores import cores
-from .layout import DEFINES, ENUMS, Run
+from .layout import DEFINES, ENUMS, Call
 from .lines import aligned_zeros
-from .plan import copies_of, parts_of, plan_of, spaced
+from .pieces import copies_of, parts_of, pieces_of, spaced
 from .program import compile_network, loss_of
 from .segments import segments_of
 
@@ -31,14 +31,14 @@ class FusedSession:
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
         self.task, self.dtype = task, task.X.dtype
         self.program, self.names = compile_network(task), task.network.trainable_names()
-        self.segments, self.plan = segments_of(task, self.program.places), plan_of(task, self.program)
+        self.segments, self.pieces = segments_of(task, self.program.places), pieces_of(task, self.program)
         self.copies = aligned_zeros(copies_of(self.program), self.dtype)
-        self.parts = parts_of(self.program, self.plan.whole)
-        self.threads = min(cores(), self.plan.pieces(task.batch_size), DEFINES["THREADS"])
+        self.parts = parts_of(self.program, self.pieces.whole)
+        self.threads = min(cores(), self.pieces.count(task.batch_size), DEFINES["THREADS"])
         self.block = getattr(library.load(), f"block_{self.dtype.name}")
-        self.block.restype, self.block.argtypes = ctypes.c_int64, (ctypes.POINTER(Run),)
+        self.block.restype, self.block.argtypes = ctypes.c_int64, (ctypes.POINTER(Call),)
         self.held: dict[str, NDArray[Any]] = {}  # the arrays that the run points to
-        self.call = Run()
+        self.call = Call()
         self._task()
         self._data()
         self._areas()
@@ -86,29 +86,30 @@ class FusedSession:
 
     def _areas(self) -> None:
         """The arrays of samples, and where everything lies in them."""
-        task, program, plan = self.task, self.program, self.plan
-        areas = 1 if plan.whole else self.threads
-        rows, stride, pieces = program.rows, plan.stride, plan.pieces(task.batch_size)
+        task, program, cut = self.task, self.program, self.pieces
+        areas = 1 if cut.whole else self.threads
+        rows, stride, pieces = program.rows, cut.stride, cut.count(task.batch_size)
         columns = 0
         for op in program.operations:  # dvalues turned: with `whole` each layer's wait for the gradients
             own = spaced(int(op["outputs"])) if op["trains"] else 0
-            op["turned"], columns = (columns, columns + own) if plan.whole else (0, max(columns, own))
+            op["turned"], columns = (columns, columns + own) if cut.whole else (0, max(columns, own))
         A, D = (aligned_zeros((areas, rows, stride), self.dtype) for _ in range(2))
         A[:, program.ones] = 1
         self._set(
-            rows=rows, turned_columns=columns, output=program.output, stride=stride, piece=plan.piece, tile=plan.tile,
-            whole=plan.whole, still=task.batch_size == task.samples and (plan.whole or plan.tile >= task.batch_size),
+            rows=rows, turned_columns=columns, output=program.output, stride=stride, piece=cut.piece, tile=cut.tile,
+            whole=cut.whole, still=task.batch_size == task.samples and (cut.whole or cut.tile >= task.batch_size),
             size=program.size, total=program.total, threads=self.threads,
             operation_count=len(program.operations), segment_count=len(self.segments), part_count=len(self.parts),
             watched_count=len(program.watched), trainable_count=len(self.names),
-            unit_count=int(program.watched["units"].sum()), operations=program.operations, segments=self.segments,
+            unit_count=int(program.watched["units"].sum()), operations=program.operations, lines=program.lines,
+            segments=self.segments,
             parts=self.parts, copies=self.copies, watched=program.watched, A=A, D=D,
             places=np.array([program.places[name] for name in self.names], np.int64).reshape(-1, 2),
             turned=aligned_zeros(areas * columns * stride, self.dtype),
             T=aligned_zeros((areas, task.outputs + 3, stride), self.dtype),
             sums=aligned_zeros(2 * max(pieces, len(self.parts)) * 8, np.float64),
             meeting=aligned_zeros((max(pieces, len(self.parts)) + 2) * 8, np.int64),
-            G=aligned_zeros((1 if plan.whole else pieces) * program.size, self.dtype),
+            G=aligned_zeros((1 if cut.whole else pieces) * program.size, self.dtype),
         )  # fmt: skip
 
     def load(self, values: Arrays, slots: Arrays) -> None:

@@ -12,6 +12,7 @@
 #define EXPONENT_BIAS 127
 #define ROUNDER 12582912.0f   /* 1.5 · 2²³: adding it rounds to a whole number */
 #define LOWEST -87.3f         /* exp of it is the smallest normal number */
+#define HIGHEST 88.72283f
 #define LOG2_HIGH 0.693359375f
 #define LOG2_LOW -2.12194440e-4f
 #define SERIES 7              /* terms of exp's and of atanh's */
@@ -21,6 +22,7 @@
 #define EXPONENT_BIAS 1023
 #define ROUNDER 6755399441055744.0
 #define LOWEST -708.0
+#define HIGHEST 709.782712893384
 #define LOG2_HIGH 6.93147180369123816490e-01
 #define LOG2_LOW 1.90821492927058770002e-10
 #define SERIES 13

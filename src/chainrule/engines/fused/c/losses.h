@@ -10,23 +10,24 @@
 
 /* log Σ exp(z) - Σ y·z; its derivative softmax(z) - y. Where all samples count alike, the sums are multiplied, and one
  * logarithm is taken of all. */
-static double softmax_crossentropy(const Tile *t, const real *Z, real *dZ) {
-    const int64_t C = t->run->outputs, stride = t->stride;
+INLINE double softmax_crossentropy(const Tile *t, const int64_t C, const real *Z, real *dZ) {
+    const int64_t stride = t->stride;
     const int weighted = t->run->weights != 0;
     vec losses = all(0), sums = all(1), exponents = all(0), shares = all(0);
     for (int64_t s = 0; s < t->width; s += LANES) {
         const real *z = Z + s, *y = t->T + s;
         real *dz = dZ + s;
         vec share = load(y + C * stride), top = largest(z, C, stride), total = all(0), chosen = all(0);
-        for (int64_t i = 0; i < C * stride; i += stride) {
-            vec e = exp_below(load(z + i) - top);
-            store(dz + i, e);
+        UNROLL_FEW for (int64_t k = 0; k < C; k++) {
+            vec e = exp_below(load(z + k * stride) - top);
+            store(dz + k * stride, e);
             total += e;
         }
         vec inverse = share / total;
-        for (int64_t i = 0; i < C * stride; i += stride) {
-            chosen += load(y + i) * (top - load(z + i));
-            store(dz + i, load(dz + i) * inverse - load(y + i) * share);
+        UNROLL_FEW for (int64_t k = 0; k < C; k++) {
+            vec target = load(y + k * stride);
+            chosen += target * (top - load(z + k * stride));
+            store(dz + k * stride, load(dz + k * stride) * inverse - target * share);
         }
         if (weighted) {
             losses += (chosen + log_of(total)) * share;
@@ -81,7 +82,12 @@ static double loss_of(const Tile *t, const real *Z, real *dZ) {
     const vec low = all((real)run->loss_number), high = all((real)run->loss_top);
     const real delta = (real)run->loss_number, part = run->loss == CATEGORICAL ? 1 : (real)(1.0 / (double)C);
     vec losses = all(0);
-    if (run->loss == SOFTMAX_CROSSENTROPY) return softmax_crossentropy(t, Z, dZ);
+    if (run->loss == SOFTMAX_CROSSENTROPY) switch (C) { /* of few classes all stay in registers */
+        case 2: return softmax_crossentropy(t, 2, Z, dZ);
+        case 3: return softmax_crossentropy(t, 3, Z, dZ);
+        case 4: return softmax_crossentropy(t, 4, Z, dZ);
+        default: return softmax_crossentropy(t, C, Z, dZ);
+    }
 #define LOSS(KIND, prepared, value, slope)                                             \
     case KIND:                                                                         \
         for (int64_t s = 0; s < t->width; s += LANES) {                                \

@@ -25,6 +25,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define APART static __attribute__((noinline))
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_FEW _Pragma("GCC unroll 4")
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 typedef whole ivec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));

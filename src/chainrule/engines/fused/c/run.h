@@ -14,6 +14,7 @@
 
 #define LINE 16    /* samples are filled up to a multiple of this, the most entries of a vector */
 #define THREADS 8  /* at most */
+#define LINES 128  /* at most, of a function of one entry */
 
 enum Kind {
     DENSE,
@@ -33,6 +34,49 @@ enum Kind {
     DROPOUT,
     PART,
     PRODUCT,
+    ENTRYWISE,
+};
+
+enum LineKind {
+    NUMBER,
+    INPUTS,
+    DVALUES,
+    NEG,
+    PLUS,
+    SUB,
+    MUL,
+    DIV,
+    POW,
+    EXP,
+    EXPM1,
+    LOG,
+    LOG1P,
+    SQRT,
+    ABS,
+    SIGN,
+    SIN,
+    COS,
+    SINH,
+    COSH,
+    TANH_OF,
+    ARCTAN,
+    MAX,
+    MIN,
+    WHERE,
+    GT,
+    GE,
+    LT,
+    LE,
+    EQ,
+    NE,
+    AND,
+    OR,
+    NOT,
+    LOGISTIC,
+    SOFTPLUS_OF,
+    ERFC_OF,
+    NORMAL_CDF,
+    NORMAL_DENSITY,
 };
 
 enum LossKind {
@@ -85,9 +129,22 @@ typedef struct Operation {
     int64_t masks;         /* dense: dinputs pass through the ReLU that made the inputs */
     int64_t variant;       /* batch norm: statistics of the batch; part: added to what is there */
     int64_t node;          /* dropout: the key of its noise */
+    int64_t lines;         /* entrywise: the first of the lines of its function */
+    int64_t line_count;
+    int64_t slopes;        /* ... and of its backward pass */
+    int64_t slope_count;
     double number;         /* a slope, an alpha, an epsilon, a rate */
     double momentum;       /* batch norm */
 } Operation;
+
+/* One operation of a function of one entry, on the results of the lines a, b and c before it. */
+typedef struct Line {
+    int64_t operation;
+    int64_t a;
+    int64_t b;
+    int64_t c;
+    double number;
+} Line;
 
 /* Parameters that lie side by side and are updated alike. */
 typedef struct Segment {
@@ -155,6 +212,7 @@ typedef struct Run {
     int64_t trainable_count; /* T */
     int64_t unit_count;      /* U */
     const Operation *operations;
+    const Line *lines;
     const Segment *segments;
     const Part *parts;
     const Watched *watched;

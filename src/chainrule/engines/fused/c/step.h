@@ -4,6 +4,7 @@
 
 #include "activations.h"
 #include "dense.h"
+#include "entrywise.h"
 #include "joins.h"
 #include "losses.h"
 #include "normalization.h"
@@ -75,6 +76,7 @@ static void forward(const Tile *t) {
         case DROPOUT: dropout_forward(op, t); break;
         case PART: part_forward(op, t); break;
         case PRODUCT: product_forward(op, t); break;
+        case ENTRYWISE: entrywise_forward(op, t); break;
         default: activation_forward(op, t);
         }
     }
@@ -96,6 +98,7 @@ static void backward(const Tile *t) {
         case DROPOUT: dropout_backward(op, t); break;
         case PART: part_backward(op, t); break;
         case PRODUCT: product_backward(op, t); break;
+        case ENTRYWISE: entrywise_backward(op, t); break;
         default: activation_backward(op, t);
         }
     }

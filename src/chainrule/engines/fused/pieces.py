@@ -1,0 +1,96 @@
+"""How a step is cut into pieces: of samples, which go through the network, and of parameters, which are updated.
+
+The pieces follow from the task alone, so that a run has the same bits with one thread or with several.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Task
+from .layout import DEFINES, ENUMS, PART
+from .program import Program
+
+__all__ = ["Pieces", "copies_of", "parts_of", "pieces_of", "spaced"]
+
+LINE = DEFINES["LINE"]
+_WORK_FOR_PIECES = 2**18  # multiplications forward in a step from which on it is worth to be shared
+_PIECE, _WIDE_PIECE = 32, 64  # samples of a piece, at least; more where weights do not stay in the cache
+_CACHED = 2**18  # weights that stay there
+_PIECES = 8  # at most
+_CACHE_BYTES = 2**19  # what outputs and gradients of a tile of samples may take
+_PART = 2**15  # parameters of a part
+_FAR = 128  # inputs and neurons from which on the forward pass reads a copy of the weights that is turned
+
+
+class Pieces(NamedTuple):
+    """Sizes in samples; `whole`: gradients are made when all samples have come through, from all of them."""
+
+    piece: int
+    tile: int
+    whole: bool
+    stride: int
+
+    def count(self, samples: int) -> int:
+        """How many a batch has."""
+        return -(-samples // self.piece)
+
+
+def pieces_of(task: Task, program: Program) -> Pieces:
+    """The pieces of a task's steps."""
+    batch, size = task.batch_size, task.X.dtype.itemsize
+    whole_batch = _lines(batch)
+    piece = whole_batch
+    if program.work * batch >= _WORK_FOR_PIECES and not program.mixes:
+        least = min(_PIECE if program.size < _CACHED else _WIDE_PIECE, _lines(-(-batch // 2)))
+        piece = min(whole_batch, max(least, _lines(-(-batch // _PIECES))))
+    pieces = -(-batch // piece)
+    # Of all samples side by side, outputs and gradients go through the memory; of pieces, their gradients do
+    apart, together = 3 * pieces * program.size, 4 * program.rows * batch
+    whole = pieces > 1 and apart > together
+    fits = max(64, _CACHE_BYTES // (2 * program.rows * size) // LINE * LINE)
+    tile = piece if program.mixes else min(piece, fits)
+    return Pieces(piece, tile, whole, spaced(whole_batch if whole else tile))
+
+
+def copies_of(program: Program) -> int:
+    """Give every large dense layer room for a copy of its weights, turned; returns the entries of all."""
+    end = 0
+    for op in program.operations:
+        inputs, neurons = int(op["features"]), int(op["outputs"])
+        if op["kind"] == ENUMS["Kind"]["dense"] and min(inputs, neurons) >= _FAR:
+            op["copied"], op["copy"] = 1, end
+            end += neurons * spaced(inputs)
+    return end
+
+
+def parts_of(program: Program, whole: bool) -> NDArray[Any]:
+    """The parts of the parameters, a table of `Part`: small layers together, unless their gradients are made there."""
+    rows: list[list[int]] = []
+    for number, op in enumerate(program.operations):
+        if not op["trains"]:
+            continue
+        start, terms, outputs = int(op["parameters"]), int(op["features"]) + 1, int(op["outputs"])
+        if op["kind"] != ENUMS["Kind"]["dense"]:
+            terms, outputs = 1, 2 * int(op["features"])
+        together = not whole and not op["copied"]
+        if together and rows and rows[-1][2] < 0 and rows[-1][1] == start and start - rows[-1][0] < _PART:
+            rows[-1][1] = start + terms * outputs
+            continue
+        step = -(-terms // -(-terms * outputs // _PART))
+        for first in range(0, terms, step):
+            last = min(first + step, terms)
+            rows.append([start + first * outputs, start + last * outputs, -1 if together else number, first, last])
+    return np.array([tuple(row) for row in rows or [[0, 0, -1, 0, 0]]], PART)
+
+
+def spaced(count: int) -> int:
+    """Entries from one row to the next, as in `c/real.h`: an odd number of cache lines."""
+    return (-(-count // 16) | 1) * 16
+
+
+def _lines(samples: int) -> int:
+    return -(-samples // LINE) * LINE
