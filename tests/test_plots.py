@@ -120,9 +120,9 @@ def test_a_loss_of_0_is_drawn_without_a_logarithm() -> None:
     assert panel.get_yscale() == "linear"
 
 
-def test_epochs_are_counted_where_they_are_not_recorded() -> None:
-    (panel,) = plots.plot_history(History([{"loss": 2.0}, {"loss": 1.0}])).axes
-    assert lines(panel) == {"training": ([1, 2], [2.0, 1.0])}
+def test_epochs_that_are_recorded_now_and_then_stand_where_they_belong() -> None:
+    (panel,) = plots.plot_history(History([{"epoch": 3, "loss": 2.0}, {"epoch": 9, "loss": 1.0}])).axes
+    assert lines(panel) == {"training": ([3, 9], [2.0, 1.0])}
 
 
 def test_gradient_norms_have_a_line_for_each_layer() -> None:
@@ -150,7 +150,7 @@ def test_what_fit_records_can_be_drawn(spiral: Any) -> None:
 
 @pytest.mark.parametrize("count", [2, 8, 9, 30])
 def test_every_layer_has_a_colour_of_its_own(count: int) -> None:
-    ax = plots.plot_gradient_norms(History([{f"gradient_norm.dense_{i}": 1.0 for i in range(count)}]))
+    ax = plots.plot_gradient_norms(History([{"epoch": 1, **{f"gradient_norm.dense_{i}": 1.0 for i in range(count)}}]))
     assert len({line.get_color() for line in ax.lines}) == count
 
 

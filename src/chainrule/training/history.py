@@ -68,10 +68,10 @@ class History:
         self.stopped, self.notes = stopped, list(notes or ())
         self._columns: Columns = {EPOCH: []}
         for index, measured in enumerate(records or ()):
-            epoch = measured.get(EPOCH, index + 1)
+            epoch = measured.get(EPOCH)
             if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
                 raise ConfigurationError(f"History: records[{index}] needs a whole number as its epoch, not {epoch!r}.")
-            self.extend({EPOCH: [epoch], **{name: [value] for name, value in measured.items()}})
+            self.extend({name: [value] for name, value in measured.items()})
 
     def extend(self, columns: Mapping[str, Sequence[float]]) -> None:
         """Add epochs: a column for each number, all of one length."""

@@ -58,9 +58,10 @@ class Progress(AbstractContextManager["Progress"]):
                     print(summary_line({name: columns[name][row] for name in (EPOCH, *names)}, names), flush=True)
 
     def _is_shown(self, epoch: int) -> bool:
-        """The first and the last, and in between at most 50: every epoch, or every 2nd, 5th, 10th, 20th, ..."""
-        every = next(n for n in _round_numbers() if self.epochs <= _LINES * n)
-        return epoch in (1, self.epochs) or epoch % every == 0
+        """The last, the round numbers 1, 2, 5, 10, 20, ..., and multiples of one of them: about 50 in all."""
+        rounds = list(itertools.takewhile(lambda number: number <= self.epochs, _round_numbers()))
+        every = next((number for number in rounds if self.epochs <= _LINES * number), 1)
+        return epoch in rounds or epoch == self.epochs or epoch % every == 0
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.bar is not None:
