@@ -136,6 +136,11 @@ class Loss(Pair):
         shares = weights / total if self.reduction == "mean" else weights
         return _cast(encoded, dtype, f"{self.name}: y"), shares.reshape(-1, 1).astype(dtype, copy=False)
 
+    @property
+    def classifies(self) -> bool:
+        """Whether the targets are classes, or answers of yes and no; else they are values."""
+        return self.metric == "accuracy"
+
     def labels(self, targets: NDArray[Any]) -> NDArray[Any]:
         """The targets as `decide` gives predictions: class indices, or values."""
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets

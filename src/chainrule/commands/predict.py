@@ -25,7 +25,7 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     X, _, wanted = rows_for(model, name)
     predicted = _decoded(model, model.predict(X))
     table: dict[str, Any] = {"prediction": [_plain(value) for value in predicted]}
-    if model.loss.metric == "accuracy":
+    if model.loss.classifies:
         table["probability"] = [round(float(p), 6) for p in model.predict_proba(X).max(axis=1)]
     score = None if wanted is None else _score(model, wanted, predicted)
     if json:
@@ -53,7 +53,7 @@ def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:
 
 
 def _score(model: Model, wanted: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
-    if model.loss.metric == "accuracy":
+    if model.loss.classifies:
         return {"accuracy": metrics.accuracy(wanted, predicted)}
     return {"mae": metrics.mean_absolute_error(wanted, predicted), "r2": metrics.r2(wanted, predicted)}
 

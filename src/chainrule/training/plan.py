@@ -79,7 +79,7 @@ class Plan:
         """The plan with class weights multiplied into the sample weights; `names` are those of the classes."""
         if class_weights is None:
             return self
-        if loss.metric != "accuracy":
+        if not loss.classifies:
             raise ConfigurationError(f"fit: class_weights need classes, and {loss.name} compares values.")
         labels = loss.labels(self.y)
         if labels.ndim != 1:

@@ -186,9 +186,7 @@ def _target_drawer(loss: Loss, given: ArrayLike | None) -> Any:
             array = np.asarray(given)
             return (np.resize(array, (samples, *array.shape[1:])),)
         classes = rng.integers(0, outputs, samples)
-        candidates = (
-            (classes, np.eye(outputs)[classes]) if loss.metric == "accuracy" else (rng.normal(size=(samples, outputs)),)
-        )
+        candidates = (classes, np.eye(outputs)[classes]) if loss.classifies else (rng.normal(size=(samples, outputs)),)
         answers = rng.integers(0, 2, (samples, outputs)).astype(np.float64)
         accepted = [t for t in candidates if _accepts(loss, t, (samples, outputs))]
         return tuple(accepted) or (answers,)
