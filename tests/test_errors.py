@@ -373,7 +373,7 @@ SETTINGS: dict[str, Row] = {
     "a warm-up as long as the run": of(
         lambda: CosineDecay(0.1, steps=5, warmup=5), "CosineDecay", "warmup=5", "steps=5"
     ),
-    "a negative warm-up": of(lambda: CosineDecay(0.1, steps=5, warmup=-1), "CosineDecay", "warmup=-1"),
+    "a negative warm-up": of(lambda: CosineDecay(0.1, steps=5, warmup=-1), "CosineDecay", "warmup", "not -1"),
     "a final rate below zero": of(lambda: CosineDecay(0.1, steps=5, final=-0.1), "CosineDecay", "final", "-0.1"),
     "a cycle of no steps": of(lambda: OneCycle(0.1, steps=0), "OneCycle", "steps", "0"),
     "a cycle that only rises": of(lambda: OneCycle(0.1, steps=5, rise=1.0), "OneCycle", "rise", "1.0"),

@@ -110,6 +110,7 @@ def trace_pair(pair: Pair, *, training: bool = True, parts: int = 0, expand: boo
 def _traced(pair: Pair, training: bool, parts: int, xp: Namespace) -> Traced:
     names = {name for name in (*pair.forward_reads, *pair.backward_reads) if name != "training"}
     arrays: dict[str, Any] = {name: leaf("name", name) for name in names} | {"training": training}
+    arrays |= {} if training else {"noise": None}
     if parts:
         arrays[pair.sources[0]] = tuple(leaf("name", f"{pair.sources[0]}.{i}") for i in range(parts))
     forward, variables = recorded(type(pair).pure_forward, pair, xp, *[arrays[n] for n in pair.forward_reads])
@@ -192,7 +193,8 @@ def _points(pair: Any, training: bool, parts: int) -> list[tuple[dict[str, Any],
     )
     for draw in draws:
         arrays: dict[str, Any] = {name: draw(size) for name, size in parameters.items()}
-        arrays |= {name: draw(shape) for name in (*pair.sources, "noise", "targets")} | {"training": training}
+        arrays |= {name: draw(shape) for name in (*pair.sources, "targets")}
+        arrays |= {"training": training, "noise": draw(shape) if training else None}
         if parts:
             arrays[pair.sources[0]] = tuple(draw(shape) for _ in range(parts))
         result = {"losses": (SAMPLES, 1), "penalty": ()}.get(pair.result, shape)
