@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -508,3 +509,49 @@ def test_a_join_inside_a_graph_that_joins_adds_the_gradients_of_each_input() -> 
     back = inner.backward(np.ones((2, 4)))
     np.testing.assert_allclose(back[0], 1 + right)
     np.testing.assert_allclose(back[1], 1 + left)
+
+
+# What mutants of this file once survived
+
+
+def test_a_tie_to_itself_is_refused() -> None:
+    with pytest.raises(GraphError, match="must be a parameter of its own"):
+        Sequential(Dense(2, 2), ties={"dense_0.weights": "dense_0.weights"})
+
+
+def test_the_first_reader_that_fixes_the_inputs_shape_says_it() -> None:
+    network = Graph([("a", ReLU(), "inputs"), ("b", Dense(3, 3), "inputs"), ("c", Add(), ("a", "b"))])
+    assert network.input_shape() == (3,)
+    assert Sequential(ReLU()).input_shape() is None
+
+
+def test_a_network_mixes_samples_where_a_layer_that_is_not_frozen_does() -> None:
+    assert not Sequential(Dense(2, 2)).mixes_samples
+    assert Sequential(Dense(2, 2), BatchNorm(2)).mixes_samples
+    assert not Sequential(Dense(2, 2), BatchNorm(2).freeze()).mixes_samples
+
+
+def test_every_stateful_pass_in_training_has_noise_of_its_own() -> None:
+    network, x = Sequential(Dropout(0.5)), np.ones((4, 16))
+    context = [Context(True, step=step) for step in range(2)]
+    expected = [network.forward_pass(np, x, {}, one)[0] for one in context]
+    first = network.forward(x)
+    np.testing.assert_array_equal(network.forward(x, training=False), x)  # it takes no noise, and counts as none
+    second = network.forward(x)
+    np.testing.assert_array_equal([first, second], expected)
+    assert (first != second).any()
+
+
+def test_a_pickled_network_leaves_the_arrays_of_its_passes_behind() -> None:
+    network = Sequential(Dense(2, 2), Dropout(0.5))
+    network.forward(np.ones((3, 2)))
+    network.backward(np.ones((3, 2)))
+    left = vars(pickle.loads(pickle.dumps(network)))
+    assert not left.keys() & {"inputs", "output", "dinputs", "_kept", "_context", "_calls", "flat"}
+    assert network.flat is network.flat and "flat" in vars(network)
+
+
+def test_a_misspelt_setting_of_a_graph_is_an_error() -> None:
+    network = Graph([("a", Dense(2, 2), "inputs")])
+    with pytest.raises(UnknownNameError, match="parameter or setting of Graph named 'node'"):
+        network.node = {}  # type: ignore[attr-defined]
