@@ -25,7 +25,7 @@ def mutation(bench: Bench) -> Iterator[Finding]:
     instance = bench.subject.create()
     given = {name: value.copy() for name, value in point.values.items()}
     targets = np.array(point.targets) if point.targets is not None else None
-    output = bench.forward(instance, Point(given, point.targets, point.training, point.label))
+    output = bench.forward(instance, replace(point, values=given))
     dvalues = bench.dvalues(output)
     held = dvalues.copy()
     after_forward = {name: value.copy() for name, value in instance.parameters().items()}
@@ -35,10 +35,10 @@ def mutation(bench: Bench) -> Iterator[Finding]:
     if not _equal(held, dvalues):
         says = "backward overwrites dvalues, which belongs to the layer above: work on a copy, dvalues.copy()."
         yield bench.error("mutation", "dvalues", says, "dvalues_overwritten")
-    moved = Point(before, point.targets, point.training)
+    moved = replace(point, values=before)
     now = {name: value for name, value in instance.parameters().items() if not _equal(value, after_forward[name])}
     yield from _overwritten(bench, "backward", moved, given, targets, point.targets, {})
-    for name in now:
+    for name in now if not bench.subject.updates else ():
         says = f"backward changes the parameter {name}: only the optimizer may."
         yield bench.error("mutation", name, says, "parameter_changed")
 
@@ -158,7 +158,7 @@ def _pass_in(bench: Bench, point: Point, dtype: Any) -> tuple[Floats, dict[str, 
     if targets is not None and np.asarray(targets).dtype.kind == "f":
         targets = np.asarray(targets).astype(dtype)
     values = {name: value.astype(dtype) for name, value in point.values.items()}
-    output = bench.forward(instance, Point(values, targets, point.training))
+    output = bench.forward(instance, replace(point, values=values, targets=targets))
     dvalues = bench.dvalues(output).astype(dtype)
     return output, instance.backward(dvalues), dvalues
 
@@ -234,7 +234,7 @@ def _mixing(bench: Bench) -> Iterator[Finding]:
 
 def switches(bench: Bench) -> Iterator[Finding]:
     """Inference must be repeatable, change nothing, and not use gradients left over from a training pass."""
-    if len(bench.subject.modes) < 2:
+    if len(bench.subject.modes) < 2 and not bench.subject.undefined:
         return
     first, second = (replace(point, training=False) for point in bench.two_points())
     instance = bench.subject.create()
@@ -246,6 +246,8 @@ def switches(bench: Bench) -> Iterator[Finding]:
     if not _close(np.array(instance.forward(second)), before):
         says = "Inference changes what later passes give: running statistics may move in training only."
         yield bench.error("switch", "output", says, "inference_changes_state")
+        return
+    if bench.subject.undefined:
         return
     bench.forward(instance, replace(bench.like(second), training=True))
     yield from _leaks(bench, instance, second)

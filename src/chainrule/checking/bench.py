@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from . import nudge
 from .findings import Diagnosis, Finding
 from .measure import Runner, Setting, Tolerance
-from .subjects import Instance, Point, Subject
-from .trials import points, redrawn_inputs, upstream
+from .subjects import Instance, Point, Subject, batch_of, fresh_targets, groups_of
+from .trials import points, redrawn, upstream
 
 __all__ = ["Bench", "Broken"]
 
@@ -30,7 +31,8 @@ class Bench:
     """The subject and everything that the checks share."""
 
     def __init__(self, subject: Subject, tolerance: Tolerance, seed: int, at_kinks: str) -> None:
-        self.subject, self.tolerance, self.seed, self.at_kinks = subject, tolerance, seed, at_kinks
+        self.subject, self.seed, self.at_kinks = subject, seed, at_kinks
+        self.tolerance = tolerance._replace(rtol=max(tolerance.rtol, subject.slack))
         self.runner = Runner(subject, seed)
         self.noise = 0.0
 
@@ -57,36 +59,23 @@ class Bench:
     def two_points(self) -> tuple[Point, Point]:
         """Two batches of different lengths with the same parameters."""
         first = self.own_point()
-        samples = len(next(iter(first.values.values()))) if next(iter(first.values.values())).ndim else 1
-        others = {
-            name: redrawn_inputs(self.rng, array, 3 if samples != 3 else 4, self.subject.domain)
-            for name, array in self.subject.inputs.items()
-        }
-        second = next(points(self.subject_with(others), self.rng, self.subject.modes[0], 0))
-        return first, second
+        length = (first.sizes or (batch_of(first.values),))[0]
+        return first, self._another(self.rng, 3 if length != 3 else 4)
 
     def like(self, point: Point) -> Point:
         """Another batch of the same length, with the same parameters."""
-        rng = np.random.default_rng([self.seed, 11])
-        inputs = {
-            name: redrawn_inputs(rng, point.values[name], len(point.values[name]), self.subject.domain)
-            if point.values[name].ndim
-            else -point.values[name]
-            for name in self.subject.inputs
-        }
-        return next(points(self.subject_with(inputs), rng, point.training, 0))
+        return self._another(np.random.default_rng([self.seed, 11]), (point.sizes or (batch_of(point.values),))[0])
+
+    def _another(self, rng: np.random.Generator, length: int) -> Point:
+        if not groups_of(self.subject):
+            length = batch_of(self.subject.inputs or self.subject.parameters)
+        point = redrawn(self.subject, rng, length, self.subject.modes[0])
+        point = point.with_values(self.subject.parameters)
+        return replace(point, targets=fresh_targets(self.subject, rng, point)[0])
 
     def own_point(self) -> Point:
         """The subject's own batch."""
         return next(points(self.subject, self.rng, self.subject.modes[0], 0))
-
-    def subject_with(self, inputs: dict[str, Floats]) -> Subject:
-        """The subject on other inputs, with targets for them."""
-        from dataclasses import replace
-
-        point = Point({**inputs, **self.subject.parameters})
-        redraw = self.subject.redraw_targets
-        return replace(self.subject, inputs=inputs, targets=redraw(self.rng, point) if redraw else ())
 
     def setting(self, point: Point) -> Setting:
         """Forward and backward at a point. Raises `Broken` where one of them fails."""

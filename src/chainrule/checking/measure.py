@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import nudge
 from .streams import seed_streams
-from .subjects import Instance, Point, Subject
+from .subjects import Instance, Point, Subject, batch_of
 
 __all__ = ["Comparison", "Runner", "Setting", "Tolerance", "measure", "sides"]
 
@@ -75,6 +75,11 @@ class Setting:
         """The arrays with respect to which gradients are taken."""
         return self.point.values
 
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return self.point.sizes[0] if self.point.sizes else batch_of(self.point.values)
+
     def curve(self, name: str, direction: Callable[[Any], Floats]) -> nudge.Curve:
         """The output as a function of t, where one array is replaced by `direction(t)`."""
         return lambda t: self.runner.output(self.point.with_values({name: direction(t)}))
@@ -98,7 +103,7 @@ class Setting:
         """The same setting with other `values` or `targets`."""
         values = {**self.values, **replaced.get("values", {})}
         targets = replaced.get("targets", self.point.targets)
-        point = Point(values, targets, self.point.training, self.point.label)
+        point = replace(self.point, values=values, targets=targets)
         return Setting(
             self.subject, self.runner, point, self.noise, self.dvalues, self.output, self.gradients, self.memory, {}
         )
