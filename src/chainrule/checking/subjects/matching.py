@@ -138,6 +138,8 @@ def _score(each: Wanted, candidate: Candidate, item: Any) -> int:
         names = {leaf(own) for own in each.paths}
         return 3 if any(same_stem(candidate.name, name) for name in names) else 0
     exact = any(same_stem(candidate.name, name) for name in each.aliases)
+    if candidate.source.kind == "stored" and "." in path:
+        return int(exact)  # that of a layer inside
     return (3 if candidate.source.kind == "stored" else 2) if exact else 0
 
 

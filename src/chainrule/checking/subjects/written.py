@@ -213,7 +213,7 @@ def _drawn(form: tuple[str, ...], draft: Draft, values: Arrays, targets: Any) ->
     shape = _compared(draft, values)
     classes = draft.below or (shape[-1] if len(shape) > 1 else 2)
     of = np.shape(draft.like_target) if draft.below else ()
-    return draw(form[0], np.random.default_rng(_SEED), shape, classes, of)
+    return draw(form[0], np.random.default_rng(_SEED + 7), shape, classes, of)
 
 
 # How well a reading fits
@@ -386,7 +386,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> S
     parameters = {k: v for k, v in values.items() if k not in own}
     if not own and not fixed:
         own, parameters = dict(list(values.items())[:1]), dict(list(values.items())[1:])
-    groups = _groups(plan, {**own, **(parameters if functions else {})}, fixed, point)
+    groups = _groups(reading, {**own, **(parameters if functions else {})}, fixed, point)
     if plan.shared and not (groups and groups[0][0][1] == 1):
         plan.shared = False
     redraw = _Redraw(reading, targets, groups, point)
@@ -440,9 +440,9 @@ def _style(plan: Plan, gradient: Callable[..., Any], functions: bool) -> Style:
     return Style(dvalues=dvalues, targets=target)
 
 
-def _groups(plan: Plan, arrays: Arrays, fixed: dict[str, Any], point: Point) -> tuple[Group, ...]:
+def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Point) -> tuple[Group, ...]:
     """The axes that change together, found on an instance of its own."""
-    instance = WrittenInstance(plan)
+    instance = WrittenInstance(reading.plan)
     held = {key: value for key, value in point.values.items() if key not in arrays and key not in fixed}
     every = {**arrays, **{k: v for k, v in fixed.items() if isinstance(v, np.ndarray) and v.ndim}}
     if isinstance(point.targets, np.ndarray) and point.targets.ndim:
@@ -456,11 +456,20 @@ def _groups(plan: Plan, arrays: Arrays, fixed: dict[str, Any], point: Point) -> 
         seed_streams(_SEED)
         instance.restart()
         targets = changed.get("targets", point.targets)
+        if reading.form[:1] == ("classes",) and first in changed and changed[first].ndim > 1:
+            targets = np.array(targets)
+            targets.flat[0] = changed[first].shape[-1] - 1 if _counts(reading, first) else targets.flat[0]
         known = {**held, **{k: v.copy() for k, v in changed.items() if k in arrays}}
         others = {**copy.deepcopy(fixed), **{k: v for k, v in changed.items() if k in fixed}}
         return instance.forward(Point(known, targets, True, fixed=others))
 
     return find_groups(every, run, first, likely)
+
+
+def _counts(reading: Reading, first: str) -> bool:
+    """Whether the last axis of the predictions counts the classes."""
+    value = reading.point.values.get(first, reading.draft.fixed.get(first))
+    return reading.plan.call.gradient is not None and np.shape(value)[-1:] == (reading.draft.below,)
 
 
 class _Redraw:
