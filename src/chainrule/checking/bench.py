@@ -70,7 +70,8 @@ class Bench:
         if not groups_of(self.subject):
             length = batch_of(self.subject.inputs or self.subject.parameters)
         point = redrawn(self.subject, rng, length, self.subject.modes[0])
-        point = point.with_values(self.subject.parameters)
+        same = {n: v for n, v in self.subject.parameters.items() if point.values[n].shape == v.shape}
+        point = point.with_values(same)
         return replace(point, targets=fresh_targets(self.subject, rng, point)[0])
 
     def own_point(self) -> Point:

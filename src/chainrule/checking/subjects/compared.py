@@ -1,4 +1,4 @@
-"""What a loss compares with: targets in every form that people use, and predictions of every kind."""
+"""What a loss compares with: targets in every form that people use, predictions of every kind; other fixed arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["draw", "forms_of", "predictions"]
+__all__ = ["draw", "forms_of", "predictions", "redrawn_like"]
 
 _OF_VALUES = ("squared", "square", "mse", "absolute", "mae", "huber", "l1", "l2", "regression", "quadratic", "rmse")
 _OF_NUMBERS = (*_OF_VALUES, "softmax", "sigmoid", "logit", "hinge", "svm", "margin", "linear")
@@ -64,3 +64,22 @@ def draw(form: str, rng: Rng, shape: tuple[int, ...], classes: int, of: tuple[in
         bits = rng.integers(0, 2, shape)
         return bits if form == "bits" else bits.astype(np.float64)
     return rng.choice([-1.0, 1.0], shape) if form == "signs" else rng.normal(size=shape)
+
+
+def redrawn_like(rng: Rng, like: Any, shape: tuple[int, ...]) -> Any:
+    """Another array of a kind: integers of the same range with one that comes twice, a mask, numbers."""
+    if like.dtype.kind in "iu":
+        drawn = rng.integers(like.min(initial=0), like.max(initial=0) + 1, shape)
+        if drawn.size > 1:
+            drawn.flat[1] = drawn.flat[0]
+        return drawn.astype(like.dtype)
+    if like.dtype.kind == "b":
+        mask = rng.random(shape) < max(like.mean(), 0.3)
+        mask[..., :1] = True
+        return mask
+    if like.dtype.kind == "f" and like.size and set(np.unique(like)) <= {0.0, 1.0}:
+        rows = np.resize(like, shape) if like.shape[1:] == shape[1:] else like
+        if rows.shape == shape:
+            return rows[rng.permutation(len(rows))]
+        return rng.integers(0, 2, shape).astype(np.float64)
+    return rng.uniform(0.2, 2.0, shape) * rng.choice([-1.0, 1.0], shape)

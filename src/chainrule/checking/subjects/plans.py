@@ -15,7 +15,7 @@ from ...errors import ConfigurationError
 from .base import Arrays, Instance, Point
 from .objects import arrays_of, copied, generators_of, read, write
 
-__all__ = ["Call", "Context", "Plan", "Source", "WrittenInstance", "leaf", "outputs_of"]
+__all__ = ["Call", "Context", "Plan", "Source", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
 
 _RATE = 0.5  # the learning rate of a backward pass that takes the step itself: a power of two is not rounded
 _STORED = ("output", "out", "outputs", "y", "y_pred", "a", "A", "activation")
@@ -156,7 +156,7 @@ class WrittenInstance(Instance):
         self.run_forward(point)
         self.parts = self.outputs()
         self.shapes = [part.shape for part in self.parts]
-        output = _together(self.parts)
+        output = together(self.parts)
         if output.dtype.kind not in "fciub":
             raise ConfigurationError(
                 f"{plan.call.title} returned no array and stored no .output: return the output, or set self.output."
@@ -250,17 +250,9 @@ class WrittenInstance(Instance):
         """What backward returns."""
         if self.plan.call.gradient is None:
             return self.returned
-        parts = self._split(dvalues)
+        parts = apart(dvalues, self.shapes)
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
         return self.plan.call.of(self.plan.call.gradient, self.item)(*arguments)
-
-    def _split(self, dvalues: NDArray[Any]) -> list[NDArray[Any]]:
-        if len(self.shapes) == 1:
-            return [dvalues]
-        if _side_by_side(self.shapes):
-            return [np.ascontiguousarray(p) for p in np.split(dvalues, np.cumsum([s[-1] for s in self.shapes])[:-1], -1)]
-        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])[:-1]
-        return [part.reshape(shape) for part, shape in zip(np.split(dvalues, ends), self.shapes, strict=True)]
 
     def _slot(self, slot: str, parts: list[NDArray[Any]]) -> Any:
         kind, _, which = slot.partition(":")
@@ -348,13 +340,23 @@ def _side_by_side(shapes: Sequence[tuple[int, ...]]) -> bool:
     return len({shape[:-1] for shape in shapes}) == 1 and all(len(shape) > 1 for shape in shapes)
 
 
-def _together(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def together(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Several outputs as one array: side by side, or one after the other where their shapes differ."""
     if len(parts) == 1:
         return parts[0]
     if _side_by_side([part.shape for part in parts]):
         return np.concatenate(parts, axis=-1)
     return np.concatenate([part.reshape(-1) for part in parts])
+
+
+def apart(whole: NDArray[Any], shapes: Sequence[tuple[int, ...]]) -> list[NDArray[Any]]:
+    """What `together` put into one array, each with its own shape."""
+    if len(shapes) == 1:
+        return [whole]
+    if _side_by_side(shapes):
+        return [np.ascontiguousarray(p) for p in np.split(whole, np.cumsum([s[-1] for s in shapes])[:-1], -1)]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(whole, ends), shapes, strict=True)]
 
 
 def _times(dvalues: NDArray[Any], local: Any, shapes: Sequence[tuple[int, ...]]) -> Any:

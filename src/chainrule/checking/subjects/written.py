@@ -16,7 +16,7 @@ from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .axes import find_groups
 from .base import Arrays, Group, Point, Style, Subject, is_shape
-from .compared import draw, forms_of, predictions
+from .compared import draw, forms_of, predictions, redrawn_like
 from .drafts import Draft, drafts
 from .held import held_by, made_by, state_of
 from .matching import Wanted, candidates, matched
@@ -410,7 +410,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> S
         given=inputs is not None and not is_shape(inputs),
         fixed=fixed,
         groups=groups,
-        redraw_fixed=lambda rng, name, shape: _fixed(rng, fixed[name], shape),
+        redraw_fixed=lambda rng, name, shape: redrawn_like(rng, fixed[name], shape),
         updates=plan.updates,
         any_rank=_any_rank(plan, own, fixed, point, reading.output),
         undefined=undefined,
@@ -513,7 +513,7 @@ class _Redraw:
             return ()
         like = tuple(new.get(("targets", axis), size) for axis, size in enumerate(np.shape(own)))
         if self.given:
-            return (_fixed(rng, own, like),) if np.ndim(own) else (own,)
+            return (redrawn_like(rng, own, like),) if np.ndim(own) else (own,)
         compared = _compared(self.reading.draft, self.point.values)
         classes = self.reading.draft.below or (compared[-1] if len(compared) > 1 else 2)
         shape = compared
@@ -525,25 +525,6 @@ class _Redraw:
             shape = like
         of = like if self.forms[0] == "classes" else ()
         return tuple(draw(form, rng, shape, classes, of if form == self.forms[0] else shape[:-1]) for form in self.forms)
-
-
-def _fixed(rng: np.random.Generator, like: Any, shape: tuple[int, ...]) -> Any:
-    """Another array of a kind: integers of the same range with one that comes twice, a mask, numbers."""
-    if like.dtype.kind in "iu":
-        drawn = rng.integers(like.min(initial=0), like.max(initial=0) + 1, shape)
-        if drawn.size > 1:
-            drawn.flat[1] = drawn.flat[0]
-        return drawn.astype(like.dtype)
-    if like.dtype.kind == "b":
-        mask = rng.random(shape) < max(like.mean(), 0.3)
-        mask[..., :1] = True
-        return mask
-    if like.dtype.kind == "f" and like.size and set(np.unique(like)) <= {0.0, 1.0}:
-        rows = np.resize(like, shape) if like.shape[1:] == shape[1:] else like
-        if rows.shape == shape:
-            return rows[rng.permutation(len(rows))]
-        return rng.integers(0, 2, shape).astype(np.float64)
-    return rng.uniform(0.2, 2.0, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 def _undefined_after_inference(plan: Plan, point: Point) -> bool:
