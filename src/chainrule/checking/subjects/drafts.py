@@ -186,7 +186,9 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
         return Settings(name, world)
     if name.lower() in RATES:
         return 0.5
-    if role == "number" and name != base.target and name != base.names[0]:
+    skipped = (base.target, base.training, "xp", "ctx", name)
+    others = [n for n in base.names if n not in skipped and role_of(n) != "number"]
+    if role == "number" and name != base.target and name != base.names[0] and others:
         return setting(name)
     return Unknown(name, world, "target" if name == base.target else "input" if role == "number" else "")
 
@@ -225,7 +227,7 @@ def _drafted(base: Draft, handed: dict[str, Any], given: dict[str, Any], arrays:
         value = plain(given[name]) if name in given else value
         if name == base.target:
             like = value
-        elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and (value.ndim or role_of(name) == "bias"):
             values[key] = np.array(value, dtype=np.float64)
         else:
             fixed[key] = value

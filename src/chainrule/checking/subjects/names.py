@@ -14,7 +14,7 @@ TARGETS = (
 RATES = ("learning_rate", "lr", "eta", "rate_of_learning", "step_size", "learningrate", "l_rate", "step")
 
 _NUMBERS = re.compile(
-    r"(?i)^(reg|regularization|reg_strength|lambd?a?_?|lambd|eps(ilon)?|scale|slope|alpha|negative_slope|rate|p|prob|"
+    r"(?i)^(reg|regularization|reg_strength|lamb?d?a?_?|eps(ilon)?|scale|slope|alpha|negative_slope|rate|p|prob|"
     r"keep(_prob)?|drop(out)?(_prob|_rate)?|pad(ding)?|strides?|pool(_size)?|momentum|temp(erature)?|tau|delta|margin|"
     r"power|n_heads|num_heads|heads|l1|l2|l1_ratio|c|weight_decay|decay|threshold|axis|dim|k|kernel_size|size|beta1)$"
 )

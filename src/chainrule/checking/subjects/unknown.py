@@ -173,7 +173,9 @@ class Unknown:
 
     def _weights(self) -> Iterator[Shape]:
         recurrent = re.search("h|^U", self.name[1:] or self.name) is not None
-        yield from ((NEURONS, NEURONS), (FEATURES, NEURONS))[:: 1 if recurrent else -1]
+        shapes = ((NEURONS, NEURONS), (FEATURES, NEURONS))[:: 1 if recurrent else -1]
+        yield from shapes
+        yield from ((shape[0], k * NEURONS) for shape in shapes[:1] for k in _MULTIPLES[1:])
         yield 3, 2, 3, 3
         yield 3, 2, 3
         yield (FEATURES,)
@@ -221,6 +223,7 @@ class Unknown:
             flat, row = shape[-1:], (1,) * (len(shape) - 1) + shape[-1:]
             column = (shape[0], 1) if len(shape) == 2 else shape[1:2]
             options = [column, shape[:1]] if self.world.columns else [flat, row]
+            options = [(), (1,)] if len(shape) == 1 and self.role == "bias" and not entrywise else options
             options = [shape, *options] if self.role == "weights" or (entrywise and self.role == "bias") else options
         elif self.role == "number":
             options = [()]

@@ -20,7 +20,7 @@ from .compared import draw, forms_of, predictions, redrawn_like
 from .drafts import Draft, drafts
 from .held import held_by, made_by, state_of
 from .matching import Wanted, candidates, matched
-from .names import TRAINING, role_of
+from .names import RATES, TRAINING, role_of
 from .objects import arrays_of
 from .plans import Call, Plan, Source, WrittenInstance, leaf
 from .slots import readings
@@ -81,8 +81,12 @@ def written_subject(
 ) -> Subject:
     """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
     best: Reading | None = None
-    tries = 0
+    tries, seen = 0, set()
     for draft in drafts(call, inputs, targets):
+        ranks = tuple(np.ndim(value) for value in draft.values.values())
+        if best is not None and best.coherent and ranks in seen:
+            continue
+        seen.add(ranks)
         call = call._replace(item=made_by(call, draft))
         for reading in _readings(call, draft, inputs, targets, reduction):
             tries += 1
@@ -90,7 +94,8 @@ def written_subject(
                 best = reading
             if reading.whole or tries >= _TRIES:
                 break
-        if best is not None and (best.whole or best.coherent or tries >= _TRIES):
+        settled = best is not None and best.coherent and not _may_have_other_ranks(best)
+        if best is not None and (best.whole or settled or tries >= _TRIES):
             break  # what fits no better elsewhere must not be helped by inputs on which a mistake does not show
     if best is None:
         raise ConfigurationError(
@@ -98,6 +103,12 @@ def written_subject(
             "it takes."
         )
     return _subject(best, inputs, targets, on_purpose)
+
+
+def _may_have_other_ranks(reading: Reading) -> bool:
+    """Whether a loss of weights and data, all of them guessed, may be meant for a vector of weights."""
+    weights = [key for key in reading.draft.values if role_of(key) == "weights"]
+    return bool(weights and reading.draft.guessed and reading.plan.kind == "loss") and len(reading.draft.values) > 1
 
 
 # Readings
@@ -287,19 +298,20 @@ def _sources(
     if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
         return {wanted[0].key: found[0].source}
     sources = matched(wanted, found, instance.item, fits)
-    moves = "rate" in plan.slots or _has_rate(instance.item)
+    moves = "rate" in plan.slots or _own_rate(instance.item)
     for each in wanted:
         path = each.paths[0] if each.paths else ""
         after = dict(arrays_of(instance.item)).get(path) if path and moves else None
         if each.key not in sources and after is not None and not np.array_equal(after, before.get(path, after)):
             sources[each.key] = Source("moved", path)
+            plan.rate = plan.rate if "rate" in plan.slots else _own_rate(instance.item)
     return sources
 
 
-def _has_rate(item: Any) -> bool:
-    from .names import RATES
-
-    return any(isinstance(getattr(item, name, None), float) for name in RATES)
+def _own_rate(item: Any) -> float:
+    """The learning rate that an object holds; 0 without one."""
+    held = [getattr(item, name, None) for name in RATES]
+    return next((float(rate) for rate in held if isinstance(rate, float | int) and rate > 0), 0.0)
 
 
 def _local(plan: Plan, wanted: list[Wanted]) -> str:
