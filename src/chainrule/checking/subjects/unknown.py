@@ -208,7 +208,9 @@ class Unknown:
         """The array that stands to the right of a product."""
         inner = other.shape[-1]
         if self.role == "weights":
-            return self.become(*((inner, k * NEURONS) for k in _MULTIPLES), (inner, inner), (inner,), (inner, 1))
+            vector = [(inner,)] if self.world.compares else []
+            return self.become((inner, NEURONS), *vector, *((inner, k * NEURONS) for k in _MULTIPLES[1:]),
+                               (inner, inner), (inner,), (inner, 1))  # fmt: skip
         if other.ndim > 2:  # matrices of a batch
             return self.become((*other.shape[:-2], inner, STEPS), (inner, NEURONS))
         if self.role in ("input", "state"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +30,8 @@ from .sources import mentions, parameters_of, remark_in, returned_names, small_i
 __all__ = ["written_subject"]
 
 _SEED = 1
-_TRIES = 60  # readings that are run before the best of them is taken
+_TRIES = 80  # readings that are run before the best of them is taken
+_ALIKE = 6  # arguments of the same ranks among them
 _CLOSE = 1e-3  # how well a gradient fits a slope, for choosing a reading
 _NOTHING = compile("", "", "exec")
 _LIKE_WEIGHTS = ("weights", "bias", "scale")
@@ -81,12 +83,12 @@ def written_subject(
 ) -> Subject:
     """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
     best: Reading | None = None
-    tries, seen = 0, set()
+    tries, seen = 0, Counter[Any]()
     for draft in drafts(call, inputs, targets):
         ranks = tuple(np.ndim(value) for value in draft.values.values())
-        if best is not None and best.coherent and ranks in seen:
+        seen[ranks] += 1
+        if best is not None and seen[ranks] > (1 if best.coherent else _ALIKE):
             continue
-        seen.add(ranks)
         call = call._replace(item=made_by(call, draft))
         for reading in _readings(call, draft, inputs, targets, reduction):
             tries += 1
