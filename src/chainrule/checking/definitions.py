@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib
 import json
 import linecache
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
+from .imports import import_into, root_of, stand_ins
 
 __all__ = ["Names", "load"]
 
@@ -39,43 +39,6 @@ class Names(dict[str, Any]):
         return "; ".join(parts) + "." if parts else ""
 
 
-class Stand:
-    """A stand-in for something that is not there: it can be called, subscripted, inherited from, used as decorator."""
-
-    def __init__(self, name: str) -> None:
-        self.__name__ = self.__qualname__ = name
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        return Stand(f"{self.__name__}.{name}")
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if len(arguments) == 1 and not named and (isinstance(arguments[0], type) or callable(arguments[0])):
-            return arguments[0]  # a decorator that leaves the function as it is
-        return self
-
-    def __mro_entries__(self, bases: Any) -> tuple[type, ...]:
-        return ()
-
-    def __getitem__(self, key: Any) -> Any:
-        return self
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-
-class StandModule(types.ModuleType):
-    """A module that is not there."""
-
-    __path__: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Stand(f"{self.__name__}.{name}")
-
-
 def load(path: str | Path) -> Names:
     """Run the definitions of a Python file or a notebook and return its names.
 
@@ -93,11 +56,9 @@ def load(path: str | Path) -> Names:
         where = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno is not None else ""
         raise ConfigurationError(f"{path} does not run: {where}{type(error).__name__}: {error}") from None
     module = _module(place, text)
-    sys.path.insert(0, str(place.resolve().parent))
-    try:
+    with stand_ins(root_of(place.resolve().parent)) as nested:
         missing, skipped = _run(tree, module, place)
-    finally:
-        sys.path.pop(0)
+    missing += nested
     names = Names({name: value for name, value in vars(module).items() if not name.startswith("__")})
     names.missing, names.skipped = tuple(dict.fromkeys(missing)), tuple(skipped)
     return names
@@ -150,7 +111,7 @@ def _run(tree: ast.Module, module: types.ModuleType, place: Path) -> tuple[list[
     module.__doc__ = ast.get_docstring(tree)
     for node in _wanted(tree):
         if isinstance(node, _IMPORTS):
-            _import(node, module, missing)
+            import_into(vars(module), node, place, missing)
             continue
         code = compile(ast.Module([node], []), str(place), "exec")
         try:
@@ -214,56 +175,3 @@ def _written(node: ast.AST) -> set[str]:
             base = base.value
         targets |= {base.id} if isinstance(base, ast.Name) else set()
     return targets - set(dir(builtins))
-
-
-# Imports
-
-
-def _import(node: ast.stmt, module: types.ModuleType, missing: list[str]) -> None:
-    """One import; where a module is not there a stand-in takes its place, and is named."""
-    names = vars(module)
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            found = _module_of(alias.name, missing)
-            top = alias.name.partition(".")[0]
-            names[alias.asname or top] = found if alias.asname else sys.modules.get(top, found)
-        return
-    assert isinstance(node, ast.ImportFrom)
-    dotted = "." * node.level + (node.module or "")
-    if node.module == "__future__":
-        return
-    source = _module_of(node.module or "", missing, dotted) if not node.level else _sibling(node, missing, dotted)
-    for alias in node.names:
-        if alias.name == "*":
-            public = getattr(source, "__all__", None) or [n for n in vars(source) if not n.startswith("_")]
-            names.update({name: getattr(source, name) for name in public if hasattr(source, name)})
-            continue
-        if not hasattr(source, alias.name) and not isinstance(source, StandModule):
-            source_name = f"{source.__name__}.{alias.name}"
-            names[alias.asname or alias.name] = _module_of(source_name, missing)
-            continue
-        names[alias.asname or alias.name] = getattr(source, alias.name)
-
-
-def _module_of(name: str, missing: list[str], shown: str = "") -> types.ModuleType:
-    try:
-        return importlib.import_module(name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # not there, or it fails when it is run: both are not for us to mend
-        sys.modules.pop(name, None)
-        missing.append(shown or name)
-        return StandModule(name)
-
-
-def _sibling(node: ast.ImportFrom, missing: list[str], dotted: str) -> types.ModuleType:
-    """A module beside the file, as far as there is one; its folder is first among the places to look."""
-    if node.level == 1 and node.module:
-        try:
-            return importlib.import_module(node.module)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            sys.modules.pop(node.module, None)
-    missing.append(dotted)
-    return StandModule(dotted.strip(".") or "package")

@@ -85,6 +85,7 @@ class Plan:
     samples: tuple[str, int] = ("", 0)  # in which input, along which axis the samples lie
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
     rate: float = _RATE
+    clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
     find: Callable[[Any, Any], dict[str, Source]] | None = None  # the sources, where backward did not run before
 
     @property
@@ -136,7 +137,7 @@ class WrittenInstance(Instance):
                 with contextlib.suppress(AttributeError, TypeError):  # a property, a tuple
                     write(self.item, path, twin)
         self.kept = {path: _kept(self.item, path) for path in plan.state}
-        self.clear = [name for name in _CLEARING if callable(getattr(self.item, name, None))]
+        self.clear = [n for n in _CLEARING if plan.clears and callable(getattr(self.item, n, None))]
 
     def restart(self) -> None:
         """Put the generators, and what is carried on between calls, back to where they stood."""
@@ -165,6 +166,10 @@ class WrittenInstance(Instance):
             output = np.asarray(output.sum() if plan.reduction == "sum" or not output.size else output.mean())
         return output
 
+    def can_clear(self) -> bool:
+        """Whether the object has a method that clears its gradients or caches."""
+        return any(callable(getattr(self.item, name, None)) for name in _CLEARING)
+
     def run_forward(self, point: Point) -> Any:
         """What forward returns."""
         plan = self.plan
@@ -184,7 +189,7 @@ class WrittenInstance(Instance):
             value = value.copy() if self.plan.updates else value
             for path in paths:
                 write(self.item, path, value if value.ndim or not _is_plain_number(self.item, path) else value[()])
-        if self.item is not None:
+        if self.item is not None and not isinstance(self.item, type):
             for name in self.clear:
                 with contextlib.suppress(Exception, SystemExit):
                     getattr(self.item, name)()

@@ -14,9 +14,9 @@ from .names import RATES, TARGETS, TRAINING
 from .plans import Call
 from .sources import parameters_of
 
-__all__ = ["Reading", "readings"]
+__all__ = ["Reading", "readings", "unknown_to"]
 
-_UPSTREAM = re.compile(r"(?i)^(d\w*|delta\w*|\w*grad\w*|upstream\w*|err(or)?s?|accum\w*|eta|g|top_?diff|above|back\w*)$")
+_UPSTREAM = re.compile(r"(?i)^(d\w*|\u03b4\w*|\u2202\w*|delta\w*|\w*grad\w*|upstream\w*|err(or)?s?|accum\w*|eta|g|top_?diff|above|back\w*)$")
 _CACHE = re.compile(r"(?i)(^|_)(cache[sd]?|ctx|memory|tape|saved|stash|state_cache|aux)$|^cache")
 _OUTPUT = re.compile(r"(?i)^(out(put)?s?|y_?pred|y_?hat|pred(iction)?s?|al|probs?|a|activated|activations?)$")
 _LOCAL = re.compile(r"(?i)prime|deriv|gradient|^grad|_grad$|^d_?f|^der|^df|^d[a-z]+$|jacobian")
@@ -53,6 +53,20 @@ def _wants(call: Call) -> list[str]:
         name
         for name, default in known.items()
         if default is inspect.Parameter.empty or name.lower() in RATES or name.lower() in TRAINING
+    ]
+
+
+def unknown_to(call: Call, names: tuple[str, ...]) -> list[str]:
+    """The arguments of the backward pass that say nothing of what they are."""
+    if call.gradient is None:
+        return []
+    lower = {name.lower() for name in names}
+    return [
+        name
+        for position, name in enumerate(_wants(call))
+        if position
+        and name.lower() not in {*lower, *RATES, *TRAINING, *TARGETS, "xp", "ctx"}
+        and not any(pattern.search(name) for pattern in (_UPSTREAM, _CACHE, _OUTPUT))
     ]
 
 
@@ -95,6 +109,8 @@ def _options(name: str, position: int, names: tuple[str, ...], target: str, loca
     others = [f"argument:{n}" for n in names if n not in (target, "xp", "ctx")][:1]
     if target:
         compared = ["activated", *others, "one", "cache"]
+        if not number and _UPSTREAM.match(name):
+            compared = [*compared[:2], "upstream", *compared[2:]]
         return ["one", *compared[:2]] if number and re.match(r"(?i)^d(out|loss|l)?$|^grad", name) else compared
     if local and not _UPSTREAM.match(name):
         return [*others, "output"]

@@ -24,7 +24,7 @@ from .matching import Wanted, candidates, matched
 from .names import RATES, TRAINING, role_of
 from .objects import arrays_of
 from .plans import Call, Plan, Source, WrittenInstance, leaf
-from .slots import readings
+from .slots import readings, unknown_to
 from .sources import mentions, parameters_of, remark_in, returned_names, small_in_logarithm, source_of
 
 __all__ = ["written_subject"]
@@ -72,6 +72,8 @@ class Reading:
 
 
 def _is_needed(plan: Plan, wanted: Wanted) -> bool:
+    if plan.kind == "loss" and not plan.sources and not wanted.paths and plan.target:
+        return True  # its backward pass failed
     if wanted.paths:
         own = {group[0] for group in plan.parameters} & {*plan.sources}
         return role_of(leaf(wanted.key)) in _LIKE_WEIGHTS and (plan.kind != "loss" or bool(own))
@@ -103,6 +105,17 @@ def written_subject(
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
             "it takes."
+        )
+    unsure = unknown_to(call, best.draft.names) if best.error is not None else []
+    if unsure:
+        raise ConfigurationError(
+            f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
+            f"to pass there ({type(best.error).__name__}: {best.error})."
+        )
+    if not best.plan.sources and best.error is None and not (best.plan.kind == "layer" and best.point.values):
+        raise ConfigurationError(
+            f"check: {call.title} runs, but nothing that its backward pass returns or stores could be matched with "
+            f"what a gradient can be taken by ({', '.join(best.point.values) or 'no array of numbers'})."
         )
     return _subject(best, inputs, targets, on_purpose)
 
@@ -259,6 +272,7 @@ def _fitted(plan: Plan, draft: Draft, point: Point, form: tuple[str, ...], domai
     slope = _Slopes(plan, point, dvalues, rng)
     plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope)
     reading.matched = len(plan.sources)
+    plan.clears = instance.can_clear() and _piles_up(plan, point, dvalues)
     gradients = {}
     with contextlib.suppress(Exception, SystemExit):
         again = WrittenInstance(plan)
@@ -271,6 +285,27 @@ def _fitted(plan: Plan, draft: Draft, point: Point, form: tuple[str, ...], domai
     if reading.fitting < reading.matched:
         _share(reading, gradients, slope)
     return reading
+
+
+def _piles_up(plan: Plan, point: Point, dvalues: NDArray[Any]) -> bool:
+    """Whether a second pass on the same object gives other gradients, as where they are added up."""
+    instance = WrittenInstance(plan)
+    passes = []
+    try:
+        for forwards in (1, 1, 2):
+            for _ in range(forwards):
+                seed_streams(_SEED)
+                instance.restart()
+                instance.forward(point.copied())
+            passes.append({k: np.array(v, dtype=np.float64) for k, v in instance.backward(dvalues.copy()).items()})
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return True
+    first, *others = passes
+    return any(not _alike(first[key], other.get(key)) for key in first for other in others)
+
+
+def _alike(one: NDArray[Any], other: Any) -> bool:
+    return np.shape(other) == one.shape and np.allclose(one, other, rtol=1e-6)
 
 
 def _aliases(plan: Plan, key: str) -> tuple[str, ...]:
