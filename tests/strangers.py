@@ -29,22 +29,37 @@ def stranger(name: str, gradients: int, source: str, *twins: tuple[str, str]) ->
 
 # Pairs of functions
 
-stranger("pair with arguments in another order", 3, """
+stranger(
+    "pair with arguments in another order",
+    3,
+    """
 def dense_forward(W, x, b):
     return np.dot(x, W) + b, (W, x)
 def dense_backward(grad, saved):
     W, x = saved
     return np.dot(x.T, grad), np.dot(grad, W.T), np.sum(grad, axis=0)
-""", ("np.dot(grad, W.T)", "np.dot(grad, 2 * W.T)"), ("axis=0)", "axis=0) / len(x)"))
+""",
+    ("np.dot(grad, W.T)", "np.dot(grad, 2 * W.T)"),
+    ("axis=0)", "axis=0) / len(x)"),
+)
 
-stranger("pair, no cache: backward takes the arguments again", 2, """
+stranger(
+    "pair, no cache: backward takes the arguments again",
+    2,
+    """
 def scale_shift_forward(x, gamma):
     return x * gamma
 def scale_shift_backward(dout, x, gamma):
     return dout * gamma, np.sum(dout * x, axis=0)
-""", ("dout * gamma,", "dout,"), ("np.sum(dout * x, axis=0)", "np.sum(dout, axis=0)"))
+""",
+    ("dout * gamma,", "dout,"),
+    ("np.sum(dout * x, axis=0)", "np.sum(dout, axis=0)"),
+)
 
-stranger("three layers in one pair", 7, """
+stranger(
+    "three layers in one pair",
+    7,
+    """
 def net_forward(x, w1, b1, w2, b2, w3, b3):
     h1 = np.tanh(x @ w1 + b1)
     h2 = np.tanh(h1 @ w2 + b2)
@@ -54,27 +69,43 @@ def net_backward(dout, cache):
     d2 = dout @ w3.T * (1 - h2 ** 2)
     d1 = d2 @ w2.T * (1 - h1 ** 2)
     return d1 @ w1.T, x.T @ d1, d1.sum(0), h1.T @ d2, d2.sum(0), h2.T @ dout, dout.sum(0)
-""", ("(1 - h1 ** 2)", "(1 - h1)"), ("d2.sum(0)", "d2.mean(0)"))
+""",
+    ("(1 - h1 ** 2)", "(1 - h1)"),
+    ("d2.sum(0)", "d2.mean(0)"),
+)
 
-stranger("dict of gradients with other keys", 3, """
+stranger(
+    "dict of gradients with other keys",
+    3,
+    """
 def linear_forward(inputs, weights, bias):
     cache = {"inputs": inputs, "weights": weights}
     return inputs @ weights + bias, cache
 def linear_backward(delta, cache):
     return {"grad_inputs": delta @ cache["weights"].T, "grad_weights": cache["inputs"].T @ delta,
             "grad_bias": delta.sum(axis=0)}
-""", ('cache["inputs"].T @ delta', '(cache["inputs"].T @ delta) / 2'))
+""",
+    ('cache["inputs"].T @ delta', '(cache["inputs"].T @ delta) / 2'),
+)
 
-stranger("settings in a dict, found by running", 1, """
+stranger(
+    "settings in a dict, found by running",
+    1,
+    """
 def drop_forward(x, drop_params):
     np.random.seed(drop_params.get("seed", 1))
     mask = (np.random.rand(*x.shape) < drop_params["keep_prob"]) / drop_params["keep_prob"]
     return x * mask, mask
 def drop_backward(dout, cache):
     return dout * cache
-""", ("return dout * cache", "return dout"))
+""",
+    ("return dout * cache", "return dout"),
+)
 
-stranger("convolution pair", 3, """
+stranger(
+    "convolution pair",
+    3,
+    """
 def conv_forward(x, w, b, stride=1, pad=1):
     N, C, H, W = x.shape
     F, C, HH, WW = w.shape
@@ -98,17 +129,28 @@ def conv_backward(dout, cache):
             dw += np.einsum("nf,nchw->fchw", d, win)
             dxp[:, :, i * stride:i * stride + HH, j * stride:j * stride + WW] += np.einsum("nf,fchw->nchw", d, w)
     return dxp[:, :, pad:-pad, pad:-pad], dw, dout.sum(axis=(0, 2, 3))
-""", ("dout.sum(axis=(0, 2, 3))", "dout.mean(axis=(0, 2, 3))"), ("+= np.einsum(\"nf,fchw->nchw\"", "= np.einsum(\"nf,fchw->nchw\""))
+""",
+    ("dout.sum(axis=(0, 2, 3))", "dout.mean(axis=(0, 2, 3))"),
+    ('+= np.einsum("nf,fchw->nchw"', '= np.einsum("nf,fchw->nchw"'),
+)
 
-stranger("average pooling pair", 1, """
+stranger(
+    "average pooling pair",
+    1,
+    """
 def avg_pool_forward(x):
     N, C, H, W = x.shape
     return x.reshape(N, C, H // 2, 2, W // 2, 2).mean(axis=(3, 5)), x.shape
 def avg_pool_backward(dout, shape):
     return np.repeat(np.repeat(dout, 2, axis=2), 2, axis=3) / 4
-""", ("/ 4", ""))
+""",
+    ("/ 4", ""),
+)
 
-stranger("layer norm pair", 3, """
+stranger(
+    "layer norm pair",
+    3,
+    """
 def layernorm_forward(x, gamma, beta, eps=1e-5):
     mu = x.mean(axis=1, keepdims=True)
     inv = 1 / np.sqrt(x.var(axis=1, keepdims=True) + eps)
@@ -120,9 +162,15 @@ def layernorm_backward(dout, cache):
     g = dout * gamma
     dx = inv / D * (D * g - g.sum(1, keepdims=True) - xhat * (g * xhat).sum(1, keepdims=True))
     return dx, (dout * xhat).sum(0), dout.sum(0)
-""", ("D * g - g.sum(1, keepdims=True)", "D * g"), ("(dout * xhat).sum(0)", "dout.sum(0)"))
+""",
+    ("D * g - g.sum(1, keepdims=True)", "D * g"),
+    ("(dout * xhat).sum(0)", "dout.sum(0)"),
+)
 
-stranger("LSTM over time, with the initial state left out", 4, """
+stranger(
+    "LSTM over time, with the initial state left out",
+    4,
+    """
 def sigmoid(a):
     return 1 / (1 + np.exp(-a))
 def lstm_forward(x, Wx, Wh, b):
@@ -155,9 +203,15 @@ def lstm_backward(dh, cache):
         dWh += h.T @ da
         db += da.sum(0)
     return dx, dWx, dWh, db
-""", ("d = dh[:, t] + dprev", "d = dh[:, t]"), ("dc = dc + d", "dc = d"))
+""",
+    ("d = dh[:, t] + dprev", "d = dh[:, t]"),
+    ("dc = dc + d", "dc = d"),
+)
 
-stranger("GRU step", 5, """
+stranger(
+    "GRU step",
+    5,
+    """
 def gru_step_forward(x, prev_h, Wx, Wh, b):
     H = prev_h.shape[1]
     ax, ah = x @ Wx + b, prev_h @ Wh
@@ -172,9 +226,15 @@ def gru_step_backward(dh, cache):
     dr = dn * m * r * (1 - r)
     da, dah = np.hstack([dr, dz, dn]), np.hstack([dr, dz, dn * r])
     return da @ Wx.T, dah @ Wh.T + dh * z, x.T @ da, prev_h.T @ dah, da.sum(0)
-""", ("+ dh * z", ""), ("dn * r])", "dn])"))
+""",
+    ("+ dh * z", ""),
+    ("dn * r])", "dn])"),
+)
 
-stranger("attention with three projections", 4, """
+stranger(
+    "attention with three projections",
+    4,
+    """
 def attention_forward(x, Wq, Wk, Wv):
     q, k, v = x @ Wq, x @ Wk, x @ Wv
     s = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
@@ -190,9 +250,15 @@ def attention_backward(dout, cache):
     N, T, D = x.shape
     flat = x.reshape(N * T, D)
     return dx, *(flat.T @ d.reshape(N * T, -1) for d in (dq, dk, dv))
-""", ("+ dv @ Wv.T", ""), (" / np.sqrt(q.shape[-1])\n    dq", "\n    dq"))
+""",
+    ("+ dv @ Wv.T", ""),
+    (" / np.sqrt(q.shape[-1])\n    dq", "\n    dq"),
+)
 
-stranger("samples in columns, mean taken inside", 3, """
+stranger(
+    "samples in columns, mean taken inside",
+    3,
+    """
 def linear_forward(A_prev, W, b):
     Z = np.dot(W, A_prev) + b
     return Z, (A_prev, W, b)
@@ -200,9 +266,15 @@ def linear_backward(dZ, cache):
     A_prev, W, b = cache
     m = A_prev.shape[1]
     return np.dot(W.T, dZ), np.dot(dZ, A_prev.T) / m, np.sum(dZ, axis=1, keepdims=True) / m
-""", ("np.dot(dZ, A_prev.T) / m", "np.dot(dZ, A_prev.T)"), ("np.dot(W.T, dZ)", "np.dot(W.T, dZ) / m"))
+""",
+    ("np.dot(dZ, A_prev.T) / m", "np.dot(dZ, A_prev.T)"),
+    ("np.dot(W.T, dZ)", "np.dot(W.T, dZ) / m"),
+)
 
-stranger("two caches", 3, """
+stranger(
+    "two caches",
+    3,
+    """
 def act_forward(A, W, b):
     Z = W @ A + b
     return np.maximum(0, Z), (A, W), Z
@@ -210,18 +282,28 @@ def act_backward(dA, linear_cache, activation_cache):
     A, W = linear_cache
     dZ = dA * (activation_cache > 0)
     return W.T @ dZ, dZ @ A.T, dZ.sum(axis=1, keepdims=True)
-""", ("dA * (activation_cache > 0)", "dA * (activation_cache < 0)"))
+""",
+    ("dA * (activation_cache > 0)", "dA * (activation_cache < 0)"),
+)
 
-stranger("activation with upstream and pre-activation", 1, """
+stranger(
+    "activation with upstream and pre-activation",
+    1,
+    """
 def relu(Z):
     return np.maximum(0, Z), Z
 def relu_backward(dA, cache):
     dZ = np.array(dA, copy=True)
     dZ[cache <= 0] = 0
     return dZ
-""", ("cache <= 0", "cache > 0"))
+""",
+    ("cache <= 0", "cache > 0"),
+)
 
-stranger("functions beside their derivatives", 5, """
+stranger(
+    "functions beside their derivatives",
+    5,
+    """
 def sigmoid(x): return 1 / (1 + np.exp(-x))
 def d_sigmoid(x): return sigmoid(x) * (1 - sigmoid(x))
 def softplus(x): return np.log(1 + np.exp(x))
@@ -234,26 +316,44 @@ def mae(y_true, y_pred): return np.mean(np.abs(y_true - y_pred))
 def mae_prime(y_true, y_pred): return np.sign(y_pred - y_true) / y_true.size
 def cross_entropy(y, p): return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
 def cross_entropy_derivative(y, p): return ((1 - y) / (1 - p) - y / p) / np.size(y)
-""", ("sigmoid(x) * (1 - sigmoid(x))", "sigmoid(x)"), ("np.sign(y_pred - y_true)", "np.sign(y_true - y_pred)"),
-    ("/ y_true.size", "/ 4"), ("(1 + 3 * 0.044715 * x ** 2)", "(1 + 0.044715 * x ** 2)"), ("/ np.size(y)", "/ len(y)"))
+""",
+    ("sigmoid(x) * (1 - sigmoid(x))", "sigmoid(x)"),
+    ("np.sign(y_pred - y_true)", "np.sign(y_true - y_pred)"),
+    ("/ y_true.size", "/ 4"),
+    ("(1 + 3 * 0.044715 * x ** 2)", "(1 + 0.044715 * x ** 2)"),
+    ("/ np.size(y)", "/ len(y)"),
+)
 
-stranger("derivative written for the output", 1, """
+stranger(
+    "derivative written for the output",
+    1,
+    """
 def logistic(x): return 1 / (1 + np.exp(-x))
 def logistic_prime(a): return a * (1 - a)
-""", ("a * (1 - a)", "a * (1 + a)"))
+""",
+    ("a * (1 - a)", "a * (1 + a)"),
+)
 
-stranger("derivative is the Jacobian of each row", 1, """
+stranger(
+    "derivative is the Jacobian of each row",
+    1,
+    """
 def softmax(x):
     e = np.exp(x - x.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 def softmax_grad(x):
     s = softmax(x)
     return np.einsum("ni,ij->nij", s, np.eye(s.shape[1])) - np.einsum("ni,nj->nij", s, s)
-""", ("- np.einsum", "+ np.einsum"))
+""",
+    ("- np.einsum", "+ np.einsum"),
+)
 
 # Losses
 
-stranger("softmax loss with class numbers", 1, """
+stranger(
+    "softmax loss with class numbers",
+    1,
+    """
 def softmax_cross_entropy(logits, labels):
     p = np.exp(logits - logits.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
@@ -262,18 +362,30 @@ def softmax_cross_entropy(logits, labels):
     dlogits = p.copy()
     dlogits[np.arange(n), labels] -= 1
     return loss, dlogits / n
-""", ("return loss, dlogits / n", "return loss, dlogits"), ("/ n\n    dlogits", "/ 5\n    dlogits"))
+""",
+    ("return loss, dlogits / n", "return loss, dlogits"),
+    ("/ n\n    dlogits", "/ 5\n    dlogits"),
+)
 
-stranger("loss of a linear regression with a penalty", 2, """
+stranger(
+    "loss of a linear regression with a penalty",
+    2,
+    """
 def ridge_cost(w, b, X, y, lam):
     error = X @ w + b - y
     cost = (error ** 2).mean() / 2 + lam * (w ** 2).sum()
     dw = X.T @ error / len(y) + 2 * lam * w
     db = error.mean()
     return cost, dw, db
-""", ("2 * lam * w", "lam * w"), ("error.mean()", "error.sum()"))
+""",
+    ("2 * lam * w", "lam * w"),
+    ("error.mean()", "error.sum()"),
+)
 
-stranger("hinge loss with a loop", 1, """
+stranger(
+    "hinge loss with a loop",
+    1,
+    """
 def svm_loss_naive(W, X, y, reg):
     dW = np.zeros(W.shape)
     loss = 0.0
@@ -288,9 +400,15 @@ def svm_loss_naive(W, X, y, reg):
                 dW[:, j] += X[i]
                 dW[:, y[i]] -= X[i]
     return loss / X.shape[0] + reg * np.sum(W * W), dW / X.shape[0] + 2 * reg * W
-""", ("dW[:, y[i]] -= X[i]", "pass"), ("2 * reg * W", "reg * W"))
+""",
+    ("dW[:, y[i]] -= X[i]", "pass"),
+    ("2 * reg * W", "reg * W"),
+)
 
-stranger("loss object: loss and gradient", 2, """
+stranger(
+    "loss object: loss and gradient",
+    2,
+    """
 class BinaryCE:
     def loss(self, y_true, y_pred):
         return -np.mean(y_true * np.log(y_pred) + (1 - y_true) * np.log(1 - y_pred))
@@ -303,9 +421,15 @@ class Huber:
     def backward(self, pred, target):
         e = pred - target
         return np.where(np.abs(e) < 1, e, np.sign(e)) / len(pred)
-""", ("/ y_true.size", ""), ("np.where(np.abs(e) < 1, e, np.sign(e))", "np.where(np.abs(e) < 1, e, e)"))
+""",
+    ("/ y_true.size", ""),
+    ("np.where(np.abs(e) < 1, e, np.sign(e))", "np.where(np.abs(e) < 1, e, e)"),
+)
 
-stranger("loss that keeps what backward needs", 2, """
+stranger(
+    "loss that keeps what backward needs",
+    2,
+    """
 class CrossEntropyLoss:
     def forward(self, logits, target):
         z = logits - logits.max(axis=1, keepdims=True)
@@ -322,11 +446,17 @@ class MSELoss:
         return (self.diff ** 2).mean()
     def backward(self):
         return 2 * self.diff / self.diff.size
-""", ("return d / len(d)", "return d / 5"), ("/ self.diff.size", "/ len(self.diff)"))
+""",
+    ("return d / len(d)", "return d / 5"),
+    ("/ self.diff.size", "/ len(self.diff)"),
+)
 
 # Objects
 
-stranger("learning rate in the object", 3, """
+stranger(
+    "learning rate in the object",
+    3,
+    """
 class Dense:
     def __init__(self, n_in=4, n_out=3, learning_rate=0.1):
         self.W, self.b, self.learning_rate = np.random.randn(n_in, n_out), np.zeros((1, n_out)), learning_rate
@@ -338,9 +468,14 @@ class Dense:
         self.W -= self.learning_rate * self.x.T @ grad
         self.b -= self.learning_rate * grad.sum(axis=0, keepdims=True)
         return dx
-""", ("self.learning_rate * self.x.T @ grad", "self.learning_rate * self.x.T @ grad / len(grad)"),)
+""",
+    ("self.learning_rate * self.x.T @ grad", "self.learning_rate * self.x.T @ grad / len(grad)"),
+)
 
-stranger("step inside, rate as an argument", 4, """
+stranger(
+    "step inside, rate as an argument",
+    4,
+    """
 class FC:
     def __init__(self, n_in, n_out):
         self.W = np.random.randn(n_out, n_in)
@@ -359,10 +494,18 @@ class Sigmoid:
         return self.out
     def backward(self, grad_out, lr):
         return grad_out * self.out * (1 - self.out)
-""", ("grad_in = self.W.T @ grad_out\n        self.W -= lr * grad_out @ self.x.T",
-      "self.W -= lr * grad_out @ self.x.T\n        grad_in = self.W.T @ grad_out"), ("self.out * (1 - self.out)", "self.out"))
+""",
+    (
+        "grad_in = self.W.T @ grad_out\n        self.W -= lr * grad_out @ self.x.T",
+        "self.W -= lr * grad_out @ self.x.T\n        grad_in = self.W.T @ grad_out",
+    ),
+    ("self.out * (1 - self.out)", "self.out"),
+)
 
-stranger("parameters and gradients in two lists", 3, """
+stranger(
+    "parameters and gradients in two lists",
+    3,
+    """
 class Affine:
     def __init__(self, n_in=4, n_out=3):
         self.params = [np.random.randn(n_in, n_out), np.zeros(n_out)]
@@ -376,9 +519,14 @@ class Affine:
         self.grads[0][...] = np.dot(self.x.T, dout)
         self.grads[1][...] = np.sum(dout, axis=0)
         return np.dot(dout, W.T)
-""", ("self.grads[1][...] = np.sum(dout, axis=0)", "self.grads[1][...] = np.sum(dout)"))
+""",
+    ("self.grads[1][...] = np.sum(dout, axis=0)", "self.grads[1][...] = np.sum(dout)"),
+)
 
-stranger("boxes with value and grad", 3, """
+stranger(
+    "boxes with value and grad",
+    3,
+    """
 class Param:
     def __init__(self, value):
         self.value, self.grad = value, None
@@ -392,9 +540,14 @@ class Linear:
         self.weight.grad = self.x.T @ dy
         self.bias.grad = dy.sum(0)
         return dy @ self.weight.value.T
-""", ("self.x.T @ dy", "-self.x.T @ dy"))
+""",
+    ("self.x.T @ dy", "-self.x.T @ dy"),
+)
 
-stranger("accumulated gradients", 3, """
+stranger(
+    "accumulated gradients",
+    3,
+    """
 class Linear:
     def __init__(self, n_in, n_out):
         self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
@@ -409,9 +562,14 @@ class Linear:
         self.W_grad += self.x.T @ g
         self.b_grad += g.sum(0)
         return g @ self.W.T
-""", ("self.b_grad += g.sum(0)", "self.b_grad += g.mean(0)"))
+""",
+    ("self.b_grad += g.sum(0)", "self.b_grad += g.mean(0)"),
+)
 
-stranger("a stack of layers", 5, """
+stranger(
+    "a stack of layers",
+    5,
+    """
 class Linear:
     def __init__(self, n_in=4, n_out=4):
         self.w, self.b = np.random.randn(n_in, n_out) * 0.5, np.zeros(n_out)
@@ -438,9 +596,17 @@ class Net:
         for layer in reversed(self.layers):
             d = layer.backward(d)
         return d
-""", ("for layer in reversed(self.layers):\n            d = layer.backward(d)", "for layer in self.layers[::2][::-1]:\n            d = layer.backward(d)"))
+""",
+    (
+        "for layer in reversed(self.layers):\n            d = layer.backward(d)",
+        "for layer in self.layers[::2][::-1]:\n            d = layer.backward(d)",
+    ),
+)
 
-stranger("returns everything in a tuple", 3, """
+stranger(
+    "returns everything in a tuple",
+    3,
+    """
 class Layer:
     def __init__(self, n_in=4, n_out=3):
         self.W, self.b = np.random.randn(n_in, n_out), np.random.randn(n_out)
@@ -449,9 +615,14 @@ class Layer:
         return X @ self.W + self.b
     def backward(self, dZ):
         return dZ @ self.W.T, (self.X.T @ dZ, dZ.sum(axis=0))
-""", ("self.X.T @ dZ", "self.X.T @ dZ * 0.5"))
+""",
+    ("self.X.T @ dZ", "self.X.T @ dZ * 0.5"),
+)
 
-stranger("backward gets the cache that forward returned", 3, """
+stranger(
+    "backward gets the cache that forward returned",
+    3,
+    """
 class Dense:
     def __init__(self, n_in=4, n_out=3):
         self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
@@ -462,9 +633,14 @@ class Dense:
         da = dout * (1 - t ** 2)
         self.dW, self.db = cache.T @ da, da.sum(0)
         return da @ self.W.T
-""", ("(1 - t ** 2)", "(1 - t)"))
+""",
+    ("(1 - t ** 2)", "(1 - t)"),
+)
 
-stranger("network: loss(X, y) gives loss and gradients", 4, """
+stranger(
+    "network: loss(X, y) gives loss and gradients",
+    4,
+    """
 class Net:
     def __init__(self, D=4, H=5, C=3):
         self.p = dict(W1=np.random.randn(D, H) * 0.5, b1=np.zeros(H), W2=np.random.randn(H, C) * 0.5, b2=np.zeros(C))
@@ -479,9 +655,15 @@ class Net:
         q /= n
         dh = q @ p["W2"].T * (h > 0)
         return loss, {"W1": X.T @ dh, "b1": dh.sum(0), "W2": h.T @ q, "b2": q.sum(0)}
-""", ("* (h > 0)", ""), ("q /= n\n", "\n"))
+""",
+    ("* (h > 0)", ""),
+    ("q /= n\n", "\n"),
+)
 
-stranger("network: cost and gradients, one output", 2, """
+stranger(
+    "network: cost and gradients, one output",
+    2,
+    """
 class LogisticRegression:
     def __init__(self, n=4):
         self.w, self.b = np.random.randn(n, 1), np.zeros((1, 1))
@@ -491,9 +673,14 @@ class LogisticRegression:
     def gradients(self, X, y):
         p = 1 / (1 + np.exp(-(X @ self.w + self.b)))
         return X.T @ (p - y) / len(X), np.sum(p - y, keepdims=True) / len(X)
-""", ("X.T @ (p - y) / len(X)", "X.T @ (p - y)"))
+""",
+    ("X.T @ (p - y) / len(X)", "X.T @ (p - y)"),
+)
 
-stranger("two inputs", 2, """
+stranger(
+    "two inputs",
+    2,
+    """
 class Bilinear:
     def __init__(self, n=4):
         self.shape = n
@@ -502,9 +689,14 @@ class Bilinear:
         return a * b
     def backward(self, d):
         return d * self.b, d * self.a
-""", ("d * self.b, d * self.a", "d * self.a, d * self.b"))
+""",
+    ("d * self.b, d * self.a", "d * self.a, d * self.b"),
+)
 
-stranger("RNN cell as an object, two inputs, a cache", 5, """
+stranger(
+    "RNN cell as an object, two inputs, a cache",
+    5,
+    """
 class RNNCell:
     def __init__(self, n_in=4, n_hidden=3):
         self.Wx, self.Wh = np.random.randn(n_in, n_hidden), np.random.randn(n_hidden, n_hidden)
@@ -517,9 +709,15 @@ class RNNCell:
         da = dh * (1 - h * h)
         self.dWx, self.dWh, self.db = x.T @ da, h_prev.T @ da, da.sum(axis=0)
         return da @ self.Wx.T, da @ self.Wh.T
-""", ("da @ self.Wx.T, da @ self.Wh.T", "da @ self.Wx.T, da @ self.Wh"), ("h_prev.T @ da", "h.T @ da"))
+""",
+    ("da @ self.Wx.T, da @ self.Wh.T", "da @ self.Wx.T, da @ self.Wh"),
+    ("h_prev.T @ da", "h.T @ da"),
+)
 
-stranger("a layer that keeps its state", 3, """
+stranger(
+    "a layer that keeps its state",
+    3,
+    """
 class StatefulRNN:
     def __init__(self, n_in=3, n_hidden=4):
         self.Wx, self.Wh = np.random.randn(n_in, n_hidden) * 0.5, np.random.randn(n_hidden, n_hidden) * 0.5
@@ -542,9 +740,14 @@ class StatefulRNN:
             self.dWh += self.hs[t].T @ da
             dxs[:, t], carried = da @ self.Wx.T, da @ self.Wh.T
         return dxs
-""", ("(dhs[:, t] + carried)", "dhs[:, t]"))
+""",
+    ("(dhs[:, t] + carried)", "dhs[:, t]"),
+)
 
-stranger("embedding", 1, """
+stranger(
+    "embedding",
+    1,
+    """
 class Embedding:
     def __init__(self, vocabulary=8, size=3):
         self.table = np.random.randn(vocabulary, size)
@@ -554,9 +757,14 @@ class Embedding:
     def backward(self, dout):
         self.dtable = np.zeros_like(self.table)
         np.add.at(self.dtable, self.tokens, dout)
-""", ("np.add.at(self.dtable, self.tokens, dout)", "self.dtable[self.tokens] += dout"))
+""",
+    ("np.add.at(self.dtable, self.tokens, dout)", "self.dtable[self.tokens] += dout"),
+)
 
-stranger("two heads", 3, """
+stranger(
+    "two heads",
+    3,
+    """
 class Heads:
     def __init__(self, n=4):
         self.Wa, self.Wb = np.random.randn(n, 2), np.random.randn(n, 3)
@@ -567,9 +775,14 @@ class Heads:
         g = db * (1 - np.tanh(self.x @ self.Wb) ** 2)
         self.dWa, self.dWb = self.x.T @ da, self.x.T @ g
         return da @ self.Wa.T + g @ self.Wb.T
-""", ("da @ self.Wa.T + g @ self.Wb.T", "da @ self.Wa.T"))
+""",
+    ("da @ self.Wa.T + g @ self.Wb.T", "da @ self.Wa.T"),
+)
 
-stranger("context functions", 4, """
+stranger(
+    "context functions",
+    4,
+    """
 class Sigmoid:
     @staticmethod
     def forward(ctx, x):
@@ -596,9 +809,15 @@ class Square:
     def backward(ctx, grad):
         x, = ctx.saved_tensors
         return 2 * x * grad
-""", ("grad @ w.T", "grad @ w.T / len(a)"), ("2 * x * grad", "x * grad"))
+""",
+    ("grad @ w.T", "grad @ w.T / len(a)"),
+    ("2 * x * grad", "x * grad"),
+)
 
-stranger("activation objects with __call__ and derivative", 3, """
+stranger(
+    "activation objects with __call__ and derivative",
+    3,
+    """
 class Tanh:
     def __call__(self, x): return np.tanh(x)
     def derivative(self, x): return 1 - np.tanh(x) ** 2
@@ -614,9 +833,16 @@ class Softmax:
     def backward(self, d, x):
         p = self(x)
         return p * (d - (d * p).sum(axis=-1, keepdims=True))
-""", ("1 - np.tanh(x) ** 2", "1 - np.tanh(x)"), ("np.where(x > 0, 1, self.alpha * np.exp(x))", "np.where(x > 0, 1, np.exp(x))"), ("p * (d -", "(d -"))
+""",
+    ("1 - np.tanh(x) ** 2", "1 - np.tanh(x)"),
+    ("np.where(x > 0, 1, self.alpha * np.exp(x))", "np.where(x > 0, 1, np.exp(x))"),
+    ("p * (d -", "(d -"),
+)
 
-stranger("static activation classes", 2, """
+stranger(
+    "static activation classes",
+    2,
+    """
 class ReLU:
     @staticmethod
     def activate(x): return np.maximum(x, 0)
@@ -629,9 +855,14 @@ class Swish:
     def grad(z):
         s = 1 / (1 + np.exp(-z))
         return s + z * s * (1 - s)
-""", ("s + z * s * (1 - s)", "z * s * (1 - s)"))
+""",
+    ("s + z * s * (1 - s)", "z * s * (1 - s)"),
+)
 
-stranger("batch norm with a switch, for training alone", 3, """
+stranger(
+    "batch norm with a switch, for training alone",
+    3,
+    """
 class BatchNorm:
     def __init__(self, n=4):
         self.gamma, self.beta = np.random.rand(n) + 0.5, np.zeros(n)
@@ -649,9 +880,14 @@ class BatchNorm:
         self.dgamma, self.dbeta = (d * self.xhat).sum(0), d.sum(0)
         g = d * self.gamma
         return (g - g.mean(0) - self.xhat * (g * self.xhat).mean(0)) / self.std
-""", ("g - g.mean(0) -", "g -"))
+""",
+    ("g - g.mean(0) -", "g -"),
+)
 
-stranger("float32 inside", 3, """
+stranger(
+    "float32 inside",
+    3,
+    """
 class Dense32:
     def __init__(self, n_in=4, n_out=3):
         self.W = np.random.randn(n_in, n_out).astype(np.float32)
@@ -663,9 +899,14 @@ class Dense32:
         self.dW = (self.x.T @ d).astype(np.float32)
         self.db = d.sum(axis=0).astype(np.float32)
         return (d @ self.W.T).astype(np.float32)
-""", ("d.sum(axis=0)", "d.sum(axis=0) * 1.01"))
+""",
+    ("d.sum(axis=0)", "d.sum(axis=0) * 1.01"),
+)
 
-stranger("max pooling with a stride of its own", 1, """
+stranger(
+    "max pooling with a stride of its own",
+    1,
+    """
 class MaxPool:
     def __init__(self, size=2, stride=2):
         self.size, self.stride = size, stride
@@ -688,9 +929,14 @@ class MaxPool:
                 hit = win == win.max(axis=(2, 3), keepdims=True)
                 dx[:, :, a:a + self.size, b:b + self.size] += hit * d[:, :, i, j, None, None]
         return dx
-""", ("hit * d", "d"))
+""",
+    ("hit * d", "d"),
+)
 
-stranger("one-dimensional convolution as an object", 3, """
+stranger(
+    "one-dimensional convolution as an object",
+    3,
+    """
 class Conv1D:
     def __init__(self, c_in=2, c_out=3, width=3):
         self.W, self.b = np.random.randn(c_out, c_in, width), np.zeros(c_out)
@@ -708,17 +954,27 @@ class Conv1D:
             dx[:, :, t:t + k] += np.tensordot(d[:, :, t], self.W, axes=(1, 0))
         self.db = d.sum(axis=(0, 2))
         return dx
-""", ("dx[:, :, t:t + k] +=", "dx[:, :, t:t + k] ="))
+""",
+    ("dx[:, :, t:t + k] +=", "dx[:, :, t:t + k] ="),
+)
 
-stranger("meant so", 0, """
+stranger(
+    "meant so",
+    0,
+    """
 class Binarize:
     def forward(self, x):
         return (x > 0).astype(float)
     def backward(self, d):
         return d  # on purpose: straight through
-""", ("  # on purpose: straight through", ""))
+""",
+    ("  # on purpose: straight through", ""),
+)
 
-stranger("names of the past: fprop and bprop", 3, """
+stranger(
+    "names of the past: fprop and bprop",
+    3,
+    """
 class Affine:
     def __init__(self, n_in=4, n_out=3):
         self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
@@ -728,15 +984,25 @@ class Affine:
     def bprop(self, grads):
         self.grad_W, self.grad_b = self.inputs.T @ grads, grads.sum(0)
         return grads @ self.W.T
-""", ("self.inputs.T @ grads", "self.inputs.T @ grads / 3"))
+""",
+    ("self.inputs.T @ grads", "self.inputs.T @ grads / 3"),
+)
 
-stranger("gradient by the point where it is taken", 1, """
+stranger(
+    "gradient by the point where it is taken",
+    1,
+    """
 class Cube:
     def forward(self, x): return x ** 3
     def backward(self, x, grad): return 3 * x ** 2 * grad
-""", ("3 * x ** 2", "x ** 2"))
+""",
+    ("3 * x ** 2", "x ** 2"),
+)
 
-stranger("a file that trains at its end and reads data", 3, """
+stranger(
+    "a file that trains at its end and reads data",
+    3,
+    """
 import somewhere_else
 from .nowhere import thing
 DATA = open("does_not_exist.csv").read()
@@ -752,4 +1018,6 @@ class Layer:
         return d @ self.W.T
 while True:
     somewhere_else.train(Layer(), DATA)
-""", ("self.x.T @ d", "self.x.T @ (d * d)"))
+""",
+    ("self.x.T @ d", "self.x.T @ (d * d)"),
+)

@@ -58,13 +58,13 @@ def check(
     as `(5, 4)`, or left out; `targets` likewise for a loss. A class is constructed with `arguments`.
 
     In float64, two entries agree if |received - expected| <= rtol · the larger + atol · the array's largest, plus the
-    error bound of the numeric derivative. Arrays of up to 400 entries are compared in every entry, larger ones in
-    some and along random directions. If a loss returns one number per sample, `reduction` says whether
-    its gradient is that of their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient must be 0,
-    or with `at_kinks="any"` any slope between the two sides. `only` names some of the
-    checks: "gradients" and those in `chainrule.checking.CHECKS`. With `on_purpose`, or where a comment in the backward
-    pass says `# on purpose`, a gradient that is not the derivative is a note and no error. With `raises`, a failing check raises
-    `GradientMismatch`.
+    error bound of the numeric derivative. Arrays of up to 64 entries are compared entry by entry, larger ones along
+    random directions, each of which moves every entry, and where these disagree entry by entry. If a loss returns one
+    number per sample, `reduction` says whether its gradient is that of their "mean" or their "sum". At a kink with a
+    flat side, such as that of max(x, 0) at 0, the gradient must be 0, or with `at_kinks="any"` any slope between the
+    two sides. `only` names some of the checks: "gradients" and those in `chainrule.checking.CHECKS`. With
+    `on_purpose`, or where a comment in the backward pass says `# on purpose`, a gradient that is not the derivative
+    is a note and no error. With `raises`, a failing check raises `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
 
@@ -100,9 +100,7 @@ def _subjects(
     item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
 ) -> Iterator[Subject]:
     try:
-        yield from subjects_of(
-            item, inputs, targets, arguments=arguments, reduction=reduction, on_purpose=on_purpose
-        )
+        yield from subjects_of(item, inputs, targets, arguments=arguments, reduction=reduction, on_purpose=on_purpose)
     except (TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
         if isinstance(error, ChainruleError):
             raise

@@ -29,6 +29,7 @@ class Stand:
         return Stand(f"{self.__name__}.{name}")
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Itself again; as a decorator, what it decorates."""
         if len(arguments) == 1 and not named and (isinstance(arguments[0], type) or callable(arguments[0])):
             return arguments[0]  # a decorator that leaves the function as it is
         return self
@@ -46,7 +47,7 @@ class Stand:
 class StandModule(types.ModuleType):
     """A module that is not there."""
 
-    __path__: list[str] = []
+    __path__ = ()  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -40,7 +40,7 @@ def points(subject: Subject, rng: np.random.Generator, training: bool, others: i
 def redrawn(
     subject: Subject, rng: np.random.Generator, batch: int, training: bool, scale: float = 1.0, wider: int = 0
 ) -> Point:
-    """Other inputs and parameters, in a batch of another length and where sizes may change in others; no targets yet."""
+    """Other inputs and parameters, in a batch of another length, and wider where they may be; no targets yet."""
     sizes = tuple(batch if i == 0 else size + wider for i, size in enumerate(sizes_of(subject)))
     new = {place: size for group, size in zip(groups_of(subject), sizes, strict=False) for place in group}
 

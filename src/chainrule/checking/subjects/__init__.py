@@ -11,7 +11,19 @@ from ...layer import Layer
 from ...losses import Loss
 from ...model import Model
 from ...penalties import Penalty
-from .base import NATIVE, Group, Instance, Point, Style, Subject, batch_of, fresh_targets, groups_of, samples_axis, sizes_of
+from .base import (
+    NATIVE,
+    Group,
+    Instance,
+    Point,
+    Style,
+    Subject,
+    batch_of,
+    fresh_targets,
+    groups_of,
+    samples_axis,
+    sizes_of,
+)
 from .calls import calls_of, is_loss_with_gradient, is_static, is_written, pair_of
 from .construct import construct
 from .native import graph_subjects, layer_subject, loss_subject, model_subjects, penalty_subject

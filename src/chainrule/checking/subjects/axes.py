@@ -25,7 +25,7 @@ def resized(array: NDArray[Any], axis: int, size: int) -> NDArray[Any]:
     >>> resized(np.array([1, 2, 3]), 0, 5)
     array([1, 2, 3, 1, 2])
     """
-    return np.take(array, np.arange(size) % array.shape[axis], axis=axis)
+    return np.asarray(np.take(array, np.arange(size) % array.shape[axis], axis=axis))
 
 
 def find_groups(arrays: Mapping[str, NDArray[Any]], run: Run, first: str, inputs: Sequence[str]) -> tuple[Group, ...]:

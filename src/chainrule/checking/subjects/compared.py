@@ -16,12 +16,13 @@ _OF_NUMBERS = (*_OF_VALUES, "softmax", "sigmoid", "logit", "hinge", "svm", "marg
 Rng = np.random.Generator
 
 
-def predictions(name: str, like: NDArray[Any], rng: Rng) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Predictions of a shape, each with its domain: probabilities first where the name does not speak of numbers."""
+def predictions(name: str, like: NDArray[Any], rng: Rng, logarithms: bool) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Predictions of a shape, each with its domain: probabilities first where there are logarithms to be taken of them,
+    and the name of the loss does not speak of numbers."""
     name, shape = name.lower(), like.shape
     p = rng.uniform(0.1, 0.9, size=shape)
     sums = p if "binary" in name or len(shape) < 2 or shape[-1] == 1 else p / p.sum(-1, keepdims=True)
-    numbers = any(word in name for word in _OF_NUMBERS)
+    numbers = not logarithms or any(word in name for word in _OF_NUMBERS)
     if not numbers:
         yield "probabilities", sums
     yield "numbers", like

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
 from ..streams import seed_streams
@@ -217,23 +216,27 @@ def _drafted(base: Draft, handed: dict[str, Any], given: dict[str, Any], arrays:
         if name in (base.training, "xp", "ctx"):
             continue
         key = keys[name] = "inputs" if single and name == arrays[0] else name
-        if isinstance(value, Unknown):
-            guessed.append(name) if name != base.target else None
-            below = value.below if name == base.target else below
-            value = value.made()
-        elif isinstance(value, Settings):
+        if isinstance(value, Unknown | Settings) and name != base.target:
             guessed.append(name)
-            value = _dict_of(value, key, values)
-        value = plain(given[name]) if name in given else value
+        if isinstance(value, Unknown) and name == base.target:
+            below = value.below
+        made = plain(given[name]) if name in given else _made(value, key, values)
         if name == base.target:
-            like = value
-        elif isinstance(value, np.ndarray) and value.dtype.kind == "f" and (value.ndim or role_of(name) == "bias"):
-            values[key] = np.array(value, dtype=np.float64)
+            like = made
+        elif isinstance(made, np.ndarray) and made.dtype.kind == "f" and (made.ndim or role_of(name) == "bias"):
+            values[key] = np.array(made, dtype=np.float64)
         else:
-            fixed[key] = value
+            fixed[key] = made
     return Draft(
         base.names, keys, values, fixed, base.target, like, below, base.training, False, tuple(guessed), base.keywords
     )
+
+
+def _made(value: Any, key: str, values: Arrays) -> Any:
+    """An argument as it was handed over; the arrays inside of a dict are put with the other values."""
+    if isinstance(value, Unknown):
+        return value.made()
+    return _dict_of(value, key, values) if isinstance(value, Settings) else plain(value)
 
 
 def _dict_of(settings: Settings, key: str, values: Arrays) -> dict[str, Any]:
@@ -241,9 +244,8 @@ def _dict_of(settings: Settings, key: str, values: Arrays) -> dict[str, Any]:
     plainly: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Unknown):
-            values[f"{key}[{name!r}]"] = np.array(value.made(), dtype=np.float64)
-            value = values[f"{key}[{name!r}]"]
-        if not callable(value):
+            plainly[name] = values[f"{key}[{name!r}]"] = np.array(value.made(), dtype=np.float64)
+        elif not callable(value):
             plainly[name] = plain(value)
     return plainly
 
@@ -260,5 +262,3 @@ def _refusal(call: Call, arrays: list[str], given: dict[str, Any], error: BaseEx
         f"check: {kind}.{method} fails on every input tried ({reason}). Pass inputs that it takes: "
         "check(layer, inputs)."
     )
-
-

@@ -47,7 +47,7 @@ def held_by(plan: Plan, point: Point) -> Held:
             continue  # a running mean, a mask: forward sets it
         if is_gradient(item, paths[0], groups):
             continue
-        moved, _ = _output(plan, point, {path: arrays[key] * 1.5 + 0.25 for path in paths})
+        moved, _ = _output(plan, point, dict.fromkeys(paths, arrays[key] * 1.5 + 0.25))
         if moved is None or output is None or not _same(moved, output) or like_weights:
             found.append(tuple(paths))
             values[paths[0]] = np.array(arrays[key], dtype=np.float64)
@@ -138,5 +138,3 @@ def state_of(plan: Plan, point: Point) -> tuple[str, ...]:
 
 def _same_state(a: Any, b: Any) -> bool:
     return a is b or (a is not None and b is not None and _same(np.asarray(a), np.asarray(b)))
-
-

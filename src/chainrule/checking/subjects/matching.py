@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .names import is_gradient_name, same_stem
 from .objects import arrays_of, gradient_path
@@ -42,11 +41,10 @@ def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[s
         keys = [key for key in path if isinstance(key, str)]
         found.append(Candidate(Source("returned", path, keys[-1] if keys else name), keys[-1] if keys else name, value))
     if item is not None:
-        for path, value in arrays_of(item, scalars=True):
-            old = before.get(path)
-            fresh = old is None or old is not value and not _equal(old, value)
-            if fresh or is_gradient_name(leaf(path)) or is_gradient_name(path.partition("[")[0]):
-                found.append(Candidate(Source("stored", path, path), leaf(path), value))
+        for place, value in arrays_of(item, scalars=True):
+            fresh = place not in before or not _equal(before[place], value)
+            if fresh or is_gradient_name(leaf(place)) or is_gradient_name(place.partition("[")[0]):
+                found.append(Candidate(Source("stored", place, place), leaf(place), value))
     return found
 
 
@@ -96,7 +94,9 @@ def matched(
         if best is not None:
             take(each.key, best)
     for each in [w for w in wanted if w.key not in result and w.paths]:
-        alike = [c for c in found if id(c) not in used and c.source.kind == "stored" and np.shape(c.value) == each.shape]
+        alike = [
+            c for c in found if id(c) not in used and c.source.kind == "stored" and np.shape(c.value) == each.shape
+        ]
         best = next((c for c in alike if fits(each.key, c.value)), None)
         if best is not None:
             take(each.key, best)
@@ -145,8 +145,3 @@ def _score(each: Wanted, candidate: Candidate, item: Any) -> int:
 
 def _container(path: str) -> str:
     return re.split(r"[\[.]", path)[0]
-
-
-def directional(array: NDArray[Any], direction: NDArray[Any]) -> float:
-    """The sum of the products."""
-    return float(np.sum(np.asarray(array, dtype=np.float64) * direction))

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["RATES", "TARGETS", "TRAINING", "is_gradient_name", "role_of", "same_stem", "setting", "stems"]
+__all__ = [
+    "LIKE_WEIGHTS",
+    "RATES",
+    "TARGETS",
+    "TRAINING",
+    "is_gradient_name",
+    "role_of",
+    "same_stem",
+    "setting",
+    "stems",
+]
 
 TRAINING = ("training", "train", "is_training", "is_train", "train_flg", "train_flag", "istrain", "train_mode")
 TARGETS = (
     *("y_true", "y", "t", "target", "targets", "label", "labels", "true", "truth", "y_hat_true", "actual", "gt"),
     *("y_train", "y_batch", "ytrue", "expected", "answers", "correct", "ground_truth", "real", "desired", "tgt"),
 )
+LIKE_WEIGHTS = ("weights", "bias", "scale")
 RATES = ("learning_rate", "lr", "eta", "rate_of_learning", "step_size", "learningrate", "l_rate", "step")
 
 _NUMBERS = re.compile(
@@ -18,13 +29,19 @@ _NUMBERS = re.compile(
     r"keep(_prob)?|drop(out)?(_prob|_rate)?|pad(ding)?|strides?|pool(_size)?|momentum|temp(erature)?|tau|delta|margin|"
     r"power|n_heads|num_heads|heads|l1|l2|l1_ratio|c|weight_decay|decay|threshold|axis|dim|k|kernel_size|size|beta1)$"
 )
-_SETTINGS = re.compile(r"(?i)(^|_)(params?|config|conf|options?|opts?|kwargs|settings?|hparams|hyper|hyperparameters|cfg)$")
+_SETTINGS = re.compile(
+    r"(?i)(^|_)(params?|config|conf|options?|opts?|kwargs|settings?|hparams|hyper|hyperparameters|cfg)$"
+)
 _INTEGERS = re.compile(r"(?i)^(idx|ids?|ind(ex|ices)|tokens?|words?|token_ids|input_ids|labels_idx|positions?)$")
 _MASKS = re.compile(r"(?i)(^|_)masks?$")
-_STATES = re.compile(r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)|[hcs]|hidden|state|cell|hx|cx)$")
+_STATES = re.compile(
+    r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)|[hcs]|hidden|state|cell|hx|cx)$"
+)
 _BIASES = re.compile(r"(?i)^(b|bias(es)?|beta|b_?\w{0,3}|\w{0,3}_?bias(es)?)$")
 _SCALES = re.compile(r"(?i)^(gamma|scale_?factor|gain|g)$")
-_WEIGHTS = re.compile(r"(?:(?i:^(weights?|kernels?|filters?|theta|w\w{0,4}|\w{1,4}_w|weight_\w+|\w+_weights?)$)|^[UVW]\w{0,2}$)")
+_WEIGHTS = re.compile(
+    r"(?:(?i:^(weights?|kernels?|filters?|theta|w\w{0,4}|\w{1,4}_w|weight_\w+|\w+_weights?)$)|^[UVW]\w{0,2}$)"
+)
 _SIZES = {"pad": 1, "padding": 1, "stride": 1, "strides": 1, "kernel_size": 2, "pool": 2, "pool_size": 2, "size": 2,
           "heads": 1, "n_heads": 1, "num_heads": 1, "k": 2, "axis": -1, "dim": -1, "pool_height": 2, "pool_width": 2,
           "power": 3, "num_groups": 1, "g": 1, "groups": 1, "seed": 0}  # fmt: skip

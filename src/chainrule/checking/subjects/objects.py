@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "gradient_path", "read", "write"]
+__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "gradient_path", "lists_in", "read", "write"]
 
 _DEPTH = 4
 _MOST = 64  # items of a list or dict that are looked into
@@ -62,6 +62,11 @@ def arrays_of(item: Any, scalars: bool = False) -> Iterator[tuple[str, NDArray[A
             yield path.removeprefix("."), value
         elif scalars and isinstance(value, float):
             yield path.removeprefix("."), np.array(float(value))
+
+
+def lists_in(item: Any) -> int:
+    """How many items all lists that an object holds have together."""
+    return sum(len(value) for _, value in _walk(item, _DEPTH, "", set()) if isinstance(value, list))
 
 
 def generators_of(item: Any) -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
 from .base import Arrays, Instance, Point
+from .names import LIKE_WEIGHTS, role_of
 from .objects import arrays_of, copied, generators_of, read, write
 
 __all__ = ["Call", "Context", "Plan", "Source", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
@@ -241,15 +242,11 @@ class WrittenInstance(Instance):
                 if value is not None:
                     found[key] = value
         if plan.shared:
-            m = np.shape(self.point.values.get(plan.samples[0], self.point.fixed.get(plan.samples[0])))[plan.samples[1]]
-            inputs = {*plan.keys.values()}
-            found = {key: value if key in inputs - self._weights() else value * m for key, value in found.items()}
+            known = {**self.point.fixed, **self.point.values}
+            m = known[plan.samples[0]].shape[plan.samples[1]]
+            inputs = {key for key in plan.keys.values() if role_of(key) not in LIKE_WEIGHTS}
+            found = {key: value if key in inputs else value * m for key, value in found.items()}
         return found
-
-    def _weights(self) -> set[str]:
-        from .names import role_of
-
-        return {key for key in self.plan.keys.values() if role_of(key) in ("weights", "bias")}
 
     def run_backward(self, dvalues: NDArray[Any]) -> Any:
         """What backward returns."""
@@ -272,7 +269,7 @@ class WrittenInstance(Instance):
             "list": lambda: list(parts),
             "rate": lambda: self.plan.rate,
             "output": lambda: self.parts[0],
-            "activated": lambda: self._activated(),
+            "activated": self._activated,
             "target": lambda: self.point.targets,
             "one": lambda: 1.0,
             "training": lambda: self.point.training,

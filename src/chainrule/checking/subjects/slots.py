@@ -1,4 +1,4 @@
-"""What a backward pass wants to be handed, from the names of its arguments: several readings where they leave a choice."""
+"""What a backward pass wants to be handed, by the names of its arguments: several readings where there is a choice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from .sources import parameters_of
 
 __all__ = ["Reading", "readings", "unknown_to"]
 
-_UPSTREAM = re.compile(r"(?i)^(d\w*|\u03b4\w*|\u2202\w*|delta\w*|\w*grad\w*|upstream\w*|err(or)?s?|accum\w*|eta|g|top_?diff|above|back\w*)$")
+_UPSTREAM = re.compile(
+    r"(?i)^(d\w*|\u03b4\w*|\u2202\w*|delta\w*|\w*grad\w*|upstream\w*|err(or)?s?|accum\w*|eta|g|top_?diff|above|back\w*)$"
+)
 _CACHE = re.compile(r"(?i)(^|_)(cache[sd]?|ctx|memory|tape|saved|stash|state_cache|aux)$|^cache")
 _OUTPUT = re.compile(r"(?i)^(out(put)?s?|y_?pred|y_?hat|pred(iction)?s?|al|probs?|a|activated|activations?)$")
 _LOCAL = re.compile(r"(?i)prime|deriv|gradient|^grad|_grad$|^d_?f|^der|^df|^d[a-z]+$|jacobian")
@@ -83,9 +85,9 @@ def _all(
                 yield Reading("loss", tuple("one" if s.startswith("upstream") else s for s in placed), outputs)
             if has_upstream and not number:
                 yield Reading("layer", placed, outputs)
-            if not has_upstream and local and not number:
-                yield Reading("derivative", placed, outputs)
-            elif not has_upstream and not number and not target and any(s.startswith("argument") for s in placed):
+            if (not has_upstream and local and not number) or (
+                not has_upstream and not number and not target and any(s.startswith("argument") for s in placed)
+            ):
                 yield Reading("derivative", placed, outputs)
 
 

@@ -9,9 +9,17 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["parameters_of", "ranks_in", "ranks_told",
+__all__ = [
     "mentions",
-    "small_in_logarithm", "remark_in", "required_of", "returned_names", "source_of"]
+    "parameters_of",
+    "ranks_in",
+    "ranks_told",
+    "remark_in",
+    "required_of",
+    "returned_names",
+    "small_in_logarithm",
+    "source_of",
+]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -59,9 +67,8 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
                 name = _name(node.value)
                 if not any(isinstance(e, ast.Constant) and e.value in (None, ...) for e in node.slice.elts):
                     least[name] = max(least.get(name, 0), len(node.slice.elts))
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr == "transpose" and len(node.args) > 1:
-                    exact.setdefault(_name(node.func.value), len(node.args))
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "transpose" and len(node.args) > 1:
+                exact.setdefault(_name(getattr(node.func, "value", node)), len(node.args))
     return {name: rank for name, rank in {**least, **exact}.items() if name}
 
 
@@ -121,7 +128,9 @@ def _flat_names(node: ast.AST) -> list[str]:
     return [_name(node)]
 
 
-_INSIDE = re.compile(r"log[\w.]*\(.{0,80}?\+\s*(?P<small>\d*\.?\d*e-\d+|0?\.0*1|[\w.]*(?:eps|delta|tiny)[\w]*)", re.IGNORECASE)
+_INSIDE = re.compile(
+    r"log[\w.]*\(.{0,80}?\+\s*(?P<small>\d*\.?\d*e-\d+|0?\.0*1|[\w.]*(?:eps|delta|tiny)[\w]*)", re.IGNORECASE
+)
 
 
 def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, str]:

@@ -60,7 +60,9 @@ class TorchInstance(Instance):
                 self.leaves[name] = held[name].requires_grad_(True)
             else:
                 self.leaves[name] = tensor.clone().requires_grad_(True)
-        arguments = [self.leaves[name] if name in self.leaves else self._fixed(point.fixed[name]) for name in self.names]
+        arguments = [
+            self.leaves[name] if name in self.leaves else self._fixed(point.fixed[name]) for name in self.names
+        ]
         self.outputs = list(_tensors(self.apply(*arguments)))
         parts = [np.array(output.detach().numpy()) for output in self.outputs]
         self.shapes = [part.shape for part in parts]
@@ -109,7 +111,9 @@ def torch_subject(item: Any, inputs: Any = None) -> Subject:
         raise ConfigurationError(f"check: pass a module, not the class: check({item.__name__}(...), inputs).")
     taken = _arguments(item.forward)[0 if module else int(not _separate_context(item)) :]
     values, fixed = _split(_given(item, inputs, taken, module), taken)
-    parameters = {} if not module else {n: np.array(p.detach().numpy(), dtype=np.float64) for n, p in item.named_parameters()}
+    parameters = (
+        {} if not module else {n: np.array(p.detach().numpy(), dtype=np.float64) for n, p in item.named_parameters()}
+    )
     names = tuple(name for name in (*taken, *values, *fixed) if name in values or name in fixed)
     names = tuple(dict.fromkeys(names))
     own = {name: array for name, array in values.items() if role_of(name) not in ("weights", "bias", "scale")}
@@ -144,7 +148,13 @@ def _split(given: dict[str, Any], taken: list[str]) -> tuple[dict[str, NDArray[A
     values: dict[str, NDArray[Any]] = {}
     fixed: dict[str, Any] = {}
     for name, value in given.items():
-        array = value.detach().numpy() if hasattr(value, "detach") else np.array(value) if isinstance(value, list) else value
+        array = (
+            value.detach().numpy()
+            if hasattr(value, "detach")
+            else np.array(value)
+            if isinstance(value, list)
+            else value
+        )
         if isinstance(array, np.ndarray) and array.dtype.kind == "f":
             values[name] = np.array(array, dtype=np.float64)
         else:

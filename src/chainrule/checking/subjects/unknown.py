@@ -55,7 +55,7 @@ class Choices:
 class Traced(np.ndarray):
     """An array that lets unknown ones know what they are used for."""
 
-    def dot(self, other: Any, out: Any = None) -> Any:  # type: ignore[override]
+    def dot(self, other: Any, out: Any = None) -> Any:
         """As `np.dot`."""
         return np.dot(self, other)
 
@@ -149,7 +149,7 @@ class Unknown:
             return
         shapes = {
             "weights": self._weights, "bias": self._bias, "scale": self._bias, "state": self._state,
-            "target": self._target, "number": lambda: iter([()]),
+            "target": self._target, "number": self._number,
         }.get(self.role, self._input)()  # fmt: skip
         yield from (shape for shape in shapes if rank is None or len(shape) == rank or (rank < 2 < len(shape)))
 
@@ -185,6 +185,9 @@ class Unknown:
 
     def _state(self) -> Iterator[Shape]:
         yield from ((self.world.samples, NEURONS), (NEURONS, self.world.samples), (NEURONS, 1), (NEURONS,))
+
+    def _number(self) -> Iterator[Shape]:
+        yield ()
 
     def _target(self) -> Iterator[Shape]:
         n = self.world.samples
@@ -245,8 +248,7 @@ class Unknown:
         waiting = [i for i in inputs if isinstance(i, Unknown)]
         if known is None or known == ():
             first = min(waiting, key=lambda u: u.role in ("bias", "weights", "scale", "number", "target"))
-            first.alone() if known is None or len(waiting) > 1 else first.alone()
-            known = np.shape(first.array if first.base is None else first.alone())
+            known = np.shape(first.alone())
         entrywise = ufunc not in (np.add, np.subtract)
         inputs = tuple(i.beside(known, entrywise) if isinstance(i, Unknown) else i for i in inputs)
         return getattr(ufunc, method)(*inputs, **kwargs)
@@ -337,12 +339,13 @@ for _method, _ufunc in {
 }.items():  # fmt: skip
     setattr(Unknown, f"__{_method}__", _operator(_ufunc))
     setattr(Unknown, f"__r{_method}__", _reflected(_ufunc))
-for _method in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal"):
-    _short = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq"}.get(_method, "ne")
+for _method, _short in {
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne",
+}.items():  # fmt: skip
     setattr(Unknown, f"__{_short}__", _operator(_method))
-Unknown.__neg__ = lambda self: -self.alone()  # type: ignore[attr-defined]
-Unknown.__abs__ = lambda self: abs(self.alone())  # type: ignore[attr-defined]
-Unknown.__hash__ = lambda self: id(self)  # type: ignore[method-assign, assignment]
+setattr(Unknown, "__neg__", lambda self: -self.alone())  # noqa: B010
+setattr(Unknown, "__abs__", lambda self: abs(self.alone()))  # noqa: B010
+setattr(Unknown, "__hash__", object.__hash__)  # noqa: B010
 
 
 def _resolved(value: Any) -> Any:
@@ -385,12 +388,10 @@ def _in_letters(subscripts: str, operands: Sequence[Any]) -> list[Any]:
     found = []
     for word, operand in zip(letters, operands, strict=False):
         if _is(operand):
-            role = operand.role
-            default = SAMPLES if role == "input" else NEURONS
+            default = SAMPLES if operand.role == "input" else NEURONS
             for position, letter in enumerate(word):
                 sizes.setdefault(letter, default if position == 0 else FEATURES if position == 1 else STEPS)
-            operand = operand.become(tuple(sizes[letter] for letter in word))
-        found.append(operand)
+        found.append(operand.become(tuple(sizes[letter] for letter in word)) if _is(operand) else operand)
     return found
 
 
