@@ -99,11 +99,12 @@ def ranks_told(function: Callable[..., Any]) -> dict[str, int]:
     known = parameters_of(function)
     for text in (getattr(module, "__doc__", None), function.__doc__):
         for line in re.split(r"[;\n]", text or ""):
-            shapes = list(re.finditer(r"shape:?\s*\(([^()]*)\)", line))
-            names = [name for name in re.findall(r"\w+", line) if name in known]
-            if len(shapes) == 1 and names and "..." not in shapes[0][1]:
-                axes = [part for part in shapes[0][1].split(",") if part.strip()]
-                told |= {name: len(axes) for name in names if line.index(name) < shapes[0].start()}
+            before = 0
+            for shape in re.finditer(r"shape:?\s*\(([^()]*)\)", line):
+                names = [name for name in re.findall(r"\w+", line[before : shape.start()]) if name in known]
+                axes = [part for part in shape[1].split(",") if part.strip()]
+                told |= {} if "..." in shape[1] else dict.fromkeys(names, len(axes))
+                before = shape.end()
     return told
 
 
