@@ -1021,3 +1021,219 @@ while True:
 """,
     ("self.x.T @ d", "self.x.T @ (d * d)"),
 )
+
+
+stranger(
+    "bias in a row, keepdims in its gradient",
+    3,
+    """
+def fc_forward(x, W, b):
+    return x @ W + b, (x, W)
+def fc_backward(dy, cache):
+    x, W = cache
+    return dy @ W.T, x.T @ dy, np.sum(dy, axis=0, keepdims=True)
+""",
+    ("np.sum(dy, axis=0, keepdims=True)", "np.mean(dy, axis=0, keepdims=True)"),
+)
+
+stranger(
+    "forward and backward of a whole file",
+    3,
+    """
+def forward_pass(X, W, b):
+    Z = X @ W + b
+    return 1 / (1 + np.exp(-Z)), (X, W, Z)
+def backward_pass(dA, cache):
+    X, W, Z = cache
+    s = 1 / (1 + np.exp(-Z))
+    dZ = dA * s * (1 - s)
+    return dZ @ W.T, X.T @ dZ, dZ.sum(axis=0)
+""",
+    ("dA * s * (1 - s)", "dA * s"),
+)
+
+stranger(
+    "group of heads in einsum",
+    3,
+    """
+def mix_forward(x, w, b):
+    return np.einsum("btd,dh->bth", x, w) + b, (x, w)
+def mix_backward(dout, cache):
+    x, w = cache
+    return np.einsum("bth,dh->btd", dout, w), np.einsum("btd,bth->dh", x, dout), dout.sum(axis=(0, 1))
+""",
+    ("dout.sum(axis=(0, 1))", "dout.sum(axis=1).mean(axis=0)"),
+)
+
+stranger(
+    "PReLU with one slope",
+    2,
+    """
+class PReLU:
+    def __init__(self):
+        self.alpha = np.array([0.25])
+    def forward(self, x):
+        self.x = x
+        return np.where(x > 0, x, self.alpha * x)
+    def backward(self, d):
+        self.dalpha = np.array([(d * np.minimum(self.x, 0)).sum()])
+        return np.where(self.x > 0, d, self.alpha * d)
+""",
+    ("np.minimum(self.x, 0)", "np.maximum(self.x, 0)"),
+)
+
+stranger(
+    "residual block with a projection",
+    3,
+    """
+class Residual:
+    def __init__(self, n=4):
+        self.W1, self.W2 = np.random.randn(n, n) * 0.5, np.random.randn(n, n) * 0.5
+    def forward(self, x):
+        self.x, self.h = x, np.maximum(x @ self.W1, 0)
+        return self.h + x @ self.W2
+    def backward(self, d):
+        g = d * (self.h > 0)
+        self.dW1, self.dW2 = self.x.T @ g, self.x.T @ d
+        return g @ self.W1.T + d @ self.W2.T
+""",
+    ("g @ self.W1.T + d @ self.W2.T", "g @ self.W1.T + d"),
+)
+
+stranger(
+    "gradients in a dict named grad",
+    3,
+    """
+class Linear:
+    def __init__(self, n_in=4, n_out=2):
+        self.params = {"weight": np.random.randn(n_in, n_out), "bias": np.zeros(n_out)}
+        self.grad = {}
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["weight"] + self.params["bias"]
+    def backward(self, upstream):
+        self.grad["weight"] = self.x.T @ upstream
+        self.grad["bias"] = upstream.sum(axis=0)
+        return upstream @ self.params["weight"].T
+""",
+    ('self.grad["weight"] = self.x.T @ upstream', 'self.grad["weight"] = self.x.T @ (2 * upstream)'),
+)
+
+stranger(
+    "nabla and delta",
+    3,
+    """
+class Layer:
+    def __init__(self, n_in=4, n_out=3):
+        self.w, self.b = np.random.randn(n_in, n_out), np.random.randn(n_out)
+    def forward(self, a):
+        self.a = a
+        self.z = a @ self.w + self.b
+        return np.tanh(self.z)
+    def backward(self, delta):
+        delta = delta * (1 - np.tanh(self.z) ** 2)
+        self.nabla_w, self.nabla_b = self.a.T @ delta, delta.sum(axis=0)
+        return delta @ self.w.T
+""",
+    ("delta.sum(axis=0)", "delta.sum(axis=0) + 1"),
+)
+
+stranger(
+    "a global average over time",
+    1,
+    """
+class MeanOverTime:
+    def forward(self, x):
+        N, T, D = x.shape
+        self.shape = x.shape
+        return x.mean(axis=1)
+    def backward(self, d):
+        N, T, D = self.shape
+        return np.repeat(d[:, None, :], T, axis=1) / T
+""",
+    ("/ T", "/ 4"),
+)
+
+stranger(
+    "instance normalization of pictures",
+    3,
+    """
+class InstanceNorm:
+    def __init__(self, channels=2):
+        self.gamma, self.beta = np.random.rand(channels) + 0.5, np.zeros(channels)
+    def forward(self, x):
+        n, c, h, w = x.shape
+        self.inv = 1 / np.sqrt(x.var(axis=(2, 3), keepdims=True) + 1e-5)
+        self.xhat = (x - x.mean(axis=(2, 3), keepdims=True)) * self.inv
+        return self.gamma[:, None, None] * self.xhat + self.beta[:, None, None]
+    def backward(self, d):
+        self.dgamma, self.dbeta = (d * self.xhat).sum(axis=(0, 2, 3)), d.sum(axis=(0, 2, 3))
+        g = d * self.gamma[:, None, None]
+        mean = lambda a: a.mean(axis=(2, 3), keepdims=True)
+        return self.inv * (g - mean(g) - self.xhat * mean(g * self.xhat))
+""",
+    ("self.xhat * mean(g * self.xhat)", "self.xhat * g"),
+    ("sum(axis=(0, 2, 3)), d.sum", "sum(axis=(0, 2, 3)) / 2, d.sum"),
+)
+
+stranger(
+    "a loss for scores of signs",
+    1,
+    """
+class HingeLoss:
+    def forward(self, scores, y):
+        self.scores, self.y = scores, y
+        return np.maximum(0, 1 - y * scores).mean()
+    def backward(self):
+        return np.where(1 - self.y * self.scores > 0, -self.y, 0) / self.y.size
+""",
+    ("> 0, -self.y", "> 0, self.y"),
+    ("/ self.y.size", "/ len(self.y)"),
+)
+
+stranger(
+    "cosine loss with two parts",
+    1,
+    """
+def kl_loss(log_p, q):
+    loss = np.sum(q * (np.log(q) - log_p)) / len(q)
+    dlog_p = -q / len(q)
+    return loss, dlog_p
+""",
+    ("-q / len(q)", "-q"),
+)
+
+stranger(
+    "dropout with a mask of its own generator",
+    1,
+    """
+class Dropout:
+    def __init__(self, p=0.4, seed=0):
+        self.p, self.rng = p, np.random.default_rng(seed)
+    def forward(self, x, training=True):
+        self.mask = (self.rng.random(x.shape) > self.p) / (1 - self.p) if training else np.ones_like(x)
+        return x * self.mask
+    def backward(self, d):
+        return d * self.mask
+""",
+    ("return d * self.mask", "return d * (self.mask > 0)"),
+)
+
+stranger(
+    "softmax of each row by its Jacobian",
+    1,
+    """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.out = e / e.sum(axis=1, keepdims=True)
+        return self.out
+    def backward(self, d):
+        dx = np.empty_like(d)
+        for i, (p, g) in enumerate(zip(self.out, d)):
+            p = p.reshape(-1, 1)
+            dx[i] = (np.diagflat(p) - p @ p.T) @ g
+        return dx
+""",
+    ("np.diagflat(p) - p @ p.T", "np.diagflat(p)"),
+)
