@@ -165,7 +165,8 @@ def test_a_backward_pass_that_wants_what_nobody_knows_is_refused_and_not_accused
 
 def test_only_definitions_of_a_file_run(tmp_path: Path) -> None:
     (tmp_path / "trains.py").write_text(
-        "import numpy as np\nimport not_here\nfrom .beside import thing\nA = 2.0\nB = A * 1.5\nC = open('nothing').read()\n"
+        "import numpy as np\nimport not_here\nfrom .beside import thing\nA = 2.0\nB = A * 1.5\n"
+        "C = open('nothing').read()\n"
         "@not_here.decorated\ndef cube(x): return B * x ** 3\ndef cube_prime(x): return 3 * B * x ** 2\n"
         "while True: pass\n"
     )
@@ -228,3 +229,83 @@ def test_arguments_for_one_class_leave_the_others_as_they_are(tmp_path: Path) ->
     reports = dict(check_file(tmp_path / "two.py", arguments=(2, 5)))
     assert all(report.passed for report in reports.values())
     assert reports["Dense"].arrays[1].shape == (2, 5)
+
+
+# A numeric check of one's own
+
+
+def own_check(h: float, dtype: Any = np.float64, both: bool = True) -> Any:
+    def numeric(f, x):
+        x = x.astype(dtype)
+        gradient = np.zeros_like(x)
+        for index in np.ndindex(*x.shape):
+            old = x[index]
+            x[index] = old + dtype(h)
+            high = f(x)
+            x[index] = old - dtype(h) if both else old
+            low = f(x)
+            x[index] = old
+            gradient[index] = (high - low) / ((2 if both else 1) * h)
+        return gradient
+
+    return numeric
+
+
+class Relu:
+    def forward(self, x):
+        self.x = x
+        return np.maximum(x, 0)
+
+    def backward(self, d):
+        return d * (self.x > 0)
+
+
+class Exp:
+    def forward(self, x):
+        self.y = np.exp(x)
+        return self.y
+
+    def backward(self, d):
+        return d * self.y
+
+
+class Drop:
+    def forward(self, x):
+        self.mask = np.random.rand(*x.shape) > 0.5  # noqa: NPY002, as students write it
+        return x * self.mask
+
+    def backward(self, d):
+        return d * self.mask
+
+
+class RowMax:
+    def forward(self, x):
+        self.x = x
+        return x.max(axis=1, keepdims=True)
+
+    def backward(self, d):
+        hit = np.zeros_like(self.x)
+        hit[np.arange(len(hit)), self.x.argmax(axis=1)] = 1
+        return d * hit
+
+
+AWAY = np.array([[1.0, -2.0, 3.0], [-1.5, 2.5, 0.7]])
+OWN = {
+    "right": (Exp, AWAY, own_check(1e-5), None),
+    "too small": (Exp, AWAY, own_check(1e-13), "handmade_step"),
+    "lost": (Exp, AWAY, own_check(1e-20), "handmade_step"),
+    "too large": (Exp, AWAY, own_check(0.5), "handmade_step"),
+    "one side": (Exp, AWAY, own_check(1e-2, both=False), "handmade_one_sided"),
+    "float32": (Exp, AWAY, own_check(1e-5, np.float32), "handmade_float32"),
+    "a kink": (Relu, np.array([[1e-6, -1.0, 2.0]]), own_check(1e-3), "handmade_kink"),
+    "a tie": (RowMax, np.array([[1.0, 1.0 + 1e-6, 0.2]]), own_check(1e-3), "handmade_kink"),
+    "dropout on": (Drop, AWAY, own_check(1e-5), "handmade_noise"),
+}
+
+
+@pytest.mark.parametrize(("kind", "inputs", "numeric", "mistake"), OWN.values(), ids=OWN)
+def test_what_is_wrong_with_a_numeric_check_of_one_s_own(kind: Any, inputs: Any, numeric: Any, mistake: Any) -> None:
+    report = check(kind(), inputs, numeric=numeric)
+    assert report.passed, str(report)
+    said = [finding.mistake for finding in report.findings if finding.kind == "handmade"]
+    assert said == ([] if mistake is None else [mistake])

@@ -15,6 +15,7 @@ from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
 from .bench import Bench, Broken
 from .findings import Checked, Finding
+from .handmade import handmade
 from .measure import Tolerance
 from .report import Report, joined
 from .streams import streams_kept
@@ -46,6 +47,7 @@ def check(
     at_kinks: str = "zero",
     only: tuple[str, ...] = (),
     on_purpose: bool = False,
+    numeric: Callable[..., Any] | None = None,
     seed: int = 0,
     raises: bool = False,
 ) -> Report:
@@ -64,7 +66,9 @@ def check(
     flat side, such as that of max(x, 0) at 0, the gradient must be 0, or with `at_kinks="any"` any slope between the
     two sides. `only` names some of the checks: "gradients" and those in `chainrule.checking.CHECKS`. With
     `on_purpose`, or where a comment in the backward pass says `# on purpose`, a gradient that is not the derivative
-    is a note and no error. With `raises`, a failing check raises `GradientMismatch`.
+    is a note and no error. `numeric` is a numeric check of one's own, `numeric(f, x)`, for the gradient of a number
+    f(x): where it disagrees with gradients that are right, a note says why. With `raises`, a failing check raises
+    `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
 
@@ -89,7 +93,7 @@ def check(
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         for subject in _subjects(item, inputs, targets, arguments, reduction, on_purpose):
-            reports.append(_check_one(Bench(subject, tolerance, seed, at_kinks), only))
+            reports.append(_check_one(Bench(subject, tolerance, seed, at_kinks), only, numeric))
     report = _as_one(item, reports, time.perf_counter() - started)
     if raises and not report.passed:
         raise GradientMismatch(str(report), report)
@@ -122,7 +126,7 @@ def require_known(reduction: str = "mean", at_kinks: str = "zero", only: tuple[s
             raise ConfigurationError(f"check: only names {name!r}; known: gradients, {', '.join(CHECKS)}.")
 
 
-def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
+def _check_one(bench: Bench, only: tuple[str, ...], numeric: Callable[..., Any] | None = None) -> Report:
     findings: list[Finding] = []
     arrays: list[Checked] = []
     try:
@@ -138,6 +142,8 @@ def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
     except (Exception, SystemExit) as error:  # on its own inputs it runs, on inputs moved a little it does not
         says = f"It raises {type(error).__name__} on inputs close to its own, so that they cannot be moved: {error}."
         findings.append(bench.error("raises", "", says, "raises_when_moved"))
+    if numeric is not None and not any(finding.severity == "error" for finding in findings):
+        findings += handmade(bench, numeric)
     findings += [bench.note("guess", "", says, "guessed") for says in bench.subject.notes]
     if bench.subject.on_purpose:
         findings, arrays = _meant_so(findings, arrays)

@@ -15,9 +15,9 @@ from ..streams import seed_streams
 from .base import Arrays, is_shape
 from .names import RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
-from .plans import Call, Context
+from .plans import Call, SavingContext
 from .sources import parameters_of, ranks_in, ranks_told
-from .unknown import Choices, Settings, Traced, Unknown, World, plain
+from .unknown import AnySettings, Choices, Traced, Unknown, World, plain
 
 __all__ = ["Draft", "arguments_of", "drafts"]
 
@@ -180,9 +180,9 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     if name == "xp":
         return np
     if name == "ctx":
-        return Context(len(base.names) - 1)
+        return SavingContext(len(base.names) - 1)
     if role == "settings":
-        return Settings(name, world)
+        return AnySettings(name, world)
     if name.lower() in RATES:
         return 0.5
     skipped = (base.target, base.training, "xp", "ctx", name)
@@ -216,7 +216,7 @@ def _drafted(base: Draft, handed: dict[str, Any], given: dict[str, Any], arrays:
         if name in (base.training, "xp", "ctx"):
             continue
         key = keys[name] = "inputs" if single and name == arrays[0] else name
-        if isinstance(value, Unknown | Settings) and name != base.target:
+        if isinstance(value, Unknown | AnySettings) and name != base.target:
             guessed.append(name)
         if isinstance(value, Unknown) and name == base.target:
             below = value.below
@@ -236,10 +236,10 @@ def _made(value: Any, key: str, values: Arrays) -> Any:
     """An argument as it was handed over; the arrays inside of a dict are put with the other values."""
     if isinstance(value, Unknown):
         return value.made()
-    return _dict_of(value, key, values) if isinstance(value, Settings) else plain(value)
+    return _dict_of(value, key, values) if isinstance(value, AnySettings) else plain(value)
 
 
-def _dict_of(settings: Settings, key: str, values: Arrays) -> dict[str, Any]:
+def _dict_of(settings: AnySettings, key: str, values: Arrays) -> dict[str, Any]:
     """The settings that were asked for, arrays among them put with the other values."""
     plainly: dict[str, Any] = {}
     for name, value in settings.items():

@@ -16,7 +16,7 @@ from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
 from .names import LIKE_WEIGHTS, RATES, role_of
 from .objects import arrays_of, lists_in
-from .plans import Plan, Source, WrittenInstance, leaf
+from .plans import Place, Recipe, WrittenInstance, leaf
 from .reading import Reading
 from .slopes import Slopes
 from .sources import returned_names
@@ -27,7 +27,7 @@ _SEED = 1
 
 
 def fitted(
-    plan: Plan, draft: Draft, point: Point, form: tuple[str, ...], domain: str, may_clear: bool = True
+    plan: Recipe, draft: Draft, point: Point, form: tuple[str, ...], domain: str, may_clear: bool = True
 ) -> Reading | None:
     """The reading with its gradients found; None where it cannot be called that way."""
     held = held_by(plan, point)
@@ -75,7 +75,7 @@ def fitted(
     return reading
 
 
-def _lists_grow(plan: Plan, point: Point) -> bool:
+def _lists_grow(plan: Recipe, point: Point) -> bool:
     """Whether every forward pass adds to a list, which a method of the object empties."""
     if plan.call.item is None or isinstance(plan.call.item, type) or not WrittenInstance(plan).can_clear():
         return False
@@ -90,7 +90,7 @@ def _lists_grow(plan: Plan, point: Point) -> bool:
     return lengths[0] != lengths[1]
 
 
-def _piles_up(plan: Plan, point: Point, dvalues: NDArray[Any]) -> bool:
+def _piles_up(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> bool:
     """Whether a second pass on the same object gives other gradients, as where they are added up."""
     instance, passes = WrittenInstance(plan), []
     try:
@@ -109,7 +109,7 @@ def _alike(one: NDArray[Any], other: Any) -> bool:
     return np.shape(other) == one.shape and np.allclose(one, other, rtol=1e-6)
 
 
-def _aliases(plan: Plan, key: str) -> tuple[str, ...]:
+def _aliases(plan: Recipe, key: str) -> tuple[str, ...]:
     names = [name for name, known in plan.keys.items() if known == key]
     if key == "inputs":
         return (*names, "inputs", "input", "in", "x", "X", "A_prev", "prev")
@@ -117,14 +117,14 @@ def _aliases(plan: Plan, key: str) -> tuple[str, ...]:
 
 
 def _sources(
-    plan: Plan,
+    plan: Recipe,
     instance: WrittenInstance,
     returned: Any,
     wanted: list[Wanted],
     before: dict[str, Any],
     dvalues: NDArray[Any],
     slope: Slopes | None,
-) -> dict[str, Source]:
+) -> dict[str, Place]:
     fits = slope.fits if slope is not None else lambda key, array: True
     function = plan.call.of(plan.call.gradient or plan.call.value, instance.item)
     found = candidates(returned, returned_names(function), instance.item, before)
@@ -132,7 +132,7 @@ def _sources(
         found = [c for c in found if c.source.kind != "returned" or c.source.path[:1] != (0,)]
     if plan.kind == "derivative":
         key = _local(plan, wanted)
-        return {key: Source("local", ())} if key and np.ndim(returned) <= dvalues.ndim + 1 else {}
+        return {key: Place("local", ())} if key and np.ndim(returned) <= dvalues.ndim + 1 else {}
     if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
         return {wanted[0].key: found[0].source}
     sources = matched(wanted, found, instance.item, fits)
@@ -141,7 +141,7 @@ def _sources(
         path = each.paths[0] if each.paths else ""
         after = dict(arrays_of(instance.item)).get(path) if path and moves else None
         if each.key not in sources and after is not None and not np.array_equal(after, before.get(path, after)):
-            sources[each.key] = Source("moved", path)
+            sources[each.key] = Place("moved", path)
             plan.rate = plan.rate if "rate" in plan.slots else _own_rate(instance.item)
     return sources
 
@@ -152,7 +152,7 @@ def _own_rate(item: Any) -> float:
     return next((float(rate) for rate in held if isinstance(rate, float | int) and rate > 0), 0.0)
 
 
-def _local(plan: Plan, wanted: list[Wanted]) -> str:
+def _local(plan: Recipe, wanted: list[Wanted]) -> str:
     keys = [each.key for each in wanted if not each.paths]
     handed = [plan.keys.get(slot[9:], "") for slot in plan.slots if slot.startswith("argument:")]
     return next((key for key in handed if key in keys), keys[0] if keys else "")

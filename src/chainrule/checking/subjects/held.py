@@ -12,27 +12,27 @@ from ..streams import seed_streams
 from .base import Arrays, Point
 from .names import is_gradient_name, role_of
 from .objects import arrays_of, copied, gradient_path, write
-from .plans import Call, Plan, WrittenInstance, leaf
+from .plans import Call, Recipe, WrittenInstance, leaf
 
-__all__ = ["Held", "held_by", "made_by", "state_of"]
+__all__ = ["OwnArrays", "held_by", "made_by", "state_of"]
 
 _PASSES = {"inputs", "output", "dinputs", "out", "input", "x", "X"}
 _STATE = re.compile(r"(?i)^_?((h|c|hidden|cell|state|s)(_?(prev|state|t|0|last))?|(prev|last)_?\w*|\w*_?state)$")
 _SEED = 1
 
 
-class Held(NamedTuple):
+class OwnArrays(NamedTuple):
     """Arrays of an object that are parameters: each under all its paths, and its values."""
 
     groups: list[tuple[str, ...]]
     values: Arrays
 
 
-def held_by(plan: Plan, point: Point) -> Held:
+def held_by(plan: Recipe, point: Point) -> OwnArrays:
     """Every array of floats that the output moves with, and that forward leaves as it is."""
     item = plan.call.item
     if item is None or isinstance(item, type):
-        return Held([], {})
+        return OwnArrays([], {})
     groups: dict[int, list[str]] = {}
     arrays: dict[int, NDArray[Any]] = {}
     for path, value in arrays_of(item):
@@ -55,10 +55,10 @@ def held_by(plan: Plan, point: Point) -> Held:
         if not value.ndim and path not in values and _has_gradient(plan, point, path):
             found.append((path,))
             values[path] = np.array(value, dtype=np.float64)
-    return Held(found, values)
+    return OwnArrays(found, values)
 
 
-def _passes(path: str, plan: Plan) -> bool:
+def _passes(path: str, plan: Recipe) -> bool:
     return leaf(path) in _PASSES or leaf(path) in plan.names
 
 
@@ -70,7 +70,7 @@ def is_gradient(item: Any, path: str, groups: dict[int, list[str]]) -> bool:
     return is_gradient_name(leaf(path)) and any(gradient_path(item, other) == path for other in every if other != path)
 
 
-def _output(plan: Plan, point: Point, changed: dict[str, Any]) -> tuple[Any, dict[str, NDArray[Any]]]:
+def _output(plan: Recipe, point: Point, changed: dict[str, Any]) -> tuple[Any, dict[str, NDArray[Any]]]:
     instance = WrittenInstance(plan)
     try:
         for path, value in changed.items():
@@ -83,7 +83,7 @@ def _output(plan: Plan, point: Point, changed: dict[str, Any]) -> tuple[Any, dic
     return output, {} if changed else dict(arrays_of(instance.item))
 
 
-def _has_gradient(plan: Plan, point: Point, path: str) -> bool:
+def _has_gradient(plan: Recipe, point: Point, path: str) -> bool:
     """Whether backward stores a gradient for a plain number of the object."""
     instance = WrittenInstance(plan)
     try:
@@ -104,7 +104,7 @@ def made_by(call: Call, draft: Any) -> Any:
     item = call.item
     if item is None or isinstance(item, type) or any(v.dtype.kind == "f" for _, v in arrays_of(item)):
         return item
-    plan = Plan(call, draft.names, draft.keys, joined=draft.joined, target=draft.target, training=draft.training,
+    plan = Recipe(call, draft.names, draft.keys, joined=draft.joined, target=draft.target, training=draft.training,
                 keywords=draft.keywords)  # fmt: skip
     instance = WrittenInstance(plan)
     try:
@@ -116,7 +116,7 @@ def made_by(call: Call, draft: Any) -> Any:
     return instance.item if any(role_of(leaf(path)) in ("weights", "bias", "scale") for path in made) else item
 
 
-def state_of(plan: Plan, point: Point) -> tuple[str, ...]:
+def state_of(plan: Recipe, point: Point) -> tuple[str, ...]:
     """What the object carries on: attributes named like a state without which a second pass gives the same."""
     if plan.call.item is None or isinstance(plan.call.item, type):
         return ()

@@ -10,15 +10,15 @@ import numpy as np
 
 from .names import is_gradient_name, same_stem
 from .objects import arrays_of, gradient_path
-from .plans import Source, leaf
+from .plans import Place, leaf
 
-__all__ = ["Candidate", "Wanted", "candidates", "matched"]
+__all__ = ["LeftBehind", "Wanted", "candidates", "matched"]
 
 
-class Candidate(NamedTuple):
+class LeftBehind(NamedTuple):
     """An array that may be a gradient."""
 
-    source: Source
+    source: Place
     name: str  # what its author calls it, "" where it has no name
     value: Any
 
@@ -32,19 +32,19 @@ class Wanted(NamedTuple):
     aliases: tuple[str, ...] = ()  # the names of an argument
 
 
-def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[str, Any]) -> list[Candidate]:
+def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[str, Any]) -> list[LeftBehind]:
     """Everything that backward returned, flattened, then the arrays of the object that it made or changed."""
     found = []
     flat = list(_flattened(returned, ()))
     shown = names if len(names) == len(flat) else [""] * len(flat)
     for (path, value), name in zip(flat, shown, strict=True):
         keys = [key for key in path if isinstance(key, str)]
-        found.append(Candidate(Source("returned", path, keys[-1] if keys else name), keys[-1] if keys else name, value))
+        found.append(LeftBehind(Place("returned", path, keys[-1] if keys else name), keys[-1] if keys else name, value))
     if item is not None:
         for place, value in arrays_of(item, scalars=True):
             fresh = place not in before or not _equal(before[place], value)
             if fresh or is_gradient_name(leaf(place)) or is_gradient_name(place.partition("[")[0]):
-                found.append(Candidate(Source("stored", place, place), leaf(place), value))
+                found.append(LeftBehind(Place("stored", place, place), leaf(place), value))
     return found
 
 
@@ -64,13 +64,13 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def matched(
-    wanted: Sequence[Wanted], found: Sequence[Candidate], item: Any, fits: Callable[[str, Any], bool]
-) -> dict[str, Source]:
+    wanted: Sequence[Wanted], found: Sequence[LeftBehind], item: Any, fits: Callable[[str, Any], bool]
+) -> dict[str, Place]:
     """For each wanted array the place of its gradient; what has none is left out."""
-    result: dict[str, Source] = {}
+    result: dict[str, Place] = {}
     used: set[int] = set()
 
-    def take(key: str, candidate: Candidate) -> None:
+    def take(key: str, candidate: LeftBehind) -> None:
         result[key] = candidate.source
         used.add(id(candidate))
 
@@ -110,7 +110,9 @@ def _is_array(value: Any) -> bool:
         return False
 
 
-def _by_name(each: Wanted, found: Sequence[Candidate], item: Any, fits: Callable[[str, Any], bool]) -> Candidate | None:
+def _by_name(
+    each: Wanted, found: Sequence[LeftBehind], item: Any, fits: Callable[[str, Any], bool]
+) -> LeftBehind | None:
     scored = [(score, c) for c in found if (score := _score(each, c, item))]
     if not scored:
         return None
@@ -122,7 +124,7 @@ def _by_name(each: Wanted, found: Sequence[Candidate], item: Any, fits: Callable
     return next((c for c in alike if fits(each.key, c.value)), (alike or best)[0])
 
 
-def _score(each: Wanted, candidate: Candidate, item: Any) -> int:
+def _score(each: Wanted, candidate: LeftBehind, item: Any) -> int:
     """How well the names go together: 4 for a place beside the parameter, 0 for nothing in common."""
     path = candidate.source.path
     if candidate.source.kind == "stored":

@@ -16,7 +16,7 @@ from .base import Arrays, Instance, Point
 from .names import LIKE_WEIGHTS, role_of
 from .objects import arrays_of, copied, generators_of, read, write
 
-__all__ = ["Call", "Context", "Plan", "Source", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
+__all__ = ["Call", "Place", "Recipe", "SavingContext", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
 
 _RATE = 0.5  # the learning rate of a backward pass that takes the step itself: a power of two is not rounded
 _STORED = ("output", "out", "outputs", "y", "y_pred", "a", "A", "activation")
@@ -26,7 +26,7 @@ _CLEARING = (
 )
 
 
-class Context:
+class SavingContext:
     """What `forward(ctx, ...)` saves for `backward(ctx, ...)`: attributes of any name."""
 
     def __init__(self, arguments: int) -> None:
@@ -43,7 +43,7 @@ class Context:
         raise AttributeError(name)
 
 
-class Source(NamedTuple):
+class Place(NamedTuple):
     """Where the gradient of an array lies after backward."""
 
     kind: str  # "returned", "stored", "moved" by a step, or "local": returned, a derivative that lacks the upstream
@@ -66,7 +66,7 @@ class Call(NamedTuple):
 
 
 @dataclass
-class Plan:
+class Recipe:
     """Everything that running needs."""
 
     call: Call
@@ -77,7 +77,7 @@ class Plan:
     slots: tuple[str, ...] = ()  # what backward is handed
     outputs: tuple[int, ...] = ()  # which of the things returned are outputs; () where the whole is one
     parameters: tuple[tuple[str, ...], ...] = ()  # of the object, each under all its paths
-    sources: dict[str, Source] = field(default_factory=dict)
+    sources: dict[str, Place] = field(default_factory=dict)
     joined: bool = False  # whether the inputs are handed over as one tuple
     target: str = ""  # the argument that the value is compared with
     training: str = ""  # the argument that switches
@@ -87,7 +87,7 @@ class Plan:
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
     rate: float = _RATE
     clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
-    find: Callable[[Any, Any], dict[str, Source]] | None = None  # the sources, where backward did not run before
+    find: Callable[[Any, Any], dict[str, Place]] | None = None  # the sources, where backward did not run before
 
     @property
     def updates(self) -> bool:
@@ -124,7 +124,7 @@ def outputs_of(returned: Any, places: Sequence[int]) -> list[NDArray[Any]]:
 class WrittenInstance(Instance):
     """One object in use, or a pair of functions, run by a plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Recipe) -> None:
         self.plan, self.item = plan, None
         self.available: dict[str, Any] = {}
         if plan.call.item is None:
@@ -177,7 +177,7 @@ class WrittenInstance(Instance):
         self._set_parameters(point)
         arguments = self._arguments(point)
         self.point = point
-        self.context = Context(len(arguments))
+        self.context = SavingContext(len(arguments))
         value = plan.call.of(plan.call.value, self.item)
         leading = [self.context] if "ctx" in plan.names[:1] else []
         named = {name: self.available[name] for name in plan.names if name in plan.keywords}
@@ -288,7 +288,7 @@ class WrittenInstance(Instance):
         activated = np.allclose(output.sum(axis=-1), 1) or np.allclose(output, sigmoid)
         return output if activated else received
 
-    def _from(self, source: Source, before: Arrays, dvalues: NDArray[Any]) -> Any:
+    def _from(self, source: Place, before: Arrays, dvalues: NDArray[Any]) -> Any:
         if source.kind == "stored":
             return read(self.item, source.path)
         if source.kind == "moved":

@@ -13,7 +13,7 @@ from .base import Arrays, Point
 from .drafts import Draft
 from .matching import Wanted
 from .names import LIKE_WEIGHTS, role_of
-from .plans import Call, Plan, leaf
+from .plans import Call, Recipe, leaf
 from .sources import source_of
 
 __all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms", "whole_source"]
@@ -25,7 +25,7 @@ _NOTHING = compile("", "", "exec")
 class Reading:
     """A plan, where it was run, and how much of it fits."""
 
-    plan: Plan
+    plan: Recipe
     draft: Draft
     point: Point
     form: tuple[str, ...]
@@ -55,7 +55,7 @@ class Reading:
         return (self.fitting / max(len(self.wanted), 1), self.matched, self.shaped)
 
 
-def is_needed(plan: Plan, wanted: Wanted) -> bool:
+def is_needed(plan: Recipe, wanted: Wanted) -> bool:
     """Whether an array must have a gradient: the inputs of a layer, and what is named like a parameter."""
     if plan.kind == "loss" and not plan.sources and not wanted.paths and plan.target:
         return True  # its backward pass failed
@@ -72,7 +72,7 @@ def name_of(call: Call) -> str:
 
 def takes_logarithms(call: Call) -> bool:
     """Whether predictions may have to be probabilities."""
-    return re.search(r"\blog|clip", whole_source(call)) is not None
+    return re.search(r"log(?!g)|clip", whole_source(call)) is not None or "entropy" in name_of(call).lower()
 
 
 def whole_source(call: Call) -> str:

@@ -15,9 +15,9 @@ from .compared import draw, forms_of, predictions
 from .drafts import Draft
 from .fitting import fitted
 from .names import LIKE_WEIGHTS, role_of
-from .plans import Call, Plan, WrittenInstance
+from .plans import Call, Recipe, WrittenInstance
 from .reading import Reading, compared_shape, name_of, takes_logarithms
-from .slots import readings
+from .slots import manners
 
 __all__ = ["readings_of"]
 
@@ -32,7 +32,7 @@ def readings_of(call: Call, draft: Draft, inputs: Any, targets: Any, reduction: 
         if coherent and not (draft.target and takes_logarithms(call)):
             return
         for form in _forms(call, draft, values, targets):
-            plan = Plan(call, draft.names, draft.keys, joined=draft.joined, target=draft.target,
+            plan = Recipe(call, draft.names, draft.keys, joined=draft.joined, target=draft.target,
                         training=draft.training, reduction=reduction, keywords=draft.keywords)  # fmt: skip
             target = _drawn(form, draft, values, targets)
             point = Point(values, target, True, fixed=draft.fixed)
@@ -44,7 +44,7 @@ def readings_of(call: Call, draft: Draft, inputs: Any, targets: Any, reduction: 
                     continue
             except (Exception, SystemExit):  # the code is not ours: anything may come
                 continue
-            for kind, slots, outputs in readings(call, draft.names, draft.target, instance.returned, value):
+            for kind, slots, outputs in manners(call, draft.names, draft.target, instance.returned, value):
                 plan = replace(plan, kind=kind, slots=slots, outputs=outputs)
                 reading = fitted(plan, draft, point, form, domain)
                 if reading is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..streams import seed_streams
 from .base import Point
-from .plans import Plan, WrittenInstance
+from .plans import Recipe, WrittenInstance
 
 __all__ = ["Slopes"]
 
@@ -21,7 +21,7 @@ _CLOSE = 1e-3  # how well a gradient fits a slope, for choosing a reading
 class Slopes:
     """The slope of the loss along random directions for each array, found when it is asked for."""
 
-    def __init__(self, plan: Plan, point: Point, dvalues: NDArray[Any], rng: np.random.Generator) -> None:
+    def __init__(self, plan: Recipe, point: Point, dvalues: NDArray[Any], rng: np.random.Generator) -> None:
         self.plan, self.point, self.dvalues, self.rng = plan, point, dvalues, rng
         self.known: dict[tuple[str, int], tuple[NDArray[Any], list[float]]] = {}
         self.instance = WrittenInstance(replace(plan, sources={}))

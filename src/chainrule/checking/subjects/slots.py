@@ -1,4 +1,4 @@
-"""What a backward pass wants to be handed, by the names of its arguments: several readings where there is a choice."""
+"""What a backward pass wants to be handed, by the names of its arguments: several ways where there is a choice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .names import RATES, TARGETS, TRAINING
 from .plans import Call
 from .sources import parameters_of
 
-__all__ = ["Reading", "readings", "unknown_to"]
+__all__ = ["Manner", "manners", "unknown_to"]
 
 _UPSTREAM = re.compile(
     r"(?i)^(d\w*|\u03b4\w*|\u2202\w*|delta\w*|\w*grad\w*|upstream\w*|err(or)?s?|accum\w*|eta|g|top_?diff|above|back\w*)$"
@@ -25,7 +25,7 @@ _LOCAL = re.compile(r"(?i)prime|deriv|gradient|^grad|_grad$|^d_?f|^der|^df|^d[a-
 _MOST = 16
 
 
-class Reading(NamedTuple):
+class Manner(NamedTuple):
     """What kind of thing it is, what backward is handed, and which of the things returned are outputs."""
 
     kind: str
@@ -33,14 +33,14 @@ class Reading(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def readings(call: Call, names: tuple[str, ...], target: str, returned: Any, value: Any) -> Iterator[Reading]:
+def manners(call: Call, names: tuple[str, ...], target: str, returned: Any, value: Any) -> Iterator[Manner]:
     """Every way to run the backward pass of a call that returned this; the likeliest first."""
     if call.gradient is None:
-        yield Reading("loss", (), (0,))
+        yield Manner("loss", (), (0,))
         return
     wants = _wants(call)
     number = np.ndim(value) == 0 or (np.size(value) == 1 and bool(target))
-    seen: set[Reading] = set()
+    seen: set[Manner] = set()
     for reading in _all(call, names, target, returned, wants, number):
         if reading not in seen:
             seen.add(reading)
@@ -58,15 +58,16 @@ def _wants(call: Call) -> list[str]:
     ]
 
 
-def unknown_to(call: Call, names: tuple[str, ...]) -> list[str]:
-    """The arguments of the backward pass that say nothing of what they are."""
+def unknown_to(call: Call, names: tuple[str, ...], slots: tuple[str, ...]) -> list[str]:
+    """The arguments of the backward pass that say nothing of what they are, and got what was left."""
     if call.gradient is None:
         return []
     lower = {name.lower() for name in names}
     return [
         name
-        for position, name in enumerate(_wants(call))
+        for position, (name, slot) in enumerate(zip(_wants(call), slots, strict=False))
         if position
+        and not slot.startswith("cache")
         and name.lower() not in {*lower, *RATES, *TRAINING, *TARGETS, "xp", "ctx"}
         and not any(pattern.search(name) for pattern in (_UPSTREAM, _CACHE, _OUTPUT))
     ]
@@ -74,7 +75,7 @@ def unknown_to(call: Call, names: tuple[str, ...]) -> list[str]:
 
 def _all(
     call: Call, names: tuple[str, ...], target: str, returned: Any, wants: list[str], number: bool
-) -> Iterator[Reading]:
+) -> Iterator[Manner]:
     named = call.gradient if isinstance(call.gradient, str) else call.gradient.__name__
     local = bool(_LOCAL.search(re.sub(r"^_+", "", named))) and "back" not in named.lower()
     options = [_options(name, position, names, target, local, number) for position, name in enumerate(wants)]
@@ -82,13 +83,13 @@ def _all(
         for placed, outputs in _placed(slots, returned, call):
             has_upstream = any(slot.partition(":")[0] in ("upstream", "upstreams", "list") for slot in placed)
             if number or (target and not has_upstream):
-                yield Reading("loss", tuple("one" if s.startswith("upstream") else s for s in placed), outputs)
+                yield Manner("loss", tuple("one" if s.startswith("upstream") else s for s in placed), outputs)
             if has_upstream and not number:
-                yield Reading("layer", placed, outputs)
+                yield Manner("layer", placed, outputs)
             if (not has_upstream and local and not number) or (
                 not has_upstream and not number and not target and any(s.startswith("argument") for s in placed)
             ):
-                yield Reading("derivative", placed, outputs)
+                yield Manner("derivative", placed, outputs)
 
 
 def _options(name: str, position: int, names: tuple[str, ...], target: str, local: bool, number: bool) -> list[str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .names import role_of, setting
 
-__all__ = ["Choices", "Settings", "Traced", "Unknown", "World", "plain"]
+__all__ = ["AnySettings", "Choices", "Traced", "Unknown", "World", "plain"]
 
 SAMPLES, FEATURES, NEURONS, STEPS, SIDE = 5, 4, 3, 4, 6
 _MULTIPLES = (1, 4, 3, 2)  # of an LSTM's or a GRU's gates in one matrix
@@ -395,7 +395,7 @@ def _in_letters(subscripts: str, operands: Sequence[Any]) -> list[Any]:
     return found
 
 
-class Settings(dict[str, Any]):
+class AnySettings(dict[str, Any]):
     """A dict of settings that has a usual value for whatever is asked; names of arrays give arrays."""
 
     def __init__(self, name: str, world: World) -> None:

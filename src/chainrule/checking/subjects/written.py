@@ -19,7 +19,7 @@ from .compared import redrawn_like
 from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
-from .plans import Call, Plan, WrittenInstance, leaf
+from .plans import Call, Recipe, WrittenInstance, leaf
 from .reading import Reading, is_needed, whole_source
 from .readings import readings_of
 from .slopes import Slopes
@@ -60,11 +60,11 @@ def written_subject(
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
             "it takes."
         )
-    unsure = unknown_to(call, best.draft.names) if best.error is not None else []
+    unsure = [] if best.whole else unknown_to(call, best.draft.names, best.plan.slots)
     if unsure:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
-            f"to pass there ({type(best.error).__name__}: {best.error})."
+            "to pass there."
         )
     if not best.plan.sources and best.error is None and not (best.plan.kind == "layer" and best.point.values):
         raise ConfigurationError(
@@ -136,7 +136,7 @@ def _title(call: Call) -> str:
     return f"{call.value.__name__} and {call.gradient.__name__}"
 
 
-def _style(plan: Plan, gradient: Callable[..., Any], functions: bool) -> Style:
+def _style(plan: Recipe, gradient: Callable[..., Any], functions: bool) -> Style:
     slots = dict(zip(plan.slots, list(parameters_of(gradient)), strict=False))
     ups = [name for slot, name in slots.items() if slot.partition(":")[0] in ("upstream", "upstreams", "list", "one")]
     compared = [n for slot, n in slots.items() if slot in ("activated",) or slot.startswith("argument")]
@@ -174,7 +174,7 @@ def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Poin
     return find_groups(every, run, first, likely)
 
 
-def _undefined_after_inference(plan: Plan, point: Point) -> bool:
+def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
     """Whether backward is for training alone: it fails after a forward pass in inference, or knows nothing of it."""
     point = replace(point, training=False)
     instance = WrittenInstance(plan)
@@ -200,7 +200,7 @@ def _slack(call: Call) -> tuple[float, str]:
     return min(300 * small, 0.01), written
 
 
-def _any_rank(plan: Plan, own: Arrays, fixed: dict[str, Any], point: Point, output: NDArray[Any]) -> bool:
+def _any_rank(plan: Recipe, own: Arrays, fixed: dict[str, Any], point: Point, output: NDArray[Any]) -> bool:
     """Whether each entry is a matter of its own, and inputs with another axis run as well."""
     if (
         plan.kind == "loss"
