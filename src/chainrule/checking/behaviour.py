@@ -163,7 +163,9 @@ def _pass_in(bench: Bench, point: Point, dtype: Any) -> tuple[Floats, dict[str, 
     if targets is not None and np.asarray(targets).dtype.kind == "f":
         targets = np.asarray(targets).astype(dtype)
     values = {name: value.astype(dtype) for name, value in point.values.items()}
-    output = bench.forward(instance, replace(point, values=values, targets=targets))
+    arrays = {n: v for n, v in point.fixed.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"}
+    fixed = {**point.copied().fixed, **{name: value.astype(dtype) for name, value in arrays.items()}}
+    output = bench.forward(instance, replace(point, values=values, targets=targets, fixed=fixed))
     dvalues = bench.dvalues(output).astype(dtype)
     return output, instance.backward(dvalues), dvalues
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError
 from ...graph import Graph
@@ -24,12 +25,10 @@ from .base import (
     samples_axis,
     sizes_of,
 )
-from .calls import calls_of, is_loss_with_gradient, is_static, is_written, pair_of
-from .construct import construct
 from .native import graph_subjects, layer_subject, loss_subject, model_subjects, penalty_subject
-from .plans import Call
-from .torch import is_torch, torch_subject
-from .written import written_subject
+
+if TYPE_CHECKING:
+    from .plans import Call
 
 __all__ = [
     "NATIVE",
@@ -62,6 +61,8 @@ def subjects_of(
     Raises `ConfigurationError` for an item that is none of the kinds, and where no inputs can be found.
     """
     if isinstance(item, type) and issubclass(item, Layer | Loss | Penalty):
+        from .construct import construct
+
         item = construct(item, arguments, inputs)
     if isinstance(item, Model):
         yield from model_subjects(item, inputs, targets)
@@ -73,7 +74,9 @@ def subjects_of(
         yield loss_subject(item, inputs, targets)
     elif isinstance(item, Penalty):
         yield penalty_subject(item, inputs)
-    elif is_torch(item):
+    elif _is_torch(item):
+        from .torch import torch_subject
+
         yield torch_subject(item, inputs)
     else:
         yield _written(item, inputs, targets, arguments, reduction, on_purpose)
@@ -82,7 +85,9 @@ def subjects_of(
 def _written(
     item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
 ) -> Subject:
-    """What is no kind of ours: functions, objects and classes."""
+    """What is no kind of ours: functions, objects and classes. The machinery for these is imported when it is used."""
+    from .written import written_subject
+
     first: ConfigurationError | None = None
     for call in _calls(item, arguments, inputs):
         try:
@@ -101,6 +106,10 @@ def _written(
 
 
 def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Call]:
+    from .calls import calls_of, is_loss_with_gradient, is_static, pair_of
+    from .construct import construct
+    from .plans import Call
+
     if isinstance(item, Call):
         yield item
     elif isinstance(item, tuple | list) and len(item) == 2 and all(callable(each) for each in item):
@@ -123,9 +132,21 @@ def checkable(item: Any) -> bool:
     kinds = (Model, Layer, Loss, Penalty)
     if isinstance(item, kinds) or (isinstance(item, type) and issubclass(item, kinds)):
         return True
-    return isinstance(item, Call) or is_torch(item) or is_written(item)
+    from .calls import is_written
+    from .plans import Call
+
+    return isinstance(item, Call) or _is_torch(item) or is_written(item)
 
 
 def _has_its_own_shell(layer: Layer) -> bool:
     """Whether forward or backward is written anew, as in the book's layers: then it is those that run."""
     return type(layer).forward is not Layer.forward or type(layer).backward is not Layer.backward
+
+
+def _is_torch(item: Any) -> bool:
+    """Whether the item is PyTorch's, which is asked only where PyTorch is in use."""
+    if "torch" not in sys.modules:
+        return False
+    from .torch import is_torch
+
+    return is_torch(item)

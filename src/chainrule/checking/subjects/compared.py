@@ -13,10 +13,10 @@ __all__ = ["draw", "forms_of", "predictions", "redrawn_like"]
 _OF_VALUES = ("squared", "square", "mse", "absolute", "mae", "huber", "l1", "l2", "regression", "quadratic", "rmse")
 _OF_NUMBERS = (*_OF_VALUES, "softmax", "sigmoid", "logit", "hinge", "svm", "margin", "linear")
 
-Rng = np.random.Generator
 
-
-def predictions(name: str, like: NDArray[Any], rng: Rng, logarithms: bool) -> Iterator[tuple[str, NDArray[Any]]]:
+def predictions(
+    name: str, like: NDArray[Any], rng: np.random.Generator, logarithms: bool
+) -> Iterator[tuple[str, NDArray[Any]]]:
     """Predictions of a shape, each with its domain: probabilities first where there are logarithms to be taken of them,
     and the name of the loss does not speak of numbers."""
     name, shape = name.lower(), like.shape
@@ -53,7 +53,7 @@ def forms_of(name: str, like: Any, below: int, shape: tuple[int, ...]) -> list[t
     return [*groups, ("answers",), ("signs",), ("values",)]
 
 
-def draw(form: str, rng: Rng, shape: tuple[int, ...], classes: int, of: tuple[int, ...] = ()) -> Any:
+def draw(form: str, rng: np.random.Generator, shape: tuple[int, ...], classes: int, of: tuple[int, ...] = ()) -> Any:
     """Targets of a form: `shape` that of the predictions, `of` that of the class numbers where it is another."""
     if form == "classes":
         return rng.integers(0, max(classes, 1), of or shape[:1])
@@ -67,7 +67,7 @@ def draw(form: str, rng: Rng, shape: tuple[int, ...], classes: int, of: tuple[in
     return rng.choice([-1.0, 1.0], shape) if form == "signs" else rng.normal(size=shape)
 
 
-def redrawn_like(rng: Rng, like: Any, shape: tuple[int, ...]) -> Any:
+def redrawn_like(rng: np.random.Generator, like: Any, shape: tuple[int, ...]) -> Any:
     """Another array of a kind: integers of the same range with one that comes twice, a mask, numbers."""
     if like.dtype.kind in "iu":
         drawn = rng.integers(like.min(initial=0), like.max(initial=0) + 1, shape)

@@ -363,7 +363,7 @@ def apart(whole: NDArray[Any], shapes: Sequence[tuple[int, ...]]) -> list[NDArra
 
 def _times(dvalues: NDArray[Any], local: Any, shapes: Sequence[tuple[int, ...]]) -> Any:
     """A local derivative times what comes from above: entry by entry, or with the Jacobian of each sample."""
-    local = np.asarray(local, dtype=np.float64)
+    local = np.asarray(local)
     if dvalues.ndim == 0 or local.shape == dvalues.shape or local.ndim == 0:
         return dvalues * local
     if local.ndim == dvalues.ndim + 1 and local.shape[:-1] == dvalues.shape:
