@@ -309,3 +309,18 @@ def test_what_is_wrong_with_a_numeric_check_of_one_s_own(kind: Any, inputs: Any,
     assert report.passed, str(report)
     said = [finding.mistake for finding in report.findings if finding.kind == "handmade"]
     assert said == ([] if mistake is None else [mistake])
+
+
+def test_an_error_of_check_itself_is_no_mistake_of_the_author(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chainrule.checking.subjects import plans
+
+    monkeypatch.setattr(plans, "apart", None)  # what check itself calls between forward and backward
+    with pytest.raises(ConfigurationError, match=r"limit of check itself|could not be called"):
+        check(Exp(), AWAY)
+
+    class Failing(Exp):
+        def backward(self, d):
+            raise TypeError("my own")
+
+    monkeypatch.undo()
+    assert "my own" in str(check(Failing(), AWAY))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigurationError
 from . import nudge
 from .findings import Diagnosis, Finding
 from .measure import Runner, Setting, Tolerance
 from .subjects import Instance, Point, Subject, batch_of, fresh_targets, groups_of
 from .trials import points, redrawn, upstream
 
-__all__ = ["Bench", "Broken"]
+__all__ = ["Bench", "Broken", "refuse_ours"]
 
 Floats = NDArray[Any]
 
@@ -25,6 +27,19 @@ class Broken(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.says)
         self.finding = finding
+
+
+def refuse_ours(error: BaseException, title: str) -> None:
+    """Raises `ConfigurationError` where an error came up in check itself, in no line of the object's author."""
+    trace, inside = error.__traceback__, (str(Path(__file__).parent), str(Path(np.__file__).parent))
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(inside):
+            return
+        trace = trace.tb_next
+    raise ConfigurationError(
+        f"check: {title} meets a limit of check itself ({type(error).__name__}: {error}); nothing is said of its "
+        "gradients. Pass other inputs, or a pair of functions (forward, backward)."
+    ) from error
 
 
 class Bench:
@@ -98,6 +113,7 @@ class Bench:
             raise Broken(self._failed("forward", error, point)) from error
 
     def _failed(self, method: str, error: BaseException, point: Point) -> Finding:
+        refuse_ours(error, self.subject.title)
         shapes = ", ".join(f"{name} {value.shape}" for name, value in point.values.items())
         says = f"{method} raises {type(error).__name__}: {error} ({shapes})."
         return self.error("raises", "", says, f"{method}_raises")

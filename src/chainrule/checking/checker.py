@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
-from .bench import Bench, Broken
+from .bench import Bench, Broken, refuse_ours
 from .findings import Checked, Finding
 from .handmade import handmade
 from .measure import Tolerance
@@ -139,7 +139,10 @@ def _check_one(bench: Bench, only: tuple[str, ...], numeric: Callable[..., Any] 
                 findings += _run(run, bench, findings)
     except Broken as broken:
         findings.append(broken.finding)
+    except ConfigurationError:
+        raise
     except (Exception, SystemExit) as error:  # on its own inputs it runs, on inputs moved a little it does not
+        refuse_ours(error, bench.subject.title)
         says = f"It raises {type(error).__name__} on inputs close to its own, so that they cannot be moved: {error}."
         findings.append(bench.error("raises", "", says, "raises_when_moved"))
     if numeric is not None and not any(finding.severity == "error" for finding in findings):
@@ -178,7 +181,10 @@ def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[F
         return list(run(bench))
     except Broken as broken:
         return [] if any(f.kind == "raises" for f in before) else [broken.finding]
+    except ConfigurationError:
+        raise
     except (Exception, SystemExit) as error:  # the object is not ours: anything may come
+        refuse_ours(error, bench.subject.title)
         if any(finding.severity == "error" or finding.kind == "raises" for finding in before):
             return []
         return [bench.error("raises", "", f"It raises {type(error).__name__}: {error}.", "raises")]

@@ -20,7 +20,7 @@ _CLOSE = 1e-4  # the relative error at which people begin to doubt
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-class Watched:
+class WatchedLoss:
     """The loss as a function of one array, which remembers where it was called and what it gave."""
 
     def __init__(self, bench: Bench, setting: Setting, name: str) -> None:
@@ -65,7 +65,7 @@ def handmade(bench: Bench, numeric: Callable[..., Any]) -> Iterator[Finding]:
     for name, gradient in setting.gradients.items():
         if name not in setting.values or np.shape(gradient) != setting.values[name].shape:
             continue
-        watched = Watched(bench, setting, name)
+        watched = WatchedLoss(bench, setting, name)
         try:
             theirs = np.asarray(numeric(watched, setting.values[name].copy()), dtype=np.float64)
         except Exception as error:  # a function that is not ours: anything may come
@@ -85,7 +85,7 @@ def handmade(bench: Bench, numeric: Callable[..., Any]) -> Iterator[Finding]:
             yield bench.note("handmade", bench.label(name), says, mistake)
 
 
-def _why(watched: Watched, ours: Floats, theirs: Floats, off: NDArray[np.bool_]) -> tuple[str, str]:
+def _why(watched: WatchedLoss, ours: Floats, theirs: Floats, off: NDArray[np.bool_]) -> tuple[str, str]:
     """What is wrong with it: noise, float32, a kink or a tie on the way, a step too small or too large."""
     step, setting, name = watched.step, watched.setting, watched.name
     error = float(np.max(np.abs(theirs - ours)[off]))

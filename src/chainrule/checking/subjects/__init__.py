@@ -28,7 +28,7 @@ from .base import (
 from .native import graph_subjects, layer_subject, loss_subject, model_subjects, penalty_subject
 
 if TYPE_CHECKING:
-    from .plans import Call
+    from .plans import Passes
 
 __all__ = [
     "NATIVE",
@@ -105,12 +105,12 @@ def _written(
     )
 
 
-def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Call]:
+def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passes]:
     from .calls import calls_of, is_loss_with_gradient, is_static, pair_of
     from .construct import construct
-    from .plans import Call
+    from .plans import Passes
 
-    if isinstance(item, Call):
+    if isinstance(item, Passes):
         yield item
     elif isinstance(item, tuple | list) and len(item) == 2 and all(callable(each) for each in item):
         yield pair_of(item[0], item[1])
@@ -133,9 +133,9 @@ def checkable(item: Any) -> bool:
     if isinstance(item, kinds) or (isinstance(item, type) and issubclass(item, kinds)):
         return True
     from .calls import is_written
-    from .plans import Call
+    from .plans import Passes
 
-    return isinstance(item, Call) or _is_torch(item) or is_written(item)
+    return isinstance(item, Passes) or _is_torch(item) or is_written(item)
 
 
 def _has_its_own_shell(layer: Layer) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .plans import Call
+from .plans import Passes
 from .sources import parameters_of, returned_names, source_of
 
 __all__ = ["calls_of", "is_loss_with_gradient", "is_written", "pair_of", "pairs_in"]
@@ -48,13 +48,13 @@ _METHODS: tuple[tuple[str, str | None], ...] = (
 )  # fmt: skip
 
 
-def calls_of(item: Any) -> Iterator[Call]:
+def calls_of(item: Any) -> Iterator[Passes]:
     """Every pair of methods of an object, or of static methods of a class, the likeliest first."""
     kind = item if isinstance(item, type) else type(item)
     for value, gradient in _METHODS:
         names = [name for name in (value, gradient) if name is not None]
         if all(_is_own(kind, name) for name in names) and (gradient is not None or _returns_gradients(kind, value)):
-            yield Call(kind.__name__, item, value, gradient)
+            yield Passes(kind.__name__, item, value, gradient)
 
 
 def _is_own(kind: type, name: str) -> bool:
@@ -81,7 +81,7 @@ def _returns_gradients(kind: type, name: str) -> bool:
     return len(returned_names(getattr(kind, name))) > 1
 
 
-def is_static(item: Any, call: Call) -> bool:
+def is_static(item: Any, call: Passes) -> bool:
     """Whether a class can be called as it is: its methods are static, or take a context."""
     methods = [inspect.getattr_static(item, name) for name in (call.value, call.gradient) if name is not None]
     return all(isinstance(method, staticmethod | classmethod) for method in methods)
@@ -98,10 +98,10 @@ def is_written(item: Any) -> bool:
 # Functions
 
 
-def pair_of(forward: Callable[..., Any], backward: Callable[..., Any] | None = None) -> Call:
+def pair_of(forward: Callable[..., Any], backward: Callable[..., Any] | None = None) -> Passes:
     """A pair of functions, or a function that returns a loss and its gradients."""
     name = getattr(forward, "__name__", "the function")
-    return Call(name, None, forward, backward)
+    return Passes(name, None, forward, backward)
 
 
 _SUFFIXES = ("backward", "prime", "derivative", "deriv", "grad", "gradient", "derivate", "back", "bwd", "d", "der",
@@ -129,7 +129,7 @@ def partners(name: str) -> Iterator[str]:
     yield from (f"{prefix}_{name}" for prefix in ("derivative", "backprop", "prime"))
 
 
-def pairs_in(functions: Mapping[str, Callable[..., Any]]) -> Iterator[tuple[str, Call]]:
+def pairs_in(functions: Mapping[str, Callable[..., Any]]) -> Iterator[tuple[str, Passes]]:
     """The pairs among functions, and the functions that return a loss with its gradients, each under its name."""
     taken = set()
     for name, function in functions.items():

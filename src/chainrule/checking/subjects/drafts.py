@@ -15,9 +15,9 @@ from ..streams import seed_streams
 from .base import Arrays, is_shape
 from .names import RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
-from .plans import Call, SavingContext
+from .plans import Passes, SavingContext
 from .sources import parameters_of, ranks_in, ranks_told
-from .unknown import AnySettings, Choices, Traced, Unknown, World, plain
+from .unknown import AnySettings, Choices, TracedArray, Unknown, World, plain
 
 __all__ = ["Draft", "arguments_of", "drafts"]
 
@@ -42,7 +42,7 @@ class Draft:
     keywords: frozenset[str] = frozenset()
 
 
-def arguments_of(call: Call) -> tuple[tuple[str, ...], str, str, frozenset[str]]:
+def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str]]:
     """The arguments that the value is handed, its target, its switch, and those that go by name."""
     known = parameters_of(call.of(call.value, call.item))
     required = [name for name, default in known.items() if default is inspect.Parameter.empty]
@@ -58,11 +58,11 @@ def arguments_of(call: Call) -> tuple[tuple[str, ...], str, str, frozenset[str]]
     return names, target, training, frozenset(name for name in names if name not in required)
 
 
-def _comparing(call: Call) -> bool:
+def _comparing(call: Passes) -> bool:
     return call.gradient is None
 
 
-def drafts(call: Call, inputs: Any, targets: Any) -> Iterator[Draft]:
+def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     """Arguments on which the value runs, the likeliest first. Raises `ConfigurationError` where there are none."""
     names, target, training, keywords = arguments_of(call)
     arrays = [n for n in names if n not in (target, training, "xp", "ctx")]
@@ -100,7 +100,7 @@ def drafts(call: Call, inputs: Any, targets: Any) -> Iterator[Draft]:
         raise ConfigurationError(_refusal(call, arrays, given, first))
 
 
-def _given(call: Call, inputs: Any, arrays: list[str]) -> tuple[dict[str, Any], bool]:
+def _given(call: Passes, inputs: Any, arrays: list[str]) -> tuple[dict[str, Any], bool]:
     """The arguments that were passed, by name; and whether they go in as one tuple."""
     if inputs is None or is_shape(inputs):
         made = {} if inputs is None or not arrays else {arrays[0]: np.random.default_rng(_SEED).normal(size=inputs)}
@@ -134,7 +134,7 @@ def _as_argument(value: Any) -> Any:
 # Runs
 
 
-def _runs(call: Call, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
+def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
     """A draft from each combination of shapes with which the value runs, the exception from each other."""
     ranks = _ranks(call)
     sizes = _sizes(call.item)
@@ -156,7 +156,7 @@ def _runs(call: Call, base: Draft, arrays: list[str], given: dict[str, Any]) -> 
             choices, eager = Choices(), True
 
 
-def _ranks(call: Call) -> dict[str, int]:
+def _ranks(call: Passes) -> dict[str, int]:
     functions = [call.of(which, call.item) for which in (call.value, call.gradient) if which is not None]
     return {**ranks_in(*functions), **ranks_told(functions[0])}
 
@@ -166,14 +166,15 @@ def _sizes(item: Any) -> list[int]:
     held = [value for _, value in arrays_of(item)] if item is not None and not isinstance(item, type) else []
     rows = [a.shape[0] for a in held if a.ndim == 2 and a.shape[0] > 1]
     columns = [a.shape[1] for a in held if a.ndim >= 2]
-    return list(dict.fromkeys([*rows, *columns, *(a.shape[0] for a in held if a.ndim == 1)]))
+    parts = [row - column for row in rows for column in columns if row > column]  # inputs beside a state
+    return list(dict.fromkeys([*rows, *columns, *(a.shape[0] for a in held if a.ndim == 1), *parts]))
 
 
 def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     if name in given:
         value = given[name]
         world.samples = len(value) if isinstance(value, np.ndarray) and value.ndim else world.samples
-        return value.copy().view(Traced) if isinstance(value, np.ndarray) else value
+        return value.copy().view(TracedArray) if isinstance(value, np.ndarray) else value
     role = role_of(name)
     if name == base.training or role == "training":
         return True
@@ -192,13 +193,13 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     return Unknown(name, world, "target" if name == base.target else "input" if role == "number" else "")
 
 
-def _run(call: Call, base: Draft, handed: dict[str, Any]) -> Any:
+def _run(call: Passes, base: Draft, handed: dict[str, Any]) -> Any:
     item = call.item
     if item is not None and not isinstance(item, type):
         item = copied(item)
         for path, value in list(arrays_of(item)):
             with contextlib.suppress(Exception):
-                write(item, path, value.view(Traced))
+                write(item, path, value.view(TracedArray))
     seed_streams(_SEED)
     leading = [handed["ctx"]] if "ctx" in handed else []
     positional = [v for n, v in handed.items() if n not in base.keywords and n != "ctx"]
@@ -250,7 +251,7 @@ def _dict_of(settings: AnySettings, key: str, values: Arrays) -> dict[str, Any]:
     return plainly
 
 
-def _refusal(call: Call, arrays: list[str], given: dict[str, Any], error: BaseException | None) -> str:
+def _refusal(call: Passes, arrays: list[str], given: dict[str, Any], error: BaseException | None) -> str:
     reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}" if error else "nothing ran"
     if call.item is None:
         missing = ", ".join(f"{name!r}: ..." for name in arrays if name not in given)

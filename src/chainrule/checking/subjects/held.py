@@ -12,7 +12,7 @@ from ..streams import seed_streams
 from .base import Arrays, Point
 from .names import is_gradient_name, role_of
 from .objects import arrays_of, copied, gradient_path, write
-from .plans import Call, Recipe, WrittenInstance, leaf
+from .plans import Passes, Recipe, WrittenInstance, leaf
 
 __all__ = ["OwnArrays", "held_by", "made_by", "state_of"]
 
@@ -99,7 +99,7 @@ def _same(a: Any, b: Any) -> bool:
     return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
 
 
-def made_by(call: Call, draft: Any) -> Any:
+def made_by(call: Passes, draft: Any) -> Any:
     """The object with the parameters that only a first forward pass makes, where it has none before."""
     item = call.item
     if item is None or isinstance(item, type) or any(v.dtype.kind == "f" for _, v in arrays_of(item)):

@@ -16,7 +16,7 @@ from .base import Arrays, Instance, Point
 from .names import LIKE_WEIGHTS, role_of
 from .objects import arrays_of, copied, generators_of, read, write
 
-__all__ = ["Call", "Place", "Recipe", "SavingContext", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
+__all__ = ["Passes", "Place", "Recipe", "SavingContext", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
 
 _RATE = 0.5  # the learning rate of a backward pass that takes the step itself: a power of two is not rounded
 _STORED = ("output", "out", "outputs", "y", "y_pred", "a", "A", "activation")
@@ -51,7 +51,7 @@ class Place(NamedTuple):
     shown: str = ""  # how its author calls it
 
 
-class Call(NamedTuple):
+class Passes(NamedTuple):
     """A pair of functions or methods: what gives the value, and what gives the gradients."""
 
     title: str
@@ -69,7 +69,7 @@ class Call(NamedTuple):
 class Recipe:
     """Everything that running needs."""
 
-    call: Call
+    call: Passes
     names: tuple[str, ...]  # the arguments of the value
     keys: dict[str, str]  # under which names of ours their arrays are known
     keywords: frozenset[str] = frozenset()  # those that are handed over by name

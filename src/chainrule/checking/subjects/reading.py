@@ -13,7 +13,7 @@ from .base import Arrays, Point
 from .drafts import Draft
 from .matching import Wanted
 from .names import LIKE_WEIGHTS, role_of
-from .plans import Call, Recipe, leaf
+from .plans import Passes, Recipe, leaf
 from .sources import source_of
 
 __all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms", "whole_source"]
@@ -65,17 +65,17 @@ def is_needed(plan: Recipe, wanted: Wanted) -> bool:
     return plan.kind == "layer" and role_of(wanted.key) not in ("mask", "target")
 
 
-def name_of(call: Call) -> str:
+def name_of(call: Passes) -> str:
     """The name of the class, or of the function: what kind of loss it is may stand in it."""
     return call.title if call.item is None or isinstance(call.item, type) else type(call.item).__name__
 
 
-def takes_logarithms(call: Call) -> bool:
+def takes_logarithms(call: Passes) -> bool:
     """Whether predictions may have to be probabilities."""
     return re.search(r"log(?!g)|clip", whole_source(call)) is not None or "entropy" in name_of(call).lower()
 
 
-def whole_source(call: Call) -> str:
+def whole_source(call: Passes) -> str:
     """The source of an object's class, or of the function and the functions that it calls."""
     if call.item is not None:
         kind = call.item if isinstance(call.item, type) else type(call.item)

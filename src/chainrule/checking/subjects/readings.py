@@ -15,7 +15,7 @@ from .compared import draw, forms_of, predictions
 from .drafts import Draft
 from .fitting import fitted
 from .names import LIKE_WEIGHTS, role_of
-from .plans import Call, Recipe, WrittenInstance
+from .plans import Passes, Recipe, WrittenInstance
 from .reading import Reading, compared_shape, name_of, takes_logarithms
 from .slots import manners
 
@@ -24,7 +24,7 @@ __all__ = ["readings_of"]
 _SEED = 1
 
 
-def readings_of(call: Call, draft: Draft, inputs: Any, targets: Any, reduction: str) -> Iterator[Reading]:
+def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction: str) -> Iterator[Reading]:
     """Every way to read a call on these arguments that runs."""
     rng = np.random.default_rng(_SEED)
     coherent = False
@@ -63,7 +63,7 @@ def _first_output(instance: WrittenInstance, point: Point) -> NDArray[Any] | Non
     return parts[0] if parts[0].dtype.kind in "fciub" else None
 
 
-def _domains(call: Call, draft: Draft, inputs: Any, rng: np.random.Generator) -> Iterator[tuple[str, Arrays]]:
+def _domains(call: Passes, draft: Draft, inputs: Any, rng: np.random.Generator) -> Iterator[tuple[str, Arrays]]:
     """The values themselves, then others of the same shapes from narrower domains."""
     given = inputs is not None and not is_shape(inputs)
     first = next((k for k in draft.values if role_of(k) not in LIKE_WEIGHTS), next(iter(draft.values), ""))
@@ -89,7 +89,7 @@ def _domain_of(array: NDArray[Any] | None, loss: bool) -> str:
     return "positive" if array.min() > 0 else "numbers"
 
 
-def _forms(call: Call, draft: Draft, values: Arrays, targets: Any) -> Sequence[tuple[str, ...]]:
+def _forms(call: Passes, draft: Draft, values: Arrays, targets: Any) -> Sequence[tuple[str, ...]]:
     if not draft.target:
         return [()]
     if targets is not None or draft.like_target is None:

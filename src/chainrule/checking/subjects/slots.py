@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .names import RATES, TARGETS, TRAINING
-from .plans import Call
+from .plans import Passes
 from .sources import parameters_of
 
 __all__ = ["Manner", "manners", "unknown_to"]
@@ -33,7 +33,7 @@ class Manner(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def manners(call: Call, names: tuple[str, ...], target: str, returned: Any, value: Any) -> Iterator[Manner]:
+def manners(call: Passes, names: tuple[str, ...], target: str, returned: Any, value: Any) -> Iterator[Manner]:
     """Every way to run the backward pass of a call that returned this; the likeliest first."""
     if call.gradient is None:
         yield Manner("loss", (), (0,))
@@ -49,7 +49,7 @@ def manners(call: Call, names: tuple[str, ...], target: str, returned: Any, valu
             return
 
 
-def _wants(call: Call) -> list[str]:
+def _wants(call: Passes) -> list[str]:
     known = parameters_of(call.of(call.gradient, call.item))
     return [
         name
@@ -58,7 +58,7 @@ def _wants(call: Call) -> list[str]:
     ]
 
 
-def unknown_to(call: Call, names: tuple[str, ...], slots: tuple[str, ...]) -> list[str]:
+def unknown_to(call: Passes, names: tuple[str, ...], slots: tuple[str, ...]) -> list[str]:
     """The arguments of the backward pass that say nothing of what they are, and got what was left."""
     if call.gradient is None:
         return []
@@ -74,7 +74,7 @@ def unknown_to(call: Call, names: tuple[str, ...], slots: tuple[str, ...]) -> li
 
 
 def _all(
-    call: Call, names: tuple[str, ...], target: str, returned: Any, wants: list[str], number: bool
+    call: Passes, names: tuple[str, ...], target: str, returned: Any, wants: list[str], number: bool
 ) -> Iterator[Manner]:
     named = call.gradient if isinstance(call.gradient, str) else call.gradient.__name__
     local = bool(_LOCAL.search(re.sub(r"^_+", "", named))) and "back" not in named.lower()
@@ -122,7 +122,7 @@ def _options(name: str, position: int, names: tuple[str, ...], target: str, loca
     return ["output"] if _OUTPUT.match(name) else ["cache", "output"]
 
 
-def _placed(slots: tuple[str, ...], returned: Any, call: Call) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
+def _placed(slots: tuple[str, ...], returned: Any, call: Passes) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
     """The slots with their numbers, and the places of the outputs that go with them."""
     ups = [i for i, slot in enumerate(slots) if slot == "upstream"]
     caches = [i for i, slot in enumerate(slots) if slot == "cache"]

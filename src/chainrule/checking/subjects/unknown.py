@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .names import role_of, setting
 
-__all__ = ["AnySettings", "Choices", "Traced", "Unknown", "World", "plain"]
+__all__ = ["AnySettings", "Choices", "TracedArray", "Unknown", "World", "plain"]
 
 SAMPLES, FEATURES, NEURONS, STEPS, SIDE = 5, 4, 3, 4, 6
 _MULTIPLES = (1, 4, 3, 2)  # of an LSTM's or a GRU's gates in one matrix
@@ -52,7 +52,7 @@ class Choices:
         return True
 
 
-class Traced(np.ndarray):
+class TracedArray(np.ndarray):
     """An array that lets unknown ones know what they are used for."""
 
     def dot(self, other: Any, out: Any = None) -> Any:
@@ -70,7 +70,7 @@ class Traced(np.ndarray):
 
 def plain(array: Any) -> Any:
     """The same without tracing."""
-    return np.array(array) if isinstance(array, Traced) else array
+    return np.array(array) if isinstance(array, TracedArray) else array
 
 
 class World:
@@ -102,7 +102,7 @@ class Unknown:
             return self.base.become(*(shape[::-1] for shape in shapes)).T
         if self.array is None:
             shape = self.world.choices.of(list(dict.fromkeys(shapes)))
-            self.array = self._drawn(shape).view(Traced)
+            self.array = self._drawn(shape).view(TracedArray)
             self.fresh = np.array(self.array)
             if self.role == "input" and shape and not self.world.columns:
                 self.world.samples = shape[0]
@@ -128,7 +128,7 @@ class Unknown:
             rank = self.world.ranks.get(self.name, 1)
             shape: Shape = (self.world.samples, *(STEPS,) * (rank - 1))
             self.role = "integers" if self.role != "target" else "target"
-            self.array = self.world.rng.integers(0, below, shape).view(Traced)
+            self.array = self.world.rng.integers(0, below, shape).view(TracedArray)
             self.fresh = np.array(self.array)
         self.below = below
         return np.asarray(self.array)
@@ -184,7 +184,8 @@ class Unknown:
         yield from ((NEURONS,), (1, NEURONS), (NEURONS, 1), (FEATURES,))
 
     def _state(self) -> Iterator[Shape]:
-        yield from ((self.world.samples, NEURONS), (NEURONS, self.world.samples), (NEURONS, 1), (NEURONS,))
+        n = self.world.samples
+        yield from ((n, NEURONS), *((n, width) for width in self.world.sizes), (NEURONS, n), (NEURONS, 1), (NEURONS,))
 
     def _number(self) -> Iterator[Shape]:
         yield ()
@@ -291,7 +292,7 @@ class Unknown:
 
     def __getitem__(self, key: Any) -> Any:
         array = self.alone()
-        return array[key]  # a Traced array, which knows what to do with an unknown index
+        return array[key]  # a TracedArray array, which knows what to do with an unknown index
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.alone()[_resolved(key)] = _resolved(value)

@@ -19,7 +19,7 @@ from .compared import redrawn_like
 from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
-from .plans import Call, Recipe, WrittenInstance, leaf
+from .plans import Passes, Recipe, WrittenInstance, leaf
 from .reading import Reading, is_needed, whole_source
 from .readings import readings_of
 from .slopes import Slopes
@@ -35,7 +35,7 @@ _ALIKE = 6  # arguments of the same ranks among them
 
 
 def written_subject(
-    call: Call, inputs: Any = None, targets: Any = None, *, reduction: str = "mean", on_purpose: bool = False
+    call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean", on_purpose: bool = False
 ) -> Subject:
     """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
     best: Reading | None = None
@@ -128,7 +128,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> S
     )
 
 
-def _title(call: Call) -> str:
+def _title(call: Passes) -> str:
     if call.item is not None:
         return call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
     if call.gradient is None:
@@ -192,7 +192,7 @@ def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
     return not all(slope.fits(key, gradients.get(key)) for key in plan.sources)
 
 
-def _slack(call: Call) -> tuple[float, str]:
+def _slack(call: Passes) -> tuple[float, str]:
     """The relative error that a small number inside a logarithm makes, and how that is written."""
     defaults = {n: d for n, d in parameters_of(call.of(call.value, call.item)).items() if isinstance(d, float)}
     names = {**getattr(call.value, "__globals__", {}), **defaults, **getattr(call.item, "__dict__", {})}
@@ -256,4 +256,6 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Ite
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {_said(each)}' for key, each in value.items())}}}"
     return str(np.shape(value)) if isinstance(value, np.ndarray) else repr(value)
