@@ -50,8 +50,7 @@ def _parsed(function: Callable[..., Any]) -> ast.AST | None:
 
 
 def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
-    """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes.
-    """
+    """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes."""
     exact: dict[str, int] = {}
     least: dict[str, int] = {}
     for function in functions:
