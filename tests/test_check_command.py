@@ -46,11 +46,11 @@ class Base:
 FILES = {
     "ada.py": RIGHT,
     "bob.py": WRONG,
-    "endless.py": "while True: pass",
-    "huge.py": "x = bytearray(10**11)",
+    "endless.py": "class Endless:\n    while True: pass",
+    "huge.py": "class Huge:\n    x = bytearray(10**11)",
     "broken.py": "def f(:",
     "leaves.py": "import sys; sys.exit(3)",
-    "dies.py": "import os; os._exit(4)",
+    "dies.py": "import os\nclass Dies:\n    os._exit(4)",
     "asks.py": "print('hello'); input()",
     "empty.py": "x = 1",
 }
@@ -87,7 +87,8 @@ def test_a_process_that_a_submission_started_ends_with_it(tmp_path: Path) -> Non
     written = tmp_path / "written"
     child = f"import time; time.sleep(3); open({str(written)!r}, 'w').write('x')"
     (tmp_path / "forks.py").write_text(
-        f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\ntime.sleep(60)\n"
+        "import subprocess, sys, time\nclass Forks:\n"
+        f"    subprocess.Popen([sys.executable, '-c', {child!r}])\n    time.sleep(60)\n"
     )
     (row,) = check_folder(tmp_path, Limits(seconds=2))
     assert row.mistakes == "time_limit"

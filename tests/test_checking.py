@@ -358,7 +358,10 @@ def test_pytorch_functions_and_modules() -> None:
 BAD = {
     "not a layer": (lambda: check(3), "has no backward pass that can be checked"),
     "half a pair": (lambda: check(lambda x: x), "has no backward pass that can be checked"),
-    "functions without arrays": (lambda: check((affine_forward, affine_backward)), "x, w, b is not given"),
+    "functions of a dict": (
+        lambda: check((affine_forward, affine_backward), {"q": np.ones(3)}),
+        "takes x, w, b, not 'q'",
+    ),
     "a constructor that fails": (lambda: check(BookDense, arguments=("a", 3)), "arguments=(4, 3)"),
     "inputs that do not fit": (lambda: check(BookDense(4, 3), np.ones((5, 7))), "Pass inputs that it takes"),
     "unknown reduction": (lambda: check(BookReLU(), reduction="median"), "reduction must be"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .bench import Bench
 from .findings import Finding, tolerance
 from .measure import Setting
-from .subjects import Instance, Point, batch_of
+from .subjects import Instance, Point, groups_of
 
 __all__ = ["dtypes", "earlier_calls", "independence", "mutation", "switches"]
 
@@ -24,8 +24,9 @@ def mutation(bench: Bench) -> Iterator[Finding]:
     point, _ = bench.two_points()
     instance = bench.subject.create()
     given = {name: value.copy() for name, value in point.values.items()}
+    fixed = point.copied().fixed
     targets = np.array(point.targets) if point.targets is not None else None
-    output = bench.forward(instance, Point(given, point.targets, point.training, point.label))
+    output = bench.forward(instance, replace(point, values=given))
     dvalues = bench.dvalues(output)
     held = dvalues.copy()
     after_forward = {name: value.copy() for name, value in instance.parameters().items()}
@@ -35,10 +36,14 @@ def mutation(bench: Bench) -> Iterator[Finding]:
     if not _equal(held, dvalues):
         says = "backward overwrites dvalues, which belongs to the layer above: work on a copy, dvalues.copy()."
         yield bench.error("mutation", "dvalues", says, "dvalues_overwritten")
-    moved = Point(before, point.targets, point.training)
+    for name, value in fixed.items():
+        if isinstance(value, np.ndarray) and not _equal(point.fixed[name], value):
+            says = f"The passes overwrite {name}, which belongs to the caller: work on a copy."
+            yield bench.error("mutation", name, says, "inputs_overwritten")
+    moved = replace(point, values=before)
     now = {name: value for name, value in instance.parameters().items() if not _equal(value, after_forward[name])}
     yield from _overwritten(bench, "backward", moved, given, targets, point.targets, {})
-    for name in now:
+    for name in now if not bench.subject.updates else ():
         says = f"backward changes the parameter {name}: only the optimizer may."
         yield bench.error("mutation", name, says, "parameter_changed")
 
@@ -158,7 +163,9 @@ def _pass_in(bench: Bench, point: Point, dtype: Any) -> tuple[Floats, dict[str, 
     if targets is not None and np.asarray(targets).dtype.kind == "f":
         targets = np.asarray(targets).astype(dtype)
     values = {name: value.astype(dtype) for name, value in point.values.items()}
-    output = bench.forward(instance, Point(values, targets, point.training))
+    arrays = {n: v for n, v in point.fixed.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"}
+    fixed = {**point.copied().fixed, **{name: value.astype(dtype) for name, value in arrays.items()}}
+    output = bench.forward(instance, replace(point, values=values, targets=targets, fixed=fixed))
     dvalues = bench.dvalues(output).astype(dtype)
     return output, instance.backward(dvalues), dvalues
 
@@ -170,13 +177,16 @@ def _kind(array: Any) -> Any:
 def independence(bench: Bench) -> Iterator[Finding]:
     """Where samples do not affect each other, the gradient of a batch must be the sum over its samples."""
     _, point = bench.two_points()
-    samples = batch_of(point.values)
-    whole = bench.setting(point)
-    sizes = {value.shape[:1] for value in _inputs(bench, point).values()}
-    reduced = bench.subject.upstream and whole.output.shape[:1] != (samples,)
-    if samples < 2 or sizes != {(samples,)} or reduced or bench.subject.seeded:
+    groups = groups_of(bench.subject)
+    if not groups or any(axis for _, axis in groups[0]) or bench.subject.seeded:
         return
-    rows = [_of_row(bench, whole, row) for row in range(samples)]
+    whole = bench.setting(point)
+    sharing = {name for name, _ in groups[0]}
+    samples = whole.samples
+    reduced = bench.subject.upstream and whole.output.shape[:1] != (samples,)
+    if samples < 2 or reduced:
+        return
+    rows = [_of_row(bench, whole, row, sharing) for row in range(samples)]
     share = _share(whole, [output for output, _ in rows])
     if share is None:
         yield from _mixing(bench)
@@ -186,7 +196,7 @@ def independence(bench: Bench) -> Iterator[Finding]:
         received = np.asarray(gradient, dtype=np.float64) - whole.penalty.get(name, 0.0)
         if len(parts) < samples:
             continue
-        together = np.concatenate(parts) if name in bench.subject.inputs else np.sum(parts, axis=0)
+        together = np.concatenate(parts) if name in sharing else np.sum(parts, axis=0)
         rounding = 1e-10 * max(float(np.max(np.abs(part), initial=0.0)) for part in parts) + 1e-12
         if together.shape == received.shape and not _close(received, together, 1e-7, rounding):
             says = (
@@ -196,10 +206,10 @@ def independence(bench: Bench) -> Iterator[Finding]:
             yield bench.error("batch", bench.label(name), says, "batch_inconsistent")
 
 
-def _of_row(bench: Bench, whole: Setting, row: int) -> tuple[Floats, dict[str, Floats]]:
+def _of_row(bench: Bench, whole: Setting, row: int, sharing: set[str]) -> tuple[Floats, dict[str, Floats]]:
     """The output and gradients of one sample alone, with its part of the upstream gradient."""
     instance = bench.subject.create()
-    output = bench.forward(instance, _row(bench, whole.point, row))
+    output = bench.forward(instance, _row(whole.point, row, sharing))
     dvalues = whole.dvalues[row : row + 1] if bench.subject.upstream else np.ones(output.shape)
     gradients = instance.backward(dvalues.copy())
     penalty = instance.penalty()[1]
@@ -216,14 +226,17 @@ def _share(whole: Setting, outputs: list[Floats]) -> float | None:
     return 1.0 if _close(np.sum(outputs), whole.output) else None
 
 
-def _inputs(bench: Bench, point: Point) -> dict[str, Floats]:
-    return {name: point.values[name] for name in bench.subject.inputs}
+def _row(point: Point, row: int, sharing: set[str]) -> Point:
+    """One sample of a batch, with its part of every array that has the samples along its first axis."""
 
+    def part(name: str, array: Any) -> Any:
+        return array[row : row + 1] if name in sharing else array
 
-def _row(bench: Bench, point: Point, row: int) -> Point:
-    values = {**point.values, **{name: value[row : row + 1] for name, value in _inputs(bench, point).items()}}
-    targets = None if point.targets is None else np.asarray(point.targets)[row : row + 1]
-    return replace(point, values=values, targets=targets, first_row=row)
+    values = {name: part(name, value) for name, value in point.values.items()}
+    fixed = {name: part(name, value) for name, value in point.fixed.items()}
+    split = point.targets is not None and (not point.sizes or "targets" in sharing or np.ndim(point.targets) > 0)
+    targets = np.asarray(point.targets)[row : row + 1] if split else point.targets
+    return replace(point, values=values, fixed=fixed, targets=targets, first_row=row, sizes=(1, *point.sizes[1:]))
 
 
 def _mixing(bench: Bench) -> Iterator[Finding]:
@@ -234,7 +247,7 @@ def _mixing(bench: Bench) -> Iterator[Finding]:
 
 def switches(bench: Bench) -> Iterator[Finding]:
     """Inference must be repeatable, change nothing, and not use gradients left over from a training pass."""
-    if len(bench.subject.modes) < 2:
+    if len(bench.subject.modes) < 2 and not bench.subject.undefined:
         return
     first, second = (replace(point, training=False) for point in bench.two_points())
     instance = bench.subject.create()
@@ -246,6 +259,8 @@ def switches(bench: Bench) -> Iterator[Finding]:
     if not _close(np.array(instance.forward(second)), before):
         says = "Inference changes what later passes give: running statistics may move in training only."
         yield bench.error("switch", "output", says, "inference_changes_state")
+        return
+    if bench.subject.undefined:
         return
     bench.forward(instance, replace(bench.like(second), training=True))
     yield from _leaks(bench, instance, second)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigurationError
 from . import nudge
 from .findings import Diagnosis, Finding
 from .measure import Runner, Setting, Tolerance
-from .subjects import Instance, Point, Subject
-from .trials import points, redrawn_inputs, upstream
+from .subjects import Instance, Point, Subject, batch_of, fresh_targets, groups_of
+from .trials import points, redrawn, upstream
 
-__all__ = ["Bench", "Broken"]
+__all__ = ["Bench", "Broken", "refuse_ours"]
 
 Floats = NDArray[Any]
 
@@ -26,11 +29,25 @@ class Broken(Exception):
         self.finding = finding
 
 
+def refuse_ours(error: BaseException, title: str) -> None:
+    """Raises `ConfigurationError` where an error came up in check itself, in no line of the object's author."""
+    trace, inside = error.__traceback__, (str(Path(__file__).parent), str(Path(np.__file__).parent))
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(inside):
+            return
+        trace = trace.tb_next
+    raise ConfigurationError(
+        f"check: {title} meets a limit of check itself ({type(error).__name__}: {error}); nothing is said of its "
+        "gradients. Pass other inputs, or a pair of functions (forward, backward)."
+    ) from error
+
+
 class Bench:
     """The subject and everything that the checks share."""
 
     def __init__(self, subject: Subject, tolerance: Tolerance, seed: int, at_kinks: str) -> None:
-        self.subject, self.tolerance, self.seed, self.at_kinks = subject, tolerance, seed, at_kinks
+        self.subject, self.seed, self.at_kinks = subject, seed, at_kinks
+        self.tolerance = tolerance._replace(rtol=max(tolerance.rtol, subject.slack))
         self.runner = Runner(subject, seed)
         self.noise = 0.0
 
@@ -57,36 +74,24 @@ class Bench:
     def two_points(self) -> tuple[Point, Point]:
         """Two batches of different lengths with the same parameters."""
         first = self.own_point()
-        samples = len(next(iter(first.values.values()))) if next(iter(first.values.values())).ndim else 1
-        others = {
-            name: redrawn_inputs(self.rng, array, 3 if samples != 3 else 4, self.subject.domain)
-            for name, array in self.subject.inputs.items()
-        }
-        second = next(points(self.subject_with(others), self.rng, self.subject.modes[0], 0))
-        return first, second
+        length = (first.sizes or (batch_of(first.values),))[0]
+        return first, self._another(self.rng, 3 if length != 3 else 4)
 
     def like(self, point: Point) -> Point:
         """Another batch of the same length, with the same parameters."""
-        rng = np.random.default_rng([self.seed, 11])
-        inputs = {
-            name: redrawn_inputs(rng, point.values[name], len(point.values[name]), self.subject.domain)
-            if point.values[name].ndim
-            else -point.values[name]
-            for name in self.subject.inputs
-        }
-        return next(points(self.subject_with(inputs), rng, point.training, 0))
+        return self._another(np.random.default_rng([self.seed, 11]), (point.sizes or (batch_of(point.values),))[0])
+
+    def _another(self, rng: np.random.Generator, length: int) -> Point:
+        if not groups_of(self.subject):
+            length = batch_of(self.subject.inputs or self.subject.parameters)
+        point = redrawn(self.subject, rng, length, self.subject.modes[0])
+        same = {n: v for n, v in self.subject.parameters.items() if point.values[n].shape == v.shape}
+        point = point.with_values(same)
+        return replace(point, targets=fresh_targets(self.subject, rng, point)[0])
 
     def own_point(self) -> Point:
         """The subject's own batch."""
         return next(points(self.subject, self.rng, self.subject.modes[0], 0))
-
-    def subject_with(self, inputs: dict[str, Floats]) -> Subject:
-        """The subject on other inputs, with targets for them."""
-        from dataclasses import replace
-
-        point = Point({**inputs, **self.subject.parameters})
-        redraw = self.subject.redraw_targets
-        return replace(self.subject, inputs=inputs, targets=redraw(self.rng, point) if redraw else ())
 
     def setting(self, point: Point) -> Setting:
         """Forward and backward at a point. Raises `Broken` where one of them fails."""
@@ -108,6 +113,7 @@ class Bench:
             raise Broken(self._failed("forward", error, point)) from error
 
     def _failed(self, method: str, error: BaseException, point: Point) -> Finding:
+        refuse_ours(error, self.subject.title)
         shapes = ", ".join(f"{name} {value.shape}" for name, value in point.values.items())
         says = f"{method} raises {type(error).__name__}: {error} ({shapes})."
         return self.error("raises", "", says, f"{method}_raises")

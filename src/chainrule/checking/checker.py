@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
-from .bench import Bench, Broken
+from .bench import Bench, Broken, refuse_ours
 from .findings import Checked, Finding
+from .handmade import handmade
 from .measure import Tolerance
 from .report import Report, joined
 from .streams import streams_kept
@@ -45,6 +46,8 @@ def check(
     atol: float = 1e-8,
     at_kinks: str = "zero",
     only: tuple[str, ...] = (),
+    on_purpose: bool = False,
+    numeric: Callable[..., Any] | None = None,
     seed: int = 0,
     raises: bool = False,
 ) -> Report:
@@ -57,11 +60,15 @@ def check(
     as `(5, 4)`, or left out; `targets` likewise for a loss. A class is constructed with `arguments`.
 
     In float64, two entries agree if |received - expected| <= rtol · the larger + atol · the array's largest, plus the
-    error bound of the numeric derivative. Arrays of up to 400 entries are compared in every entry, larger ones in
-    some and along random directions. If a loss returns one number per sample, `reduction` says whether its gradient
-    is that of their "mean" or their "sum". At a kink with a flat side, such as that of max(x, 0) at 0, the gradient
-    must be 0, or with `at_kinks="any"` any slope between the two sides. `only` names some of the checks: "gradients"
-    and those in `chainrule.checking.CHECKS`. With `raises`, a failing check raises `GradientMismatch`.
+    error bound of the numeric derivative. Arrays of up to 64 entries are compared entry by entry, larger ones along
+    random directions, each of which moves every entry, and where these disagree entry by entry. If a loss returns one
+    number per sample, `reduction` says whether its gradient is that of their "mean" or their "sum". At a kink with a
+    flat side, such as that of max(x, 0) at 0, the gradient must be 0, or with `at_kinks="any"` any slope between the
+    two sides. `only` names some of the checks: "gradients" and those in `chainrule.checking.CHECKS`. With
+    `on_purpose`, or where a comment in the backward pass says `# on purpose`, a gradient that is not the derivative
+    is a note and no error. `numeric` is a numeric check of one's own, `numeric(f, x)`, for the gradient of a number
+    f(x): where it disagrees with gradients that are right, a note says why. With `raises`, a failing check raises
+    `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
 
@@ -76,8 +83,8 @@ def check(
     """
     require_known(reduction, at_kinks, only)
     started = time.perf_counter()
-    if not (isinstance(rtol, Real) and isinstance(atol, Real) and 0 <= rtol < math.inf and 0 <= atol < math.inf):
-        raise ConfigurationError(f"check: rtol and atol must be finite and at least 0, not {rtol!r} and {atol!r}.")
+    if not (isinstance(rtol, Real) and isinstance(atol, Real) and rtol >= 0 and atol >= 0):
+        raise ConfigurationError(f"check: rtol and atol must be at least 0, not {rtol!r} and {atol!r}.")
     if not isinstance(seed, Integral) or seed < 0:
         raise ConfigurationError(f"check: seed must be a whole number of at least 0, not {seed!r}.")
     tolerance = Tolerance(float(rtol), float(atol))
@@ -85,17 +92,19 @@ def check(
     with streams_kept(), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
-        for subject in _subjects(item, inputs, targets, arguments, reduction):
-            reports.append(_check_one(Bench(subject, tolerance, seed, at_kinks), only))
+        for subject in _subjects(item, inputs, targets, arguments, reduction, on_purpose):
+            reports.append(_check_one(Bench(subject, tolerance, seed, at_kinks), only, numeric))
     report = _as_one(item, reports, time.perf_counter() - started)
     if raises and not report.passed:
         raise GradientMismatch(str(report), report)
     return report
 
 
-def _subjects(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
+def _subjects(
+    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
+) -> Iterator[Subject]:
     try:
-        yield from subjects_of(item, inputs, targets, arguments=arguments, reduction=reduction)
+        yield from subjects_of(item, inputs, targets, arguments=arguments, reduction=reduction, on_purpose=on_purpose)
     except (TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
         if isinstance(error, ChainruleError):
             raise
@@ -117,7 +126,7 @@ def require_known(reduction: str = "mean", at_kinks: str = "zero", only: tuple[s
             raise ConfigurationError(f"check: only names {name!r}; known: gradients, {', '.join(CHECKS)}.")
 
 
-def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
+def _check_one(bench: Bench, only: tuple[str, ...], numeric: Callable[..., Any] | None = None) -> Report:
     findings: list[Finding] = []
     arrays: list[Checked] = []
     try:
@@ -130,13 +139,40 @@ def _check_one(bench: Bench, only: tuple[str, ...]) -> Report:
                 findings += _run(run, bench, findings)
     except Broken as broken:
         findings.append(broken.finding)
+    except ConfigurationError:
+        raise
     except (Exception, SystemExit) as error:  # on its own inputs it runs, on inputs moved a little it does not
+        refuse_ours(error, bench.subject.title)
         says = f"It raises {type(error).__name__} on inputs close to its own, so that they cannot be moved: {error}."
         findings.append(bench.error("raises", "", says, "raises_when_moved"))
+    if numeric is not None and not any(finding.severity == "error" for finding in findings):
+        findings += handmade(bench, numeric)
+    findings += [bench.note("guess", "", says, "guessed") for says in bench.subject.notes]
+    if bench.subject.on_purpose:
+        findings, arrays = _meant_so(findings, arrays)
     tolerance = bench.tolerance
     return Report(
         bench.subject.title, tuple(arrays), _by_severity(findings), tolerance.rtol, tolerance.atol, bench.seed
     )
+
+
+def _meant_so(findings: list[Finding], arrays: list[Checked]) -> tuple[list[Finding], list[Checked]]:
+    """A gradient that its author says is not meant to be the derivative is no error; how it differs is still told."""
+    kinds = ("gradient", "kinks", "finite", "switch", "batch")
+    meant = {f.array for f in findings if f.severity == "error" and f.kind in kinds}
+    told = [
+        replace(
+            f,
+            kind="on_purpose",
+            severity="note",
+            says=f"Meant so, by its author: {f.array} is not the derivative. {f.says}",
+            diagnoses=(),
+        )
+        if f.severity == "error" and f.kind in kinds
+        else f
+        for f in findings
+    ]
+    return told, [a for a in arrays if a.array not in meant]
 
 
 def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[Finding]) -> list[Finding]:
@@ -145,7 +181,10 @@ def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[F
         return list(run(bench))
     except Broken as broken:
         return [] if any(f.kind == "raises" for f in before) else [broken.finding]
+    except ConfigurationError:
+        raise
     except (Exception, SystemExit) as error:  # the object is not ours: anything may come
+        refuse_ours(error, bench.subject.title)
         if any(finding.severity == "error" or finding.kind == "raises" for finding in before):
             return []
         return [bench.error("raises", "", f"It raises {type(error).__name__}: {error}.", "raises")]

@@ -12,7 +12,6 @@ from .findings import Diagnosis
 from .forms import right_line
 from .hypotheses import HYPOTHESES, Candidate
 from .measure import Comparison
-from .subjects import batch_of
 
 __all__ = ["diagnose", "diagnose_shape"]
 
@@ -116,14 +115,14 @@ def _times(factor: float) -> str:
 def _evidence(settings: Sequence[Comparison], candidate: Candidate) -> str:
     """How many entries and batches the mistake explains, and the factors where they depend on the size of the batch."""
     entries = sum(int((~m.kinks).sum()) for m in settings)
-    batches = sorted({batch_of(m.setting.values) for m in settings})
+    batches = sorted({m.setting.samples for m in settings})
     lengths = ", ".join(map(str, batches[:-1])) + (f" and {batches[-1]}" if len(batches) > 1 else str(batches[-1]))
     compared = f"explains all {entries} entries compared, in batches of {lengths}"
     ratios = [_ratio(m, m.expected) for m in settings if m.wrong.any()]
     known = [r for r in ratios if r is not None]
     if candidate.by_size and len(known) == len(ratios):
         parts = [
-            f"{r:.4g} × expected with {batch_of(m.setting.values)} samples"
+            f"{r:.4g} × expected with {m.setting.samples} samples"
             for r, m in zip(known, [m for m in settings if m.wrong.any()], strict=True)
         ]
         return f"{'; '.join(parts[:3])}; {compared}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,9 +97,9 @@ def clipping(bench: Bench) -> Iterator[Finding]:
     predictions = np.zeros((2, *like.shape[1:]))
     predictions[..., 0] = 1.0
     values = {**subject.parameters, name: predictions}
-    point = Point(values, None, subject.modes[0], "probabilities of 0 and 1")
+    point = Point(values, None, subject.modes[0], "probabilities of 0 and 1", fixed=subject.fixed, sizes=(2,))
     for targets in fresh_targets(subject, bench.rng, point):
-        setting = bench.setting(Point(point.values, targets, point.training, point.label))
+        setting = bench.setting(replace(point, targets=targets))
         received = np.asarray(setting.gradients.get(name, 0.0), dtype=np.float64)
         array = bench.label(name)
         if not np.isfinite(setting.output).all():

@@ -25,7 +25,7 @@ def with_equal_sizes(bench: Bench, finding: Finding) -> list[tuple[Finding, Comp
         name: rng.uniform(0.2, 1.5, _equal_shape(array)) * rng.choice([-1.0, 1.0], _equal_shape(array))
         for name, array in {**bench.subject.inputs, **bench.subject.parameters}.items()
     }
-    point = Point(values, None, bench.subject.modes[0], f"{_SIZE} samples")
+    point = Point(values, None, bench.subject.modes[0], f"{_SIZE} samples", fixed=bench.subject.fixed, sizes=(_SIZE,))
     inputs = {name: values[name] for name in bench.subject.inputs}
     subject = replace(bench.subject, inputs=inputs, parameters={n: v for n, v in values.items() if n not in inputs})
     bench_of_equals = Bench(subject, bench.tolerance, bench.seed, bench.at_kinks)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
-import re
-import sys
-import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError, UnknownNameError
 from .checker import check, require_known
+from .definitions import load
+from .findings import Diagnosis, Finding
 from .report import Report
 from .subjects import checkable
+from .subjects.calls import pairs_in
 
 __all__ = ["check_file", "checks_of", "found_in", "load"]
 
@@ -36,7 +36,8 @@ def checks_of(
     path: str | Path, name: str | None = None, **options: Any
 ) -> Iterator[tuple[str, Callable[[], Report | str | None]]]:
     """The checks of a file, not run yet: (name, what runs it); None comes of a base class that others fill in."""
-    items = found_in(load(path))
+    names = load(path)
+    items = found_in(names)
     if name is not None:
         if name not in items:
             raise UnknownNameError(f"class or pair of functions in {path}", name, items)
@@ -47,54 +48,39 @@ def checks_of(
             "such as relu_forward and relu_backward."
         )
     for found, item in items.items():
-        yield found, functools.partial(_checked, item, items, options)
+        yield found, functools.partial(_checked, item, items, options, names.note)
 
 
-def _checked(item: Any, items: dict[str, Any], options: dict[str, Any]) -> Report | str | None:
-    if isinstance(item, str):
-        return item
+def _checked(item: Any, items: dict[str, Any], options: dict[str, Any], note: str) -> Report | str | None:
     try:
-        return check(item, **options)
+        return _noted(_fitting(item, len(items) == 1, options), note)
     except ConfigurationError as error:
         others = [other for other in items.values() if isinstance(other, type) and other is not item]
         filled_in = isinstance(item, type) and any(issubclass(other, item) for other in others)
-        return None if filled_in or "NotImplementedError" in str(error) else str(error)
+        says = f"{error} {note}".strip()
+        return None if filled_in or "NotImplementedError" in str(error) else says
 
 
-def load(path: str | Path) -> dict[str, Any]:
-    """Run a Python file as a module of its own and return its names. Raises `ConfigurationError` where it fails."""
-    place = Path(path)
-    if not place.is_file():
-        raise ConfigurationError(f"{path} is no file; write chainrule check FILE.py, or FILE.py:Class.")
-    name = f"checked_{re.sub(r'[^0-9A-Za-z_]', '_', place.stem)}"
-    spec = importlib.util.spec_from_file_location(name, place)
-    if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{path} is no Python file; its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(place.resolve().parent))
+def _fitting(item: Any, alone: bool, options: dict[str, Any]) -> Report:
+    """The check with the options; of several things in a file, those that inputs or arguments do not fit do without."""
     try:
-        spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a file that is not ours: anything may come, sys.exit() too
-        raise ConfigurationError(
-            f"{path} does not run: {_where(error, place)}{type(error).__name__}: {error}"
-        ) from None
-    finally:
-        sys.path.pop(0)
-    return {found: value for found, value in vars(module).items() if not found.startswith("__")}
+        return check(item, **options)
+    except ConfigurationError:
+        rest = {key: value for key, value in options.items() if key not in ("arguments", "inputs")}
+        if alone or rest == options:
+            raise
+        return check(item, **rest)
 
 
-def _where(error: BaseException, path: Path) -> str:
-    if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f"line {error.lineno}: "
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-    return f"line {lines[-1]}: " if lines else ""
+def _noted(report: Report, note: str) -> Report:
+    if not note:
+        return report
+    finding = Finding("file", "note", report.subject, "", note, diagnoses=(Diagnosis("stand_in", note, ""),))
+    return replace(report, findings=(*report.findings, finding))
 
 
 def found_in(names: dict[str, Any]) -> dict[str, Any]:
-    """What can be checked among a module's names: classes made there, objects of theirs, pairs of functions.
+    """What can be checked among a module's names: classes made there, pairs of functions, losses with their gradients.
 
     >>> def relu_forward(x): return x
     >>> def relu_backward(dvalues, x): return dvalues
@@ -107,31 +93,7 @@ def found_in(names: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in names.items():
         foreign = own and getattr(value, "__module__", None) not in own
-        if isinstance(value, type) and not foreign and not inspect.isabstract(value):
-            if checkable(value):
-                found[name] = value
-            elif callable(getattr(value, "forward", None)) and callable(getattr(value, "backward", None)):
-                found[name] = _refused(value)
-        elif inspect.isfunction(value) and not foreign:
-            partner = next((names[p] for p in _partners(name) if inspect.isfunction(names.get(p))), None)
-            if partner is not None:
-                found[re.sub(r"_?forward_?", "", name) or "forward and backward"] = (value, partner)
-    return found
-
-
-def _partners(name: str) -> Iterator[str]:
-    """What the backward function of a forward function may be called."""
-    if "backward" in name:
-        return
-    if "forward" in name:
-        yield name.replace("forward", "backward")
-    yield f"{name}_backward"
-    yield f"backward_{name}"
-
-
-def _refused(kind: type) -> str:
-    forward, backward = (f"{m}{inspect.signature(getattr(kind, m))}" for m in ("forward", "backward"))
-    return (
-        f"{kind.__name__} has {forward} and {backward}, which do not fit each other: write forward(self, inputs) and "
-        "backward(self, dvalues), or for a loss forward(self, y_pred, y_true) and backward(self, dvalues, y_true)."
-    )
+        if isinstance(value, type) and not foreign and not inspect.isabstract(value) and checkable(value):
+            found[name] = value
+    functions = {n: v for n, v in names.items() if inspect.isfunction(v) and (not own or v.__module__ in own)}
+    return {**found, **dict(pairs_in(functions))}

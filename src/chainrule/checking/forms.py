@@ -148,13 +148,14 @@ def _loss_forms(m: Comparison) -> Iterator[Form]:
     probabilities = "probabilities" if s.subject.upstream else d_ if activated else f"softmax({p_})"
     yield Form(f"({probabilities} - {t_}){per}", (softmax - t) * share)
     yield Form(
-        f"-({t_} / {p_} - (1 - {t_}) / (1 - {p_})) / {outputs}{per}", -(t / p - (1 - t) / (1 - p)) / outputs * share
+        f"-({t_} / {p_} - (1 - {t_}) / (1 - {p_})) / {p_}.shape[-1]{per}",
+        -(t / p - (1 - t) / (1 - p)) / outputs * share,
     )
-    yield Form(f"(sigmoid({p_}) - {t_}) / {outputs}{per}", (sigmoid - t) / outputs * share)
-    yield Form(f"2 * ({p_} - {t_}) / {outputs}{per}", 2 * (p - t) / outputs * share)
+    yield Form(f"(sigmoid({p_}) - {t_}) / {p_}.shape[-1]{per}", (sigmoid - t) / outputs * share)
+    yield Form(f"2 * ({p_} - {t_}) / {p_}.shape[-1]{per}", 2 * (p - t) / outputs * share)
     yield Form(f"2 * ({p_} - {t_}){per}", 2 * (p - t) * share)
     yield Form(f"({p_} - {t_}){per}", (p - t) * share)
-    yield Form(f"{module}.sign({p_} - {t_}) / {outputs}{per}", np.sign(p - t) / outputs * share)
+    yield Form(f"{module}.sign({p_} - {t_}) / {p_}.shape[-1]{per}", np.sign(p - t) / outputs * share)
     yield Form(f"{module}.sign({p_} - {t_}){per}", np.sign(p - t) * share)
 
 

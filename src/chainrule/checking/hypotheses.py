@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from .forms import one_hot, products, right_form
 from .measure import Comparison, Tolerance, measure
-from .subjects import batch_of
 
 __all__ = ["HYPOTHESES", "Candidate"]
 
@@ -33,7 +32,7 @@ class Candidate(NamedTuple):
 
 
 def _samples(m: Comparison) -> int:
-    return batch_of(m.setting.subject.inputs if not m.setting.values else m.setting.values)
+    return m.setting.samples
 
 
 def _upstream(m: Comparison) -> Floats | None:
@@ -119,9 +118,9 @@ def feature_mean(m: Comparison) -> Iterator[Candidate]:
     shape = m.setting.output.shape if m.setting.output.ndim > 1 else m.value.shape
     features = shape[-1] if len(shape) > 1 else 1
     if features > 1:
-        says = f"The mean over the {features} outputs is missing: divide by the number of outputs."
+        says = "The mean over the outputs is missing: divide by the number of outputs."
         yield Candidate("feature_mean_missing", m.expected * features, says, by_size=True)
-        says = f"It is divided by the number of outputs, {features}, once too often."
+        says = "It is divided by the number of outputs once too often."
         yield Candidate("feature_mean_doubled", m.expected / features, says, by_size=True)
 
 

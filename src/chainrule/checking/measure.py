@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from . import nudge
 from .streams import seed_streams
-from .subjects import Instance, Point, Subject
+from .subjects import Instance, Point, Subject, batch_of
 
 __all__ = ["Comparison", "Runner", "Setting", "Tolerance", "measure", "sides"]
 
 Floats = NDArray[Any]
 
-_EVERY = 400  # arrays up to this size are compared in every entry; larger ones in
+_SMALL = 64  # arrays up to this size are compared entry by entry; larger ones
+_DIRECTIONS = 3  # along this many random directions, each of which moves every entry,
+_FEW = 6  # and in this many entries; where a direction disagrees
+_EVERY = 400  # arrays up to this size in every entry after all, and larger ones in
 _BLOCK = 8  # a block of 8 x 8 entries,
-_SCATTERED = 32  # this many other entries,
-_DIRECTIONS = 3  # and along this many random directions
+_SCATTERED = 32  # and this many others
 _LOCATED = 2  # wrong entries to look for in a large array where a direction disagrees
 _CLIP = 1e-6  # probabilities this close to 0 and 1 may be clipped
 _AGREES = 1e-6  # a complex step is trusted if it agrees with central differences this closely
@@ -75,6 +77,11 @@ class Setting:
         """The arrays with respect to which gradients are taken."""
         return self.point.values
 
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return self.point.sizes[0] if self.point.sizes else batch_of(self.point.values)
+
     def curve(self, name: str, direction: Callable[[Any], Floats]) -> nudge.Curve:
         """The output as a function of t, where one array is replaced by `direction(t)`."""
         return lambda t: self.runner.output(self.point.with_values({name: direction(t)}))
@@ -98,7 +105,7 @@ class Setting:
         """The same setting with other `values` or `targets`."""
         values = {**self.values, **replaced.get("values", {})}
         targets = replaced.get("targets", self.point.targets)
-        point = Point(values, targets, self.point.training, self.point.label)
+        point = replace(self.point, values=values, targets=targets)
         return Setting(
             self.subject, self.runner, point, self.noise, self.dvalues, self.output, self.gradients, self.memory, {}
         )
@@ -161,16 +168,22 @@ class Comparison:
         return np.asarray(self.columns @ np.broadcast_to(dvalues, self.setting.output.shape).reshape(-1))
 
 
-def measure(setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Generator) -> Comparison:
-    """Compare one gradient of the right shape with the derivative of forward."""
+def measure(
+    setting: Setting, name: str, tolerance: Tolerance, rng: np.random.Generator, every: bool = False
+) -> Comparison:
+    """Compare one gradient of the right shape with the derivative of forward; with `every` in each entry if it can."""
     received = np.asarray(setting.gradients[name], dtype=np.float64)
     size = setting.values[name].size
     slopes = _Slopes(setting, name, rng)
-    flats = _chosen(setting.values[name].shape, rng)
-    projections = 0
-    if len(flats) < size:
-        found = _located(setting, name, received, slopes, rng)
-        flats, projections = np.union1d(flats, found).astype(np.intp), _DIRECTIONS
+    flats, projections = np.arange(size), 0
+    if size > _SMALL and not (every and size <= _EVERY):
+        projections = _DIRECTIONS
+        whole = np.arange(size)
+        suspicious = any(_disagrees(setting, name, received, slopes, whole, rng) for _ in range(_DIRECTIONS))
+        if not suspicious:
+            flats = np.sort(rng.choice(size, _FEW, replace=False)).astype(np.intp)
+        elif size > _EVERY:
+            flats = np.union1d(_chosen(setting.values[name].shape, rng), _located(setting, name, received, slopes, rng))
     columns = np.empty((len(flats), setting.output.size))
     errors = np.empty(len(flats))
     weights = np.abs(setting.dvalues).reshape(-1)
@@ -248,10 +261,8 @@ class _Slopes:
 
 
 def _chosen(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.intp]:
-    """All positions of a small array; for a large one a random block and others scattered at random."""
+    """A random block of a large array, and others scattered at random."""
     size = int(np.prod(shape))
-    if size <= _EVERY:
-        return np.arange(size)
     rows, columns = int(np.prod(shape[:-1])), shape[-1]
     height, width = min(_BLOCK, rows), min(_BLOCK, columns)
     top, left = rng.integers(0, rows - height + 1), rng.integers(0, columns - width + 1)
@@ -263,10 +274,8 @@ def _located(
     setting: Setting, name: str, received: Floats, slopes: _Slopes, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """Positions of wrong entries in a large array, found by bisection where it disagrees along a direction."""
-    size = received.size
-    suspicious = any(_disagrees(setting, name, received, slopes, np.arange(size), rng) for _ in range(_DIRECTIONS))
     found: list[int] = []
-    waiting = [np.arange(size)] if suspicious else []
+    waiting = [np.arange(received.size)]
     tries = 0
     while waiting and len(found) < _LOCATED and tries < 200:
         part = waiting.pop()
@@ -293,6 +302,8 @@ def _disagrees(
     terms = received.reshape(-1) * direction
     allowed = 1e-9 * float(np.linalg.norm(terms)) + 1e-13 * float(np.abs(terms).sum()) + 4 * error
     rounding = 1e-13 * float(np.abs(setting.dvalues * slope.value).sum())
+    if 4 * error > max(1e-6, 30 * setting.noise ** (5 / 6)) * float(np.linalg.norm(terms)):
+        return True  # a kink lies on the way: this direction tells nothing
     return not abs(float(terms.sum()) - expected) <= allowed + rounding
 
 

@@ -73,6 +73,7 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
     Source: Richardson 1911.
     """
     best: Slope | None = None
+    moved: Any = False
     for _ in range(_HALVINGS):
         low, high = np.asarray(f(-step / 4)), np.asarray(f(step / 4))
         at_h = (np.asarray(f(step)) - np.asarray(f(-step))) / (2 * step)
@@ -80,7 +81,7 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
         at_quarter = (high - low) / (step / 2)
         first, second = (4 * at_half - at_h) / 3, (4 * at_quarter - at_half) / 3
         value = (16 * second - first) / 15
-        moved = high != low  # where nothing moved, nothing was rounded
+        moved = moved | (high != low) | (at_h != 0)  # where nothing ever moved, nothing was rounded
         rounding = 8 * noise / step * float(np.max(np.abs(high), initial=0.0)) * moved
         error = np.abs(value - second) + rounding
         if best is None:

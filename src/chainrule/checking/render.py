@@ -142,8 +142,9 @@ def _arrays(arrays: list[Checked], several: bool) -> Any:
 
 def compared(item: Checked) -> str:
     """How many entries of an array were compared, how, and the largest error."""
-    entries = f"all {item.size}" if item.entries == item.size else f"{item.entries} of {item.size}"
-    directions = f" and {item.projections} random directions" if item.projections else ""
+    entries = f"all {item.size}" if item.entries == item.size or item.projections else f"{item.entries} of {item.size}"
+    one_by_one = f", {item.entries} one by one" if item.entries < item.size else ""
+    directions = f" along {item.projections} random directions{one_by_one}" if item.projections else ""
     settings = f" in {item.settings} settings" if item.settings > 1 else ""
     kinks = f", {item.kinks} on a kink" if item.kinks else ""
     worst = tolerance(float(f"{item.worst:.0e}"))

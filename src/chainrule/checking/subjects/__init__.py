@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError
 from ...graph import Graph
@@ -11,14 +12,27 @@ from ...layer import Layer
 from ...losses import Loss
 from ...model import Model
 from ...penalties import Penalty
-from .base import NATIVE, Instance, Point, Style, Subject, batch_of, fresh_targets
-from .book import book_subject, is_book_style
-from .functions import function_subject
+from .base import (
+    NATIVE,
+    Group,
+    Instance,
+    Point,
+    Style,
+    Subject,
+    batch_of,
+    fresh_targets,
+    groups_of,
+    samples_axis,
+    sizes_of,
+)
 from .native import graph_subjects, layer_subject, loss_subject, model_subjects, penalty_subject
-from .torch import is_torch, torch_subject
+
+if TYPE_CHECKING:
+    from .plans import Passes
 
 __all__ = [
     "NATIVE",
+    "Group",
     "Instance",
     "Point",
     "Style",
@@ -26,12 +40,21 @@ __all__ = [
     "batch_of",
     "checkable",
     "fresh_targets",
+    "groups_of",
+    "samples_axis",
+    "sizes_of",
     "subjects_of",
 ]
 
 
 def subjects_of(
-    item: Any, inputs: Any = None, targets: Any = None, *, arguments: tuple[Any, ...] = (), reduction: str = "mean"
+    item: Any,
+    inputs: Any = None,
+    targets: Any = None,
+    *,
+    arguments: tuple[Any, ...] = (),
+    reduction: str = "mean",
+    on_purpose: bool = False,
 ) -> Iterator[Subject]:
     """What there is to check in an item: one subject, or for a graph or a model one for each node and the whole.
 
@@ -51,19 +74,57 @@ def subjects_of(
         yield loss_subject(item, inputs, targets)
     elif isinstance(item, Penalty):
         yield penalty_subject(item, inputs)
-    elif is_torch(item):
+    elif _is_torch(item):
+        from .torch import torch_subject
+
         yield torch_subject(item, inputs)
-    elif isinstance(item, tuple | list) and len(item) == 2 and all(callable(each) for each in item):
-        yield function_subject((item[0], item[1]), inputs)
-    elif is_book_style(item):
-        yield book_subject(item, inputs, targets, arguments=arguments, reduction=reduction)
     else:
-        raise ConfigurationError(
-            f"check: {item!r} has no backward pass that can be checked. It can be a layer, loss, penalty, graph or "
-            "model of this library; an object or class with forward(inputs) and backward(dvalues); a loss with "
-            "forward(y_pred, y_true) and backward(dvalues, y_true); a pair of functions (forward, backward); a "
-            "torch.nn.Module or torch.autograd.Function."
-        )
+        yield _written(item, inputs, targets, arguments, reduction, on_purpose)
+
+
+def _written(
+    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
+) -> Subject:
+    """What is no kind of ours: functions, objects and classes. The machinery for these is imported when it is used."""
+    from .written import written_subject
+
+    first: ConfigurationError | None = None
+    for call in _calls(item, arguments, inputs):
+        try:
+            return written_subject(call, inputs, targets, reduction=reduction, on_purpose=on_purpose)
+        except ConfigurationError as error:
+            first = first or error
+    if first is not None:
+        raise first
+    raise ConfigurationError(
+        f"check: {item!r:.80} has no backward pass that can be checked. It can be a layer, loss, penalty, graph or "
+        "model of this library; an object or class with forward(inputs) and backward(dvalues), or a value and a "
+        "gradient under other names; a loss with forward(y_pred, y_true) and backward(dvalues, y_true); a pair of "
+        "functions (forward, backward); a function that returns a loss and its gradients; a torch.nn.Module or "
+        "torch.autograd.Function."
+    )
+
+
+def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passes]:
+    from .calls import calls_of, is_loss_with_gradient, is_static, pair_of
+    from .construct import construct
+    from .plans import Passes
+
+    if isinstance(item, Passes):
+        yield item
+    elif isinstance(item, tuple | list) and len(item) == 2 and all(callable(each) for each in item):
+        yield pair_of(item[0], item[1])
+    elif isinstance(item, type):
+        calls = list(calls_of(item))
+        if any(is_static(item, call) for call in calls):
+            yield from (call for call in calls if is_static(item, call))
+        elif calls:
+            yield from calls_of(construct(item, arguments, inputs))
+    elif callable(item) and hasattr(item, "__code__"):
+        if is_loss_with_gradient(item) or inputs is not None:
+            yield pair_of(item)
+    else:
+        yield from calls_of(item)
 
 
 def checkable(item: Any) -> bool:
@@ -71,9 +132,21 @@ def checkable(item: Any) -> bool:
     kinds = (Model, Layer, Loss, Penalty)
     if isinstance(item, kinds) or (isinstance(item, type) and issubclass(item, kinds)):
         return True
-    return is_torch(item) or is_book_style(item)
+    from .calls import is_written
+    from .plans import Passes
+
+    return isinstance(item, Passes) or _is_torch(item) or is_written(item)
 
 
 def _has_its_own_shell(layer: Layer) -> bool:
     """Whether forward or backward is written anew, as in the book's layers: then it is those that run."""
     return type(layer).forward is not Layer.forward or type(layer).backward is not Layer.backward
+
+
+def _is_torch(item: Any) -> bool:
+    """Whether the item is PyTorch's, which is asked only where PyTorch is in use."""
+    if "torch" not in sys.modules:
+        return False
+    from .torch import is_torch
+
+    return is_torch(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,9 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NATIVE", "Instance", "Point", "Style", "Subject", "batch_of", "fresh_targets", "is_shape"]
+__all__ = [
+    "NATIVE",
+    "Group",
+    "Instance",
+    "Point",
+    "Style",
+    "Subject",
+    "batch_of",
+    "fresh_targets",
+    "groups_of",
+    "is_shape",
+    "samples_axis",
+    "sizes_of",
+]
 
 Arrays = dict[str, NDArray[Any]]
+Group = tuple[tuple[str, int], ...]  # axes that have one size, each as (name of the array, axis)
 
 
 @dataclass(frozen=True)
@@ -24,6 +39,8 @@ class Point:
     training: bool = True
     label: str = ""  # how the report names it
     first_row: int = 0  # the place of its first sample in a larger batch, for noise that depends on it
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # arguments without a gradient: integers, masks, settings
+    sizes: tuple[int, ...] = ()  # of the groups of axes that change together, the samples first
 
     def with_values(self, values: Mapping[str, Any]) -> Point:
         """The same place with other arrays."""
@@ -31,7 +48,8 @@ class Point:
 
     def copied(self) -> Point:
         """The same place with arrays that forward may overwrite."""
-        return replace(self, values={name: value.copy() for name, value in self.values.items()})
+        values = {name: value.copy() for name, value in self.values.items()}
+        return replace(self, values=values, fixed=copy.deepcopy(dict(self.fixed)) if self.fixed else self.fixed)
 
 
 class Instance(ABC):
@@ -101,7 +119,36 @@ class Subject:
     style: Style = field(default_factory=Style)
     given: bool = False  # whether the inputs are the user's own
     seeded: bool = False  # whether the global random streams must be set before each forward
+    fixed: dict[str, Any] = field(default_factory=dict)  # arguments without a gradient
+    groups: tuple[Group, ...] | None = None  # axes that change size together, the samples first; None: the first axes
+    optional: frozenset[str] = frozenset()  # inputs whose gradient nobody needs
+    redraw_fixed: Callable[[np.random.Generator, str, tuple[int, ...]], Any] | None = None
+    updates: bool = False  # whether backward takes the step itself
+    any_rank: bool = False  # whether each entry of the output comes of its own entry of the input
+    undefined: bool = False  # whether nobody calls backward after inference
+    on_purpose: bool = False  # whether its author says that the gradient is not meant to be the derivative
+    slack: float = 0.0  # a relative error that is none, such as that of a small number inside a logarithm
+    notes: tuple[str, ...] = ()  # what was guessed, and what could not be matched
     mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say
+
+
+def groups_of(subject: Subject) -> tuple[Group, ...]:
+    """The axes that change size together: the samples, then others."""
+    return tuple((tuple((name, 0) for name in subject.inputs),) if subject.groups is None else subject.groups)
+
+
+def samples_axis(subject: Subject) -> int:
+    """Along which axis of the first input the samples lie."""
+    groups = groups_of(subject)
+    return groups[0][0][1] if groups and groups[0] else 0
+
+
+def sizes_of(subject: Subject) -> tuple[int, ...]:
+    """How large the groups are in the subject's own arrays."""
+    arrays = {**subject.fixed, **subject.parameters, **subject.inputs}
+    if subject.targets:
+        arrays["targets"] = subject.targets[0]
+    return tuple(int(np.shape(arrays[name])[axis]) for (name, axis), *_ in groups_of(subject) if np.ndim(arrays[name]))
 
 
 def is_shape(inputs: Any) -> bool:
@@ -125,5 +172,5 @@ def fresh_targets(subject: Subject, rng: np.random.Generator, point: Point) -> t
         return subject.redraw_targets(rng, point) or (None,)
     if not subject.targets:
         return (None,)
-    samples = batch_of(point.values)
+    samples = point.sizes[0] if point.sizes else batch_of(point.values)
     return tuple(np.resize(t, (samples, *np.shape(t)[1:])) for t in subject.targets)

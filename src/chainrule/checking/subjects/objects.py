@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "read", "write"]
+__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "gradient_path", "lists_in", "read", "write"]
 
 _DEPTH = 4
 _MOST = 64  # items of a list or dict that are looked into
@@ -64,6 +64,11 @@ def arrays_of(item: Any, scalars: bool = False) -> Iterator[tuple[str, NDArray[A
             yield path.removeprefix("."), np.array(float(value))
 
 
+def lists_in(item: Any) -> int:
+    """How many items all lists that an object holds have together."""
+    return sum(len(value) for _, value in _walk(item, _DEPTH, "", set()) if isinstance(value, list))
+
+
 def generators_of(item: Any) -> Iterator[tuple[str, Any]]:
     """Every random generator that an object holds, by its path."""
     for path, value in _walk(item, _DEPTH, "", set()):
@@ -102,28 +107,51 @@ def write(item: Any, path: str, value: Any) -> None:
 
 
 def gradient_of(item: Any, path: str) -> Any:
-    """The gradient that an object stores for the parameter at a path, under one of the usual names; None without one.
+    """The gradient that an object stores for the parameter at a path; None without one."""
+    found = gradient_path(item, path)
+    return None if found is None else read(item, found)
 
-    `dweights`, `grad_weights` or `weights_grad` beside `weights`; `grads['W']` beside `params['W']`; `grads['W']`
-    beside `W`.
+
+def gradient_path(item: Any, path: str) -> str | None:
+    """Where an object stores the gradient for the parameter at a path, under one of the usual names.
+
+    `dweights`, `grad_weights`, `gradweights` or `weights_grad` beside `weights`; `grads['W']` beside `params['W']` or
+    `W`, `grads[0]` beside `params[0]`; `W.grad` beside `W.data`.
     """
-    holder, dot, name = path.rpartition(".")
-    if name.endswith("]"):
-        inside, bracket, key = name.partition("[")
-        names = [
-            f"{holder}{dot}{other}{bracket}{key}" for other in ("grads", "gradients", f"d{inside}", f"{inside}_grad")
-        ]
-    else:
-        names = [f"{holder}{dot}{other}" for other in (f"d{name}", f"grad_{name}", f"{name}_grad", f"d_{name}")]
-        names += [f"{holder}{dot}{other}[{name!r}]" for other in ("grads", "gradients", "grad")]
-    for candidate in names:
+    for candidate in _gradient_names(path):
         try:
             found = read(item, candidate)
         except (AttributeError, KeyError, IndexError, TypeError):
             continue
-        if found is not None:
-            return found
+        if found is not None and not isinstance(found, dict | list | tuple) and not callable(found):
+            return candidate
     return None
+
+
+_BOXES = (".data", ".value", ".val", ".values")
+_CONTAINERS = ("grads", "gradients", "grad", "gradient", "dparams", "derivatives", "_grads", "_gradients", "d")
+
+
+def _gradient_names(path: str) -> Iterator[str]:
+    for box in _BOXES:
+        if path.endswith(box):
+            yield from (path.removesuffix(box) + tail for tail in (".grad", ".gradient", ".g", ".d", ".grads"))
+    holder, dot, name = path.rpartition(".")
+    front = holder + dot
+    if name.endswith("]"):
+        inside, bracket, key = name.partition("[")
+        others = (*_CONTAINERS, f"d{inside}", f"{inside}_grad", f"grad_{inside}", f"{inside}_grads", f"g{inside}")
+        for other in others:
+            yield f"{front}{other}{bracket}{key}"
+            if key[0] in "'\"":
+                yield from (f"{front}{other}[{word + key.strip(chr(39) + ']')!r}]" for word in ("d", "grad_", "grad"))
+    else:
+        for other in (f"d{name}", f"grad_{name}", f"{name}_grad", f"d_{name}", f"grad{name}", f"{name}_gradient",
+                      f"{name}grad", f"grad{name.capitalize()}", f"gradient_{name}", f"{name}_d", f"delta_{name}",
+                      f"nabla_{name}", f"{name}_grads", f"grads_{name}", f"g_{name}", f"_d{name}"):  # fmt: skip
+            yield front + other
+        for other in _CONTAINERS:
+            yield from (f"{front}{other}[{word + name!r}]" for word in ("", "d", "grad_", "grad"))
 
 
 def copied(item: Any) -> Any:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
+from .axes import find_groups
 from .base import Instance, Point, Style, Subject, is_shape
+from .compared import redrawn_like
+from .names import role_of, setting
+from .plans import apart, together
+from .sources import remark_in
 
 __all__ = ["is_torch", "torch_subject"]
 
@@ -32,16 +38,15 @@ def is_torch(item: Any) -> bool:
 class TorchInstance(Instance):
     """A module or a Function in float64, whose gradients autograd collects from the backward passes written by hand."""
 
-    def __init__(self, item: Any, names: tuple[str, ...], constants: dict[int, Any]) -> None:
+    def __init__(self, item: Any, names: tuple[str, ...]) -> None:
         import torch
 
-        self.torch, self.names, self.constants = torch, names, constants
+        self.torch, self.names = torch, names
         self.module = copy.deepcopy(item).double() if isinstance(item, torch.nn.Module) else None
         self.apply = self.module if self.module is not None else item.apply
 
     def forward(self, point: Point) -> NDArray[Any]:
-        """The output as a NumPy array."""
-        torch = self.torch
+        """The outputs as one NumPy array."""
         if any(array.dtype.kind == "c" for array in point.values.values()):
             raise TypeError("PyTorch modules are not nudged by complex steps")
         held = {} if self.module is None else dict(self.module.named_parameters())
@@ -49,24 +54,29 @@ class TorchInstance(Instance):
         if self.module is not None:
             self.module.train(point.training)
         for name, array in point.values.items():
-            tensor = torch.from_numpy(np.ascontiguousarray(array))
+            tensor = self.torch.from_numpy(np.ascontiguousarray(array))
             if name in held:
                 held[name].data = tensor
                 self.leaves[name] = held[name].requires_grad_(True)
             else:
                 self.leaves[name] = tensor.clone().requires_grad_(True)
-        arguments: list[Any] = [self.leaves[name] for name in self.names]
-        for position, constant in sorted(self.constants.items()):
-            arguments.insert(position, constant)
-        self.output = self.apply(*arguments)
-        return np.array(self.output.detach().numpy())
+        arguments = [
+            self.leaves[name] if name in self.leaves else self._fixed(point.fixed[name]) for name in self.names
+        ]
+        self.outputs = list(_tensors(self.apply(*arguments)))
+        parts = [np.array(output.detach().numpy()) for output in self.outputs]
+        self.shapes = [part.shape for part in parts]
+        return together(parts)
+
+    def _fixed(self, value: Any) -> Any:
+        return self.torch.from_numpy(value) if isinstance(value, np.ndarray) else value
 
     def backward(self, dvalues: NDArray[Any]) -> dict[str, Any]:
         """What arrives at every leaf."""
         gradients = self.torch.autograd.grad(
-            self.output,
+            self.outputs,
             list(self.leaves.values()),
-            self.torch.from_numpy(np.array(dvalues)),
+            [self.torch.from_numpy(np.array(part)) for part in apart(np.asarray(dvalues), self.shapes)],
             allow_unused=True,
             retain_graph=True,
         )
@@ -77,11 +87,22 @@ class TorchInstance(Instance):
         }
 
 
+def _tensors(value: Any) -> Iterator[Any]:
+    """The tensors of floats in what forward returned, in tuples, lists and dicts of any depth."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from _tensors(each)
+    elif hasattr(value, "is_floating_point") and value.is_floating_point():
+        yield value
+
+
 def torch_subject(item: Any, inputs: Any = None) -> Subject:
     """A module, or a class derived from `torch.autograd.Function`, on the inputs given.
 
-    A Function's arguments that are arrays or tensors are differentiated, others passed on as they are. Raises
-    `ConfigurationError` where a Function takes several arguments and none is given.
+    Arguments that are arrays or tensors of floats are differentiated, others passed on as they are. Where a Function
+    takes several arguments and none is given, shapes are tried. Raises `ConfigurationError` where it runs on none.
     """
     import torch
 
@@ -89,39 +110,92 @@ def torch_subject(item: Any, inputs: Any = None) -> Subject:
     if isinstance(item, type) and issubclass(item, torch.nn.Module):
         raise ConfigurationError(f"check: pass a module, not the class: check({item.__name__}(...), inputs).")
     taken = _arguments(item.forward)[0 if module else int(not _separate_context(item)) :]
-    rng = np.random.default_rng(_SEED)
-    given = inputs if isinstance(inputs, tuple | list) and not is_shape(inputs) else (inputs,)
-    if inputs is None or is_shape(inputs):
-        if len(taken) > 1:
-            raise ConfigurationError(
-                f"check: {_name(item)}.forward takes {', '.join(taken)}; pass them: check(item, (x, w, ...))."
-            )
-        given = (rng.normal(size=inputs or (5, _features(item) if module else 4)),)
-    arrays: dict[str, NDArray[Any]] = {}
-    constants: dict[int, Any] = {}
-    for position, value in enumerate(given):
-        if isinstance(value, np.ndarray | list) or torch.is_tensor(value):
-            name = taken[position] if position < len(taken) else f"inputs[{position}]"
-            tensor = value.detach().numpy() if torch.is_tensor(value) else value
-            arrays[name] = np.array(tensor, dtype=np.float64)
-        else:
-            constants[position] = value
+    values, fixed = _split(_given(item, inputs, taken, module), taken)
     parameters = (
-        {}
-        if not module
-        else {name: np.array(p.detach().numpy(), dtype=np.float64) for name, p in item.named_parameters()}
+        {} if not module else {n: np.array(p.detach().numpy(), dtype=np.float64) for n, p in item.named_parameters()}
     )
-    first = next(iter(arrays))
-    parameters = {**{name: array for name, array in arrays.items() if name != first}, **parameters}
+    names = tuple(name for name in (*taken, *values, *fixed) if name in values or name in fixed)
+    names = tuple(dict.fromkeys(names))
+    own = {name: array for name, array in values.items() if role_of(name) not in ("weights", "bias", "scale")}
+    own = own or dict(list(values.items())[:1])
+    parameters = {**{name: array for name, array in values.items() if name not in own}, **parameters}
+    instance = TorchInstance(item, names)
+
+    def run(changed: dict[str, Any]) -> NDArray[Any]:
+        known = {**parameters, **{name: array for name, array in changed.items() if name not in fixed}}
+        return instance.forward(Point(known, fixed={**fixed, **{n: a for n, a in changed.items() if n in fixed}}))
+
+    arrays = {**own, **{n: v for n, v in fixed.items() if isinstance(v, np.ndarray)}}
+    arrays |= {} if module else {name: array for name, array in parameters.items() if name in values}
+    groups = find_groups(arrays, run, next(iter(own or arrays)), [*own, *fixed])
     return Subject(
         title=_name(item),
-        create=lambda: TorchInstance(item, tuple(arrays), constants),
-        inputs={first: arrays[first]},
+        create=lambda: TorchInstance(item, names),
+        inputs=own,
         parameters=parameters,
         modes=(True, False) if module and _switches(item) else (True,),
         style=_STYLE,
         given=inputs is not None and not is_shape(inputs),
+        fixed=fixed,
+        groups=groups,
+        redraw_fixed=lambda rng, name, shape: redrawn_like(rng, fixed[name], shape),
+        on_purpose=remark_in(getattr(item, "backward", item.forward)),
     )
+
+
+def _split(given: dict[str, Any], taken: list[str]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays of floats, and everything else: both by the names of the arguments."""
+    values: dict[str, NDArray[Any]] = {}
+    fixed: dict[str, Any] = {}
+    for name, value in given.items():
+        array = (
+            value.detach().numpy()
+            if hasattr(value, "detach")
+            else np.array(value)
+            if isinstance(value, list)
+            else value
+        )
+        if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+            values[name] = np.array(array, dtype=np.float64)
+        else:
+            fixed[name] = array
+    return values, fixed
+
+
+def _given(item: Any, inputs: Any, taken: list[str], module: bool) -> dict[str, Any]:
+    """The arguments by name: those given, or of the first shapes on which it runs."""
+    if isinstance(inputs, dict):
+        return inputs
+    if inputs is not None and not is_shape(inputs):
+        several = inputs if isinstance(inputs, tuple | list) and not np.isscalar(inputs[0]) else (inputs,)
+        return {taken[i] if i < len(taken) else f"inputs[{i}]": each for i, each in enumerate(several)}
+    rng = np.random.default_rng(_SEED)
+    if module and len(taken) < 2:
+        return {(taken or ["input"])[0]: rng.normal(size=inputs or (5, _features(item)))}
+    for shapes in _shapes(taken, inputs):
+        given = {
+            name: setting(name) if role_of(name) == "number" and i else rng.normal(size=shape)
+            for i, (name, shape) in enumerate(zip(taken, shapes, strict=True))
+        }
+        try:
+            values, fixed = _split(given, taken)
+            TorchInstance(item, tuple(taken)).forward(Point(values, fixed=fixed))
+        except Exception:  # a Function that is not ours: anything may come
+            continue
+        return given
+    raise ConfigurationError(
+        f"check: {_name(item)}.forward takes {', '.join(taken)}; pass them: check(item, (x, w, ...))."
+    )
+
+
+def _shapes(taken: list[str], inputs: Any) -> Iterator[tuple[tuple[int, ...], ...]]:
+    first = inputs or (5, 4)
+    weights = {"weights": ((first[-1], 3), (3, first[-1])), "bias": ((3,), (1, 3)), "scale": ((first[-1],),)}
+    roles = [role_of(name) if i else "input" for i, name in enumerate(taken)]
+    for which in (0, 1):
+        yield tuple(weights[r][min(which, len(weights[r]) - 1)] if r in weights else first for r in roles)
+    yield (first,) * len(taken)
+    yield (first, *(((first[-1], 3),) * (len(taken) - 1)))
 
 
 def _features(module: Any) -> int:

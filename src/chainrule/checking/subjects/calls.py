@@ -1,0 +1,170 @@
+"""Which of the methods of an object, or of the functions of a file, belong together: the value and its gradients."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .plans import Passes
+from .sources import parameters_of, returned_names, source_of
+
+__all__ = ["calls_of", "is_loss_with_gradient", "is_written", "pair_of", "pairs_in"]
+
+# The value and its gradient, the likeliest first; None where the value returns its gradients itself.
+_METHODS: tuple[tuple[str, str | None], ...] = (
+    ("forward", "backward"),
+    ("forward_pass", "backward_pass"),
+    ("forward_propagation", "backward_propagation"),
+    ("forward_propagate", "backward_propagate"),
+    ("forward_prop", "backward_prop"),
+    ("forward", "backward_pass"),
+    ("forward_pass", "backward"),
+    ("forward", "backprop"),
+    ("forward", "backpropagate"),
+    ("forward", "back_propagate"),
+    ("fprop", "bprop"),
+    ("feed_forward", "back_propagate"),
+    ("feedforward", "backprop"),
+    ("feed_forward", "backward"),
+    ("__call__", "backward"),
+    *((value, gradient) for value in ("loss", "cost", "calculate", "compute", "__call__", "fn", "function", "func", "f",
+                                      "activate", "activation", "apply", "evaluate", "value", "error", "forward",
+                                      "call", "compute_loss", "calc", "cost_function", "loss_function")
+      for gradient in ("gradient", "gradients", "grad", "derivative", "prime", "deriv", "df", "backward", "d",
+                       "compute_gradient", "compute_gradients", "gradient_wrt_output", "loss_gradient", "f_prime",
+                       "loss_grad", "delta", "derivate", "der", "diff", "gradient_function", "derivation", "d_loss",
+                       "loss_derivative", "cost_derivative", "numeric", "activation_derivative", "prime_loss", "dfn",
+                       "activate_derivative", "compute_derivative", "d_activation", "loss_prime", "backprop")),
+    ("loss", None),
+    ("cost", None),
+    ("compute_loss", None),
+    ("loss_and_grad", None),
+    ("loss_and_gradients", None),
+    ("loss_grads", None),
+    ("forward_backward", None),
+)  # fmt: skip
+
+
+def calls_of(item: Any) -> Iterator[Passes]:
+    """Every pair of methods of an object, or of static methods of a class, the likeliest first."""
+    kind = item if isinstance(item, type) else type(item)
+    for value, gradient in _METHODS:
+        names = [name for name in (value, gradient) if name is not None]
+        if all(_is_own(kind, name) for name in names) and (gradient is not None or _returns_gradients(kind, value)):
+            yield Passes(kind.__name__, item, value, gradient)
+
+
+def _is_own(kind: type, name: str) -> bool:
+    found = any(name in vars(base) for base in kind.__mro__[:-1])
+    return found and callable(getattr(kind, name, None)) and not _is_empty(getattr(kind, name))
+
+
+def _is_empty(method: Callable[..., Any]) -> bool:
+    """Whether the method only says that it is not written."""
+    text = source_of(method)
+    try:
+        body = ast.parse(text).body[0].body if text else []  # type: ignore[attr-defined]
+    except (SyntaxError, AttributeError, IndexError):
+        return False
+    body = [node for node in body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+    return bool(text) and all(isinstance(node, ast.Pass) or _raises_not_written(node) for node in body)
+
+
+def _raises_not_written(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Raise) and "NotImplemented" in ast.unparse(node)
+
+
+def _returns_gradients(kind: type, name: str) -> bool:
+    return len(returned_names(getattr(kind, name))) > 1
+
+
+def is_static(item: Any, call: Passes) -> bool:
+    """Whether a class can be called as it is: its methods are static, or take a context."""
+    methods = [inspect.getattr_static(item, name) for name in (call.value, call.gradient) if name is not None]
+    return all(isinstance(method, staticmethod | classmethod) for method in methods)
+
+
+def is_written(item: Any) -> bool:
+    """Whether an object or a class has a forward and a backward pass of any kind."""
+    try:
+        return next(calls_of(item), None) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+# Functions
+
+
+def pair_of(forward: Callable[..., Any], backward: Callable[..., Any] | None = None) -> Passes:
+    """A pair of functions, or a function that returns a loss and its gradients."""
+    name = getattr(forward, "__name__", "the function")
+    return Passes(name, None, forward, backward)
+
+
+_SUFFIXES = ("backward", "prime", "derivative", "deriv", "grad", "gradient", "derivate", "back", "bwd", "d", "der",
+             "backprop", "gradients", "diff", "vjp", "dx", "derv", "derivation")  # fmt: skip
+_FORWARD = re.compile(r"_?(forward_pass|forward_propagation|forward_prop|forward|fwd)_?")
+_OPPOSITE = {"forward": ("backward", "backprop", "back"), "fwd": ("bwd",), "forward_prop": ("back_prop", "backprop"),
+             "forward_pass": ("backward_pass",), "forward_propagation": ("backward_propagation", "back_propagation",
+                                                                         "backpropagation")}  # fmt: skip
+
+
+def partners(name: str) -> Iterator[str]:
+    """What the backward function of a forward function may be called.
+
+    >>> list(partners("relu"))[:2], next(partners("conv_forward"))
+    (['relu_backward', 'relu_prime'], 'conv_backward')
+    """
+    if re.search(r"backward|_prime$|_bwd$", name):
+        return
+    for word, others in _OPPOSITE.items():
+        if word in name:
+            yield from (name.replace(word, other) for other in others)
+    yield from (f"{name}_{suffix}" for suffix in _SUFFIXES)
+    yield from (f"{prefix}{name}" for prefix in ("backward_", "d_", "d", "grad_", "deriv_", "der_", "gradient_"))
+    yield from (f"{prefix}_of_{name}" for prefix in ("derivative", "gradient"))
+    yield from (f"{prefix}_{name}" for prefix in ("derivative", "backprop", "prime"))
+
+
+def pairs_in(functions: Mapping[str, Callable[..., Any]]) -> Iterator[tuple[str, Passes]]:
+    """The pairs among functions, and the functions that return a loss with its gradients, each under its name."""
+    taken = set()
+    for name, function in functions.items():
+        partner = next((other for other in partners(name) if other in functions and other != name), None)
+        if partner is not None and _takes_arguments(function) and _takes_arguments(functions[partner]):
+            taken |= {name, partner}
+            yield _FORWARD.sub("", name) or "forward and backward", pair_of(function, functions[partner])
+    for name, function in functions.items():
+        if name not in taken and is_loss_with_gradient(function):
+            yield name, pair_of(function)
+
+
+def _takes_arguments(function: Callable[..., Any]) -> bool:
+    try:
+        return bool(parameters_of(function))
+    except (TypeError, ValueError):
+        return False
+
+
+_LOSS = re.compile(r"(?i)loss|cost|objective|energy|criterion|cross_?entropy|mse|nll|^j$|^l$|^e$|error|svm|softmax")
+_GRADS = re.compile(r"(?i)^(d_?\w+|grads?\w*|gradients?\w*|\w+_grads?|\w+_gradients?)$")
+
+
+def is_loss_with_gradient(function: Callable[..., Any]) -> bool:
+    """Whether a function returns a loss and then gradients, by its name and by what it returns.
+
+    >>> def square_loss(p, y): return ((p - y) ** 2).sum(), 2 * (p - y)
+    >>> is_loss_with_gradient(square_loss), is_loss_with_gradient(len)
+    (True, False)
+    """
+    names = returned_names(function)
+    if len(names) < 2 or not _takes_arguments(function):
+        return False
+    if re.search(r"(?i)numeric|check|plot|train|predict|accuracy|load|split|batch|forward", function.__name__):
+        return False
+    return bool(_LOSS.search(function.__name__) and (_GRADS.match(names[1]) or not names[1])) or bool(
+        _LOSS.search(names[0]) and _GRADS.match(names[1])
+    )

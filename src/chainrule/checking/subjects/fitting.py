@@ -1,0 +1,174 @@
+"""One reading run forward and back: where its gradients lie, and how many of them fit."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..streams import seed_streams
+from .base import Point
+from .drafts import Draft
+from .held import held_by, state_of
+from .matching import Wanted, candidates, matched
+from .names import LIKE_WEIGHTS, RATES, role_of
+from .objects import arrays_of, lists_in
+from .plans import Place, Recipe, WrittenInstance, leaf
+from .reading import Reading
+from .slopes import Slopes
+from .sources import returned_names
+
+__all__ = ["fitted"]
+
+_SEED = 1
+
+
+def fitted(
+    plan: Recipe, draft: Draft, point: Point, form: tuple[str, ...], domain: str, may_clear: bool = True
+) -> Reading | None:
+    """The reading with its gradients found; None where it cannot be called that way."""
+    held = held_by(plan, point)
+    plan = replace(plan, parameters=tuple(held.groups), state=state_of(plan, point))
+    point = point.with_values(held.values)
+    wanted = [
+        Wanted(key, v.shape, (), _aliases(plan, key)) for key, v in point.values.items() if key not in held.values
+    ]
+    wanted += [Wanted(group[0], point.values[group[0]].shape, group) for group in held.groups]
+    rng = np.random.default_rng(_SEED + 1)
+    plan.clears = clears = may_clear and _lists_grow(plan, point)
+    instance = WrittenInstance(plan)
+    seed_streams(_SEED)
+    instance.restart()
+    output = np.asarray(instance.forward(point.copied()))
+    if plan.kind == "loss" and plan.call.gradient is not None and instance.parts[0].ndim > 1:
+        return None  # an array of errors, entry by entry, is no loss
+    dvalues = np.ones(()) if plan.kind == "loss" else np.asarray(rng.normal(size=output.shape))
+    reading = Reading(plan, draft, point, form, domain, output, wanted)
+    before = dict(arrays_of(instance.item, scalars=True)) if instance.item is not None else {}
+    before = {path: value.copy() for path, value in before.items()}
+    plan.find = lambda used, result: _sources(plan, used, result, wanted, before, dvalues, None)
+    try:
+        returned = instance.run_backward(dvalues)
+    except (Exception, SystemExit) as error:  # the code is not ours: anything may come
+        if plan.clears and may_clear:  # its own way of clearing may be what breaks it
+            return fitted(plan, draft, point, form, domain, may_clear=False)
+        reading.error = error
+        return reading if not isinstance(error, TypeError) or "argument" not in str(error) else None
+    slope = Slopes(plan, point, dvalues, rng)
+    plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope)
+    reading.matched = len(plan.sources)
+    plan.clears = clears or (may_clear and instance.can_clear() and _piles_up(plan, point, dvalues))
+    gradients = {}
+    with contextlib.suppress(Exception, SystemExit):
+        again = WrittenInstance(plan)
+        seed_streams(_SEED)
+        again.restart()
+        again.forward(point.copied())
+        gradients = again.backward(dvalues.copy())
+    reading.shaped = sum(np.shape(g) == point.values[key].shape for key, g in gradients.items() if key in plan.sources)
+    reading.fitting = sum(slope.fits(key, gradient) for key, gradient in gradients.items() if key in plan.sources)
+    if reading.fitting < reading.matched:
+        _share(reading, gradients, slope)
+    return reading
+
+
+def _lists_grow(plan: Recipe, point: Point) -> bool:
+    """Whether every forward pass adds to a list, which a method of the object empties."""
+    if plan.call.item is None or isinstance(plan.call.item, type) or not WrittenInstance(plan).can_clear():
+        return False
+    instance, lengths = WrittenInstance(plan), []
+    try:
+        for _ in range(2):
+            seed_streams(_SEED)
+            instance.forward(point.copied())
+            lengths.append(lists_in(instance.item))
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return False
+    return lengths[0] != lengths[1]
+
+
+def _piles_up(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> bool:
+    """Whether a second pass on the same object gives other gradients, as where they are added up."""
+    instance, passes = WrittenInstance(plan), []
+    try:
+        for _ in range(2):
+            seed_streams(_SEED)
+            instance.restart()
+            instance.forward(point.copied())
+            passes.append({k: np.array(v, dtype=np.float64) for k, v in instance.backward(dvalues.copy()).items()})
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return True
+    first, second = passes
+    return any(not _alike(first[key], second.get(key)) for key in first)
+
+
+def _alike(one: NDArray[Any], other: Any) -> bool:
+    return np.shape(other) == one.shape and np.allclose(one, other, rtol=1e-6)
+
+
+def _aliases(plan: Recipe, key: str) -> tuple[str, ...]:
+    names = [name for name, known in plan.keys.items() if known == key]
+    if key == "inputs":
+        return (*names, "inputs", "input", "in", "x", "X", "A_prev", "prev")
+    return tuple(names) or (leaf(key),)
+
+
+def _sources(
+    plan: Recipe,
+    instance: WrittenInstance,
+    returned: Any,
+    wanted: list[Wanted],
+    before: dict[str, Any],
+    dvalues: NDArray[Any],
+    slope: Slopes | None,
+) -> dict[str, Place]:
+    fits = slope.fits if slope is not None else lambda key, array: True
+    function = plan.call.of(plan.call.gradient or plan.call.value, instance.item)
+    found = candidates(returned, returned_names(function), instance.item, before)
+    if plan.call.gradient is None:
+        found = [c for c in found if c.source.kind != "returned" or c.source.path[:1] != (0,)]
+    if plan.kind == "derivative":
+        key = _local(plan, wanted)
+        return {key: Place("local", ())} if key and np.ndim(returned) <= dvalues.ndim + 1 else {}
+    if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
+        return {wanted[0].key: found[0].source}
+    sources = matched(wanted, found, instance.item, fits)
+    moves = "rate" in plan.slots or _own_rate(instance.item)
+    for each in wanted:
+        path = each.paths[0] if each.paths else ""
+        after = dict(arrays_of(instance.item)).get(path) if path and moves else None
+        if each.key not in sources and after is not None and not np.array_equal(after, before.get(path, after)):
+            sources[each.key] = Place("moved", path)
+            plan.rate = plan.rate if "rate" in plan.slots else _own_rate(instance.item)
+    return sources
+
+
+def _own_rate(item: Any) -> float:
+    """The learning rate that an object holds; 0 without one."""
+    held = [getattr(item, name, None) for name in RATES]
+    return next((float(rate) for rate in held if isinstance(rate, float | int) and rate > 0), 0.0)
+
+
+def _local(plan: Recipe, wanted: list[Wanted]) -> str:
+    keys = [each.key for each in wanted if not each.paths]
+    handed = [plan.keys.get(slot[9:], "") for slot in plan.slots if slot.startswith("argument:")]
+    return next((key for key in handed if key in keys), keys[0] if keys else "")
+
+
+def _share(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
+    """A course's convention: with the samples in columns every gradient of a parameter is a mean over them."""
+    plan, values = reading.plan, reading.point.values
+    inputs = [key for key in plan.keys.values() if role_of(key) not in LIKE_WEIGHTS and key in values]
+    if not inputs or values[inputs[0]].ndim != 2 or plan.kind != "layer":
+        return
+    m = values[inputs[0]].shape[-1]
+    rest = [key for key in plan.sources if key not in inputs]
+    fits_means = all(slope.fits(key, gradients.get(key), m) for key in rest)
+    if rest and m > 1 and fits_means and all(slope.fits(k, gradients.get(k)) for k in inputs if k in plan.sources):
+        shapes = [reading.output.shape[-1] == m, values[inputs[0]].shape[0] != m]
+        if all(shapes):
+            plan.shared, plan.samples = True, (inputs[0], 1)
+            reading.fitting = reading.matched

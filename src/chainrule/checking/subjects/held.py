@@ -1,0 +1,140 @@
+"""What an object holds: the parameters, which move the output, and the state that it carries from call to call."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..streams import seed_streams
+from .base import Arrays, Point
+from .names import is_gradient_name, role_of
+from .objects import arrays_of, copied, gradient_path, write
+from .plans import Passes, Recipe, WrittenInstance, leaf
+
+__all__ = ["OwnArrays", "held_by", "made_by", "state_of"]
+
+_PASSES = {"inputs", "output", "dinputs", "out", "input", "x", "X"}
+_STATE = re.compile(r"(?i)^_?((h|c|hidden|cell|state|s)(_?(prev|state|t|0|last))?|(prev|last)_?\w*|\w*_?state)$")
+_SEED = 1
+
+
+class OwnArrays(NamedTuple):
+    """Arrays of an object that are parameters: each under all its paths, and its values."""
+
+    groups: list[tuple[str, ...]]
+    values: Arrays
+
+
+def held_by(plan: Recipe, point: Point) -> OwnArrays:
+    """Every array of floats that the output moves with, and that forward leaves as it is."""
+    item = plan.call.item
+    if item is None or isinstance(item, type):
+        return OwnArrays([], {})
+    groups: dict[int, list[str]] = {}
+    arrays: dict[int, NDArray[Any]] = {}
+    for path, value in arrays_of(item):
+        if value.dtype.kind == "f" and value.size and not _passes(path, plan):
+            groups.setdefault(id(value), []).append(path)
+            arrays[id(value)] = value
+    found, values = [], {}
+    output, after = _output(plan, point, {})
+    for key, paths in groups.items():
+        like_weights = role_of(leaf(paths[0])) in ("weights", "bias")
+        if not like_weights and not np.array_equal(after.get(paths[0], arrays[key]), arrays[key]):
+            continue  # a running mean, a mask: forward sets it
+        if is_gradient(item, paths[0], groups):
+            continue
+        moved, _ = _output(plan, point, dict.fromkeys(paths, arrays[key] * 1.5 + 0.25))
+        if moved is None or output is None or not _same(moved, output) or like_weights:
+            found.append(tuple(paths))
+            values[paths[0]] = np.array(arrays[key], dtype=np.float64)
+    for path, value in arrays_of(item, scalars=True):
+        if not value.ndim and path not in values and _has_gradient(plan, point, path):
+            found.append((path,))
+            values[path] = np.array(value, dtype=np.float64)
+    return OwnArrays(found, values)
+
+
+def _passes(path: str, plan: Recipe) -> bool:
+    return leaf(path) in _PASSES or leaf(path) in plan.names
+
+
+def is_gradient(item: Any, path: str, groups: dict[int, list[str]]) -> bool:
+    """Whether a path is that of the gradient of another array, by its name."""
+    every = [p for paths in groups.values() for p in paths]
+    if re.split(r"[\[.]", path)[0] in ("grads", "gradients", "grad", "gradient", "_grads", "_gradients"):
+        return True
+    return is_gradient_name(leaf(path)) and any(gradient_path(item, other) == path for other in every if other != path)
+
+
+def _output(plan: Recipe, point: Point, changed: dict[str, Any]) -> tuple[Any, dict[str, NDArray[Any]]]:
+    instance = WrittenInstance(plan)
+    try:
+        for path, value in changed.items():
+            write(instance.item, path, value)
+        seed_streams(_SEED)
+        instance.restart()
+        output = np.array(instance.forward(point.copied()))
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return None, {}
+    return output, {} if changed else dict(arrays_of(instance.item))
+
+
+def _has_gradient(plan: Recipe, point: Point, path: str) -> bool:
+    """Whether backward stores a gradient for a plain number of the object."""
+    instance = WrittenInstance(plan)
+    try:
+        seed_streams(_SEED)
+        output = instance.forward(point.copied())
+        instance.run_backward(np.ones(output.shape))
+    except (Exception, SystemExit):
+        return False
+    return gradient_path(instance.item, path) is not None
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
+
+
+def made_by(call: Passes, draft: Any) -> Any:
+    """The object with the parameters that only a first forward pass makes, where it has none before."""
+    item = call.item
+    if item is None or isinstance(item, type) or any(v.dtype.kind == "f" for _, v in arrays_of(item)):
+        return item
+    plan = Recipe(call, draft.names, draft.keys, joined=draft.joined, target=draft.target, training=draft.training,
+                keywords=draft.keywords)  # fmt: skip
+    instance = WrittenInstance(plan)
+    try:
+        seed_streams(_SEED)
+        instance.run_forward(Point(draft.values, draft.like_target, True, fixed=draft.fixed).copied())
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return item
+    made = [path for path, value in arrays_of(instance.item) if value.dtype.kind == "f" and not _passes(path, plan)]
+    return instance.item if any(role_of(leaf(path)) in ("weights", "bias", "scale") for path in made) else item
+
+
+def state_of(plan: Recipe, point: Point) -> tuple[str, ...]:
+    """What the object carries on: attributes named like a state without which a second pass gives the same."""
+    if plan.call.item is None or isinstance(plan.call.item, type):
+        return ()
+    instance = WrittenInstance(plan)
+    outputs = []
+    try:
+        before = {name: copied(value) for name, value in vars(instance.item).items() if _STATE.match(name)}
+        for _ in range(2):
+            seed_streams(_SEED)
+            instance.restart()
+            outputs.append(np.array(instance.forward(point.copied())))
+    except (Exception, SystemExit, TypeError):
+        return ()
+    if _same(outputs[0], outputs[1]):
+        return ()
+    after = {name: value for name, value in vars(instance.item).items() if _STATE.match(name)}
+    return tuple(name for name, value in after.items() if name in before and not _same_state(before[name], value))
+
+
+def _same_state(a: Any, b: Any) -> bool:
+    return a is b or (a is not None and b is not None and _same(np.asarray(a), np.asarray(b)))

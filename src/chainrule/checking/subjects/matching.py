@@ -1,0 +1,149 @@
+"""Which of the arrays that a backward pass leaves behind is the gradient of what: by name, then shape, then value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .names import is_gradient_name, same_stem
+from .objects import arrays_of, gradient_path
+from .plans import Place, leaf
+
+__all__ = ["LeftBehind", "Wanted", "candidates", "matched"]
+
+
+class LeftBehind(NamedTuple):
+    """An array that may be a gradient."""
+
+    source: Place
+    name: str  # what its author calls it, "" where it has no name
+    value: Any
+
+
+class Wanted(NamedTuple):
+    """An array that a gradient is looked for."""
+
+    key: str
+    shape: tuple[int, ...]
+    paths: tuple[str, ...] = ()  # where it lies in the object; () for an argument
+    aliases: tuple[str, ...] = ()  # the names of an argument
+
+
+def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[str, Any]) -> list[LeftBehind]:
+    """Everything that backward returned, flattened, then the arrays of the object that it made or changed."""
+    found = []
+    flat = list(_flattened(returned, ()))
+    shown = names if len(names) == len(flat) else [""] * len(flat)
+    for (path, value), name in zip(flat, shown, strict=True):
+        keys = [key for key in path if isinstance(key, str)]
+        found.append(LeftBehind(Place("returned", path, keys[-1] if keys else name), keys[-1] if keys else name, value))
+    if item is not None:
+        for place, value in arrays_of(item, scalars=True):
+            fresh = place not in before or not _equal(before[place], value)
+            if fresh or is_gradient_name(leaf(place)) or is_gradient_name(place.partition("[")[0]):
+                found.append(LeftBehind(Place("stored", place, place), leaf(place), value))
+    return found
+
+
+def _flattened(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _flattened(each, (*path, key))
+    elif isinstance(value, tuple | list) and not all(isinstance(each, int | float) for each in value):
+        for position, each in enumerate(value):
+            yield from _flattened(each, (*path, position))
+    elif value is not None or path:
+        yield path, value
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
+
+
+def matched(
+    wanted: Sequence[Wanted], found: Sequence[LeftBehind], item: Any, fits: Callable[[str, Any], bool]
+) -> dict[str, Place]:
+    """For each wanted array the place of its gradient; what has none is left out."""
+    result: dict[str, Place] = {}
+    used: set[int] = set()
+
+    def take(key: str, candidate: LeftBehind) -> None:
+        result[key] = candidate.source
+        used.add(id(candidate))
+
+    for each in wanted:
+        best = _by_name(each, [c for c in found if id(c) not in used], item, fits)
+        if best is not None:
+            take(each.key, best)
+    rest = [w for w in wanted if w.key not in result]
+    returned = [c for c in found if c.source.kind == "returned" and _is_array(c.value)]
+    if len(returned) == len(wanted):  # one for each, in order
+        pairs = [(w, c) for w, c in zip(wanted, returned, strict=True) if w in rest and id(c) not in used]
+        if all(np.shape(c.value) == w.shape or not c.name for w, c in pairs):
+            for each, candidate in pairs:
+                take(each.key, candidate)
+    for each in [w for w in wanted if w.key not in result]:
+        free = [c for c in returned if id(c) not in used]
+        alike = [c for c in free if np.shape(c.value) == each.shape]
+        best = next((c for c in alike if len(alike) > 1 and fits(each.key, c.value)), alike[0] if alike else None)
+        if best is None and not each.paths and len(free) == 1 and len(rest) == 1:
+            best = free[0]
+        if best is not None:
+            take(each.key, best)
+    for each in [w for w in wanted if w.key not in result and w.paths]:
+        alike = [
+            c for c in found if id(c) not in used and c.source.kind == "stored" and np.shape(c.value) == each.shape
+        ]
+        best = next((c for c in alike if fits(each.key, c.value)), None)
+        if best is not None:
+            take(each.key, best)
+    return result
+
+
+def _is_array(value: Any) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "fc" or isinstance(value, np.ndarray | int | float)
+    except (ValueError, TypeError):
+        return False
+
+
+def _by_name(
+    each: Wanted, found: Sequence[LeftBehind], item: Any, fits: Callable[[str, Any], bool]
+) -> LeftBehind | None:
+    scored = [(score, c) for c in found if (score := _score(each, c, item))]
+    if not scored:
+        return None
+    top = max(score for score, _ in scored)
+    best = [c for score, c in scored if score == top]
+    if len(best) == 1:
+        return best[0]
+    alike = [c for c in best if np.shape(c.value) == each.shape]
+    return next((c for c in alike if fits(each.key, c.value)), (alike or best)[0])
+
+
+def _score(each: Wanted, candidate: LeftBehind, item: Any) -> int:
+    """How well the names go together: 4 for a place beside the parameter, 0 for nothing in common."""
+    path = candidate.source.path
+    if candidate.source.kind == "stored":
+        if any(gradient_path(item, own) == path for own in each.paths):
+            return 4
+        if not is_gradient_name(candidate.name) and not is_gradient_name(_container(path)):
+            return 0
+    if not candidate.name:
+        return 0
+    if each.paths:
+        if candidate.source.kind == "stored" and len(each.paths[0].split(".")) > 1:
+            return 0  # inside another object: beside it or not at all
+        names = {leaf(own) for own in each.paths}
+        return 3 if any(same_stem(candidate.name, name) for name in names) else 0
+    exact = any(same_stem(candidate.name, name) for name in each.aliases)
+    if candidate.source.kind == "stored" and "." in path:
+        return int(exact)  # that of a layer inside
+    return (3 if candidate.source.kind == "stored" else 2) if exact else 0
+
+
+def _container(path: str) -> str:
+    return re.split(r"[\[.]", path)[0]

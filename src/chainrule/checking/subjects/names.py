@@ -1,0 +1,116 @@
+"""What names say: the words that people use for inputs, parameters, targets, settings and gradients."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = [
+    "LIKE_WEIGHTS",
+    "RATES",
+    "TARGETS",
+    "TRAINING",
+    "is_gradient_name",
+    "role_of",
+    "same_stem",
+    "setting",
+    "stems",
+]
+
+TRAINING = ("training", "train", "is_training", "is_train", "train_flg", "train_flag", "istrain", "train_mode")
+TARGETS = (
+    *("y_true", "y", "t", "target", "targets", "label", "labels", "true", "truth", "y_hat_true", "actual", "gt"),
+    *("y_train", "y_batch", "ytrue", "expected", "answers", "correct", "ground_truth", "real", "desired", "tgt"),
+)
+LIKE_WEIGHTS = ("weights", "bias", "scale")
+RATES = ("learning_rate", "lr", "eta", "rate_of_learning", "step_size", "learningrate", "l_rate", "step")
+
+_NUMBERS = re.compile(
+    r"(?i)^(reg|regularization|reg_strength|lamb?d?a?_?|eps(ilon)?|scale|slope|alpha|negative_slope|rate|p|prob|"
+    r"keep(_prob)?|drop(out)?(_prob|_rate)?|pad(ding)?|strides?|pool(_size)?|momentum|temp(erature)?|tau|delta|margin|"
+    r"power|n_heads|num_heads|heads|l1|l2|l1_ratio|c|weight_decay|decay|threshold|axis|dim|k|kernel_size|size|beta1)$"
+)
+_SETTINGS = re.compile(
+    r"(?i)(^|_)(param(eter)?s?|config|conf|options?|opts?|kwargs|settings?|hparams|hyper|hyperparameters|cfg)$"
+)
+_INTEGERS = re.compile(r"(?i)^(idx|ids?|ind(ex|ices)|tokens?|words?|token_ids|input_ids|labels_idx|positions?)$")
+_MASKS = re.compile(r"(?i)(^|_)masks?$")
+_STATES = re.compile(
+    r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)|[hcs]|hidden|state|cell|hx|cx)$"
+)
+_BIASES = re.compile(r"(?i)^(b|bias(es)?|beta|b_?\w{0,3}|\w{0,3}_?bias(es)?)$")
+_SCALES = re.compile(r"(?i)^(gamma|scale_?factor|gain|g)$")
+_WEIGHTS = re.compile(
+    r"(?:(?i:^(weights?|kernels?|filters?|theta|w\w{0,4}|\w{1,4}_w|weight_\w+|\w+_weights?)$)|^[UVW]\w{0,2}$)"
+)
+_SIZES = {"pad": 1, "padding": 1, "stride": 1, "strides": 1, "kernel_size": 2, "pool": 2, "pool_size": 2, "size": 2,
+          "heads": 1, "n_heads": 1, "num_heads": 1, "k": 2, "axis": -1, "dim": -1, "pool_height": 2, "pool_width": 2,
+          "power": 3, "num_groups": 1, "g": 1, "groups": 1, "seed": 0}  # fmt: skip
+_WORDS = {"mode": "train", "activation": "relu", "type": "relu", "padding_mode": "constant"}
+
+_FRONTS = ("d", "d_", "grad", "grad_", "grads_", "gradient_", "gradient_of_", "gradients_", "dL_d", "dLd", "dL", "dl_d",
+           "dJ_d", "dJd", "delta_", "delta", "nabla_", "nabla", "der_", "deriv_", "g_", "g", "_d", "dE_d")  # fmt: skip
+_ENDS = ("_grad", "grad", "_grads", "_gradient", "_gradients", "Grad", "_deriv", "_delta", "_d", "Gradient")
+
+
+def role_of(name: str) -> str:
+    """What a name stands for: "training", "settings", "target", "integers", "mask", "state", "weights", "bias",
+    "scale", "number" or, where it says nothing else, "input".
+
+    >>> role_of("prev_h"), role_of("Wx"), role_of("bn_param"), role_of("reg"), role_of("x")
+    ('state', 'weights', 'settings', 'number', 'input')
+    """
+    if name.lower() in TRAINING:
+        return "training"
+    if name.lower() in TARGETS:
+        return "target"
+    for role, pattern in (
+        ("integers", _INTEGERS), ("mask", _MASKS), ("settings", _SETTINGS), ("state", _STATES), ("bias", _BIASES),
+        ("scale", _SCALES), ("number", _NUMBERS), ("weights", _WEIGHTS),
+    ):  # fmt: skip
+        if pattern.search(name):
+            return role
+    return "input"
+
+
+def setting(name: str) -> object:
+    """A usual value for a setting, by its name.
+
+    >>> setting("stride"), setting("mode"), setting("reg")
+    (1, 'train', 0.3)
+    """
+    name = name.lower()
+    if name in _SIZES:
+        return _SIZES[name]
+    if name in _WORDS:
+        return _WORDS[name]
+    if name in TRAINING:
+        return True
+    return 1e-5 if name.startswith("eps") else 0.6 if "keep" in name else 0.3
+
+
+def stems(name: str) -> set[str]:
+    """What a gradient of this name may be the gradient of; empty where it is no gradient's name.
+
+    >>> "W1" in stems("dW1"), "W1" in stems("W1_grad"), stems("W1")
+    (True, True, set())
+    """
+    found = {name.removeprefix(front) for front in _FRONTS if name.startswith(front)}
+    return {each for each in found | {name.removesuffix(e) for e in _ENDS if name.endswith(e)} if each}
+
+
+def is_gradient_name(name: str) -> bool:
+    """Whether a name may be that of a gradient.
+
+    >>> is_gradient_name("dW"), is_gradient_name("grads"), is_gradient_name("W")
+    (True, True, False)
+    """
+    return name.lower() in ("grad", "grads", "gradient", "gradients", "g") or bool(stems(name))
+
+
+def same_stem(gradient: str, name: str) -> bool:
+    """Whether a gradient of this name belongs to an array of that name.
+
+    >>> same_stem("dW", "W"), same_stem("W", "W"), same_stem("db", "W")
+    (True, True, False)
+    """
+    return gradient == name or name.lower() in {each.lower() for each in stems(gradient)}

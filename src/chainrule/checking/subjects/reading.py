@@ -1,0 +1,94 @@
+"""A reading: a plan for running a call, the arguments that it was run on, and how much of it fits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import Arrays, Point
+from .drafts import Draft
+from .matching import Wanted
+from .names import LIKE_WEIGHTS, role_of
+from .plans import Passes, Recipe, leaf
+from .sources import source_of
+
+__all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms", "whole_source"]
+
+_NOTHING = compile("", "", "exec")
+
+
+@dataclass
+class Reading:
+    """A plan, where it was run, and how much of it fits."""
+
+    plan: Recipe
+    draft: Draft
+    point: Point
+    form: tuple[str, ...]
+    domain: str
+    output: NDArray[Any]
+    wanted: list[Wanted]
+    fitting: int = -1  # gradients that fit
+    matched: int = 0
+    shaped: int = 0  # gradients of the right shape
+    error: BaseException | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every array has a gradient, and every gradient fits."""
+        missing = [w for w in self.wanted if w.key not in self.plan.sources and is_needed(self.plan, w)]
+        return self.matched > 0 and self.fitting == self.matched and not missing
+
+    @property
+    def coherent(self) -> bool:
+        """Whether backward runs and gives every array a gradient of its shape: then the arguments are as meant."""
+        missing = [w for w in self.wanted if w.key not in self.plan.sources and is_needed(self.plan, w)]
+        return self.error is None and self.matched > 0 and not missing and self.shaped == self.matched
+
+    @property
+    def score(self) -> tuple[float, int, int]:
+        """For choosing among readings none of which fits whole."""
+        return (self.fitting / max(len(self.wanted), 1), self.matched, self.shaped)
+
+
+def is_needed(plan: Recipe, wanted: Wanted) -> bool:
+    """Whether an array must have a gradient: the inputs of a layer, and what is named like a parameter."""
+    if plan.kind == "loss" and not plan.sources and not wanted.paths and plan.target:
+        return True  # its backward pass failed
+    if wanted.paths:
+        own = {group[0] for group in plan.parameters} & {*plan.sources}
+        return role_of(leaf(wanted.key)) in LIKE_WEIGHTS and (plan.kind != "loss" or bool(own))
+    return plan.kind == "layer" and role_of(wanted.key) not in ("mask", "target")
+
+
+def name_of(call: Passes) -> str:
+    """The name of the class, or of the function: what kind of loss it is may stand in it."""
+    return call.title if call.item is None or isinstance(call.item, type) else type(call.item).__name__
+
+
+def takes_logarithms(call: Passes) -> bool:
+    """Whether predictions may have to be probabilities."""
+    return re.search(r"log(?!g)|clip", whole_source(call)) is not None or "entropy" in name_of(call).lower()
+
+
+def whole_source(call: Passes) -> str:
+    """The source of an object's class, or of the function and the functions that it calls."""
+    if call.item is not None:
+        kind = call.item if isinstance(call.item, type) else type(call.item)
+        return "\n".join(source_of(base) for base in kind.__mro__[:-1])
+    known = getattr(call.value, "__globals__", {})
+    called = [known[name] for name in getattr(call.value, "__code__", _NOTHING).co_names if name in known]
+    return "\n".join(source_of(function) for function in (call.value, *called) if callable(function))
+
+
+def compared_shape(draft: Draft, values: Arrays) -> tuple[int, ...]:
+    """The shape of what the targets are compared with."""
+    like: tuple[int, ...] = np.shape(draft.like_target)
+    if len(like) > 1 and not draft.below:
+        return like
+    first = next((v.shape for k, v in values.items() if role_of(k) not in LIKE_WEIGHTS), like)
+    return first if len(values) == 1 and not draft.fixed else like

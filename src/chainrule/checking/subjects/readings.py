@@ -1,0 +1,109 @@
+"""How a call may be meant: kinds of inputs, forms of targets and ways of calling backward, the likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..streams import seed_streams
+from .base import Arrays, Point, is_shape
+from .compared import draw, forms_of, predictions
+from .drafts import Draft
+from .fitting import fitted
+from .names import LIKE_WEIGHTS, role_of
+from .plans import Passes, Recipe, WrittenInstance
+from .reading import Reading, compared_shape, name_of, takes_logarithms
+from .slots import manners
+
+__all__ = ["readings_of"]
+
+_SEED = 1
+
+
+def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction: str) -> Iterator[Reading]:
+    """Every way to read a call on these arguments that runs."""
+    rng = np.random.default_rng(_SEED)
+    coherent = False
+    for domain, values in _domains(call, draft, inputs, rng):
+        if coherent and not (draft.target and takes_logarithms(call)):
+            return
+        for form in _forms(call, draft, values, targets):
+            plan = Recipe(call, draft.names, draft.keys, joined=draft.joined, target=draft.target,
+                        training=draft.training, reduction=reduction, keywords=draft.keywords)  # fmt: skip
+            target = _drawn(form, draft, values, targets)
+            point = Point(values, target, True, fixed=draft.fixed)
+            try:
+                instance = WrittenInstance(plan)
+                seed_streams(_SEED)
+                value = _first_output(instance, point)
+                if value is None or not np.isfinite(value).all():
+                    continue
+            except (Exception, SystemExit):  # the code is not ours: anything may come
+                continue
+            for kind, slots, outputs in manners(call, draft.names, draft.target, instance.returned, value):
+                plan = replace(plan, kind=kind, slots=slots, outputs=outputs)
+                reading = fitted(plan, draft, point, form, domain)
+                if reading is not None:
+                    coherent |= reading.coherent
+                    yield reading
+
+
+def _first_output(instance: WrittenInstance, point: Point) -> NDArray[Any] | None:
+    """The first thing that forward returns, or stores, as an array of numbers."""
+    returned = instance.run_forward(point.copied())
+    if isinstance(returned, tuple | list) and returned and not isinstance(returned[0], tuple | list | dict):
+        returned = returned[0]
+    instance.returned, whole = returned, instance.returned
+    parts = instance.outputs()
+    instance.returned = whole
+    return parts[0] if parts[0].dtype.kind in "fciub" else None
+
+
+def _domains(call: Passes, draft: Draft, inputs: Any, rng: np.random.Generator) -> Iterator[tuple[str, Arrays]]:
+    """The values themselves, then others of the same shapes from narrower domains."""
+    given = inputs is not None and not is_shape(inputs)
+    first = next((k for k in draft.values if role_of(k) not in LIKE_WEIGHTS), next(iter(draft.values), ""))
+    compares = bool(draft.target) and call.gradient is not None and len(draft.values) == 1
+    if given or not first:
+        yield _domain_of(draft.values.get(first), compares), draft.values
+        return
+    if compares:
+        for domain, array in predictions(name_of(call), draft.values[first], rng, takes_logarithms(call)):
+            yield domain, {**draft.values, first: array}
+        return
+    yield "numbers", draft.values
+    for domain, low, high in (("positive", 0.5, 2.0), ("probabilities", 0.1, 0.9)):
+        drawn = {k: rng.uniform(low, high, v.shape) for k, v in draft.values.items() if role_of(k) not in LIKE_WEIGHTS}
+        yield domain, {**draft.values, **drawn}
+
+
+def _domain_of(array: NDArray[Any] | None, loss: bool) -> str:
+    if array is None or not array.size:
+        return "numbers"
+    if loss and array.min() >= 0 and array.max() <= 1:
+        return "probabilities"
+    return "positive" if array.min() > 0 else "numbers"
+
+
+def _forms(call: Passes, draft: Draft, values: Arrays, targets: Any) -> Sequence[tuple[str, ...]]:
+    if not draft.target:
+        return [()]
+    if targets is not None or draft.like_target is None:
+        return [("given",)]
+    compared = compared_shape(draft, values)
+    return forms_of(name_of(call), draft.like_target, draft.below, compared)
+
+
+def _drawn(form: tuple[str, ...], draft: Draft, values: Arrays, targets: Any) -> Any:
+    if not form:
+        return None
+    if form == ("given",):
+        return np.asarray(targets if targets is not None else draft.like_target)
+    shape = compared_shape(draft, values)
+    classes = draft.below or (shape[-1] if len(shape) > 1 else 2)
+    of = np.shape(draft.like_target) if draft.below else ()
+    return draw(form[0], np.random.default_rng(_SEED + 7), shape, classes, of)

@@ -1,0 +1,158 @@
+"""What the source of a function says before it runs: ranks, names of what is returned, remarks."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+__all__ = [
+    "mentions",
+    "parameters_of",
+    "ranks_in",
+    "ranks_told",
+    "remark_in",
+    "required_of",
+    "returned_names",
+    "small_in_logarithm",
+    "source_of",
+]
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The positional parameters, each with its default or `inspect.Parameter.empty`; raises what `signature` raises."""
+    return {p.name: p.default for p in inspect.signature(function).parameters.values() if p.kind in _POSITIONAL}
+
+
+def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The positional parameters without a default."""
+    return tuple(n for n, default in parameters_of(function).items() if default is inspect.Parameter.empty)
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """The source, without indentation; empty where there is none."""
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError, IndentationError):
+        return ""
+
+
+def _parsed(function: Callable[..., Any]) -> ast.AST | None:
+    try:
+        return ast.parse(source_of(function))
+    except (SyntaxError, ValueError):
+        return None
+
+
+def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
+    """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes."""
+    exact: dict[str, int] = {}
+    least: dict[str, int] = {}
+    for function in functions:
+        tree = _parsed(function)
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+                _unpacked(node, exact)
+            elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+                name = _name(node.value)
+                if not any(isinstance(e, ast.Constant) and e.value in (None, ...) for e in node.slice.elts):
+                    least[name] = max(least.get(name, 0), len(node.slice.elts))
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "transpose" and len(node.args) > 1:
+                exact.setdefault(_name(getattr(node.func, "value", node)), len(node.args))
+    return {name: rank for name, rank in {**least, **exact}.items() if name}
+
+
+def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:
+    targets, values = node.targets[0], node.value
+    assert isinstance(targets, ast.Tuple)
+    starred = any(isinstance(each, ast.Starred) for each in targets.elts)
+    if isinstance(values, ast.Attribute) and values.attr == "shape" and not starred:
+        exact[_name(values.value)] = len(targets.elts)
+
+
+def _name(node: ast.AST) -> str:
+    """The name of an array: `x` and `self.x` alike."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def ranks_told(function: Callable[..., Any]) -> dict[str, int]:
+    """The number of axes of arrays, where a docstring says it: "gamma and beta have shape (D,)".
+
+    >>> def forward(x, w): "Inputs: x: rows of shape (N, D); w: weights, of shape (D, M)"
+    >>> ranks_told(forward)
+    {'x': 2, 'w': 2}
+    """
+    told: dict[str, int] = {}
+    module = inspect.getmodule(function)
+    known = parameters_of(function)
+    for text in (getattr(module, "__doc__", None), function.__doc__):
+        for line in re.split(r"[;\n]", text or ""):
+            before = 0
+            for shape in re.finditer(r"shape:?\s*\(([^()]*)\)", line):
+                names = [name for name in re.findall(r"\w+", line[before : shape.start()]) if name in known]
+                axes = [part for part in shape[1].split(",") if part.strip()]
+                told |= {} if "..." in shape[1] else dict.fromkeys(names, len(axes))
+                before = shape.end()
+    return told
+
+
+def returned_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of what the last return of a function lists, "" for one without a name; () where it lists nothing.
+
+    >>> returned_names(parameters_of)
+    ('',)
+    """
+    tree = _parsed(function)
+    last = [node for node in ast.walk(tree) if isinstance(node, ast.Return)] if tree is not None else []
+    if not last:
+        return ()
+    value = max(last, key=lambda node: node.lineno).value
+    return tuple(_flat_names(value)) if isinstance(value, ast.Tuple | ast.List) else (_name(value or ast.Pass()),)
+
+
+def _flat_names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Tuple | ast.List):
+        return [name for each in node.elts for name in _flat_names(each)]
+    return [_name(node)]
+
+
+_INSIDE = re.compile(
+    r"log[\w.]*\(.{0,80}?\+\s*(?P<small>\d*\.?\d*e-\d+|0?\.0*1|[\w.]*(?:eps|delta|tiny)[\w]*)", re.IGNORECASE
+)
+
+
+def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, str]:
+    """A small number that is added inside of a logarithm for safety, and how it is written; (0.0, "") without one.
+
+    >>> small_in_logarithm("loss = -np.log(p[range(n), y] + 1e-7).mean()", {})
+    (1e-07, '1e-7')
+    """
+    found = _INSIDE.search(source)
+    if found is None:
+        return 0.0, ""
+    written = found["small"]
+    name = written.rpartition(".")[2]
+    set_to = re.search(rf"\b{re.escape(name)}\s*=\s*(\d*\.?\d*e-\d+|0?\.0+1)", source)
+    value = names.get(name, set_to[1] if set_to else written)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return 0.0, ""
+    return (number, written) if 0 < number <= 1e-4 else (0.0, "")
+
+
+def mentions(source: str, words: Iterable[str]) -> bool:
+    """Whether one of the words stands in the source."""
+    return re.search(rf"\b({'|'.join(map(re.escape, words))})\b", source) is not None
+
+
+def remark_in(function: Callable[..., Any]) -> bool:
+    """Whether a comment in the source says that something is meant so: `# on purpose`."""
+    return re.search(r"#.*\bon purpose\b", source_of(function), re.IGNORECASE) is not None

@@ -1,0 +1,261 @@
+"""Code written elsewhere, in any style: readings of how it may be meant are run, and the one that fits is checked."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ConfigurationError
+from ..streams import seed_streams
+from .axes import find_groups
+from .base import Arrays, Group, Point, Style, Subject, is_shape
+from .compared import redrawn_like
+from .drafts import drafts
+from .held import made_by
+from .names import LIKE_WEIGHTS, TRAINING, role_of
+from .plans import Passes, Recipe, WrittenInstance, leaf
+from .reading import Reading, is_needed, whole_source
+from .readings import readings_of
+from .slopes import Slopes
+from .slots import unknown_to
+from .sources import mentions, parameters_of, remark_in, small_in_logarithm, source_of
+from .targets import Redraw, counts_classes
+
+__all__ = ["written_subject"]
+
+_SEED = 1
+_TRIES = 80  # readings that are run before the best of them is taken
+_ALIKE = 6  # arguments of the same ranks among them
+
+
+def written_subject(
+    call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean", on_purpose: bool = False
+) -> Subject:
+    """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
+    best: Reading | None = None
+    tries, seen = 0, Counter[Any]()
+    for draft in drafts(call, inputs, targets):
+        ranks = tuple(np.ndim(value) for value in draft.values.values())
+        seen[ranks] += 1
+        if best is not None and seen[ranks] > (1 if best.coherent else _ALIKE):
+            continue
+        call = call._replace(item=made_by(call, draft))
+        for reading in readings_of(call, draft, inputs, targets, reduction):
+            tries += 1
+            if best is None or reading.whole or (not best.coherent and reading.score > best.score):
+                best = reading
+            if reading.whole or tries >= _TRIES:
+                break
+        settled = best is not None and best.coherent and not _may_have_other_ranks(best)
+        if best is not None and (best.whole or settled or tries >= _TRIES):
+            break  # what fits no better elsewhere must not be helped by inputs on which a mistake does not show
+    if best is None:
+        raise ConfigurationError(
+            f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
+            "it takes."
+        )
+    unsure = [] if best.whole else unknown_to(call, best.draft.names, best.plan.slots)
+    if unsure:
+        raise ConfigurationError(
+            f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
+            "to pass there."
+        )
+    if not best.plan.sources and best.error is None and not (best.plan.kind == "layer" and best.point.values):
+        raise ConfigurationError(
+            f"check: {call.title} runs, but nothing that its backward pass returns or stores could be matched with "
+            f"what a gradient can be taken by ({', '.join(best.point.values) or 'no array of numbers'})."
+        )
+    return _subject(best, inputs, targets, on_purpose)
+
+
+def _may_have_other_ranks(reading: Reading) -> bool:
+    """Whether a loss of weights and data, all of them guessed, may be meant for a vector of weights."""
+    weights = [key for key in reading.draft.values if role_of(key) == "weights"]
+    return bool(weights and reading.draft.guessed and reading.plan.kind == "loss") and len(reading.draft.values) > 1
+
+
+def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> Subject:
+    plan, draft, point = reading.plan, reading.draft, reading.point
+    unmatched = [w for w in reading.wanted if w.key not in plan.sources]
+    held = {group[0] for group in plan.parameters}
+    dropped = [w for w in unmatched if not is_needed(plan, w)]
+    data = [w.key for w in dropped if not w.paths]
+    plan.parameters = tuple(g for g in plan.parameters if g[0] not in {w.key for w in dropped})
+    values = {k: v for k, v in point.values.items() if k not in {w.key for w in dropped}}
+    fixed = {**draft.fixed, **{key: point.values[key] for key in data}}
+    functions = plan.call.item is None
+    own = {k: v for k, v in values.items() if k not in held and not (role_of(leaf(k)) in LIKE_WEIGHTS and functions)}
+    parameters = {k: v for k, v in values.items() if k not in own}
+    if not own and not fixed:
+        own, parameters = dict(list(values.items())[:1]), dict(list(values.items())[1:])
+    groups = _groups(reading, {**own, **(parameters if functions else {})}, fixed, point)
+    if plan.shared and not (groups and groups[0][0][1] == 1):
+        plan.shared = False
+    redraw = Redraw(reading, targets, groups, point)
+    training = bool(draft.training)
+    undefined = training and _undefined_after_inference(plan, replace(point, values=values))
+    slack, small = _slack(plan.call)
+    gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
+    return Subject(
+        title=_title(plan.call),
+        create=lambda: WrittenInstance(plan),
+        inputs=own,
+        parameters=parameters,
+        targets=() if point.targets is None else redraw.first(),
+        redraw_targets=redraw if draft.target else None,
+        modes=(True, False) if training and not undefined else (True,),
+        is_loss=plan.kind == "loss" and bool(draft.target) and len(own) == 1 and not parameters,
+        uncompared=tuple(w.key for w in dropped if w.paths and reading.error is None and plan.kind != "loss"),
+        upstream=plan.kind != "loss",
+        domain=reading.domain,
+        style=_style(plan, gradient, functions),
+        given=inputs is not None and not is_shape(inputs),
+        fixed=fixed,
+        groups=groups,
+        redraw_fixed=lambda rng, name, shape: redrawn_like(rng, fixed[name], shape),
+        updates=plan.updates,
+        any_rank=_any_rank(plan, own, fixed, point, reading.output),
+        undefined=undefined,
+        slack=slack,
+        on_purpose=on_purpose or remark_in(gradient),
+        notes=tuple(_notes(reading, values, undefined, small)),
+    )
+
+
+def _title(call: Passes) -> str:
+    if call.item is not None:
+        return call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
+    if call.gradient is None:
+        return str(call.value.__name__)
+    return f"{call.value.__name__} and {call.gradient.__name__}"
+
+
+def _style(plan: Recipe, gradient: Callable[..., Any], functions: bool) -> Style:
+    slots = dict(zip(plan.slots, list(parameters_of(gradient)), strict=False))
+    ups = [name for slot, name in slots.items() if slot.partition(":")[0] in ("upstream", "upstreams", "list", "one")]
+    compared = [n for slot, n in slots.items() if slot in ("activated",) or slot.startswith("argument")]
+    dvalues = (ups or compared or ["dvalues"])[0]
+    target = slots.get("target", plan.target or "y_true")
+    if functions:
+        first = next((name for name in plan.names if name not in ("xp", plan.target)), "inputs")
+        return Style(own="", assign="d{name} = {code}", dvalues=dvalues, inputs=first, targets=target)
+    return Style(dvalues=dvalues, targets=target)
+
+
+def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Point) -> tuple[Group, ...]:
+    """The axes that change together, found on an instance of its own."""
+    instance = WrittenInstance(reading.plan)
+    held = {key: value for key, value in point.values.items() if key not in arrays and key not in fixed}
+    every = {**arrays, **{k: v for k, v in fixed.items() if isinstance(v, np.ndarray) and v.ndim}}
+    if isinstance(point.targets, np.ndarray) and point.targets.ndim:
+        every["targets"] = point.targets
+    likely = [k for k in every if role_of(leaf(k)) not in LIKE_WEIGHTS]
+    first = next((k for k in every if k in likely and k != "targets"), "")
+    if not first:
+        return ()
+
+    def run(changed: dict[str, Any]) -> NDArray[Any]:
+        seed_streams(_SEED)
+        instance.restart()
+        targets = changed.get("targets", point.targets)
+        if reading.form[:1] == ("classes",) and first in changed and changed[first].ndim > 1:
+            targets = np.array(targets)
+            targets.flat[0] = changed[first].shape[-1] - 1 if counts_classes(reading, first) else targets.flat[0]
+        known = {**held, **{k: v.copy() for k, v in changed.items() if k in arrays}}
+        others = {**copy.deepcopy(fixed), **{k: v for k, v in changed.items() if k in fixed}}
+        return instance.forward(Point(known, targets, True, fixed=others))
+
+    return find_groups(every, run, first, likely)
+
+
+def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
+    """Whether backward is for training alone: it fails after a forward pass in inference, or knows nothing of it."""
+    point = replace(point, training=False)
+    instance = WrittenInstance(plan)
+    try:
+        seed_streams(_SEED)
+        output = instance.forward(point.copied())
+        dvalues = np.random.default_rng(_SEED).normal(size=output.shape)
+        gradients = instance.backward(dvalues.copy())
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return True
+    gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
+    if mentions(source_of(gradient), (*TRAINING, "mode")):
+        return False
+    slope = Slopes(plan, point, dvalues, np.random.default_rng(_SEED))
+    return not all(slope.fits(key, gradients.get(key)) for key in plan.sources)
+
+
+def _slack(call: Passes) -> tuple[float, str]:
+    """The relative error that a small number inside a logarithm makes, and how that is written."""
+    defaults = {n: d for n, d in parameters_of(call.of(call.value, call.item)).items() if isinstance(d, float)}
+    names = {**getattr(call.value, "__globals__", {}), **defaults, **getattr(call.item, "__dict__", {})}
+    small, written = small_in_logarithm(whole_source(call), names)
+    return min(300 * small, 0.01), written
+
+
+def _any_rank(plan: Recipe, own: Arrays, fixed: dict[str, Any], point: Point, output: NDArray[Any]) -> bool:
+    """Whether each entry is a matter of its own, and inputs with another axis run as well."""
+    if (
+        plan.kind == "loss"
+        or len(own) != 1
+        or plan.parameters
+        or any(isinstance(v, np.ndarray) for v in fixed.values())
+    ):
+        return False
+    ((key, value),) = own.items()
+    if len(point.values) != 1 or value.ndim < 1 or output.shape != value.shape or point.targets is not None:
+        return False
+    instance = WrittenInstance(plan)
+    moved = value.copy()
+    moved.flat[0] += 0.37
+    try:
+        outputs = []
+        for array in (value, moved, np.stack([value, value])):
+            seed_streams(_SEED)
+            instance.restart()
+            outputs.append(np.array(instance.forward(replace(point.copied(), values={key: array.copy()}))))
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return False
+    alone = np.array_equal(outputs[0].reshape(-1)[1:], outputs[1].reshape(-1)[1:])
+    return alone and outputs[2].shape == (2, *value.shape) and np.array_equal(outputs[2][0], outputs[0])
+
+
+def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Iterator[str]:
+    plan, draft = reading.plan, reading.draft
+    many = len([name for name in plan.names if name not in (plan.training, "xp", "ctx")])
+    known = {**reading.point.values, **draft.fixed}
+    if draft.guessed and many > 1 and plan.call.item is None:
+        listed = [f"{n} {_said(known.get(draft.keys.get(n, n)))}" for n in draft.guessed]
+        yield f"Arguments were found by running it: {', '.join(listed)}. Pass others if it is meant otherwise."
+    data = [k for k in reading.point.values if k not in values and k in plan.keys.values()]
+    if data:
+        yield f"It gives no gradient for {', '.join(data)}, which was not compared."
+    if plan.shared:
+        yield (
+            "The samples are columns, and every gradient of a parameter is divided by their number: the mean of the "
+            "loss is taken in the layer. It was compared so; the loss must not divide once more."
+        )
+    if plan.kind == "derivative" and "output" in plan.slots:
+        yield "Its derivative is written for what the function gives, not for what it takes: it was handed the output."
+    if small:
+        yield (
+            f"Inside the logarithm stands + {small}, for safety, and its derivative leaves it out: compared to within "
+            "what that makes of probabilities that are not small."
+        )
+    if undefined:
+        yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
+    if plan.state:
+        yield f"It carries {', '.join(plan.state)} on from call to call: every comparison began from the same."
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {_said(each)}' for key, each in value.items())}}}"
+    return str(np.shape(value)) if isinstance(value, np.ndarray) else repr(value)

@@ -1,0 +1,326 @@
+"""check: code as strangers write it. The right one passes with every gradient compared, every wrong twin fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import check
+from chainrule.checking.files import check_file, load
+from chainrule.errors import ConfigurationError
+from strangers import STRANGERS, Stranger
+
+every_stranger = pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+
+
+def reports_of(path: Path, text: str) -> dict[str, Any]:
+    path.write_text(text)
+    return dict(check_file(path))
+
+
+@every_stranger
+def test_a_right_file_passes_with_every_gradient_compared(stranger: Stranger, tmp_path: Path) -> None:
+    reports = reports_of(tmp_path / "right.py", stranger.source)
+    assert reports and all(not isinstance(report, str) and report.passed for report in reports.values()), reports
+    assert sum(len(report.arrays) for report in reports.values()) >= stranger.gradients
+
+
+@every_stranger
+def test_every_wrong_twin_of_it_fails(stranger: Stranger, tmp_path: Path) -> None:
+    for number, (right, wrong) in enumerate(stranger.twins):
+        reports = reports_of(tmp_path / f"wrong{number}.py", stranger.source.replace(right, wrong))
+        failed = [report for report in reports.values() if not isinstance(report, str) and not report.passed]
+        assert failed, f"{right} -> {wrong}"
+
+
+def test_the_table_is_as_large_as_promised() -> None:
+    assert len(STRANGERS) >= 60
+    assert sum(len(stranger.twins) for stranger in STRANGERS.values()) >= 80
+
+
+# What is told of a guess
+
+
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(0)
+
+
+def test_shapes_that_were_guessed_are_told() -> None:
+    report = check((affine_forward, affine_backward))
+    assert report.passed and [a.array for a in report.arrays] == ["dx", "dw", "db"]
+    assert [f.says for f in report.findings if f.kind == "guess"] == [
+        "Arguments were found by running it: x (5, 4), w (4, 3), b (3,). Pass others if it is meant otherwise."
+    ]
+
+
+def test_shapes_that_a_docstring_tells_are_taken() -> None:
+    def bn_forward(x, gamma):
+        """x has shape (N, D), gamma has shape (D,)."""
+        return x * gamma, (x, gamma)
+
+    def bn_backward(dout, cache):
+        x, gamma = cache
+        return dout * gamma, (dout * x).sum(axis=0, keepdims=True)
+
+    assert "dgamma" in {f.array for f in check((bn_forward, bn_backward)).errors}
+
+
+def test_arguments_may_be_given_in_part() -> None:
+    report = check((affine_forward, affine_backward), {"x": np.ones((2, 7))})
+    assert report.passed
+    assert report.arrays[1].shape[0] == 7
+
+
+def test_a_mean_over_columns_is_told_and_one_in_rows_is_wrong() -> None:
+    def columns(A, W):
+        return W @ A, (A, W)
+
+    def columns_backward(dZ, cache):
+        A, W = cache
+        return W.T @ dZ, dZ @ A.T / A.shape[1]
+
+    def rows(x, W):
+        return x @ W, (x, W)
+
+    def rows_backward(dZ, cache):
+        x, W = cache
+        return dZ @ W.T, x.T @ dZ / len(x)
+
+    accepted = check((columns, columns_backward))
+    assert accepted.passed and any("columns" in f.says for f in accepted.findings)
+    assert not check((rows, rows_backward)).passed
+
+
+def test_what_is_meant_so_is_no_error_and_is_told() -> None:
+    class Reverse:
+        def forward(self, x):
+            return 1.0 * x
+
+        def backward(self, d):
+            return -d
+
+    assert not check(Reverse()).passed
+    meant = check(Reverse(), on_purpose=True)
+    assert meant.passed and meant.arrays == ()
+    assert "Meant so" in meant.findings[0].says
+
+
+def test_a_size_written_into_a_formula_is_found() -> None:
+    class Mean:
+        def forward(self, y_pred, y_true):
+            return ((y_pred - y_true) ** 2).mean()
+
+        def backward(self, y_pred, y_true):
+            return 2 * (y_pred - y_true) / 4 / len(y_pred)
+
+    assert not check(Mean()).passed
+
+
+def test_a_mistake_that_positive_inputs_hide_is_found() -> None:
+    class Leaky:
+        def forward(self, x):
+            self.x = x
+            return np.where(x > 0, x, 0.1 * x)
+
+        def backward(self, d):
+            return d
+
+    assert not check(Leaky()).passed
+
+
+def test_nothing_passes_that_was_not_compared() -> None:
+    class Silent:
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, d):
+            return None
+
+    assert not check(Silent()).passed
+
+
+def test_a_backward_pass_that_wants_what_nobody_knows_is_refused_and_not_accused() -> None:
+    class Odd:
+        def loss(self, y, y_pred):
+            return ((y - y_pred) ** 2).sum()
+
+        def grad(self, y, y_pred, z, act_fn):
+            return (y_pred - y) * act_fn.grad(z)
+
+    with pytest.raises(ConfigurationError, match="z, act_fn"):
+        check(Odd())
+
+
+# Files
+
+
+def test_only_definitions_of_a_file_run(tmp_path: Path) -> None:
+    (tmp_path / "trains.py").write_text(
+        "import numpy as np\nimport not_here\nfrom .beside import thing\nA = 2.0\nB = A * 1.5\n"
+        "C = open('nothing').read()\n"
+        "@not_here.decorated\ndef cube(x): return B * x ** 3\ndef cube_prime(x): return 3 * B * x ** 2\n"
+        "while True: pass\n"
+    )
+    names = load(tmp_path / "trains.py")
+    assert names["B"] == 3.0 and "C" not in names
+    assert names.missing == ("not_here", ".beside")
+    ((name, report),) = check_file(tmp_path / "trains.py")
+    assert name == "cube" and report.passed
+    assert "not_here" in str(report)
+
+
+def test_an_assignment_that_a_definition_reads_and_that_fails_is_told(tmp_path: Path) -> None:
+    (tmp_path / "reads.py").write_text(
+        "TABLE = open('nothing').read()\ndef double(x): return 2 * x if TABLE is None else 2 * x\n"
+    )
+    assert load(tmp_path / "reads.py").skipped == ("TABLE",)
+
+
+def test_neighbours_in_a_package_are_imported_and_what_they_lack_is_named(tmp_path: Path) -> None:
+    package = tmp_path / "mine"
+    (package / "parts").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "parts" / "__init__.py").write_text("")
+    (package / "base.py").write_text("import nowhere_at_all\nclass Base:\n    def keep(self, x): self.x = x\n")
+    (package / "parts" / "layer.py").write_text(
+        "from ..base import Base\nclass Square(Base):\n"
+        "    def forward(self, x):\n        self.keep(x)\n        return x * x\n"
+        "    def backward(self, d): return 2 * self.x * d\n"
+    )
+    ((name, report),) = check_file(package / "parts" / "layer.py")
+    assert name == "Square" and report.passed
+    assert load(package / "parts" / "layer.py").missing in (("nowhere_at_all",), ())
+
+
+def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
+    cells = [
+        "%matplotlib inline\n!ls\nimport numpy as np",
+        "this is no Python",
+        "class Tanh:\n    def forward(self, x):\n        self.y = np.tanh(x)\n        return self.y\n"
+        "    def backward(self, d):\n        return d * (1 - self.y ** 2)",
+        "%%bash\necho 1",
+    ]
+    notebook = {"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]}
+    (tmp_path / "work.ipynb").write_text(json.dumps(notebook))
+    ((name, report),) = check_file(tmp_path / "work.ipynb")
+    assert name == "Tanh" and report.passed
+    (tmp_path / "broken.ipynb").write_text("{}")
+    with pytest.raises(ConfigurationError, match="is no notebook"):
+        load(tmp_path / "broken.ipynb")
+
+
+def test_arguments_for_one_class_leave_the_others_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "two.py").write_text(
+        "import numpy as np\nclass Dense:\n    def __init__(self, a, b): self.W = np.ones((a, b))\n"
+        "    def forward(self, x):\n        self.x = x\n        return x @ self.W\n"
+        "    def backward(self, d):\n        self.dW = self.x.T @ d\n        return d @ self.W.T\n"
+        "class Relu:\n    def forward(self, x):\n        self.x = x\n        return np.maximum(x, 0)\n"
+        "    def backward(self, d): return d * (self.x > 0)\n"
+    )
+    reports = dict(check_file(tmp_path / "two.py", arguments=(2, 5)))
+    assert all(report.passed for report in reports.values())
+    assert reports["Dense"].arrays[1].shape == (2, 5)
+
+
+# A numeric check of one's own
+
+
+def own_check(h: float, dtype: Any = np.float64, both: bool = True) -> Any:
+    def numeric(f, x):
+        x = x.astype(dtype)
+        gradient = np.zeros_like(x)
+        for index in np.ndindex(*x.shape):
+            old = x[index]
+            x[index] = old + dtype(h)
+            high = f(x)
+            x[index] = old - dtype(h) if both else old
+            low = f(x)
+            x[index] = old
+            gradient[index] = (high - low) / ((2 if both else 1) * h)
+        return gradient
+
+    return numeric
+
+
+class Relu:
+    def forward(self, x):
+        self.x = x
+        return np.maximum(x, 0)
+
+    def backward(self, d):
+        return d * (self.x > 0)
+
+
+class Exp:
+    def forward(self, x):
+        self.y = np.exp(x)
+        return self.y
+
+    def backward(self, d):
+        return d * self.y
+
+
+class Drop:
+    def forward(self, x):
+        self.mask = np.random.rand(*x.shape) > 0.5  # noqa: NPY002, as students write it
+        return x * self.mask
+
+    def backward(self, d):
+        return d * self.mask
+
+
+class RowMax:
+    def forward(self, x):
+        self.x = x
+        return x.max(axis=1, keepdims=True)
+
+    def backward(self, d):
+        hit = np.zeros_like(self.x)
+        hit[np.arange(len(hit)), self.x.argmax(axis=1)] = 1
+        return d * hit
+
+
+AWAY = np.array([[1.0, -2.0, 3.0], [-1.5, 2.5, 0.7]])
+OWN = {
+    "right": (Exp, AWAY, own_check(1e-5), None),
+    "too small": (Exp, AWAY, own_check(1e-13), "handmade_step"),
+    "lost": (Exp, AWAY, own_check(1e-20), "handmade_step"),
+    "too large": (Exp, AWAY, own_check(0.5), "handmade_step"),
+    "one side": (Exp, AWAY, own_check(1e-2, both=False), "handmade_one_sided"),
+    "float32": (Exp, AWAY, own_check(1e-5, np.float32), "handmade_float32"),
+    "a kink": (Relu, np.array([[1e-6, -1.0, 2.0]]), own_check(1e-3), "handmade_kink"),
+    "a tie": (RowMax, np.array([[1.0, 1.0 + 1e-6, 0.2]]), own_check(1e-3), "handmade_kink"),
+    "dropout on": (Drop, AWAY, own_check(1e-5), "handmade_noise"),
+}
+
+
+@pytest.mark.parametrize(("kind", "inputs", "numeric", "mistake"), OWN.values(), ids=OWN)
+def test_what_is_wrong_with_a_numeric_check_of_one_s_own(kind: Any, inputs: Any, numeric: Any, mistake: Any) -> None:
+    report = check(kind(), inputs, numeric=numeric)
+    assert report.passed, str(report)
+    said = [finding.mistake for finding in report.findings if finding.kind == "handmade"]
+    assert said == ([] if mistake is None else [mistake])
+
+
+def test_an_error_of_check_itself_is_no_mistake_of_the_author(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chainrule.checking.subjects import plans
+
+    monkeypatch.setattr(plans, "apart", None)  # what check itself calls between forward and backward
+    with pytest.raises(ConfigurationError, match=r"limit of check itself|could not be called"):
+        check(Exp(), AWAY)
+
+    class Failing(Exp):
+        def backward(self, d):
+            raise TypeError("my own")
+
+    monkeypatch.undo()
+    assert "my own" in str(check(Failing(), AWAY))
