@@ -30,14 +30,6 @@ typedef struct Product {
     const real *other; /* lies like Y */
 } Product;
 
-INLINE vec finished(vec total, const Product *p, int64_t place, int64_t count) {
-    const int partial = count < LANES;
-    if (p->finish & ADD) total += partial ? load_part(p->Y + place, count) : load(p->Y + place);
-    if (p->finish & RECTIFY) total = above_zero(total); /* a NaN stays */
-    if (p->finish & MASK) total = where_above(load(p->other + place), all(0), total, all(0));
-    return total;
-}
-
 /* Rows r to r + n, columns c to c + m vectors; of the last vector the first `count` entries. */
 INLINE void block(const Product *p, int64_t r, const int n, int64_t c, const int m, int64_t count) {
     const real *a = p->A + r * p->across, *b = p->B + c;
@@ -55,12 +47,17 @@ INLINE void block(const Product *p, int64_t r, const int n, int64_t c, const int
             UNROLL for (int j = 0; j < m; j++) sums[i][j] += weight * row[j];
         }
     }
-    UNROLL for (int i = 0; i < n; i++) UNROLL for (int j = 0; j < m; j++) {
-        const int64_t place = (r + i) * p->ldy + c + j * LANES;
-        vec total = finished(sums[i][j], p, place, count);
-        if (count < LANES) store_part(p->Y + place, total, count);
-        else store(p->Y + place, total);
-    }
+    real *y = p->Y + r * p->ldy + c;
+    const real *other = p->finish & MASK ? p->other + r * p->ldy + c : 0;
+#define EACH_SUM UNROLL for (int i = 0; i < n; i++) UNROLL for (int j = 0; j < m; j++)
+#define PLACE (i * p->ldy + j * LANES)
+    if (p->finish & ADD) EACH_SUM sums[i][j] += count < LANES ? load_part(y + PLACE, count) : load(y + PLACE);
+    if (p->finish & RECTIFY) EACH_SUM sums[i][j] = above_zero(sums[i][j]);
+    if (p->finish & MASK) EACH_SUM sums[i][j] = where_above(load(other + PLACE), all(0), sums[i][j], all(0));
+    if (count < LANES) EACH_SUM store_part(y + PLACE, sums[i][j], count);
+    else EACH_SUM store(y + PLACE, sums[i][j]);
+#undef EACH_SUM
+#undef PLACE
 }
 
 /* n rows from r on, the columns from c to `end`. */
