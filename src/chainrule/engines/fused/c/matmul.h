@@ -48,16 +48,19 @@ INLINE void block(const Product *p, int64_t r, const int n, int64_t c, const int
         }
     }
     real *y = p->Y + r * p->ldy + c;
-    const real *other = p->finish & MASK ? p->other + r * p->ldy + c : 0;
-#define EACH_SUM UNROLL for (int i = 0; i < n; i++) UNROLL for (int j = 0; j < m; j++)
-#define PLACE (i * p->ldy + j * LANES)
-    if (p->finish & ADD) EACH_SUM sums[i][j] += count < LANES ? load_part(y + PLACE, count) : load(y + PLACE);
-    if (p->finish & RECTIFY) EACH_SUM sums[i][j] = above_zero(sums[i][j]);
-    if (p->finish & MASK) EACH_SUM sums[i][j] = where_above(load(other + PLACE), all(0), sums[i][j], all(0));
-    if (count < LANES) EACH_SUM store_part(y + PLACE, sums[i][j], count);
-    else EACH_SUM store(y + PLACE, sums[i][j]);
-#undef EACH_SUM
-#undef PLACE
+    const real *other = p->finish & MASK ? p->other + r * p->ldy + c : y;
+    UNROLL for (int i = 0; i < n; i++, y += p->ldy, other += p->ldy) {
+        HIDE(y); /* else each row's place is kept in memory, to be read again */
+        if (p->finish & ADD)
+            UNROLL for (int j = 0; j < m; j++)
+                sums[i][j] += count < LANES ? load_part(y, count) : load(y + j * LANES);
+        if (p->finish & RECTIFY) UNROLL for (int j = 0; j < m; j++) sums[i][j] = above_zero(sums[i][j]);
+        if (p->finish & MASK)
+            UNROLL for (int j = 0; j < m; j++)
+                sums[i][j] = where_above(load(other + j * LANES), all(0), sums[i][j], all(0));
+        if (count < LANES) store_part(y, sums[i][0], count);
+        else UNROLL for (int j = 0; j < m; j++) store(y + j * LANES, sums[i][j]);
+    }
 }
 
 /* n rows from r on, the columns from c to `end`. */

@@ -44,8 +44,10 @@ INLINE int64_t spaced(int64_t count) { return (filled(count, 16) / 16 | 1) * 16;
 /* Keeps a vector in a register where a compiler would rather read it once more for each use. */
 #if defined(__x86_64__)
 #define KEEP(v) __asm__("" : "+v"(v))
+#define HIDE(pointer) __asm__("" : "+r"(pointer)) /* what is known of it */
 #else
 #define KEEP(v) (void)(v)
+#define HIDE(pointer) (void)(pointer)
 #endif
 
 INLINE vec load(const real *p) { return *(const vec *)p; }
