@@ -15,6 +15,8 @@
 #else
 #define COLUMNS 2
 #endif
+#define CACHED 65536 /* entries */
+
 /* What is done with a product before it is stored. */
 enum { PLAIN = 0, ADD = 1, RECTIFY = 2, MASK = 4 }; /* added to Y; its part above 0; only where `other` is above 0 */
 
@@ -81,7 +83,8 @@ INLINE void strip(const Product *p, int64_t r, const int n, int64_t c, int64_t e
 /* Y (rows, width) = A (rows, terms) · B (terms, width). B is read in whole vectors. */
 APART void multiply(const Product *given, int64_t rows, int64_t width) {
     const Product own = *given, *p = &own; /* which no store can change */
-    const int64_t some = 4 * COLUMNS * LANES; /* columns of B that stay in the cache for all rows */
+    const int64_t blocks = larger(1, CACHED / (p->terms * COLUMNS * LANES)); /* of B that stay in the cache for all rows */
+    const int64_t some = blocks * COLUMNS * LANES;
     for (int64_t c = 0; c < width; c += some) {
         const int64_t end = smaller(c + some, width);
         int64_t r = 0;
