@@ -15,7 +15,7 @@
 #else
 #define COLUMNS 2
 #endif
-#define CACHED 65536 /* entries */
+#define CACHED 65536 /* entries of B that stay in the second cache while all rows of A pass by */
 
 /* What is done with a product before it is stored. */
 enum { PLAIN = 0, ADD = 1, RECTIFY = 2, MASK = 4 }; /* added to Y; its part above 0; only where `other` is above 0 */
