@@ -18,11 +18,12 @@ __all__ = ["Pieces", "copies_of", "parts_of", "pieces_of", "spaced"]
 
 LINE = DEFINES["LINE"]
 _WORK_FOR_PIECES = 2**18  # multiplications forward in a step from which on it is worth to be shared
+_WORK_OF_PIECE = 2**17  # ... in a piece, at least
 _PIECE, _WIDE_PIECE = 32, 64  # samples of a piece, at least; more where weights do not stay in the cache
 _CACHED = 2**18  # weights that stay there
 _PIECES = 8  # at most
 _CACHE_BYTES = 2**19  # what outputs and gradients of a tile of samples may take
-_PART = 2**15  # parameters of a part
+_PARTS, _PART = 16, 2**13  # parts of all parameters, about; parameters of one, at least
 _FAR = 128  # inputs and neurons from which on the forward pass reads a copy of the weights that is turned
 
 
@@ -46,7 +47,8 @@ def pieces_of(task: Task, program: Program) -> Pieces:
     piece = whole_batch
     if program.work * batch >= _WORK_FOR_PIECES and not program.mixes:
         least = min(_PIECE if program.size < _CACHED else _WIDE_PIECE, _lines(-(-batch // 2)))
-        piece = min(whole_batch, max(least, _lines(-(-batch // _PIECES))))
+        most = min(_PIECES, program.work * batch // _WORK_OF_PIECE)
+        piece = min(whole_batch, max(least, _lines(-(-batch // most))))
     pieces = -(-batch // piece)
     # Of all samples side by side, outputs and gradients go through the memory; of pieces, their gradients do
     apart, together = 3 * pieces * program.size, 4 * program.rows * batch
@@ -70,6 +72,7 @@ def copies_of(program: Program) -> int:
 def parts_of(program: Program, whole: bool) -> NDArray[Any]:
     """The parts of the parameters, a table of `Part`: small layers together, unless their gradients are made there."""
     rows: list[list[int]] = []
+    size = max(_PART, program.size // _PARTS)
     for number, op in enumerate(program.operations):
         if not op["trains"]:
             continue
@@ -77,10 +80,10 @@ def parts_of(program: Program, whole: bool) -> NDArray[Any]:
         if op["kind"] != ENUMS["Kind"]["dense"]:
             terms, outputs = 1, 2 * int(op["features"])
         together = not whole and not op["copied"]
-        if together and rows and rows[-1][2] < 0 and rows[-1][1] == start and start - rows[-1][0] < _PART:
+        if together and rows and rows[-1][2] < 0 and rows[-1][1] == start and start - rows[-1][0] < size:
             rows[-1][1] = start + terms * outputs
             continue
-        step = -(-terms // -(-terms * outputs // _PART))
+        step = -(-terms // -(-terms * outputs // size))
         for first in range(0, terms, step):
             last = min(first + step, terms)
             rows.append([start + first * outputs, start + last * outputs, -1 if together else number, first, last])

@@ -54,7 +54,7 @@ INLINE vec sign(vec x) { return where_above(x, all(0), all(1), where_above(all(0
 
 /* exp(x) = 2ⁿ · (1 + rest), n the nearest whole number to x / log 2. */
 INLINE vec exp_parts(vec x, vec *rest) {
-    x = where_above(all(LOWEST), x, all(LOWEST), x);
+    x = more(all(LOWEST), x);
     vec shifted = x * (real)1.4426950408889634 + ROUNDER;
     vec n = shifted - ROUNDER;
     vec r = (x - n * LOG2_HIGH) - n * LOG2_LOW;

@@ -10,10 +10,7 @@
 INLINE void softmax_row(int64_t C, real share, const real *z, real *d) {
     const int64_t last = C - LANES;
     vec top = load(z + last);
-    for (int64_t i = 0; i < last; i += LANES) {
-        vec value = load(z + i);
-        top = where_above(value, top, value, top);
-    }
+    for (int64_t i = 0; i < last; i += LANES) top = more(load(z + i), top);
     real highest = top[0];
     for (int i = 1; i < LANES; i++) highest = top[i] > highest ? top[i] : highest;
     vec total = all(0), end = exp_below(load(z + last) - highest);

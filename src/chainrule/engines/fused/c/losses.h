@@ -8,12 +8,12 @@
 
 #include "softmax.h"
 
-/* log Σ exp(z) - Σ y·z; its derivative softmax(z) - y. Where all samples count alike, the sums are multiplied, and one
- * logarithm is taken of all. */
+/* log Σ exp(z) - Σ y·z; its derivative softmax(z) - y. Where all samples count alike, one logarithm is taken of the
+ * product of their sums, whose exponents are put aside now and then: each sum is at most C. */
 INLINE double softmax_crossentropy(const Tile *t, const int64_t C, const real *Z, real *dZ) {
-    const int64_t stride = t->stride;
+    const int64_t stride = t->stride, factors = C < 32768 ? 8 * LANES : LANES;
     const int weighted = t->run->weights != 0;
-    vec losses = all(0), sums = all(1), exponents = all(0), shares = all(0);
+    vec losses = all(0), sums = all(1), exponents = all(0), first = load(t->T + C * stride);
     for (int64_t s = 0; s < t->width; s += LANES) {
         const real *z = Z + s, *y = t->T + s;
         real *dz = dZ + s;
@@ -31,16 +31,19 @@ INLINE double softmax_crossentropy(const Tile *t, const int64_t C, const real *Z
         }
         if (weighted) {
             losses += (chosen + log_of(total)) * share;
-        } else {
-            losses += chosen * share;
-            sums *= where_above(share, all(0), total, all(1));
+            continue;
+        }
+        losses += chosen * share;
+        if (s + LANES > t->samples) total = where_above(share, all(0), total, all(1)); /* what fills up counts 0 */
+        sums *= total;
+        if (s % factors == 0) {
             exponents += exponent_of(sums);
             sums = mantissa_of(sums);
-            shares = where_above(share, shares, share, shares);
         }
     }
-    vec logs = (exponents * (real)0.6931471805599453 + log_of(sums)) * shares;
-    return (double)sum_of(losses + logs);
+    vec logs = (exponents + exponent_of(sums)) * (real)0.6931471805599453 + log_of(mantissa_of(sums));
+    if (!weighted) losses += logs * first;
+    return (double)sum_of(losses);
 }
 
 INLINE vec clipped(vec p, vec low, vec high) {

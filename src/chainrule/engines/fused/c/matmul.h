@@ -15,6 +15,8 @@
 #else
 #define COLUMNS 2
 #endif
+#define CACHED 65536 /* entries of B that stay in the second cache while all rows of A pass by */
+
 /* What is done with a product before it is stored. */
 enum { PLAIN = 0, ADD = 1, RECTIFY = 2, MASK = 4 }; /* added to Y; its part above 0; only where `other` is above 0 */
 
@@ -29,14 +31,6 @@ typedef struct Product {
     int finish;
     const real *other; /* lies like Y */
 } Product;
-
-INLINE vec finished(vec total, const Product *p, int64_t place, int64_t count) {
-    const int partial = count < LANES;
-    if (p->finish & ADD) total += partial ? load_part(p->Y + place, count) : load(p->Y + place);
-    if (p->finish & RECTIFY) total = above_zero(total); /* a NaN stays */
-    if (p->finish & MASK) total = where_above(load(p->other + place), all(0), total, all(0));
-    return total;
-}
 
 /* Rows r to r + n, columns c to c + m vectors; of the last vector the first `count` entries. */
 INLINE void block(const Product *p, int64_t r, const int n, int64_t c, const int m, int64_t count) {
@@ -55,11 +49,19 @@ INLINE void block(const Product *p, int64_t r, const int n, int64_t c, const int
             UNROLL for (int j = 0; j < m; j++) sums[i][j] += weight * row[j];
         }
     }
-    UNROLL for (int i = 0; i < n; i++) UNROLL for (int j = 0; j < m; j++) {
-        const int64_t place = (r + i) * p->ldy + c + j * LANES;
-        vec total = finished(sums[i][j], p, place, count);
-        if (count < LANES) store_part(p->Y + place, total, count);
-        else store(p->Y + place, total);
+    real *y = p->Y + r * p->ldy + c;
+    const real *other = p->finish & MASK ? p->other + r * p->ldy + c : y;
+    UNROLL for (int i = 0; i < n; i++, y += p->ldy, other += p->ldy) {
+        HIDE(y); /* else each row's place is kept in memory, to be read again */
+        if (p->finish & ADD)
+            UNROLL for (int j = 0; j < m; j++)
+                sums[i][j] += count < LANES ? load_part(y, count) : load(y + j * LANES);
+        if (p->finish & RECTIFY) UNROLL for (int j = 0; j < m; j++) sums[i][j] = above_zero(sums[i][j]);
+        if (p->finish & MASK)
+            UNROLL for (int j = 0; j < m; j++)
+                sums[i][j] = where_above(load(other + j * LANES), all(0), sums[i][j], all(0));
+        if (count < LANES) store_part(y, sums[i][0], count);
+        else UNROLL for (int j = 0; j < m; j++) store(y + j * LANES, sums[i][j]);
     }
 }
 
@@ -81,7 +83,8 @@ INLINE void strip(const Product *p, int64_t r, const int n, int64_t c, int64_t e
 /* Y (rows, width) = A (rows, terms) · B (terms, width). B is read in whole vectors. */
 APART void multiply(const Product *given, int64_t rows, int64_t width) {
     const Product own = *given, *p = &own; /* which no store can change */
-    const int64_t some = 4 * COLUMNS * LANES; /* columns of B that stay in the cache for all rows */
+    const int64_t blocks = larger(1, CACHED / (p->terms * COLUMNS * LANES)); /* of B that stay in the cache for all rows */
+    const int64_t some = blocks * COLUMNS * LANES;
     for (int64_t c = 0; c < width; c += some) {
         const int64_t end = smaller(c + some, width);
         int64_t r = 0;

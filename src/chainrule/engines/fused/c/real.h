@@ -24,8 +24,13 @@
 #define LANES ((int)(VECTOR_BYTES / sizeof(real)))
 #define INLINE static inline __attribute__((always_inline))
 #define APART static __attribute__((noinline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_FEW _Pragma("clang loop unroll_count(4)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
 #define UNROLL_FEW _Pragma("GCC unroll 4")
+#endif
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 typedef whole ivec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
@@ -39,8 +44,10 @@ INLINE int64_t spaced(int64_t count) { return (filled(count, 16) / 16 | 1) * 16;
 /* Keeps a vector in a register where a compiler would rather read it once more for each use. */
 #if defined(__x86_64__)
 #define KEEP(v) __asm__("" : "+v"(v))
+#define HIDE(pointer) __asm__("" : "+r"(pointer)) /* what is known of it */
 #else
 #define KEEP(v) (void)(v)
+#define HIDE(pointer) (void)(pointer)
 #endif
 
 INLINE vec load(const real *p) { return *(const vec *)p; }
@@ -59,46 +66,43 @@ INLINE vec load_part(const real *p, int64_t count) {
 }
 INLINE void store_part(real *p, vec v, int64_t count) { memcpy(p, &v, (size_t)count * sizeof(real)); }
 
-/* x where a > b, else y, also where one of them is NaN. */
-#if VECTOR_BYTES == 64
-#if SINGLE
+/* where_above: x where a > b, else y, also where one of them is NaN; more: a where a > b, else b; root: √a. */
+#if VECTOR_BYTES == 64 && SINGLE
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ), (__m512)y, (__m512)x);
 }
+INLINE vec more(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
 INLINE vec root(vec a) { return (vec)_mm512_sqrt_ps((__m512)a); }
-INLINE vec above_zero(vec a) { return (vec)_mm512_max_ps((__m512)(vec){0}, (__m512)a); } /* the second where it is NaN */
-#else
+#elif VECTOR_BYTES == 64
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm512_mask_blend_pd(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GT_OQ), (__m512d)y, (__m512d)x);
 }
+INLINE vec more(vec a, vec b) { return (vec)_mm512_max_pd((__m512d)a, (__m512d)b); }
 INLINE vec root(vec a) { return (vec)_mm512_sqrt_pd((__m512d)a); }
-INLINE vec above_zero(vec a) { return (vec)_mm512_max_pd((__m512d)(vec){0}, (__m512d)a); }
-#endif
-#elif defined(__AVX2__)
-#if SINGLE
+#elif defined(__AVX2__) && SINGLE
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm256_blendv_ps((__m256)y, (__m256)x, _mm256_cmp_ps((__m256)a, (__m256)b, _CMP_GT_OQ));
 }
+INLINE vec more(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE vec root(vec a) { return (vec)_mm256_sqrt_ps((__m256)a); }
-INLINE vec above_zero(vec a) { return (vec)_mm256_max_ps((__m256)(vec){0}, (__m256)a); }
-#else
+#elif defined(__AVX2__)
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm256_blendv_pd((__m256d)y, (__m256d)x, _mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_GT_OQ));
 }
+INLINE vec more(vec a, vec b) { return (vec)_mm256_max_pd((__m256d)a, (__m256d)b); }
 INLINE vec root(vec a) { return (vec)_mm256_sqrt_pd((__m256d)a); }
-INLINE vec above_zero(vec a) { return (vec)_mm256_max_pd((__m256d)(vec){0}, (__m256d)a); }
-#endif
 #else
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     ivec chosen = a > b;
     return (vec)((chosen & (ivec)x) | (~chosen & (ivec)y));
 }
+INLINE vec more(vec a, vec b) { return where_above(a, b, a, b); }
 INLINE vec root(vec a) {
     for (int i = 0; i < LANES; i++) a[i] = SINGLE ? sqrtf((float)a[i]) : sqrt((double)a[i]);
     return a;
 }
-INLINE vec above_zero(vec a) { return where_above((vec){0}, a, (vec){0}, a); }
 #endif
+INLINE vec above_zero(vec a) { return more(all(0), a); } /* a NaN stays */
 
 /* zip_low(a, b) = a0 b0 a1 b1 ... of the first halves, zip_high of the second. */
 #define ZIP2(from, n) from, from + n

@@ -8,10 +8,7 @@
 /* The largest of a sample's features. */
 INLINE vec largest(const real *x, int64_t features, int64_t stride) {
     vec top = load(x);
-    for (int64_t k = 1; k < features; k++) {
-        vec value = load(x + k * stride);
-        top = where_above(value, top, value, top);
-    }
+    for (int64_t k = 1; k < features; k++) top = more(load(x + k * stride), top);
     return top;
 }
 
