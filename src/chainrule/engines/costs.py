@@ -57,18 +57,25 @@ def has_gpu() -> bool:
     return Path("/dev/nvidiactl").exists() and any(plugins)
 
 
+@cache
+def _has_jax() -> bool:
+    return find_spec("jax") is not None
+
+
 def choose(task: Task, steps: int) -> Choice:
     """The engine on which `steps` steps of a task end first, NumPy where it is close."""
     micro = estimate(task)
     seconds = {"numpy": steps * micro["numpy"] / 1e6}
     reasons = {"numpy": "the run is short"}
+    if seconds["numpy"] < _FUSED_START:  # over before another engine has begun, and before it is looked for
+        return Choice("numpy", reasons["numpy"])
     from .fused import library
     from .fused.program import why_not
 
     if library.why_missing() is None and why_not(task) is None:
         seconds["fused"] = _FUSED_START + steps * micro["fused"] / 1e6
         reasons["fused"] = "compiled code"
-    if find_spec("jax") is not None:
+    if _has_jax():
         seconds["jax"] = (_GPU_START if has_gpu() else _JAX_START) + steps * micro["jax"] / 1e6
         reasons["jax"] = "a network of many products" if "fused" in seconds else "a network beyond the fused engine"
         reasons["jax"] = "on the GPU" if has_gpu() else reasons["jax"]
