@@ -260,7 +260,7 @@ def test_the_command_prints_the_grid(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
     data = json.loads(bench(*arguments, "--json").stdout)
     assert [cell["batch"] for cell in data["grid"]] == [32, 256]
-    assert all(cell["ratio"] > 0 and cell["engine"] == "numpy" for cell in data["grid"])
+    assert all(cell["ratio"] > 0 and cell["engine"] in ("numpy", "fused") for cell in data["grid"])
 
 
 def test_a_grid_without_a_peer_says_so() -> None:

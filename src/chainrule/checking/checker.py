@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -83,8 +84,10 @@ def check(
     """
     require_known(reduction, at_kinks, only)
     started = time.perf_counter()
-    if not (isinstance(rtol, Real) and isinstance(atol, Real) and rtol >= 0 and atol >= 0):
-        raise ConfigurationError(f"check: rtol and atol must be at least 0, not {rtol!r} and {atol!r}.")
+    if not all(isinstance(each, Real) and 0 <= each < math.inf for each in (rtol, atol)):
+        raise ConfigurationError(
+            f"check: rtol and atol must be finite numbers of at least 0, not {rtol!r} and {atol!r}."
+        )
     if not isinstance(seed, Integral) or seed < 0:
         raise ConfigurationError(f"check: seed must be a whole number of at least 0, not {seed!r}.")
     tolerance = Tolerance(float(rtol), float(atol))
