@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from .errors import ConfigurationError, DataError, DefinitionError
 from .graph import Graph
-from .layer import KINDS, Context, Layer
+from .layer import KINDS, Context
 from .losses import Loss
+from .nodes import INPUTS, parts_of
 
 __all__ = ["require_batches", "require_compatible", "require_fitting_output"]
 
@@ -68,7 +69,7 @@ _PROBABILITIES = ("probabilities", "independent probabilities")
 _ROUNDING = 1e-4  # how far a row of probabilities may be from 1
 
 
-def require_compatible(network: Layer, loss: Loss) -> None:
+def require_compatible(network: Graph, loss: Loss) -> None:
     """That the loss can read what the network's last layer declares.
 
     Raises `ConfigurationError` with what to write, `DefinitionError` for a word that is not in the list above.
@@ -98,7 +99,7 @@ def require_compatible(network: Layer, loss: Loss) -> None:
         )
 
 
-def require_fitting_output(network: Layer, loss: Loss, values: Any, X: NDArray[Any]) -> None:
+def require_fitting_output(network: Graph, loss: Loss, values: Any, X: NDArray[Any]) -> None:
     """The same by what the network gives for the first samples of X, for layers that declare nothing.
 
     Raises `DataError` with what was found, and what to write or to declare.
@@ -117,7 +118,7 @@ def require_fitting_output(network: Layer, loss: Loss, values: Any, X: NDArray[A
         )
 
 
-def require_batches(network: Layer, batch_size: int, samples: int) -> str | None:
+def require_batches(network: Graph, batch_size: int, samples: int) -> str | None:
     """A line on a last batch that is too small for a layer to learn from; None where all batches are large enough.
 
     Raises `ConfigurationError` where none is.
@@ -144,12 +145,10 @@ def require_batches(network: Layer, batch_size: int, samples: int) -> str | None
     return f"The last batch of each epoch has {count}: {names} takes its running statistics for it, and leaves them."
 
 
-def _needing(network: Layer) -> str:
+def _needing(network: Graph) -> str:
     """The types of the layers that need more than one sample."""
-    if not isinstance(network, Graph):
-        return type(network).__name__
-    inside = [_needing(node.layer) for node in network if not node.layer.frozen and node.layer.least_batch > 1]
-    return ", ".join(dict.fromkeys(inside))
+    kinds = [type(leaf.layer).__name__ for leaf in network.flat if not leaf.frozen and leaf.layer.least_batch > 1]
+    return ", ".join(dict.fromkeys(kinds))
 
 
 class _Last(NamedTuple):
@@ -190,18 +189,15 @@ def _sentence(loss: Loss, last: _Last, gives: str, why: str) -> str:
     return f"{loss.name} reads {reads}, and the network's output ({last}) is {gives}: {why}."
 
 
-def _last(network: Layer, kind: str | None) -> _Last:
+def _last(network: Graph, kind: str | None) -> _Last:
     """The layer that made the output what it is: its dotted name, and its type."""
-    names = []
-    while isinstance(network, Graph):
-        node = network.nodes[network.output_node]
-        while node.layer.gives == "inputs" and kind != "altered probabilities" and node.sources[0] in network.nodes:
-            node = network.nodes[node.sources[0]]
-        names.append(node.name)
-        network = node.layer
-    return _Last(".".join(names), type(network).__name__)
+    flat = network.flat
+    leaf = flat[next(name for _, name in parts_of(flat.output))]
+    while leaf.layer.gives == "inputs" and kind != "altered probabilities" and leaf.sources[0] != INPUTS:
+        leaf = flat[leaf.sources[0]]
+    return _Last(leaf.name, type(leaf.layer).__name__)
 
 
-def _width(network: Layer) -> int | None:
+def _width(network: Graph) -> int | None:
     shape = network.input_shape()
     return None if shape is None else int(network.output_shape(shape)[-1])

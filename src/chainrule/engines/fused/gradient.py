@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ...losses import Loss, SoftmaxCrossentropy
 from ..contract import NotCovered
 from . import library
+from .alignment import aligned_zeros
 from .cores import cores
-from .lines import aligned_zeros
 
 __all__ = ["Gradient"]
 

@@ -16,8 +16,8 @@ from ...layer import Arrays, format_shape
 from ...nodes import INPUTS
 from ..contract import NotCovered
 from . import library
+from .alignment import aligned_zeros
 from .layout import ENUMS, OPERATION, Call
-from .lines import aligned_zeros
 from .pieces import spaced
 from .program import ACTIVATIONS, LINE
 

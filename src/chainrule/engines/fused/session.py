@@ -13,9 +13,9 @@ from ...layer import Arrays
 from ..contract import Block, Outcome, Task
 from ..records import Records
 from . import library
+from .alignment import aligned_zeros
 from .cores import cores
 from .layout import DEFINES, ENUMS, Call
-from .lines import aligned_zeros
 from .pieces import copies_of, parts_of, pieces_of, spaced
 from .program import compile_network, loss_of
 from .segments import segments_of
