@@ -324,6 +324,10 @@ class ArrayView(Mapping[str, Any]):
             self._network.put(before)
             raise
 
+    def copy(self) -> dict[str, Any]:
+        """A dict of copies, which stay as they are."""
+        return {name: array.copy() for name, array in self.items()}
+
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
