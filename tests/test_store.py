@@ -414,7 +414,7 @@ def test_a_copy_of_the_parameters_stays_as_it_is_and_can_be_put_back() -> None:
     one = trained()
     before = one.parameters.copy()
     for array in one.parameters.values():
-        array *= 2.0  # in place, outside of a run
+        np.multiply(array, 2.0, out=array)  # in place, outside of a run
     assert (one.parameters["dense_0.weights"] == 2 * before["dense_0.weights"]).all()
     one.parameters = before
     np.testing.assert_array_equal(one.network["dense_0"].weights, before["dense_0.weights"])
