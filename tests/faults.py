@@ -595,7 +595,7 @@ FAULTS: dict[str, Fault] = {
         sets("layer-norm", dinputs=lambda s, d: d * s.gamma * s.inverse_std), "statistics_constant"
     ),
     "native-batch-norm-constants": Fault(lambda: NativeBatchNorm(3), "statistics_constant"),
-    "softmax-over-the-batch": Fault(SoftmaxOfAll, "unknown"),
+    "softmax-over-the-batch": Fault(SoftmaxOfAll, "wrong_axis"),
     # Places
     "dense-one-entry": Fault(sets("dense", dweights=lambda s, d: scaled(s.dweights, (2, 1), 1.0005)), "one_entry"),
     "native-one-entry": Fault(lambda: NativeEntry(4, 3), "one_entry"),

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
 from .bench import Bench, Broken, refuse_ours
+from .explained import explained
 from .findings import Checked, Finding
 from .handmade import handmade
 from .measure import Tolerance
@@ -91,12 +92,23 @@ def check(
     if not isinstance(seed, Integral) or seed < 0:
         raise ConfigurationError(f"check: seed must be a whole number of at least 0, not {seed!r}.")
     tolerance = Tolerance(float(rtol), float(atol))
+
+    def errors() -> list[Finding]:
+        """What is wrong now, with a line in place that is being tried."""
+        again = [
+            _check_one(Bench(subject, tolerance, seed, at_kinks), only)
+            for subject in _subjects(item, inputs, targets, arguments, reduction, on_purpose)
+        ]
+        return [finding for report in again for finding in report.errors]
+
     reports = []
     with streams_kept(), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         for subject in _subjects(item, inputs, targets, arguments, reduction, on_purpose):
-            reports.append(_check_one(Bench(subject, tolerance, seed, at_kinks), only, numeric))
+            bench = Bench(subject, tolerance, seed, at_kinks)
+            one = _check_one(bench, only, numeric)
+            reports.append(one if one.passed else replace(one, findings=tuple(explained(bench, one.findings, errors))))
     report = _as_one(item, reports, time.perf_counter() - started)
     if raises and not report.passed:
         raise GradientMismatch(str(report), report)

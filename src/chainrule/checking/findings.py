@@ -15,6 +15,22 @@ class Diagnosis:
     says: str  # one sentence
     evidence: str  # the numbers that it explains
     write: str = ""  # the line to write instead, where it is known
+    line: int = 0  # where it stands in the file, if it was tried there
+    was: str = ""  # the line that it replaces; empty where it is added
+
+    @property
+    def change(self) -> str:
+        """The line to write, as a change of the file where its place is known, with + and - and the line's number.
+
+        >>> print(Diagnosis("wrong_sign", "", "", "dx = d", 7, "dx = -d").change)
+        line 7
+        - dx = -d
+        + dx = d
+        """
+        if not self.line:
+            return self.write
+        rows = [f"line {self.line}", *(f"- {row}" for row in self.was.splitlines())]
+        return "\n".join([*rows, *(f"+ {row}" for row in self.write.splitlines())])
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,7 @@ class Finding:
     setting: str = ""  # the batch and the mode in which it was seen
     diagnoses: tuple[Diagnosis, ...] = ()  # the best first
     grid: Grid | None = None
+    follows: str = ""  # the array whose mistake explains this one too
 
     @property
     def mistake(self) -> str:
@@ -100,9 +117,14 @@ class CheckResult:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
+    def causes(self) -> tuple[Finding, ...]:
+        """The errors without those that follow from another."""
+        return tuple(finding for finding in self.errors if not finding.follows)
+
+    @property
     def mistakes(self) -> tuple[str, ...]:
         """The name of the mistake behind each error, without repetition."""
-        return tuple(dict.fromkeys(finding.mistake for finding in self.errors))
+        return tuple(dict.fromkeys(finding.mistake for finding in self.causes))
 
 
 def number(value: float) -> str:

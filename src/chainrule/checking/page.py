@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..display import Html, article, folded, fragment, joined, page, scrolled, table, tag
 from .findings import Checked, CheckResult, Diagnosis, Finding, Grid, number
-from .render import compared, headline, how
+from .render import compared, following, headline, how
 
 __all__ = ["as_fragment", "as_page"]
 
@@ -27,16 +27,17 @@ def _article(result: CheckResult) -> Html:
     tone = "bad" if result.errors else "good" if result.arrays else None
     return article(
         tag("h1", headline(result), cls=tone),
-        *map(_finding, result.findings),
+        *(_finding(finding, following(result, finding)) for finding in result.findings if not finding.follows),
         _arrays(result),
         tag("p", how(result), cls="soft") if result.arrays else "",
     )
 
 
-def _finding(finding: Finding) -> Html:
+def _finding(finding: Finding, also: str) -> Html:
     parts = [tag("p", f"{finding.where}: {finding.says}")]
     for position, diagnosis in enumerate(finding.diagnoses):
         parts += _diagnosis(diagnosis, not position, finding.says)
+    parts += [tag("p", also)] if also else []
     if finding.grid is not None and finding.checked > 1:
         parts += _grid(finding.grid)
     return tag("div", *parts, cls=f"finding {finding.severity}")
@@ -49,7 +50,7 @@ def _diagnosis(diagnosis: Diagnosis, first: bool, said: str) -> list[Html]:
     if first and diagnosis.evidence:
         parts.append(tag("p", diagnosis.evidence, cls="soft"))
     if first and diagnosis.write:
-        parts.append(tag("pre", diagnosis.write))
+        parts.append(tag("pre", diagnosis.change))
     return parts
 
 

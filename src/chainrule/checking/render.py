@@ -7,7 +7,7 @@ from typing import Any
 from ..display.terminal import STYLES, as_plain_text
 from .findings import Checked, CheckResult, Finding, Grid, number, tolerance
 
-__all__ = ["as_rich", "as_text", "compared", "headline", "how"]
+__all__ = ["as_rich", "as_text", "compared", "following", "headline", "how"]
 
 _WIDTH = 88
 _SIGNS = {"error": ("✗", STYLES["bad"]), "warning": ("!", STYLES["warn"]), "note": ("·", STYLES["note"])}
@@ -37,7 +37,8 @@ def as_rich(result: CheckResult) -> Any:
     parts: list[Any] = [Text(headline(result), style=style)]
     several = len({finding.where for finding in result.findings} | {array.where for array in result.arrays}) > 1
     for finding in result.findings:
-        parts += [Text(""), _finding(finding, several)]
+        if not finding.follows:
+            parts += [Text(""), _finding(finding, several, following(result, finding))]
     passed = [array for array in result.arrays if array.passed]
     if passed:
         parts += [Text(""), _arrays(passed, several)]
@@ -50,7 +51,7 @@ def headline(result: CheckResult) -> str:
     """One line that says whether all is right, or how many things are wrong."""
     if not result.arrays and not result.findings:
         return f"{result.subject}: nothing was compared."
-    wrong = len(result.errors)
+    wrong = len(result.causes)
     if wrong:
         return f"{result.subject}: {wrong} thing{'s are' if wrong > 1 else ' is'} wrong."
     more = len(result.findings)
@@ -68,7 +69,17 @@ def how(result: CheckResult) -> str:
     )
 
 
-def _finding(finding: Finding, several: bool) -> Any:
+def following(result: CheckResult, cause: Finding) -> str:
+    """One sentence on what else a cause explains; empty where there is nothing."""
+    same = [f for f in result.errors if f.follows == cause.array and f.where == cause.where and f is not cause]
+    names = list(dict.fromkeys(f.array or f.kind for f in same if (f.array or f.kind) != cause.array))
+    if not names:
+        return ""
+    one = len(names) == 1
+    return f"{', '.join(names)} {'is' if one else 'are'} wrong for the same reason, and right with it."
+
+
+def _finding(finding: Finding, several: bool, also: str = "") -> Any:
     from rich.console import Group
     from rich.padding import Padding
     from rich.table import Table
@@ -93,7 +104,9 @@ def _finding(finding: Finding, several: bool) -> Any:
         if diagnosis.evidence and not position:
             table.add_row("evidence", Text(diagnosis.evidence))
         if diagnosis.write and not position:
-            table.add_row("write", Text(diagnosis.write, style=STYLES["code"]))
+            table.add_row("write", Text(diagnosis.change, style=STYLES["code"]))
+    if also:
+        table.add_row("also", Text(also))
     if len(finding.samples) > 1:
         table.add_row("the worst", Text(_samples(finding)))
     if table.row_count:

@@ -1,0 +1,141 @@
+"""Repairs that put in what was left out: a factor, a term, or the whole line where a form equals the derivative."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .rewriting import Repair, Scope, expression, inside, put, told
+
+__all__ = ["added_forms", "factors", "given_forms", "terms"]
+
+
+def given_forms(i: int, node: ast.stmt, scope: Scope) -> Iterator[Repair]:
+    """The whole right-hand side written anew, where a form is known to equal the derivative."""
+    value = getattr(node, "value", None)
+    for number, e, parent in inside(node):
+        if e is value or (isinstance(parent, ast.Tuple | ast.List) and parent is value):
+            for line in scope.forms:
+                new = _right_hand_side(line)
+                if new is not None:
+                    mistake, says = _difference(e, new)
+                    yield Repair(i, put(number, new), mistake, says)
+
+
+def _right_hand_side(line: str) -> ast.expr | None:
+    try:
+        node = ast.parse(line).body[0]
+    except SyntaxError:
+        return None
+    return node.value if isinstance(node, ast.Assign) else None
+
+
+def added_forms(tree: ast.FunctionDef, scope: Scope) -> Iterator[Repair]:
+    """The line that sets the gradient right, after all others."""
+    for line in scope.forms:
+        if _right_hand_side(line) is not None:
+            yield Repair(0, _appended(line), "wrong_formula", f"What comes out is not the derivative, which is {line}.")
+
+
+def _appended(line: str) -> Callable[[Any, ast.FunctionDef], None]:
+    def change(_: Any, tree: ast.FunctionDef) -> None:
+        new = ast.copy_location(ast.parse(line).body[0], tree.body[-1])
+        tree.body.insert(len(tree.body) - isinstance(tree.body[-1], ast.Return), new)
+
+    return change
+
+
+def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
+    """In what two expressions differ, as deep inside as can be."""
+    a, b = ast.unparse(old), ast.unparse(new)
+    if isinstance(new, ast.BinOp) and a in (ast.unparse(new.left), ast.unparse(new.right)):
+        rest = new.right if a == ast.unparse(new.left) else new.left
+        if isinstance(new.op, ast.Mult):
+            return "missing_factor", f"The factor {told(rest)} is missing in {told(old)}."
+        if isinstance(new.op, ast.Add | ast.Sub):
+            return "missing_term", f"The term {told(rest)} is missing beside {told(old)}."
+    if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and type(old.op) is type(new.op):
+        if ast.unparse(old.left) == ast.unparse(new.left):
+            return _difference(old.right, new.right)
+        if ast.unparse(old.right) == ast.unparse(new.right):
+            return _difference(old.left, new.left)
+    if isinstance(old, ast.Call) and isinstance(new, ast.Call) and len(old.args) == len(new.args) == 1:
+        rest_of = [ast.unparse(ast.Call(call.func, [], call.keywords)) for call in (old, new)]
+        if rest_of[0] == rest_of[1]:
+            return _difference(old.args[0], new.args[0])
+    if isinstance(old, ast.Name | ast.Attribute) and isinstance(new, ast.Name | ast.Attribute):
+        return "wrong_array", f"{a} stands where {b} belongs."
+    return "wrong_formula", f"{told(old)} stands where {told(new)} belongs."
+
+
+def _keeps_shape(e: ast.expr, name: str, scope: Scope) -> bool:
+    """Whether an expression with another beside it keeps its shape, as far as can be known."""
+    if ast.unparse(e) == name:
+        return False
+    own, other = scope.evaluate(ast.unparse(e)), scope.evaluate(name)
+    if own is None or other is None:
+        return own is None
+    try:
+        return bool(np.broadcast_shapes(np.shape(own), np.shape(other)) == np.shape(own))
+    except ValueError:
+        return False
+
+
+def factors(i: int, node: ast.stmt, names: list[str], scope: Scope) -> Iterator[Repair]:
+    """Each of these expressions as a factor, or a divisor, of what a statement is made of."""
+    for number, e, parent in inside(node):
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div) and e is parent.left:
+            continue
+        if not isinstance(e, ast.Name | ast.Attribute | ast.BinOp | ast.Call | ast.Subscript):
+            continue
+        if isinstance(parent, ast.Attribute | ast.Call) and not isinstance(e, ast.Name | ast.Attribute | ast.BinOp):
+            continue
+        for name in (name for name in names if _keeps_shape(e, name, scope)):
+            f = expression(name)
+            if isinstance(f, ast.Constant) and not isinstance(e, ast.BinOp):
+                continue
+            mistake, says = _missing(name, f"The factor {name} is missing in {told(e)}.")
+            product = ast.BinOp(f, ast.Mult(), e) if isinstance(f, ast.Constant) else ast.BinOp(e, ast.Mult(), f)
+            yield Repair(i, put(number, product), mistake, says)
+            says = f"{told(e)} is not divided by {name}."
+            yield Repair(i, put(number, ast.BinOp(e, ast.Div(), f)), "missing_division", says)
+
+
+def _missing(name: str, says: str) -> tuple[str, str]:
+    if " ** 2" in name:
+        return "missing_local_derivative", f"{says} It is the derivative of tanh, by its output."
+    if "* (1 - " in name:
+        return "missing_local_derivative", f"{says} It is the derivative of the sigmoid, by its output."
+    if "mask" in name:
+        return "mask_missing", f"{says} Entries that were dropped must pass no gradient."
+    return "missing_factor", says
+
+
+def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: Scope) -> Iterator[Repair]:
+    """Each of these expressions added to, or taken from, what a statement is made of."""
+    for number, e, parent in inside(node):
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and e is parent.left:
+            continue
+        if isinstance(parent, ast.Attribute | ast.Subscript | ast.keyword):
+            continue
+        if isinstance(e, ast.Tuple | ast.Constant):
+            continue
+        for name in (name for name in names if _keeps_shape(e, name, scope)):
+            for op in (ast.Add(), ast.Sub()):
+                mistake, says = "missing_term", f"The term {name} is missing beside {told(e)}."
+                if name in unused:
+                    says = (
+                        f"{name} is computed and never added: what flows back from the later steps is left out of "
+                        f"{told(e)}."
+                    )
+                    mistake = "time_not_carried"
+                elif ".mean(" in name and " * " in name:
+                    says = f"{says} The variance moves with the inputs too."
+                    mistake = "statistics_constant"
+                elif " * " in name:
+                    says = f"{says} In a product every factor must be differentiated (the product rule)."
+                    mistake = "product_rule"
+                yield Repair(i, put(number, ast.BinOp(e, op, expression(name))), mistake, says)

@@ -1,0 +1,79 @@
+"""A repair of a statement, what the code around it can name, and how an expression is put in the place of another."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Repair", "Scope", "expression", "inside", "is_array", "is_number", "put", "told"]
+
+
+class Repair(NamedTuple):
+    """A statement of a function, by its number in the walk over it, and what takes its place."""
+
+    place: int
+    change: Callable[[Any, ast.FunctionDef], None]  # made in a copy of the function
+    mistake: str
+    says: str
+
+
+class Scope(NamedTuple):
+    """What the code of a function can name where it ends, by the expression, and the lines that forms suggest."""
+
+    known: Mapping[str, Any]
+    forms: tuple[str, ...]  # lines that set a gradient right
+    constants: tuple[float, ...]  # numbers that stand in forward
+    factors: tuple[str, ...]  # expressions of forward that can be named here
+    evaluate: Callable[[str], Any]  # the value of an expression, None where it has none
+
+
+def is_array(value: Any) -> bool:
+    """Whether this is an array of numbers, which may be a factor or a term."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fb" and value.ndim > 0
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is one number."""
+    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+
+
+def expression(code: str) -> ast.expr:
+    """The tree of an expression."""
+    return ast.parse(code, mode="eval").body
+
+
+def inside(node: ast.stmt) -> Iterator[tuple[int, ast.expr, ast.AST]]:
+    """The expressions that a statement reads, each with its number in the walk and its parent."""
+    value = getattr(node, "value", None)
+    if value is None:
+        return
+    parents = {id(child): parent for parent in ast.walk(node) for child in ast.iter_child_nodes(parent)}
+    inner = {id(each) for each in ast.walk(value)}
+    for number, each in enumerate(ast.walk(node)):
+        if isinstance(each, ast.expr) and id(each) in inner and not isinstance(parents[id(each)], ast.keyword):
+            yield number, each, parents[id(each)]
+
+
+def put(number: int, new: ast.expr) -> Callable[[ast.stmt, ast.FunctionDef], None]:
+    """Puts an expression in the place of another, by its number in the walk over its statement."""
+
+    def change(node: ast.stmt, tree: ast.FunctionDef) -> None:
+        old = list(ast.walk(node))[number]
+        for parent in ast.walk(node):
+            for name, held in ast.iter_fields(parent):
+                if held is old:
+                    setattr(parent, name, copy.deepcopy(new))
+                elif isinstance(held, list):
+                    held[:] = [copy.deepcopy(new) if each is old else each for each in held]
+
+    return change
+
+
+def told(node: ast.AST) -> str:
+    """An expression as a sentence shows it, cut where it is long."""
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else f"{text[:57]}..."

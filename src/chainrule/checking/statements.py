@@ -1,0 +1,79 @@
+"""Repairs of whole statements: a return in a loop, places that must add up, a tuple that is not unpacked."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator
+
+from .rewriting import Repair, expression
+
+__all__ = ["of_statement"]
+
+
+def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
+    """A return that stands in a loop, = where += belongs, repeated indices, a tuple that is not unpacked."""
+    if isinstance(node, ast.Return) and any(isinstance(each, ast.For) and node in each.body for each in ast.walk(tree)):
+        says = (
+            "return stands inside the loop and ends it after its first round, so that the rest stays as it was "
+            "filled: it belongs after the loop."
+        )
+        yield Repair(i, _out_of_the_loop, "return_in_loop", says)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        place = ast.unparse(node.targets[0])
+        says = (
+            f"{place} is overwritten where it should grow: places that get a gradient from several windows or uses "
+            "must add it up, with += instead of =."
+        )
+        yield Repair(i, _accumulated, "not_accumulated", says)
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and isinstance(node.target, ast.Subscript):
+        says = (
+            f"{ast.unparse(node.target)} += adds once for each index, however often the index occurs: repeated "
+            "indices must add up, which np.add.at does."
+        )
+        yield Repair(i, _added_at, "repeated_indices", says)
+    if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith("saved_tensors"):
+        says = f"{ast.unparse(node.value)} is a tuple, even of one tensor: unpack it."
+        yield Repair(i, _unpacked, "tuple_not_unpacked", says)
+
+
+def _replaced(tree: ast.FunctionDef, old: ast.stmt, new: list[ast.stmt]) -> None:
+    for parent in ast.walk(tree):
+        for _, held in ast.iter_fields(parent):
+            if isinstance(held, list) and any(each is old for each in held):
+                at = next(k for k, each in enumerate(held) if each is old)
+                held[at : at + 1] = [ast.copy_location(each, old) for each in new]
+                return
+
+
+def _out_of_the_loop(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    outer = next(each for each in tree.body if any(inner is node for inner in ast.walk(each)))
+    _replaced(tree, node, [] if len(_siblings(tree, node)) > 1 else [ast.Pass()])
+    tree.body.insert(next(k for k, each in enumerate(tree.body) if each is outer) + 1, node)
+
+
+def _siblings(tree: ast.FunctionDef, node: ast.stmt) -> list[ast.stmt]:
+    bodies = (getattr(parent, "body", []) for parent in ast.walk(tree))
+    return next(body for body in bodies if isinstance(body, list) and any(each is node for each in body))
+
+
+def _accumulated(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    assert isinstance(node, ast.Assign)
+    target = node.targets[0]
+    assert isinstance(target, ast.Subscript)
+    _replaced(tree, node, [ast.AugAssign(target, ast.Add(), node.value)])
+
+
+def _added_at(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    assert isinstance(node, ast.AugAssign)
+    assert isinstance(node.target, ast.Subscript)
+    call = expression("np.add.at(array, index, value)")
+    assert isinstance(call, ast.Call)
+    array = copy.deepcopy(node.target.value)
+    call.args = [array, copy.deepcopy(node.target.slice), node.value]
+    _replaced(tree, node, [ast.Expr(call)])
+
+
+def _unpacked(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    assert isinstance(node, ast.Assign)
+    node.targets = [ast.Tuple([node.targets[0]], ast.Store())]

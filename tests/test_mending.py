@@ -1,0 +1,222 @@
+"""check: the line to write is tried in the user's own source, shown only where it makes all right, and told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from chainrule import check
+from chainrule.checking.files import found_in, load
+
+
+class Slip(NamedTuple):
+    right: str  # code whose gradients are right
+    line: str  # a line of it
+    wrong: str  # what stands there instead
+    mistake: str  # what must be said first
+    inputs: Any = None
+
+
+DENSE = """
+import numpy as np
+class Dense:
+    def __init__(self, n=4, m=3):
+        self.W, self.b = np.random.randn(n, m), np.zeros(m)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad):
+        self.dW = self.x.T @ grad
+        self.db = grad.sum(axis=0)
+        return grad @ self.W.T
+"""
+
+TWO = """
+import numpy as np
+def mlp_forward(x, w1, w2):
+    h = np.tanh(x @ w1)
+    o = np.tanh(h @ w2)
+    return o, (x, w1, w2, h, o)
+def mlp_backward(dout, cache):
+    x, w1, w2, h, o = cache
+    dz = dout * (1 - o ** 2)
+    dh = dz @ w2.T
+    da = dh * (1 - h ** 2)
+    return da @ w1.T, x.T @ da, h.T @ dz
+"""
+
+CONV = """
+import numpy as np
+class Conv:
+    def __init__(self, n=2, m=3, k=2):
+        self.K = np.random.randn(m, n, k)
+    def forward(self, x):
+        self.x, k = x, self.K.shape[2]
+        cols = [np.einsum('bnk,mnk->bm', x[:, :, t:t + k], self.K) for t in range(x.shape[2] - k + 1)]
+        return np.stack(cols, axis=2)
+    def backward(self, grad):
+        dx, self.dK, k = np.zeros_like(self.x), np.zeros_like(self.K), self.K.shape[2]
+        for t in range(grad.shape[2]):
+            self.dK += np.einsum('bm,bnk->mnk', grad[:, :, t], self.x[:, :, t:t + k])
+            dx[:, :, t:t + k] += np.einsum('bm,mnk->bnk', grad[:, :, t], self.K)
+        return dx
+"""
+
+TABLE = """
+import numpy as np
+class Lookup:
+    def __init__(self, words=5, size=2):
+        self.table = np.random.randn(words, size)
+    def forward(self, ids):
+        self.ids = ids
+        return self.table[ids]
+    def backward(self, grad):
+        self.dtable = np.zeros_like(self.table)
+        np.add.at(self.dtable, self.ids, grad)
+"""
+
+STEPS = """
+import numpy as np
+def steps_forward(x, U, V):
+    B, T, D = x.shape
+    s = np.zeros((B, T + 1, V.shape[0]))
+    for t in range(T):
+        s[:, t] = np.tanh(x[:, t] @ U + s[:, t - 1] @ V)
+    return s[:, :T], (x, s, U, V)
+def steps_backward(ds, cache):
+    x, s, U, V = cache
+    B, T, D = x.shape
+    dx, dU, dV = np.zeros_like(x), np.zeros_like(U), np.zeros_like(V)
+    later = np.zeros((B, V.shape[0]))
+    for t in reversed(range(T)):
+        dz = (ds[:, t] + later) * (1 - s[:, t] ** 2)
+        dx[:, t] = dz @ U.T
+        later = dz @ V.T
+        dU += x[:, t].T @ dz
+        dV += s[:, t - 1].T @ dz
+    return dx, dU, dV
+"""
+
+SCORES = """
+import numpy as np
+def scores_forward(q, k):
+    r = 1 / np.sqrt(q.shape[-1])
+    return q @ k.transpose(0, 2, 1) * r, (q, k, r)
+def scores_backward(dout, cache):
+    q, k, r = cache
+    ds = dout * r
+    return ds @ k, ds.transpose(0, 2, 1) @ q
+"""
+
+SKIP = """
+import numpy as np
+class Around:
+    def __init__(self, n=4):
+        self.A = np.random.randn(n, n)
+    def forward(self, x):
+        self.x, self.z = x, x @ self.A
+        return x + np.maximum(self.z, 0)
+    def backward(self, grad):
+        g = grad * (self.z > 0)
+        self.dA = self.x.T @ g
+        return grad + g @ self.A.T
+"""
+
+SLIPS = {
+    "a sum without its axis": Slip(DENSE, "self.db = grad.sum(axis=0)", "self.db = grad.sum()", "wrong_axis"),
+    "an axis kept": Slip(DENSE,
+        "self.db = grad.sum(axis=0)", "self.db = grad.sum(axis=0, keepdims=True)", "keepdims_missing"),
+    "divided by the batch": Slip(DENSE,
+        "self.dW = self.x.T @ grad", "self.dW = self.x.T @ grad / len(grad)", "batch_mean_doubled"),
+    "a transpose missing": Slip(DENSE, "return grad @ self.W.T", "return grad @ self.W", "missing_transpose"),
+    "the output's derivative": Slip(TWO, "dz = dout * (1 - o ** 2)", "dz = dout", "missing_local_derivative"),
+    "the hidden derivative": Slip(TWO, "da = dh * (1 - h ** 2)", "da = dh", "missing_local_derivative"),
+    "a kernel flipped": Slip(CONV,
+        "return dx", "self.dK = self.dK[:, :, ::-1]\n        return dx", "flipped_axis", "2x2x5"),
+    "windows overwritten": Slip(CONV, "dx[:, :, t:t + k] += ", "dx[:, :, t:t + k] = ", "not_accumulated", "2x2x5"),
+    "ended in the loop": Slip(CONV, "        return dx", "            return dx", "return_in_loop", "2x2x5"),
+    "repeated indices": Slip(TABLE, "np.add.at(self.dtable, self.ids, grad)", "self.dtable[self.ids] += grad",
+                             "repeated_indices", "ids"),
+    "later steps left out": Slip(STEPS, "(ds[:, t] + later) *", "ds[:, t] *", "time_not_carried"),
+    "averaged over time": Slip(STEPS, "return dx, dU, dV", "return dx, dU / T, dV / T", "stray_factor"),
+    "a scale forgotten": Slip(SCORES, "ds = dout * r", "ds = dout", "missing_factor", "2x3x4,2x3x4"),
+    "keys not transposed": Slip(SCORES, "ds.transpose(0, 2, 1) @ q", "ds @ q", "missing_transpose", "2x3x4,2x3x4"),
+    "the way around": Slip(SKIP, "return grad + g @ self.A.T", "return g @ self.A.T", "branch_missing"),
+}  # fmt: skip
+
+
+def drawn(spec: Any) -> Any:
+    """Inputs for a slip, as its row says it."""
+    rng = np.random.default_rng(1)
+    if spec is None:
+        return None
+    if spec == "ids":
+        return np.array([1, 2, 2, 0, 4])
+    parts = [rng.normal(size=tuple(map(int, part.split("x")))) for part in spec.split(",")]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def checked(path: Path, text: str, inputs: Any) -> Any:
+    path.write_text(dedent(text))
+    (item,) = found_in(load(path)).values()
+    return check(item, drawn(inputs))
+
+
+def with_line(text: str, diagnosis: Any) -> str:
+    """The file after its reader has made the change that the report shows."""
+    lines = text.splitlines()
+    old = lines[diagnosis.line - 1]
+    indent = old[: len(old) - len(old.lstrip())]
+    if diagnosis.mistake == "return_in_loop":
+        indent = indent[4:]
+    lines[diagnosis.line - 1] = "\n".join(indent + row for row in diagnosis.write.splitlines())
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("slip", SLIPS.values(), ids=SLIPS)
+def test_the_line_shown_makes_the_file_right(slip: Slip, tmp_path: Path) -> None:
+    assert checked(tmp_path / "right.py", slip.right, slip.inputs).passed
+    text = slip.right.replace(slip.line, slip.wrong)
+    assert text != slip.right
+    report = checked(tmp_path / "wrong.py", text, slip.inputs)
+    assert report.mistakes == (slip.mistake,)
+    said = report.causes[0].diagnoses[0]
+    assert said.line and f"line {said.line}" in str(report)
+    assert checked(tmp_path / "mended.py", with_line(text, said), slip.inputs).passed
+
+
+def test_one_cause_is_told_once(tmp_path: Path) -> None:
+    slip = SLIPS["the output's derivative"]
+    report = checked(tmp_path / "wrong.py", slip.right.replace(slip.line, slip.wrong), None)
+    assert [(f.array, f.follows) for f in report.errors] == [("dx", ""), ("dw1", "dx"), ("dw2", "dx")]
+    text = str(report)
+    assert "1 thing is wrong" in text and "dw1, dw2 are wrong for the same reason" in text
+    assert "missing_local_derivative" in report.to_html() or "1 - o ** 2" in report.to_html()
+
+
+def test_the_code_is_as_it_was_after_lines_were_tried(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.py"
+    path.write_text(DENSE.replace("self.db = grad.sum(axis=0)", "self.db = grad.sum()"))
+    kind = load(path)["Dense"]
+    before = kind.backward.__code__
+    check(kind)
+    assert kind.backward.__code__ is before
+
+
+def test_no_line_is_shown_where_none_makes_all_right(tmp_path: Path) -> None:
+    text = """
+    import numpy as np
+    class Odd:
+        def forward(self, x):
+            self.x = x
+            return np.arctan(x) * np.log1p(x ** 2) ** 1.5
+        def backward(self, grad):
+            return grad * np.sinh(self.x)
+    """
+    report = checked(tmp_path / "wrong.py", text, None)
+    assert not report.passed
+    assert all(d.write == "" for f in report.errors for d in f.diagnoses)
