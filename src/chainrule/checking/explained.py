@@ -89,7 +89,8 @@ def _cause_of(bench: Bench, findings: Sequence[Finding], causes: dict[int, Writt
 def _told(finding: Finding, written: Written, verified: bool) -> Finding:
     evidence = "with this line in its place, the check run again finds every gradient right" if verified else ""
     said = finding.diagnoses[0] if finding.diagnoses else Diagnosis("unknown", "", "")
-    if said.mistake in _VAGUE and (verified or said.mistake == "unknown"):
+    named = verified and written.mistake != "wrong_formula"  # better than a vague word
+    if said.mistake == "unknown" or (said.mistake in _VAGUE and named):
         said = Diagnosis(written.mistake, written.says, evidence)
     if verified:
         said = replace(said, write=written.write, line=written.line, was=written.was)

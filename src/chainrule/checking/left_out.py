@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .rewriting import Repair, Scope, expression, inside, put, told
+from .rewriting import Repair, SourceScope, expression, inside, put, told
 
 __all__ = ["added_forms", "factors", "given_forms", "terms"]
 
 
-def given_forms(i: int, node: ast.stmt, scope: Scope) -> Iterator[Repair]:
+def given_forms(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
     """The whole right-hand side written anew, where a form is known to equal the derivative."""
     value = getattr(node, "value", None)
     for number, e, parent in inside(node):
@@ -33,7 +33,7 @@ def _right_hand_side(line: str) -> ast.expr | None:
     return node.value if isinstance(node, ast.Assign) else None
 
 
-def added_forms(tree: ast.FunctionDef, scope: Scope) -> Iterator[Repair]:
+def added_forms(tree: ast.FunctionDef, scope: SourceScope) -> Iterator[Repair]:
     """The line that sets the gradient right, after all others."""
     for line in scope.forms:
         if _right_hand_side(line) is not None:
@@ -71,7 +71,7 @@ def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
     return "wrong_formula", f"{told(old)} stands where {told(new)} belongs."
 
 
-def _keeps_shape(e: ast.expr, name: str, scope: Scope) -> bool:
+def _keeps_shape(e: ast.expr, name: str, scope: SourceScope) -> bool:
     """Whether an expression with another beside it keeps its shape, as far as can be known."""
     if ast.unparse(e) == name:
         return False
@@ -84,7 +84,7 @@ def _keeps_shape(e: ast.expr, name: str, scope: Scope) -> bool:
         return False
 
 
-def factors(i: int, node: ast.stmt, names: list[str], scope: Scope) -> Iterator[Repair]:
+def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Iterator[Repair]:
     """Each of these expressions as a factor, or a divisor, of what a statement is made of."""
     for number, e, parent in inside(node):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div) and e is parent.left:
@@ -114,7 +114,7 @@ def _missing(name: str, says: str) -> tuple[str, str]:
     return "missing_factor", says
 
 
-def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: Scope) -> Iterator[Repair]:
+def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: SourceScope) -> Iterator[Repair]:
     """Each of these expressions added to, or taken from, what a statement is made of."""
     for number, e, parent in inside(node):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and e is parent.left:

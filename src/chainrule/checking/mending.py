@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .bench import Bench
 from .measure import Setting, Tolerance, measure
-from .repairs import Repair, Scope, repairs
+from .repairs import Repair, SourceScope, repairs
 from .subjects import Point
 from .trials import points
 from .usercode import compiled, copied_tree, function_of, names_in, swapped, traced, tree_of, twins_of
@@ -163,7 +163,7 @@ def _best(
 ) -> tuple[_Part, ast.FunctionDef, types.CodeType, Repair, frozenset[str]] | None:
     """The first repair that leaves nothing wrong, or else the one that leaves least."""
     best: tuple[_Part, ast.FunctionDef, types.CodeType, Repair, frozenset[str]] | None = None
-    groups = [repairs(part.tree, Scope(part.known, *told, part.value_of)) for part in parts]
+    groups = [repairs(part.tree, SourceScope(part.known, *told, part.value_of)) for part in parts]
     for same in zip(*groups, strict=True):
         for part, group in zip(parts, same, strict=True):
             for repair in group:

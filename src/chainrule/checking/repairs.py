@@ -6,17 +6,17 @@ import ast
 from collections.abc import Iterator
 
 from .left_out import added_forms, factors, given_forms, terms
-from .rewriting import Repair, Scope, is_array, is_number
+from .rewriting import Repair, SourceScope, is_array, is_number
 from .statements import of_statement
 from .turned import axes, numbers, renamed, taken_out, turned
 
-__all__ = ["Repair", "Scope", "repairs"]
+__all__ = ["Repair", "SourceScope", "repairs"]
 
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.Return)
 _FEW = 14  # arrays of which factors and terms are made
 
 
-def repairs(tree: ast.FunctionDef, scope: Scope) -> list[Iterator[Repair]]:
+def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]:
     """The repairs of a function in groups, the simplest and the most usual first."""
     statements = [(i, node) for i, node in enumerate(ast.walk(tree)) if isinstance(node, ast.stmt)]
     simple = [(i, node) for i, node in statements if isinstance(node, _SIMPLE) and node.value is not None]
@@ -58,7 +58,7 @@ def _counts(arrays: list[str]) -> list[str]:
     return [count for name in arrays[:6] for count in (f"len({name})", f"{name}.shape[-1]", f"{name}.size")]
 
 
-def _products(arrays: list[str], scope: Scope) -> list[str]:
+def _products(arrays: list[str], scope: SourceScope) -> list[str]:
     """Terms of a product rule, and those of the derivative of a normalization."""
     few = [name for name in arrays if getattr(scope.known[name], "ndim", 0) > 1][:8]
     means = [f"{q}.mean(axis={axis}, keepdims=True)" for q in few for axis in (-1, 0)]

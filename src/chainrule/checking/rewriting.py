@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Repair", "Scope", "expression", "inside", "is_array", "is_number", "put", "told"]
+__all__ = ["Repair", "SourceScope", "expression", "inside", "is_array", "is_number", "put", "told"]
 
 
 class Repair(NamedTuple):
@@ -21,7 +21,7 @@ class Repair(NamedTuple):
     says: str
 
 
-class Scope(NamedTuple):
+class SourceScope(NamedTuple):
     """What the code of a function can name where it ends, by the expression, and the lines that forms suggest."""
 
     known: Mapping[str, Any]

@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Iterator
 
-from .rewriting import Repair, Scope, expression, inside, is_array, put, told
+from .rewriting import Repair, SourceScope, expression, inside, is_array, put, told
 
 __all__ = ["axes", "numbers", "renamed", "taken_out", "turned"]
 
@@ -110,7 +110,7 @@ def axes(i: int, node: ast.stmt) -> Iterator[Repair]:
                 yield Repair(i, put(number, new), "wrong_axis", says)
 
 
-def numbers(i: int, node: ast.stmt, scope: Scope) -> Iterator[Repair]:
+def numbers(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
     """Other numbers, those of forward first, and 0 where a slope belongs."""
     arrays = [name for name, value in scope.known.items() if is_array(value)][:4]
     for number, e, _ in inside(node):
@@ -128,7 +128,7 @@ def numbers(i: int, node: ast.stmt, scope: Scope) -> Iterator[Repair]:
                     yield Repair(i, put(number, expression(code)), "slope_missing", says)
 
 
-def renamed(i: int, node: ast.stmt, scope: Scope) -> Iterator[Repair]:
+def renamed(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
     """Other arrays in the place of the one that is read."""
     for number, e, _ in inside(node):
         own = ast.unparse(e)
