@@ -130,6 +130,7 @@ def test_fit_says_in_one_line_what_becomes_of_the_single_sample(capsys: pytest.C
     assert line not in capsys.readouterr().out
 
 
+@pytest.mark.beyond_dev
 def test_the_running_statistics_are_those_of_pytorch() -> None:
     torch = pytest.importorskip("torch")
     theirs, ours = torch.nn.BatchNorm1d(2, momentum=0.1).double(), BatchNorm(2, momentum=0.9)
