@@ -12,14 +12,19 @@ from typing import Any
 from unittest import mock
 
 import array_api_strict
-import jax
 import numpy as np
 
 import chainrule
 from chainrule import cli
 from chainrule.layer import Layer
 
-jax_float64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+
+def jax_float64(on: bool) -> contextlib.AbstractContextManager[Any]:
+    """JAX with float64 inside, or without."""
+    import jax
+
+    switch: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+    return switch(on)  # type: ignore[no-any-return]
 
 
 UNOPTIMIZED: Any = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
@@ -62,6 +67,8 @@ def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
 
     The machine code is not optimized: it runs once, and making it takes most of the time.
     """
+    import jax
+
     with jax_float64(True):
         lowered = jax.jit(function).lower(*arguments)
         try:
