@@ -216,7 +216,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[ChainruleError], str]] = {
     "loss class": (
         lambda: Model([Dense(4, 3)], SoftmaxCrossentropy),
         ConfigurationError,
-        "loss must be a loss such as",
+        "loss must be a name or an object such as",
     ),
     "no samples": (lambda: classifier().fit(X[:0], CLASSES[:0]), DataError, "X is empty"),
     "lengths": (lambda: classifier().fit(X, CLASSES[:-1]), DataError, "60 samples of X but 59 targets in y"),

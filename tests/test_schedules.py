@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
+from chainrule import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
 from chainrule.schedules import as_schedule
 from support import public
 
@@ -26,6 +26,7 @@ BY_HAND: dict[str, tuple[Any, dict[int, float]]] = {
         {0: 0.0, 1: 0.5, 3: 1.5, 4: 2.0, 6: 1.5 + 0.5 * HALF, 8: 1.5, 10: 1.5 - 0.5 * HALF, 12: 1.0, 99: 1.0},
     ),
     "cosine without warm-up": (CosineDecay(2.0, steps=4), {0: 2.0, 1: 1 + HALF, 2: 1.0, 3: 1 - HALF, 4: 0.0, 5: 0.0}),
+    "power": (PowerDecay(0.8, power=0.5), {0: 0.8, 3: 0.4, 15: 0.2}),
     "one cycle": (
         OneCycle(2.0, steps=20, rise=0.4, divide=10.0, final_divide=100.0),
         {0: 0.2, 2: 1.1 - 0.9 * HALF, 4: 1.1, 8: 2.0, 14: (2.0 + 0.002) / 2, 20: 0.002, 99: 0.002},
@@ -40,6 +41,7 @@ falling = st.one_of(
     st.builds(StepDecay, rates, counts, st.floats(0.01, 1.0)),
     st.builds(ExponentialDecay, rates, counts, st.floats(0.01, 1.0)),
     st.builds(CosineDecay, rates, counts),
+    st.builds(PowerDecay, rates, st.floats(0.0, 2.0)),
 )
 
 

@@ -22,7 +22,7 @@ from .model import Model
 from .optimizers import *
 from .penalties import L1, L2, Penalty
 from .registry import register
-from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay
+from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
 from .training.callbacks import (
     Callback,
     CSVLogger,
@@ -68,6 +68,7 @@ __all__ = [
     "Normal",
     "OneCycle",
     "Penalty",
+    "PowerDecay",
     "ReduceLROnPlateau",
     "Report",
     "Rule",

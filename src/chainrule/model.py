@@ -19,6 +19,7 @@ from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
 from .optimizers import Adam, Optimizer
+from .registry import named
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize
 from .training import modelfile
@@ -43,11 +44,12 @@ class Model:
     """A network, given as a list of layers or a `Graph`, that learns.
 
     `seed` fixes the first parameters, the order of the batches and the noise: same seed, same engine, same machine,
-    same bits. Parameters are float32 by default; float64 is the other choice. `preprocessing` (see `datasets`)
-    turns tables into inputs and is saved with the model; arrays go to the network as they are. `class_names` name
-    the classes. `metrics` names what `evaluate` and the validation measure beside the loss and its own metric:
-    "precision", "recall", "f1" (macro averages) for classes, "mean_squared_error", "root_mean_squared_error", "r2" for
-    values; "acc", "mae", "mse" and "rmse" are understood too.
+    same bits. Parameters are float32 by default; float64 is the other choice. `preprocessing` (see `datasets`) turns
+    tables into inputs and is saved with the model; arrays go to the network as they are. `class_names` name the
+    classes. A loss and an optimizer may be given by name, "mean_squared_error", "adam". `metrics` names what `evaluate`
+    and the validation measure beside the loss and its own metric: "precision", "recall", "f1" (macro averages) for
+    classes, "mean_squared_error", "root_mean_squared_error", "r2" for values; "acc", "mae", "mse" and "rmse" are
+    understood too.
 
     Raises `ConfigurationError` where the loss cannot read what the last layer gives, such as raw scores in place of
     probabilities, and says what to write.
@@ -68,8 +70,8 @@ class Model:
     def __init__(
         self,
         layers: Sequence[Layer | tuple[str, Layer]] | Graph,
-        loss: Loss,
-        optimizer: Optimizer | None = None,
+        loss: Loss | str,
+        optimizer: Optimizer | str | None = None,
         *,
         seed: int = 0,
         dtype: DTypeLike = "float32",
@@ -85,19 +87,16 @@ class Model:
             raise ConfigurationError(f"Model: dtype must be float32 or float64, not {dtype!r}.")
         if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed < 2**32:
             raise ConfigurationError(f"Model: seed must be an integer from 0 to 2**32 - 1, not {seed!r}.")
-        if not isinstance(loss, Loss):
-            raise ConfigurationError(f"Model: loss must be a loss such as SoftmaxCrossentropy(), not {loss!r}.")
-        chosen = Adam() if optimizer is None else optimizer
-        if not isinstance(chosen, Optimizer):
-            raise ConfigurationError(f"Model: optimizer must be an optimizer such as Adam(), not {optimizer!r}.")
+        compared = named(loss, Loss, "Model: loss")
+        chosen = Adam() if optimizer is None else named(optimizer, Optimizer, "Model: optimizer")
         if isinstance(layers, Layer) and not isinstance(layers, Graph):
             raise ConfigurationError(f"Model: layers must be a list or a Graph; write [{layers!r}].")
         network = layers if isinstance(layers, Graph) else Sequential(*layers)
-        require_compatible(network, loss)
+        require_compatible(network, compared)
         network.settle(int(seed), kind)
-        self.run = Run(network, loss, chosen, {}, int(seed))
+        self.run = Run(network, compared, chosen, {}, int(seed))
         self.run.slots = chosen.initial_slots(np, self.run.trained)
-        self.run.metrics = known_metrics(metrics, loss)
+        self.run.metrics = known_metrics(metrics, compared)
         self.history = History()
         self.preprocessing = _fitting(network, preprocessing)
         self.class_names = _class_names(network, class_names)
@@ -154,7 +153,7 @@ class Model:
         *,
         epochs: int = 10,
         batch_size: int = 32,
-        validation_data: tuple[Any, ArrayLike] | None = None,
+        validation_data: tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
@@ -169,7 +168,8 @@ class Model:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
 
         `y` may hold the names of classes, where the model has a `preprocessing` or `class_names`; a column of a data
-        frame goes through the preprocessing, other numbers are taken as they are. `validation_split` holds a random
+        frame goes through the preprocessing, other numbers are taken as they are. `validation_data` is (X, y), or
+        (X, y, sample_weights). `validation_split` holds a random
         part of the samples out, chosen by the seed. `class_weights` maps class indices or names to weights, or is
         "balanced" (each class weighs the same). Where the last batch is a single sample, BatchNorm takes its running
         statistics for it. The history has a row for each epoch, or for each `record_every`-th. `checkpoint` names a
@@ -186,9 +186,7 @@ class Model:
         """
         require_known(engine)
         inputs, targets = self.checked(X, y, sample_weights)
-        if validation_data is not None and not (isinstance(validation_data, Sequence) and len(validation_data) == 2):
-            raise ConfigurationError("fit: validation_data must be a pair, (X, y).")
-        validation = None if validation_data is None else Held.of(self.run, *self.checked(*validation_data))
+        validation = None if validation_data is None else self._held(validation_data)
         weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
         outputs = self.network.output_shape(inputs.shape[1:])[0]
         plan = Plan(
@@ -205,6 +203,13 @@ class Model:
         plan = plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
         with being_fitted(self.network):
             return run_plan(self, plan, as_callbacks(callbacks), verbose, checkpoint, resume, engine)
+
+    def _held(self, data: Sequence[Any]) -> Held:
+        """Samples to measure on, a pair (X, y) or with what each counts."""
+        if not isinstance(data, Sequence) or len(data) not in (2, 3):
+            raise ConfigurationError("fit: validation_data must be a pair, (X, y), or (X, y, sample_weights).")
+        inputs, targets = self.checked(*data)
+        return Held.of(self.run, inputs, targets, None if len(data) == 2 else np.asarray(data[2]).reshape(-1))
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""

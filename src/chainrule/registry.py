@@ -19,13 +19,14 @@ from typing import Any, TypeVar
 
 from . import initializers, layers, losses, optimizers, penalties, schedules
 from .errors import ConfigurationError, DefinitionError, FileFormatError, UnknownNameError
-from .graph import Graph
+from .graph import Graph, snake_case
 from .layer import Layer
 from .limits import DEPTH, LAYERS
 
-__all__ = ["LIBRARY", "build", "describe", "record", "register"]
+__all__ = ["LIBRARY", "build", "describe", "named", "record", "register"]
 
 T = TypeVar("T", bound=type)
+K = TypeVar("K")
 Path = tuple[str | int, ...]
 
 _CLASSES: dict[str, type] = {
@@ -156,6 +157,39 @@ def build(described: Any, expected: Any = Any, classes: Mapping[str, type] = _CL
     if not _fits(made, expected):
         raise FileFormatError(f"{_place(path)} must be {_named(expected)}, not {_shown(described)}")
     return made
+
+
+_ALSO = {
+    "mse": "mean_squared_error",
+    "squared_error": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "absolute_error": "mean_absolute_error",
+    "cross_entropy": "softmax_crossentropy",
+    "log_loss": "softmax_crossentropy",
+}
+
+
+def named(given: Any, kind: type[K], what: str) -> K:
+    """An object of the kind as it is, and a name as a new object of the registered class, with its usual settings.
+
+    Raises `UnknownNameError` for a name that there is not, and `ConfigurationError` for anything else.
+
+    >>> named("mean_absolute_error", losses.Loss, "loss")
+    MeanAbsoluteError(reduction='mean')
+    """
+    if isinstance(given, kind):
+        return given
+    known = {snake_case(name): cls for name, cls in _CLASSES.items() if issubclass(cls, kind)}
+    example = next(iter(known.values())).__name__
+    if not isinstance(given, str):
+        write = f"{given.__name__}()" if isinstance(given, type) and issubclass(given, kind) else f"{example}()"
+        raise ConfigurationError(f"{what} must be a name or an object such as {write}, not {given!r}.")
+    name = given.lower().replace("-", "_").replace(" ", "_")
+    name = _ALSO.get(name, name)
+    found = known.get(name) or next((cls for cls in known.values() if cls.__name__.lower() == name), None)
+    if found is None:
+        raise UnknownNameError(what, given, known)
+    return found()
 
 
 def _tagged(described: dict[str, Any], classes: Mapping[str, type], path: Path) -> Any:

@@ -21,6 +21,7 @@ __all__ = [
     "ExponentialDecay",
     "InverseTimeDecay",
     "OneCycle",
+    "PowerDecay",
     "Schedule",
     "StepDecay",
     "as_schedule",
@@ -82,6 +83,25 @@ class InverseTimeDecay:
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
         return self.rate * (1.0 / (1.0 + self.decay * step))
+
+
+@dataclass(frozen=True)
+class PowerDecay:
+    """rate / (1 + step)^power: scikit-learn's "invscaling" with `power_t`, counted in steps.
+
+    >>> PowerDecay(1.0, power=0.5)(3)
+    0.5
+    """
+
+    rate: float
+    power: float = 0.5
+
+    def __post_init__(self) -> None:
+        _not_negative(self, "rate", "power")
+
+    def __call__(self, step: int) -> float:
+        """The rate at `step`."""
+        return self.rate * math.pow(1 + step, -self.power)
 
 
 @dataclass(frozen=True)
