@@ -124,13 +124,17 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print a folder's results as CSV and nothing else.")] = False,
 ) -> None:
-    """Check backward passes written by hand: which gradient is wrong, and what the mistake is. Exit code 1 if any."""
+    """Check backward passes written by hand: which gradient is wrong, and what the mistake is.
+
+    Exit code 0: all is right; 1: something is wrong; 3: something could not be checked, or needs a look; 2: bad usage.
+    """
     from . import commands
     from .checking.submissions import Limits
 
     settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks}
-    if not commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html):
-        raise typer.Exit(1)
+    code = commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()

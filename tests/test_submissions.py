@@ -1,0 +1,172 @@
+"""Grading a folder of strangers' work: whatever a submission does, it is not right by that, and the others are graded."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chainrule.checking import submissions
+from chainrule.checking.submissions import Isolation, Limits, SubmissionResult, check_folder
+from hostile import HOSTILE, LAYER, WRONG
+
+LIMITS = Limits(seconds=10, megabytes=1024)
+MARK = f"chainrule-survivor-{os.getpid()}"
+KINDS = [submissions.isolation().kind] if submissions.isolation().kind == "process" else ["process", "best"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def graded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, dict[str, list[SubmissionResult]]]]:
+    """The folder of all of them, and the rows of each, under the best isolation of this machine and under none."""
+    folder = tmp_path_factory.mktemp("class")
+    for name, (text, _, _) in HOSTILE.items():
+        (folder / f"{name}.py").write_text(text.replace("{folder}", str(folder)).replace("{mark}", MARK))
+    (folder / "ada.py").write_text(LAYER)
+    (folder / "zoe.py").write_text(LAYER)
+    (folder / "link.py").symlink_to(folder / "ada.py")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "process":
+            patch.setattr(submissions, "isolation", lambda: Isolation("process", ""))
+        rows: dict[str, list[SubmissionResult]] = {}
+        for row in check_folder(folder, LIMITS):
+            rows.setdefault(row.file.removesuffix(".py"), []).append(row)
+    yield folder, rows
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_submission_gets_the_row_that_it_deserves(
+    name: str, graded: tuple[Path, dict[str, list[SubmissionResult]]]
+) -> None:
+    _, may, word = HOSTILE[name]
+    (row,) = (row for row in graded[1][name] if row.name in ("Layer", "", "Bomb"))
+    assert row.result in may and (row.result != "right" or "right" in may.split()), row
+    assert word in row.mistakes + row.flags, row
+    assert row.says.isprintable() and len(row.says) < 2000
+
+
+def test_all_others_are_graded_and_their_files_are_as_before(
+    graded: tuple[Path, dict[str, list[SubmissionResult]]],
+) -> None:
+    folder, rows = graded
+    assert {*rows} == {*HOSTILE, "ada", "zoe", "link"}
+    assert [row.result for name in ("ada", "zoe") for row in rows[name]] == ["right", "right"]
+    assert (folder / "zoe.py").read_text() == LAYER
+    assert rows["link"][0].mistakes == "cannot_be_read"
+
+
+def test_nothing_that_a_submission_started_lives_on(graded: tuple[Path, dict[str, list[SubmissionResult]]]) -> None:
+    assert not [pid for pid in _pids() if MARK.encode() in _command_of(pid)]
+
+
+def _pids() -> list[str]:
+    return [name for name in os.listdir("/proc") if name.isdigit()] if os.path.isdir("/proc") else []
+
+
+def _command_of(pid: str) -> bytes:
+    try:
+        return Path("/proc", pid, "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+SHUT_IN = pytest.mark.skipif(submissions.isolation().kind != "bubblewrap", reason="bubblewrap does not work here")
+
+
+@SHUT_IN
+def test_under_bubblewrap_the_teachers_files_and_the_network_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "class").mkdir()
+    (tmp_path / "solution.py").write_text(LAYER)
+    (tmp_path / "class" / "reads.py").write_text(f"exec(open({str(tmp_path / 'solution.py')!r}).read())\n")
+    (tmp_path / "class" / "reads.py").write_text(
+        f"class Reads:\n    exec(open({str(tmp_path / 'solution.py')!r}).read(), globals())\n"
+    )
+    (tmp_path / "class" / "calls.py").write_text(
+        "import socket\nclass Calls:\n    socket.create_connection(('127.0.0.1', 1), 1)\n"
+    )
+    (tmp_path / "class" / "lists.py").write_text(
+        f"import os\nclass Lists:\n    assert os.path.exists({str(tmp_path)!r}), 'not there'\n"
+    )
+    rows = {row.file: row for row in check_folder(tmp_path / "class", LIMITS)}
+    assert {row.mistakes for row in rows.values()} == {"does_not_run"}
+    assert "FileNotFoundError" in rows["reads.py"].says
+    assert "not there" in rows["lists.py"].says
+
+
+def test_a_submission_sees_nothing_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEACHERS_PASSWORD", "secret")
+    (tmp_path / "spy.py").write_text("import os\nclass Spy:\n    raise ValueError(sorted(os.environ))\n")
+    (row,) = check_folder(tmp_path, LIMITS)
+    assert "HOME" in row.says and "TEACHERS_PASSWORD" not in row.says
+
+
+def test_a_row_comes_when_its_class_is_judged_and_not_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(LAYER)
+    (tmp_path / "b.py").write_text(HOSTILE["endless"][0])
+    rows = check_folder(tmp_path, LIMITS)
+    started = time.monotonic()
+    assert next(rows).result == "right"
+    assert time.monotonic() - started < LIMITS.seconds
+    rows.close()  # type: ignore[attr-defined]  # as Ctrl-C does
+
+
+def test_each_student_has_a_folder_with_helpers_and_data_of_their_own(tmp_path: Path) -> None:
+    for name, gate in (("ada", "x > 0"), ("bob", "x < 0")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "helper.py").write_text(f"def gate(x): return {gate}\n")
+        (tmp_path / name / "relu.py").write_text(
+            "import numpy as np\nfrom helper import gate\ndef relu_forward(x): return np.maximum(x, 0), x\n"
+            "def relu_backward(dout, cache): return dout * gate(cache)\n"
+        )
+    rows = [(row.file, row.result) for row in check_folder(tmp_path, LIMITS)]
+    assert rows == [("ada/relu.py", "right"), ("bob/relu.py", "wrong")]
+
+
+def test_the_work_of_another_student_that_is_imported_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ada.py").write_text(LAYER)
+    (tmp_path / "bob.py").write_text("from ada import Layer\nclass Mine(Layer): pass\n")
+    rows = {row.file: row for row in check_folder(tmp_path, LIMITS)}
+    assert rows["ada.py"].result == "right"
+    assert rows["bob.py"].result == "flagged"
+    assert "ada.py" in rows["bob.py"].flags
+
+
+RIGHT = {
+    "distillation": "def backward(self, d):\n        return (softmax(self.s) - softmax(self.t)) / 3",
+    "a mean of losses": "def backward(self, d):\n        return (self.f(self.x) - self.y) / len(d)",
+    "a check of one's own": "def numerical_gradient(f, x, h):\n        return (f(x + h) - f(x - h)) / (2 * h)",
+}
+
+
+@pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT)
+def test_what_is_no_difference_quotient_of_backward_is_not_flagged(text: str, tmp_path: Path) -> None:
+    from chainrule.checking.submissions.suspicion import suspicions
+
+    (tmp_path / "a.py").write_text(f"class A:\n    {text}\n")
+    assert suspicions(tmp_path / "a.py") == []
+
+
+DIFFERENCES = {
+    "in place": "x[i] = old + h; up = f(x)\n        x[i] = old - h; down = f(x)\n        return (up - down) / h",
+    "one-sided": "y = self.forward(x)\n        return d * ((self.forward(x + h) - y) / h)",
+    "in a helper": "return helper(x)\ndef helper(x):\n        return (f(x + 1e-6) - f(x)) / 1e-6",
+    "of SciPy": "return approx_fprime(x, f)",
+}
+
+
+@pytest.mark.parametrize("text", DIFFERENCES.values(), ids=DIFFERENCES)
+def test_differences_in_backward_are_flagged_however_they_are_written(text: str, tmp_path: Path) -> None:
+    from chainrule.checking.submissions.suspicion import suspicions
+
+    (tmp_path / "a.py").write_text(f"def backward(self, d, x, h, i, old):\n        {text}\n")
+    assert suspicions(tmp_path / "a.py"), text
+
+
+def test_what_was_not_compared_is_not_right(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(WRONG.replace("self.dweights =", "hidden ="))
+    (row,) = check_folder(tmp_path, LIMITS)
+    assert row.result in ("wrong", "not checked")
