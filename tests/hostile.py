@@ -33,7 +33,7 @@ def _is_socket(fd):
         return False
 """
 
-# name: (text, results that may come, mistake or a word of the flags)
+# name: (text, result, mistake or a word of the flags)
 HOSTILE: dict[str, tuple[str, str, str]] = {
     "exits": (f"import os{_forward('os._exit(0)')}", "not checked", "no_answer"),
     "leaves": (f"import sys{_forward('sys.exit()')}", "not checked", "cannot_be_checked"),
@@ -73,7 +73,7 @@ class Patch:
     np.abs = np.max = lambda *a, **k: 0.0
     np.ndarray.__doc__ = "patched"
 """,
-        "wrong not checked",
+        "wrong or not checked",
         "",
     ),
     "answers": (
@@ -169,7 +169,8 @@ class Survivor:
         "garbage",
     ),
     "unfinished": (
-        f"{_SOCKETS}{_forward('[os.write(fd, bytes([0, 0, 1, 0, 0, 0, 0, 0])) for fd in channels()]; import time; time.sleep(99)')}",
+        "import time\n"
+        f"{_SOCKETS}{_forward('[os.write(fd, bytes([0, 0, 1, 0, 0, 0, 0, 0])) for fd in channels()]; time.sleep(99)')}",
         "not checked",
         "time_limit",
     ),
@@ -196,13 +197,15 @@ class Hangs:
 import sys
 class Serve:
     worker = sys.modules["__main__"].Worker
-    worker.on_forward = lambda self, **k: {{"output": np.zeros((5, 3)), "overwritten": {{}}}}
-    worker.on_backward = lambda self, which, instance, dvalues: {{
-        "gradients": {{"inputs": np.zeros((5, 4)), "weights": np.zeros((4, 3))}},
-        "overwritten": {{}}, "dvalues": None, "calls": 0.0}}
+    def on_forward(self, point, **_):
+        self.served = {{name: np.zeros_like(value) for name, value in point["values"].items()}}
+        return {{"output": np.zeros((len(point["values"]["inputs"]), 3)), "overwritten": {{}}}}
+    def on_backward(self, **_):
+        return {{"gradients": self.served, "overwritten": {{}}, "dvalues": None, "calls": 0.0}}
+    worker.on_forward, worker.on_backward = on_forward, on_backward
 """,
-        "flagged wrong not checked",
-        "",
+        "flagged",
+        "the same whatever goes in",
     ),
     "lying": (
         f"""{WRONG}

@@ -1,10 +1,11 @@
-"""Grades a folder of submissions, none of which is trusted: each answers from a process of its own, and is judged here."""
+"""Grades a folder of submissions, none of which is trusted: each answers from its own process, and is judged here."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,17 @@ class SubmissionResult:
     flags: str = ""  # what a teacher should look at
 
 
-def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[SubmissionResult]:
+def check_folder(
+    folder: str | Path, limits: Limits | None = None, **options: Any
+) -> Generator[SubmissionResult, None, None]:
     """Check every Python file and notebook of a folder, one after another; each result comes when it is there.
 
     `options` are those of `check`. Raises `ConfigurationError` for a folder without any file, and for options that do
     not exist.
     """
     require_known(**{key: options[key] for key in ("reduction", "at_kinks", "only") if key in options})
+    if os.name != "posix":
+        raise ConfigurationError("A folder can be checked on Linux and macOS only, and on Windows under WSL.")
     place = Path(folder).resolve()
     files = submissions_in(place)
     return (row for path in files for row in _graded(path, place, limits or Limits(), options))

@@ -6,6 +6,7 @@ processes there may be at once, and USER a number or "-". It ends with the comma
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -78,14 +79,21 @@ def _end_all(child: int) -> None:
 
 
 def _signal(send: Callable[[int, int], None], pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended meanwhile
         send(pid, number)
-    except (ProcessLookupError, PermissionError):  # it has ended meanwhile
-        pass
+
+
+def _waited(signals: set[signal.Signals]) -> set[int]:
+    """The signals that came, after a while at most."""
+    if sys.platform != "linux":
+        time.sleep(0.02)
+        return {*signal.sigpending()} & {*map(int, signals)}
+    got = signal.sigtimedwait(signals, _LOOK)
+    return set() if got is None else {got.si_signo}
 
 
 def _reap() -> dict[int, int]:
-    ended = {}
+    ended: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -108,11 +116,11 @@ def main(most: int, user: str, command: list[str]) -> int:
     code = None
     looked = 0.0
     while code is None and os.getppid() == parent:
-        got = signal.sigtimedwait(waited, _LOOK)
+        got = _waited(waited)
         status = _reap().get(child)
         if status is not None:
             code = os.waitstatus_to_exitcode(status)
-        elif got is not None and got.si_signo != signal.SIGCHLD:
+        elif got & {signal.SIGTERM, signal.SIGINT}:
             break
         elif time.monotonic() - looked > _LOOK:
             looked = time.monotonic()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -229,13 +229,16 @@ class RemoteInstance(Instance):
 
     def _overwrite(self, overwritten: dict[str, dict[str, Any]]) -> None:
         assert self.point is not None
-        arrays = {"values": self.point.values, "fixed": self.point.fixed, "": {"targets": self.point.targets}}
+        arrays: dict[str, Mapping[str, Any]] = {
+            "values": self.point.values,
+            "fixed": self.point.fixed,
+            "": {"targets": self.point.targets},
+        }
         for group, held in arrays.items():
             for name, changed in overwritten.get(group, {}).items():
-                before = held.get(name)
-                if isinstance(before, np.ndarray) and isinstance(changed, np.ndarray):
-                    if before.shape == changed.shape:
-                        before[...] = changed
+                before = held[name]
+                if np.shape(before) == np.shape(changed):
+                    before[...] = changed
 
     def parameters(self) -> Arrays:
         """The parameters that the object holds now."""

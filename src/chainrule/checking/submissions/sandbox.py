@@ -99,7 +99,7 @@ def _works(kind: str) -> bool:
         try:
             ran = subprocess.run(
                 command, cwd=folder, env=_environment(Path(folder)), capture_output=True, timeout=60,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, check=False,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return False

@@ -121,7 +121,8 @@ def _base(node: ast.AST) -> str:
     return _base(node.value) if isinstance(node, ast.Subscript) else ast.unparse(node)
 
 
-_PLAIN = {"copy", "astype", "sum", "mean", "exp", "log", "dot", "matmul", "sqrt", "abs", "max", "min", "maximum", "minimum", "outer",
+_PLAIN = {"copy", "astype",
+          "sum", "mean", "exp", "log", "dot", "matmul", "sqrt", "abs", "max", "min", "maximum", "minimum", "outer",
           "where", "array", "asarray", "square", "power", "tanh", "cosh", "sinh", "len", "float", "int", "einsum",
           "reshape", "transpose", "multiply", "sign", "var", "std", "range", "clip", "sin", "cos", "expand_dims",
           "ones_like", "zeros_like", "eye", "repeat", "tile"}  # fmt: skip

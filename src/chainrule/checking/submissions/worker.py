@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import os
 import socket
 import sys
-import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -113,7 +111,8 @@ class Worker:
         }
 
     def _subject(self, which: Sequence[Any]) -> Subject:
-        return self.subjects[which[0]][which[1]]
+        found: Subject = self.subjects[which[0]][which[1]]
+        return found
 
     def on_targets(self, which: Sequence[Any], seed: int, point: dict[str, Any]) -> tuple[Any, ...]:
         """Other targets for a point."""
