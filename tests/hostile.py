@@ -236,5 +236,5 @@ class Easier:
         "",
     ),
     "nested": ("x = " + "-" * 10**5 + "1", "not checked", "does_not_run"),
-    "on_purpose": (WRONG.replace("/ len(dvalues)", "/ len(dvalues)  # on purpose"), "wrong", "batch_mean"),
+    "on_purpose": (WRONG.replace("/ len(dvalues)", "/ len(dvalues)  # on purpose"), "flagged", "meant so"),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.checking import submissions
+from chainrule.checking.files import check_file
 from chainrule.checking.submissions import Isolation, Limits, SubmissionResult, check_folder
 from hostile import HOSTILE, LAYER, WRONG
 
@@ -185,3 +186,127 @@ def test_what_was_not_compared_is_not_right(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(WRONG.replace("self.dweights =", "hidden ="))
     (row,) = check_folder(tmp_path, LIMITS)
     assert row.result in ("wrong", "not checked")
+
+
+STYLES = """
+import numpy as np
+
+class Overwrites:
+    def forward(self, inputs):
+        self.inputs = inputs
+        return np.maximum(inputs, 0)
+    def backward(self, dvalues):
+        dvalues[self.inputs <= 0] = 0
+        return dvalues
+
+class Scales:
+    def forward(self, inputs):
+        inputs *= 2
+        return inputs
+    def backward(self, dvalues):
+        return 2 * dvalues
+
+class Accumulates:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = np.random.randn(n_inputs, n_neurons)
+        self.dweights = np.zeros_like(self.weights)
+    def forward(self, inputs):
+        self.inputs = inputs
+        return inputs @ self.weights
+    def backward(self, dvalues):
+        self.dweights += self.inputs.T @ dvalues
+        return dvalues @ self.weights.T
+
+class Regularized:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = np.random.randn(n_inputs, n_neurons)
+        self.weight_regularizer_l1, self.weight_regularizer_l2 = 0.1, 0.2
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = inputs @ self.weights
+    def backward(self, dvalues):
+        signs = np.where(self.weights < 0, -1, 1)
+        self.dweights = self.inputs.T @ dvalues + 0.1 * signs + 0.4 * self.weights
+        self.dinputs = dvalues @ self.weights.T
+
+class Dropout:
+    def __init__(self, rate):
+        self.rate = 1 - rate
+    def forward(self, inputs):
+        self.mask = np.random.binomial(1, self.rate, size=inputs.shape) / self.rate
+        self.output = inputs * self.mask
+    def backward(self, dvalues):
+        self.dinputs = dvalues * self.mask
+
+class Learns:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = np.random.randn(n_inputs, n_neurons)
+    def forward(self, x):
+        self.x = x
+        return x @ self.weights
+    def backward(self, output_gradient, learning_rate):
+        self.weights -= learning_rate * self.x.T @ output_gradient
+        return output_gradient @ self.weights.T
+
+class Embedding:
+    def __init__(self, words=6, size=3):
+        self.table = np.random.randn(words, size)
+    def forward(self, index):
+        self.index = index
+        return self.table[index]
+    def backward(self, dout):
+        self.dtable = np.zeros_like(self.table)
+        self.dtable[self.index] += dout
+
+class Lists:
+    def forward(self, x):
+        return np.tanh(x)
+    def backward(self, d):
+        return "no gradient"
+
+class Unstored:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = np.random.randn(n_inputs, n_neurons)
+    def forward(self, x):
+        return x @ self.weights
+    def backward(self, d):
+        return d @ self.weights.T
+
+def leaky_forward(x, options):
+    return np.where(x > 0, x, options["slope"] * x), (x, options)
+def leaky_backward(dout, cache):
+    x, options = cache
+    return np.where(x > 0, dout, options["slope"] * dout)
+
+def mse(y_true, y_pred): return np.mean((y_true - y_pred) ** 2)
+def mse_prime(y_true, y_pred): return 2 * (y_pred - y_true) / 4
+
+def softmax_loss(W, X, y, reg):
+    scores = X @ W
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    n = len(y)
+    loss = -np.log(p[np.arange(n), y]).mean() + reg * np.sum(W * W)
+    p[np.arange(n), y] -= 1
+    return loss, X.T @ p / n + 2 * reg * W
+"""
+
+
+def test_code_of_every_style_is_judged_over_the_channel_as_it_is_in_one_process(tmp_path: Path) -> None:
+    (tmp_path / "styles.py").write_text(STYLES)
+    here = {
+        name: ("not checked", ()) if isinstance(report, str) else (report.passed, report.mistakes)
+        for name, report in check_file(tmp_path / "styles.py")
+    }
+    there = {row.name: row for row in check_folder(tmp_path, LIMITS)}
+    assert {*here} == {*there}
+    for name, (passed, mistakes) in here.items():
+        row = there[name]
+        if passed is True and row.result == "not checked":
+            assert row.mistakes == "not_compared"  # a warning there, and no grade here
+        else:
+            assert row.result == {True: "right", False: "wrong"}.get(passed, passed), row
+        assert passed is not False or row.mistakes == "; ".join(mistakes)
+    results = [row.result for row in there.values()]
+    assert results.count("wrong") >= 6
+    assert results.count("right") >= 4

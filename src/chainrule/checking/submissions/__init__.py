@@ -14,7 +14,7 @@ from ...datasets.csvfile import to_csv
 from ...errors import ConfigurationError
 from ..checker import check, require_known
 from ..report import Report
-from .copies import Unreadable, copy_of, is_helper, submissions_in
+from .copies import Unreadable, copy_of, is_helper, submissions_in, text_in
 from .frames import Ended, encoded
 from .keeper import NO_START, TOO_MANY
 from .remote import Remote, RemoteItem, shown
@@ -51,7 +51,18 @@ def check_folder(
         raise ConfigurationError("A folder can be checked on Linux and macOS only, and on Windows under WSL.")
     place = Path(folder).resolve()
     files = submissions_in(place)
-    return (row for path in files for row in _graded(path, place, limits or Limits(), options))
+    return _each(files, place, limits or Limits(), options)
+
+
+def _each(
+    files: list[Path], place: Path, limits: Limits, options: dict[str, Any]
+) -> Generator[SubmissionResult, None, None]:
+    for path in files:
+        try:
+            yield from _graded(path, place, limits, options)
+        except Exception as error:  # a mistake of ours in one file is no reason not to grade the others
+            says = f"check itself failed: {type(error).__name__}: {error}"
+            yield SubmissionResult(str(path.relative_to(place)), "", "not checked", "check_failed", shown(says))
 
 
 def as_csv(rows: Iterable[SubmissionResult], header: bool = True) -> str:
@@ -92,6 +103,7 @@ class _Grading:
 
     def __init__(self, file: str, copy: Path, limits: Limits, options: dict[str, Any], remote: Remote) -> None:
         self.file, self.copy, self.limits, self.options, self.remote = file, copy, limits, options, remote
+        self.remarks = "on purpose" in text_in(copy)
         self.helper = False  # whether a file of the same student imports it
         self.flags: list[str] = []
         self.open: list[str] = [""]  # the names without a row; "" while none is known
@@ -150,8 +162,9 @@ class _Grading:
         row = self._judged(name, report)
         if row.result == "wrong":
             row = self._advised(row, name, options)
-            if item.on_purpose:
-                row = replace(row, flags=f"{row.flags} Its author says that it is meant so.".strip())
+            if item.on_purpose and self.remarks:  # no accusation, and no pass
+                flags = f"{row.flags} Its author says that it is meant so: it is not the derivative.".strip()
+                row = replace(row, result="flagged", flags=flags)
         return row
 
     def _report(self, item: RemoteItem, alone: bool) -> tuple[Report, dict[str, Any]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import ConfigurationError
 
-__all__ = ["Unreadable", "copy_of", "is_helper", "submissions_in"]
+__all__ = ["Unreadable", "copy_of", "is_helper", "submissions_in", "text_in"]
 
 _ENDINGS = (".py", ".ipynb")
 _IMPORTS = re.compile(r"""(?m)^[\s"]*(?:from|import)\s+([\w.]+)""")
@@ -57,17 +57,17 @@ def copy_of(path: Path, place: Path, into: Path) -> tuple[Path, list[str]]:
             return into / path.relative_to(student), []
     shutil.copyfile(path, into / path.name)
     others = []
-    for beside in sorted(path.parent / name for name in _named(_text(path))):
+    for beside in sorted(path.parent / name for name in _named(text_in(path))):
         if beside.is_file() and not beside.is_symlink() and beside != path and beside.stat().st_size <= _FOLDER:
             shutil.copyfile(beside, into / beside.name)
-            others += [beside.name] if beside.suffix == ".py" and _BACKWARD.search(_text(beside)) else []
+            others += [beside.name] if beside.suffix == ".py" and _BACKWARD.search(text_in(beside)) else []
     return into / path.name, others
 
 
 def is_helper(path: Path, place: Path) -> bool:
     """Whether another file in the folder of the same student imports this one."""
     beside = (other for other in path.parent.glob("*.*") if other.suffix in _ENDINGS and other != path)
-    return path.parent != place and any(path.name in _named(_text(other)) for other in beside if other.is_file())
+    return path.parent != place and any(path.name in _named(text_in(other)) for other in beside if other.is_file())
 
 
 def _copied(student: Path, into: Path) -> bool:
@@ -104,5 +104,6 @@ def _is_installed(module: str) -> bool:
     return module in sys.stdlib_module_names or PathFinder.find_spec(module, folders) is not None
 
 
-def _text(path: Path) -> str:
+def text_in(path: Path) -> str:
+    """The text of a file, whatever its bytes are."""
     return path.read_text(encoding="utf-8", errors="replace")
