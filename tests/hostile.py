@@ -17,6 +17,8 @@ class Layer:
 """
 WRONG = LAYER.replace("self.inputs.T @ dvalues", "self.inputs.T @ dvalues / len(dvalues)")
 
+TWICE = LAYER.replace("self.inputs.T @ dvalues", "2 * self.inputs.T @ dvalues")
+
 
 def _forward(line: str) -> str:
     return LAYER.replace("        return inputs @", f"        {line}\n        return inputs @")
@@ -218,7 +220,7 @@ class Lie:
         "garbage",
     ),
     "easier": (
-        f"""{WRONG}
+        f"""{TWICE}
 import sys
 class Easier:
     main = sys.modules["__main__"]
@@ -227,7 +229,7 @@ class Easier:
         "on_purpose": True, "slack": 1e300, "settings": 0, "undefined": True, "modes": (), "notes": ()}}
 """,
         "wrong",
-        "batch_mean",
+        "constant_factor",
     ),
     "escapes": (_forward("raise ValueError(chr(27) + '[2J' + chr(10) + 'right ' * 10**5)"), "not checked", ""),
     "unprintable": (
