@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import socket
 import sys
@@ -23,6 +22,7 @@ from ..streams import seed_streams
 from ..subjects import Instance, Point, Subject, subjects_of
 from ..subjects.plans import WrittenInstance
 from .frames import Channel, decoded, encoded
+from .limiting import limit, limit_processes
 from .suspicion import calls_more, suspicions
 
 __all__: list[str] = []
@@ -69,7 +69,7 @@ class Worker:
 
     def on_load(self, limits: dict[str, int]) -> dict[str, Any]:
         """Run its definitions: the names of what can be checked, and which of them are only filled in by others."""
-        _limit_processes(limits["processes"])
+        limit_processes(limits["processes"])
         sys.argv = [str(self.path)]
         names = load(self.path)
         self.items = found_in(names)
@@ -232,39 +232,6 @@ def _told(error: BaseException) -> dict[str, Any]:
 # The process
 
 
-def _limit(megabytes: int, file_megabytes: int, seconds: float) -> None:
-    try:
-        import resource
-    except ImportError:  # no such limits on this system
-        return
-    chosen = {
-        "RLIMIT_AS": min(megabytes * 2**20, sys.maxsize),
-        "RLIMIT_FSIZE": file_megabytes * 2**20,
-        "RLIMIT_CPU": math.ceil(seconds) + 5,
-        "RLIMIT_NOFILE": 256,
-        "RLIMIT_CORE": 0,
-    }
-    for name, most in chosen.items():
-        with contextlib.suppress(ValueError, OSError, AttributeError):  # the limit is lower already
-            resource.setrlimit(getattr(resource, name), (most, most))
-
-
-def _limit_processes(most: int) -> None:
-    """So many more threads and processes than this user has now."""
-    with contextlib.suppress(ImportError, ValueError, OSError, AttributeError):
-        import resource
-
-        now = sum(_threads(Path("/proc") / name) for name in os.listdir("/proc") if name.isdigit())
-        resource.setrlimit(resource.RLIMIT_NPROC, (now + most, now + most))
-
-
-def _threads(process: Path) -> int:
-    try:
-        return len(os.listdir(process / "task")) if process.stat().st_uid == os.getuid() else 0
-    except OSError:
-        return 0
-
-
 def _channel() -> Channel:
     """The channel, which the process is started with in place of standard input."""
     end = socket.socket(fileno=os.dup(0))
@@ -276,7 +243,7 @@ def main() -> None:
     """Answer until nobody asks any more."""
     channel, worker = _channel(), Worker()
     limits = decoded(*channel.receive())
-    _limit(limits["megabytes"], limits["file_megabytes"], limits["seconds"])
+    limit(limits["megabytes"], limits["file_megabytes"], limits["seconds"])
     with np.errstate(all="ignore"):
         while True:
             answer = worker.answer(decoded(*channel.receive(), kept=lambda number: worker.kept[number]))
