@@ -323,7 +323,7 @@ def _moved(layer: Any, training: bool, parts: int) -> Rule:
 
 
 RULES: dict[type, Callable[[Any, bool, int], Rule]] = {
-    layers.Dense: lambda layer, training, parts: DENSE if layer.bias else DENSE_WITHOUT_BIAS,
+    layers.Dense: lambda layer, training, parts: DENSE if "biases" in layer.parameters else DENSE_WITHOUT_BIAS,
     layers.Softmax: _always(SOFTMAX),
     layers.LogSoftmax: _always(LOG_SOFTMAX),
     layers.Flatten: _always(FLATTEN),

@@ -62,7 +62,7 @@ class Dense(Layer):
         self.penalty_terms()
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "bias" and "bias" in vars(self):  # nobody would look at it again
+        if name == "bias" and "bias" in vars(self) and self.closed:  # nobody would look at it again
             known = ("n_inputs", "n_neurons", *self.parameters)
             raise UnknownNameError("parameter of Dense", name, known, meant="biases")
         super().__setattr__(name, value)
@@ -81,7 +81,8 @@ class Dense(Layer):
     def declare(self) -> dict[str, Declared]:
         """The weights (I, N) and, unless `bias=False`, the biases (1, N)."""
         weights = Declared((self.n_inputs, self.n_neurons), self.initializer)
-        return {"weights": weights} | ({"biases": Declared((1, self.n_neurons), Zeros())} if self.bias else {})
+        declared = {"weights": weights, "biases": Declared((1, self.n_neurons), Zeros())}
+        return {name: declared[name] for name in self.parameters}
 
     def input_shape(self) -> Shape:
         """(I,)."""

@@ -277,7 +277,7 @@ def compile_network(task: Task) -> Program:
 
 
 def _is_unbiased(layer: Layer) -> bool:
-    return isinstance(layer, layers.Dense) and not layer.bias
+    return isinstance(layer, layers.Dense) and "biases" not in layer.parameters
 
 
 def _columns(op: _Operation, places: dict[str, tuple[int, int]]) -> dict[str, Any]:
