@@ -123,7 +123,7 @@ def read_pickled(path: str | Path) -> Any:
 def refuse_model(path: str | Path) -> NoReturn:
     """Raise the `FileFormatError` that says why a pickled model is not read, and what to do."""
     raise FileFormatError(
-        f"{path} is a whole model, pickled. Reading it would run any code that stands in it. {_WAY_OUT}"
+        f"{path} is a whole model that pickle wrote. Reading it would run any code that stands in it. {_WAY_OUT}"
     )
 
 
