@@ -44,7 +44,7 @@ LEVELS = [
     ("training",),
     ("model", "recipe"),
     ("book",),
-    ("checking",),
+    ("checking", "comparing"),
     ("testing", "sklearn"),
     ("",),
     ("bench",),
