@@ -19,6 +19,8 @@ __all__ = ["Comparison", "compare"]
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)")
 
+_OVER = "nothing more"
+
 CAUSES = {
     "seed": "two runs of your program differ too: nothing seeds its random numbers. Call nnfs.init(), or "
     "np.random.seed(0), before the first of them.",
@@ -55,18 +57,15 @@ class Comparison:
         return self.own is None and self.library is None
 
     def __str__(self) -> str:
-        name, lines = self.program.path.name, f"{self.agreeing} line{'' if self.agreeing == 1 else 's'}"
-        until = "" if self.finished else " in the time given"
+        name, until = self.program.path.name, "" if self.finished else " in the time given"
         if self.same:
-            return (
-                f"{name} prints what the library prints: {lines}{until}, {len(self.program.replaced)} classes replaced."
-            )
+            lines, classes = _count(self.agreeing, "line"), _count(len(self.program.replaced), "class")
+            return f"{name} prints what the library prints: {lines}{until}, {classes} replaced."
         which = "the text" if self.number is None else f"number {self.number}"
-        ends = ("nothing more", "nothing more")
         shown = [
             f"{name} and the library differ first in line {self.agreeing + 1}, {which}:",
-            f"  yours    {ends[0] if self.own is None else self.own}",
-            f"  library  {ends[1] if self.library is None else self.library}",
+            f"  yours    {_OVER if self.own is None else self.own}",
+            f"  library  {_OVER if self.library is None else self.library}",
             f"Likely cause, {self.cause}: {self.explanation}" if self.cause else self.explanation,
         ]
         return "\n".join(shown)
@@ -110,6 +109,11 @@ def compare(path: str | Path, seconds: float = 60) -> Comparison:
         other = library.failure
     cause, explanation = _cause(program, own, at, seconds)
     return Comparison(program, at, one, other, _place(one or "", other or ""), cause, explanation)
+
+
+def _count(number: int, of: str) -> str:
+    plural = f"{of}es" if of.endswith("s") else f"{of}s"
+    return f"{number} {of if number == 1 else plural}"
 
 
 class _Run:
