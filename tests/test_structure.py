@@ -212,7 +212,12 @@ def global_randomness(tree: ast.Module) -> Iterator[str]:
 
 
 # One seeds them for layers that draw from them, and puts them back; the other knows a generator of a layer's own.
-OTHERS_STREAMS = (Path("checking/streams.py"), Path("checking/subjects/objects.py"), Path("book/world.py"))
+OTHERS_STREAMS = (
+    Path("checking/streams.py"),
+    Path("checking/subjects/objects.py"),
+    Path("book/world.py"),
+    Path("comparing/runner.py"),
+)
 
 
 @every_source

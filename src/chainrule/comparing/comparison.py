@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ChainruleError
-from .program import Program, read_program
+from .program import Listing, read_program
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Compared", "compare"]
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)")
 
@@ -36,13 +36,13 @@ CAUSES = {
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Compared:
     """Lines that agree, and for the first that does not both texts, the place of the number in it, and the cause.
 
     `cause` is a name in CAUSES, or None where none of them is it. `finished` is False where time was up.
     """
 
-    program: Program
+    program: Listing
     agreeing: int
     own: str | None = None
     library: str | None = None
@@ -71,7 +71,7 @@ class Comparison:
         return "\n".join(shown)
 
 
-def compare(path: str | Path, seconds: float = 60) -> Comparison:
+def compare(path: str | Path, seconds: float = 60) -> Compared:
     """Run a program as it is and with the library's classes, and compare what they print, number by number.
 
     The program runs whole, in a process of its own, for at most so many seconds; so do the runs with one thing changed
@@ -103,12 +103,12 @@ def compare(path: str | Path, seconds: float = 60) -> Comparison:
     at = _first_difference(own, library)
     if at is None:
         count = min(len(own.lines), len(library.lines))
-        return Comparison(program, count, finished=own.finished and library.finished)
+        return Compared(program, count, finished=own.finished and library.finished)
     one, other = own.line(at), library.line(at)
     if other is None and library.failure:
         other = library.failure
     cause, explanation = _cause(program, own, at, seconds)
-    return Comparison(program, at, one, other, _place(one or "", other or ""), cause, explanation)
+    return Compared(program, at, one, other, _place(one or "", other or ""), cause, explanation)
 
 
 def _count(number: int, of: str) -> str:
@@ -120,7 +120,7 @@ class _Run:
     """The lines that a run prints, up to `most`, and the last line of its error where it fails."""
 
     def __init__(
-        self, program: Program, kind: str, seconds: float, changes: tuple[str, ...] = (), most: int | None = None
+        self, program: Listing, kind: str, seconds: float, changes: tuple[str, ...] = (), most: int | None = None
     ) -> None:
         command = [sys.executable, "-u", "-m", "chainrule.comparing.runner", kind, str(program.path), *changes]
         environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
@@ -171,7 +171,7 @@ def _place(one: str, other: str) -> int | None:
     return next((place for place, (a, b) in enumerate(pairs, 1) if a != b), None)
 
 
-def _cause(program: Program, own: _Run, at: int, seconds: float) -> tuple[str | None, str]:
+def _cause(program: Listing, own: _Run, at: int, seconds: float) -> tuple[str | None, str]:
     """The first change, or two, with which the library prints the program's line."""
     again = _Run(program, "own", seconds, most=at + 1)
     if again.lines[: at + 1] != own.lines[: at + 1]:

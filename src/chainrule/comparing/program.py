@@ -9,11 +9,11 @@ from pathlib import Path
 from .. import book
 from ..errors import FileFormatError
 
-__all__ = ["Program", "read_program"]
+__all__ = ["Listing", "read_program"]
 
 
 @dataclass(frozen=True)
-class Program:
+class Listing:
     """A program's path, the classes in it that the book has too, its weights' scale, and its text with ours."""
 
     path: Path
@@ -22,7 +22,7 @@ class Program:
     with_library: str
 
 
-def read_program(path: Path) -> Program:
+def read_program(path: Path) -> Listing:
     """Raises `FileFormatError` for a file that is no Python, or that defines none of the book's classes."""
     try:
         tree = ast.parse(path.read_bytes(), str(path))
@@ -43,7 +43,7 @@ def read_program(path: Path) -> Program:
     body = [*tree.body[:first], *others, *imports, *rest]
     text = ast.unparse(ast.Module(body, type_ignores=[]))
     scales = [scale for n in own if n.name == "Layer_Dense" for scale in [_scale(n)] if scale is not None]
-    return Program(path, tuple(n.name for n in own), scales[0] if scales else None, text)
+    return Listing(path, tuple(n.name for n in own), scales[0] if scales else None, text)
 
 
 def _is_of_helper(node: ast.stmt) -> bool:
