@@ -160,6 +160,18 @@ def explain(
 
 
 @app.command()
+def compare(
+    program: Annotated[Path, typer.Argument(help="A program of the book's kind, with classes of its own.")],
+    seconds: Annotated[float, typer.Option(min=1, help="Time for each run of it.")] = 60,
+) -> None:
+    """Run a program of the book's kind beside the library: the first number that differs, and the likely cause."""
+    from . import commands
+
+    if not commands.compare(program, seconds):
+        raise typer.Exit(1)
+
+
+@app.command()
 def info(
     model: Annotated[Path | None, typer.Argument(help="A model file.", show_default="what is installed here")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,

@@ -2,9 +2,10 @@
 
 from .bench import Asked, bench
 from .check import check
+from .compare import compare
 from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
 from .train import Settings, train
 
-__all__ = ["Asked", "Settings", "bench", "check", "explain", "info", "list_datasets", "predict", "train"]
+__all__ = ["Asked", "Settings", "bench", "check", "compare", "explain", "info", "list_datasets", "predict", "train"]
