@@ -276,11 +276,24 @@ def _by_search(cells: Cells, cell: Cell, source: Source, index: Index, limit: in
     unknown = int(np.count_nonzero(upstream[list(rows)])) - len(tried) if rows else 0
     others = int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])) + unknown
     zeros = len(moving) - len(best) - (int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])))
+    moved = _moved_entry(cells, cell, source, index) if not len(best) else None
+    if moved is not None:  # no gradient arrives there
+        return _ReaderTerms(cell, source, index, [moved], np.ones(1), others, 0)
     if not len(best):  # nothing moves: one entry stands for all
         first = tried[:1] or [(rows[0], *(0,) * (upstream.ndim - 1))] if rows else []
         numbers = cells.jacobian(cell, source, index, first)
         return _ReaderTerms(cell, source, index, first, numbers, others, size - 1)
     return _ReaderTerms(cell, source, index, [tried[k] for k in best], numbers[best], others, zeros)
+
+
+def _moved_entry(cells: Cells, cell: Cell, source: Source, index: Index) -> Index | None:
+    """Where a layer that only moves entries puts this one: the entries, numbered, come back through its backward pass."""
+    if cell.rule is None or cell.rule.placed or cell.rule.derivatives.get(source.entry) != "1" or cell.mixes:
+        return None
+    shape = cells.output(cell.name).shape
+    numbered = np.broadcast_to(np.arange(1.0, 1 + np.prod(shape[1:])).reshape(shape[1:]), shape)
+    place = round(cells.vjp(cell, source, index, np.ascontiguousarray(numbered))) - 1
+    return (index[0], *(int(i) for i in np.unravel_index(place, shape[1:])))
 
 
 def _candidates(upstream: Array, rows: Sequence[int]) -> Iterator[Index]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +69,7 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
         if not (math.isfinite(above) and math.isfinite(below)):
             continue
         slope = (above - below) / (2 * h)
-        rounding = 4 * EPSILON * max(abs(above), abs(below), abs(loss)) / h
+        rounding = 4 * EPSILON * max(_rounded_away(cells, p) + abs(at) for p, at in ((passed, above), (passed_below, below))) / h
         if crossed:
             if scale == STEPS[-1]:
                 best, error, step = slope, math.nan, h
@@ -94,7 +94,26 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
             note = f"the slopes to both sides differ by {jump:.2g}: a kink at the current value"
             return Witness("central difference", best, None, None, note)
     allowed = max(20 * error, 1e-7 * abs(backward), 1e-10 * abs(loss))
-    return _compared(cells, quantity, Witness("central difference", best, error, note=note), backward, allowed)
+    found = _compared(cells, quantity, Witness("central difference", best, error, note=note), backward, allowed)
+    if found.agrees and 10 * error > abs(backward) != abs(best):
+        note = f"rounding of the loss, ± {error:.1g}, is as large as the gradient"
+        return replace(found, agrees=None, note=note)
+    return found
+
+
+def _rounded_away(cells: Cells, passed: Mapping[str, Mapping[str, Any]]) -> float:
+    """What the rounding of a loss is proportional to, beside its own size: a tiny loss is the difference of larger numbers.
+
+    The predictions are rounded, and with them the loss by its slope there. A logarithm rounds like 1, however close to 0
+    it is: the rounding of its argument stays.
+    """
+    loss, arrays = cells[LOSS], passed[LOSS]
+    predictions = np.abs(arrays["predictions"])  # (B,O)
+    slopes = loss.pair.run_backward(np, cells.shares, arrays)["predictions"]  # (B,O)
+    whole = float(np.sum(np.abs(slopes) * predictions.max(axis=1, keepdims=True)))
+    if loss.rule is None or any("log(" in text or "exp(" in text for text in (loss.rule.forward, *loss.rule.where.values())):
+        whole += float(np.sum(cells.shares[:, 0] * np.maximum(predictions.max(axis=1), 1.0)))
+    return whole
 
 
 def _compared(cells: Cells, quantity: Quantity, witness: Witness, backward: float, allowed: float) -> Witness:
