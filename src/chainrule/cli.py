@@ -142,13 +142,23 @@ def explain(
     model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
     data: Annotated[str, typer.Argument(help="A data set by name, or a CSV or Parquet file with the target's column.")],
     weight: Annotated[
-        str,
-        typer.Option(help="Which gradient: dense_0.weights[20,5], inputs[3,7], or a node's output, relu_0[3,5]."),
-    ],
+        str | None,
+        typer.Option(
+            help="Which gradient: dense_0.weights[20,5], or with the names of columns and classes, "
+            "dense_0.weights[petal length,5]; inputs[3,7]; a node's output, relu_0[3,5].",
+            show_default="the largest of all weights",
+        ),
+    ] = None,
     sample: Annotated[int | None, typer.Option(help="Take the loss of this row alone, counted from 0.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="How many rows, from the first on.")] = 128,
     training: Annotated[bool, typer.Option("--training", help="Layers run as in training, not inference.")] = False,
     max_terms: Annotated[int, typer.Option(min=1, help="Terms shown of each sum; the rest is folded.")] = 5,
+    full: Annotated[
+        bool, typer.Option("--full", help="Unfold witnesses, paths, the optimizer's step and factors of one.")
+    ] = False,
+    notation: Annotated[
+        str, typer.Option(help="book (dvalues, dweights), calculus (∂L/∂w), or numpy (lines of code).")
+    ] = "book",
     html: Annotated[Path | None, typer.Option(help="Also write a page with the network's picture.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX and nothing else.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -156,7 +166,9 @@ def explain(
     """Write one gradient out: the chain rule with its numbers, from the loss down to the weight."""
     from . import commands
 
-    commands.explain(model, data, weight, sample, samples, training, max_terms, html, latex, json)
+    commands.explain(
+        model, data, weight, sample, samples, training, max_terms, html, latex, json, full=full, notation=notation
+    )
 
 
 @app.command()

@@ -8,7 +8,17 @@ carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping
 from .answer import explain
 from .drawing import Drawing, draw
 from .explanation import Explanation
+from .prediction import PredictionExplanation, explain_prediction
 from .rules import Rule
 from .teaching import explain_rule
 
-__all__ = ["Drawing", "Explanation", "Rule", "draw", "explain", "explain_rule"]
+__all__ = [
+    "Drawing",
+    "Explanation",
+    "PredictionExplanation",
+    "Rule",
+    "draw",
+    "explain",
+    "explain_prediction",
+    "explain_rule",
+]

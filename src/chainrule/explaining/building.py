@@ -17,7 +17,7 @@ from .cells import LOSS, Cell, Cells, Source, rule_scope
 from .derivation import Line, Quantity, Term
 from .formula import ARRAYS, NO_NAMES, bound, derivative_symbol, evaluate, fixed, free_indices, pattern, substituted
 
-__all__ = ["derivation", "line_of", "loss_line", "penalty_terms"]
+__all__ = ["derivation", "line_of", "loss_line", "penalty_terms", "share_of"]
 
 Array = NDArray[Any]
 Index = tuple[int, ...]
@@ -86,7 +86,7 @@ def loss_line(cells: Cells, max_terms: int) -> Line:
     penalty = cells.trace.penalty
     rest = float(np.delete(products, shown).sum())
     others = int(np.count_nonzero(products)) - len(shown)
-    share = _share(cells, 0)[0]
+    share = share_of(cells, 0)[0]
     formula = {"1/B": "sum(b, ell[b])/B", "1": "sum(b, ell[b])"}.get(share, "sum(b, s[b]*ell[b])")
     if penalty:
         formula += " + penalty"
@@ -166,13 +166,13 @@ def _cancellation_scale(cells: Cells, cell: Cell) -> float:
 
 def _share_line(cells: Cells, quantity: Quantity) -> Line:
     """dL/dℓ_b: the share of one sample in the loss."""
-    formula, numbers = _share(cells, quantity.index[0])
+    formula, numbers = share_of(cells, quantity.index[0])
     share = float(cells.shares[quantity.index][0])
     terms = (Term(LOSS, None, 1.0, share, formula, numbers, share),)
     return Line(quantity, (LOSS,), (cells[LOSS].kind,), formula, terms, 0, 0.0, 0, share)
 
 
-def _share(cells: Cells, row: int) -> tuple[str, str]:
+def share_of(cells: Cells, row: int) -> tuple[str, str]:
     """The share of a sample in the loss, as a formula and in numbers."""
     shares = cells.shares[:, 0]
     mean = getattr(cells[LOSS].pair, "reduction", "mean") == "mean"
@@ -287,7 +287,7 @@ def _by_search(cells: Cells, cell: Cell, source: Source, index: Index, limit: in
 
 
 def _moved_entry(cells: Cells, cell: Cell, source: Source, index: Index) -> Index | None:
-    """Where a layer that only moves entries puts this one: the entries, numbered, come back through its backward pass."""
+    """Where a layer that only moves entries puts this one: they come back numbered through its backward pass."""
     if cell.rule is None or cell.rule.placed or cell.rule.derivatives.get(source.entry) != "1" or cell.mixes:
         return None
     shape = cells.output(cell.name).shape

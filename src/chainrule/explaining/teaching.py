@@ -70,8 +70,9 @@ class RuleDerivation(Data):
 def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     """How the derivatives of a layer or loss are derived, step by step with the reason for each.
 
-    `layer` is a class, an object, or a name such as "Softmax"; `training` matters where the two modes differ. Raises `ConfigurationError` with
-    the reason for a layer that has no formulas: it may carry its own, see `Rule`; `UnknownNameError` for anything else.
+    `layer` is a class, an object, or a name such as "Softmax"; `training` matters where the two modes differ. Raises
+    `ConfigurationError` with the reason for a layer that has no formulas: it may carry its own, see `Rule`;
+    `UnknownNameError` for anything else.
 
     >>> from chainrule import MeanSquaredError
     >>> print(explain_rule(MeanSquaredError))

@@ -69,7 +69,12 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
         if not (math.isfinite(above) and math.isfinite(below)):
             continue
         slope = (above - below) / (2 * h)
-        rounding = 4 * EPSILON * max(_rounded_away(cells, p) + abs(at) for p, at in ((passed, above), (passed_below, below))) / h
+        rounding = (
+            4
+            * EPSILON
+            * max(_rounded_away(cells, p) + abs(at) for p, at in ((passed, above), (passed_below, below)))
+            / h
+        )
         if crossed:
             if scale == STEPS[-1]:
                 best, error, step = slope, math.nan, h
@@ -102,16 +107,18 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
 
 
 def _rounded_away(cells: Cells, passed: Mapping[str, Mapping[str, Any]]) -> float:
-    """What the rounding of a loss is proportional to, beside its own size: a tiny loss is the difference of larger numbers.
+    """What the rounding of a loss is proportional to, beside its size: a tiny loss is the difference of larger numbers.
 
-    The predictions are rounded, and with them the loss by its slope there. A logarithm rounds like 1, however close to 0
-    it is: the rounding of its argument stays.
+    The predictions are rounded, and with them the loss by its slope there. A logarithm rounds like 1, however close to
+    0 it is: the rounding of its argument stays.
     """
     loss, arrays = cells[LOSS], passed[LOSS]
     predictions = np.abs(arrays["predictions"])  # (B,O)
     slopes = loss.pair.run_backward(np, cells.shares, arrays)["predictions"]  # (B,O)
     whole = float(np.sum(np.abs(slopes) * predictions.max(axis=1, keepdims=True)))
-    if loss.rule is None or any("log(" in text or "exp(" in text for text in (loss.rule.forward, *loss.rule.where.values())):
+    if loss.rule is None or any(
+        "log(" in text or "exp(" in text for text in (loss.rule.forward, *loss.rule.where.values())
+    ):
         whole += float(np.sum(cells.shares[:, 0] * np.maximum(predictions.max(axis=1), 1.0)))
     return whole
 

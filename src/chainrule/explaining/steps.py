@@ -1,0 +1,74 @@
+"""The steps that a reader follows: forward, the loss, and back down to the quantity that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .building import share_of
+from .cells import LOSS, Cells
+from .derivation import Line, Quantity, Step, Term
+from .forward import forward_steps
+from .labels import Labels
+from .numpylines import backward_line
+from .words import said_backward
+
+__all__ = ["steps_of"]
+
+
+def steps_of(cells: Cells, lines: Sequence[Line], target: Quantity, labels: Labels, limit: int) -> tuple[Step, ...]:
+    """All steps in the order in which they are read."""
+    forward = forward_steps(cells, lines, target, labels, limit)
+    return (*forward, *(_backward(cells, line, line is lines[-1], labels) for line in lines))
+
+
+def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> Step:
+    quantity, uses = line.quantity, cells.readers.get(line.quantity.name, ())
+    title = "L" if line.is_loss else f"loss of sample {quantity.index[0]}" if quantity.name == LOSS else ""
+    terms = tuple(replace(term, named=_named(cells, term, labels)) for term in line.terms)
+    single = len(terms) == 1 and not line.rest_count and quantity.name != LOSS
+    part = "loss" if line.is_loss else "backward"
+    return Step(
+        id=f"{part}-{quantity.name}-{'-'.join(map(str, quantity.index))}".rstrip("-"),
+        part=part,
+        title=title or labels.written(quantity),
+        node=line.nodes[0],
+        kind=line.kinds[0],
+        sentence=said_backward(cells, line, labels),
+        symbol="L" if line.is_loss else labels.gradient(quantity),
+        formula=_of_all(cells, line, labels),
+        numpy=_numpy(cells, line, uses),
+        terms=terms,
+        rest_count=line.rest_count,
+        rest_sum=line.rest_sum,
+        zeros=line.zeros,
+        value=line.value,
+        folded=single and not last and terms[0].local == 1.0,
+        nodes=line.nodes,
+    )
+
+
+def _named(cells: Cells, term: Term, labels: Labels) -> str:
+    """The term with its names: dL/d(entry) times the rule's formula, with the names of columns and classes."""
+    if term.upstream is None or term.node not in cells.order:
+        return labels.within(cells[term.node], term.formula) if term.node in cells.order and term.formula else ""
+    if term.node == LOSS and not term.numbers:  # the loss itself: share times loss of a sample
+        row = term.upstream.index[0]
+        share = share_of(cells, row)[0]
+        return {"1/B": f"ell[{row}]/B", "1": f"ell[{row}]"}.get(share, f"s[{row}]*ell[{row}]")
+    upstream = labels.gradient(term.upstream)
+    return f"{upstream}*({labels.within(cells[term.node], term.formula)})" if term.formula else ""
+
+
+def _of_all(cells: Cells, line: Line, labels: Labels) -> str:
+    uses = cells.readers.get(line.quantity.name, ())
+    return labels.within(uses[0][0], line.formula) if len(uses) == 1 else line.formula
+
+
+def _numpy(cells: Cells, line: Line, uses: Sequence[object]) -> str:
+    if line.is_loss:
+        return "L = np.sum(shares * losses)"
+    if line.quantity.name == LOSS:
+        return "dlosses = shares"
+    found = [backward_line(cell, source) for cell, source in cells.readers.get(line.quantity.name, ())]
+    return found[0] if len(found) == 1 else ""
