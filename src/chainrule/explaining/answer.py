@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..backprop import as_inputs, check_arrays
-from ..errors import ConfigurationError, DataError, NonFiniteError, UnknownNameError
+from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layer import Array, Context, Layer
 from ..losses import Loss
@@ -19,6 +19,7 @@ from .building import derivation
 from .cells import Cells
 from .derivation import AxisNames, Line, OptimizerStep, Paths, Quantity, Witness
 from .explanation import Explanation
+from .finite import require_finite, require_finite_values
 from .labels import Labels
 from .question import resolve
 from .stepping import optimizer_step
@@ -98,7 +99,7 @@ def explain(
         cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
         labels = Labels(cells, features, classes, preprocessing)
         quantity, kind, notes = resolve(cells, network, name, index, labels)
-        _require_finite(cells)
+        require_finite(cells)
         lines = derivation(cells, quantity, min(int(max_terms), sys.maxsize))
         value = float(cells.gradient(quantity.name)[quantity.index])
         if kind == "parameter":
@@ -177,10 +178,7 @@ def _values(
     check_arrays("parameter", chosen, network.parameter_shapes())
     check_arrays("state array", own_state, network.state_shapes())
     values = {name: np.array(array, dtype=np.float64) for name, array in {**chosen, **own_state}.items()}
-    for name, array in values.items():
-        if not np.isfinite(array).all():
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise NonFiniteError(f"{name} holds {array[where]} at {where}: its gradients explain nothing.")
+    require_finite_values(values)
     return values
 
 
@@ -196,18 +194,6 @@ def _weights_of_sample(sample: int | None, samples: int, weights: ArrayLike | No
         return given  # the loss says what is wrong with it
     alone[sample] = given[sample]
     return alone
-
-
-def _require_finite(cells: Cells) -> None:
-    for cell in cells.cells:
-        output = cells.available[cell.name][cell.pair.result]
-        if not np.isfinite(output).all():
-            what = "the loss" if cell.name == "loss" else f"the output of {cell.name}"
-            raise NonFiniteError(f"{what} is not finite in float64: there is no gradient to explain.")
-    for cell in reversed(cells.cells[:-1]):
-        if not np.isfinite(cells.upstream_gradient(cell.name)).all():
-            readers = " or ".join(reader.name for reader, _ in cells.readers[cell.name])
-            raise NonFiniteError(f"The backward pass of {readers} gives a gradient that is not finite.")
 
 
 def _close(line: Line, other: float, cells: Cells) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -98,6 +99,11 @@ def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels
         value = float(cells.available[LOSS]["probabilities"][index])
         scope = cells.scope(loss, indices={"b": row, "c": index[1]})
         formula = loss.rule.where["yhat[b,c]"]
+        try:
+            numbers = substituted(formula, scope)
+            numbers = numbers if math.isclose(float(evaluate(formula, scope)), value, rel_tol=1e-9) else repr(value)
+        except ArithmeticError:  # e to a score above 709: the loss itself subtracts the largest score first
+            numbers = repr(value)
         symbol = labels.within(loss, f"yhat[{row},{index[1]}]")
         yield Step(
             id=f"forward-probability-{row}-{index[1]}",
@@ -110,7 +116,7 @@ def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels
             symbol=symbol,
             formula=labels.within(loss, bound(formula, {"b": row, "c": index[1]})),
             numpy="probabilities = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)",
-            terms=(Term(LOSS, None, 1.0, value, "", substituted(formula, scope), value),),
+            terms=(Term(LOSS, None, 1.0, value, "", numbers, value),),
             value=value,
             folded=index[1] != true,
         )
@@ -143,21 +149,38 @@ def _step(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) ->
     )
 
 
-def _terms(
-    cells: Cells, cell: Cell, index: Index, value: float, labels: Labels, limit: int
-) -> tuple[list[Term], int, float, int]:
-    """The terms of a forward formula, sums spread out; a layer without a formula has its value for its only term."""
+Terms = tuple[list[Term], int, float, int]  # those shown, how many others, their sum, how many are 0
+
+
+def _terms(cells: Cells, cell: Cell, index: Index, value: float, labels: Labels, limit: int) -> Terms:
+    """The terms of a forward formula, sums spread out.
+
+    A layer without a formula has its value for its only term, and so has one whose formula gives another number: e to a
+    score above 709 is too large for a number, and what the layer computes subtracts the largest score first.
+    """
+    whole = [Term(cell.name, None, 1.0, value, "", repr(value), value)], 0, 0.0, 0
+    if cell.rule is None or not cell.rule.forward:
+        return whole
+    try:
+        found = _spread_terms(cells, cell, index, labels, limit)
+    except (ArithmeticError, ValueError):
+        return whole
+    terms, _, rest, _ = found
+    size = sum(abs(term.product) for term in terms) + abs(rest)
+    total = math.fsum([*(term.product for term in terms), rest])
+    return found if abs(total - value) <= 1e-9 * max(size, 1e-300) else whole
+
+
+def _spread_terms(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) -> Terms:
     rule = cell.rule
-    if rule is None or not rule.forward:
-        return [Term(cell.name, None, 1.0, value, "", repr(value), value)], 0, 0.0, 0
+    assert rule is not None
     indices = fixed(pattern(rule.output)[1], index)
     scope = cells.scope(cell, indices=indices)
     found: list[tuple[float, str, dict[str, int]]] = []  # value, formula, further indices
     for part in _summands(parse(rule.forward)):
         spread = _spread(part)
         if spread is None:
-            formula = ast.unparse(part)
-            found.append((float(evaluate(part, scope)), formula, {}))
+            found.append((float(evaluate(part, scope)), ast.unparse(part), {}))
             continue
         letter, inner = spread
         formula, size = ast.unparse(inner), scope.sizes[letter]
@@ -173,9 +196,9 @@ def _terms(
         written = bound(formula, {**indices, **more})
         numbers = substituted(formula, scope.fixing(**more))
         terms.append(Term(cell.name, None, 1.0, number, written, numbers, number, named(written, labels, symbols)))
-    others = [found[k][0] for k in range(len(found)) if k not in set(kept)]
+    others = [found[k][0] for k in order if k not in set(kept)]
     rest = [number for number in others if number]
-    return terms, len(rest), float(sum(rest)), len(others) - len(rest)
+    return terms, len(rest), math.fsum(rest), len(others) - len(rest)
 
 
 def _summands(node: ast.expr) -> Iterator[ast.expr]:

@@ -120,16 +120,15 @@ def _step(step: Step, width: int, notation: str) -> Iterator[tuple[int, Spans]]:
         alone = [] if numbers[0] in (short(shown.value), right) else [Span(f"= {numbers[0]} ")]
         yield 6, [Span("    "), *alone, *value]
         return
-    column = min(max(map(cells, numbers)), width // 2)
-    for i, (shown_numbers, name, term) in enumerate(zip(numbers, names, step.terms, strict=True)):
-        yield from _term("+" if i else "=", Span(shown_numbers, term.node), name, column, width)
+    rows = [(Span(n, term.node), name) for n, name, term in zip(numbers, names, step.terms, strict=True)]
     if shown.rest is not None:
-        count = f"{step.rest_count:,} more term{'s' if step.rest_count != 1 else ''}"
-        yield from _term("+", Span(_signed(number(shown.rest, 17))), count, column, width)
+        more = f"{step.rest_count:,} more term{'s' if step.rest_count != 1 else ''}"
+        rows.append((Span(_signed(number(shown.rest, 17))), more))
     if step.zeros:
-        yield from _term(
-            "+", Span("0"), f"{step.zeros:,} term{'s that are' if step.zeros != 1 else ' that is'} 0", column, width
-        )
+        rows.append((Span("0"), f"{step.zeros:,} term{'s that are' if step.zeros != 1 else ' that is'} 0"))
+    column = min(max((cells(shown_numbers.text) for shown_numbers, _ in rows), default=0), width // 2)
+    for i, (shown_numbers, name) in enumerate(rows):
+        yield from _term("+" if i else "=", shown_numbers, name, column, width)
     yield 6, [Span("    "), *value]
 
 
