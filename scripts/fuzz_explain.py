@@ -182,6 +182,8 @@ def main() -> int:
         if max(map(cells, texts[0].splitlines())) > 80:
             counts["wider than 80"] += 1
         found = printed_sums(one)
+        if found[1]:
+            print(f"{where}: {found[1]} printed sums do not add up")
         sums, wrong_sums = sums + found[0], wrong_sums + found[1]
         close = abs(one.value - slope) <= 1e-6 * abs(slope) + 10 * spread + 1e-11 * max(1.0, abs(one.loss))
         kink = any(w.agrees is None and "kink" in w.note for w in one.witnesses)

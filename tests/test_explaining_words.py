@@ -86,7 +86,7 @@ def test_the_steps_go_forward_then_back() -> None:
         ("loss of sample 0", 4.0),
     ]
     assert [s.value for s in one.steps if s.part == "backward"] == [1.0, 4.0, 8.0, 8.0, 24.0]
-    assert [s.title for s in one.steps if s.folded] == ["L", "dense_0[0,0]"]  # one sample, and a ReLU that is on
+    assert [s.title for s in one.steps if s.folded] == ["L", "loss of sample 0", "dense_0[0,0]"]  # one sample; on
 
 
 def test_every_step_adds_up_and_has_its_sentence(why: Explanation) -> None:

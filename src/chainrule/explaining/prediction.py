@@ -130,7 +130,11 @@ class PredictionExplanation:
             "that output by it: to first order what the output would lose if the input were 0.",
         )
         if self.shape is not None:
-            yield scrolled(tag("div", self._picture(False), self._picture(True), cls="sides"))
+            seen = tag("div", tag("p", "What the network saw"), self._picture(False))
+            up, down = tag("span", "orange raises", cls="up"), tag("span", "blue lowers", cls="down")
+            words = tag("p", up, f" the output for {self.output}, ", down, " it")
+            marked = tag("div", words, self._picture(True))
+            yield scrolled(tag("div", seen, marked, cls="sides"))
         for label, side in (("raise it", self.up), ("lower it", self.down)):
             shown = [
                 (one.name, number(one.value, 4), number(one.slope, 4), number(one.share, 4)) for one in side[:SHOWN]
@@ -155,8 +159,9 @@ class PredictionExplanation:
             )
             for one, value in zip(self.inputs, numbers, strict=True)
         ]
+        frame = tag("rect", x=0, y=0, width=PIXEL * columns, height=PIXEL * rows, cls="axis", fill="none")
         label = "The share of each pixel: orange raises, blue lowers" if shares else "The picture that the network saw"
-        return picture(PIXEL * columns, PIXEL * rows, *squares, label=label)
+        return picture(PIXEL * columns, PIXEL * rows, *squares, frame, label=label)
 
 
 def _mark(part: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .building import share_of
@@ -19,7 +19,17 @@ __all__ = ["steps_of"]
 def steps_of(cells: Cells, lines: Sequence[Line], target: Quantity, labels: Labels, limit: int) -> tuple[Step, ...]:
     """All steps in the order in which they are read."""
     forward = forward_steps(cells, lines, target, labels, limit)
-    return (*forward, *(_backward(cells, line, line is lines[-1], labels) for line in lines))
+    return (*forward, *_with_the_like_folded([_backward(cells, line, line is lines[-1], labels) for line in lines]))
+
+
+def _with_the_like_folded(steps: Sequence[Step]) -> Iterator[Step]:
+    """Of several bundles of wires that come back from one layer the first is shown in full, the others are folded."""
+    told: set[tuple[str, ...]] = set()
+    for step in steps:
+        bundle = len(step.terms) + step.rest_count + step.zeros > 1
+        yield replace(step, folded=True) if bundle and step.nodes in told and step is not steps[-1] else step
+        if bundle:
+            told.add(step.nodes)
 
 
 def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> Step:
@@ -43,7 +53,7 @@ def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> Step:
         rest_sum=line.rest_sum,
         zeros=line.zeros,
         value=line.value,
-        folded=single and not last and terms[0].local == 1.0,
+        folded=(single and not last and terms[0].local == 1.0) or (quantity.name == LOSS and line.value == 1.0),
         nodes=line.nodes,
     )
 

@@ -150,6 +150,8 @@ def said_of_share(cells: Cells, row: int) -> str:
         if (shares == 1).all():
             return "The loss is a sum over the samples, so each sample counts once."
         return f"The loss is a sum in which sample {row} has the weight {share:.6g}."
+    if total == 1:
+        return "There is one sample, so its loss is the whole loss."
     if (shares == 1 / total).all():
         return f"The loss is the mean over {counted(total, 'sample')}, so sample {row} has 1/{total} of it."
     why = ["its sample weight"]

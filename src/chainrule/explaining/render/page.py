@@ -12,7 +12,7 @@ from ..notations import asked_in, require_notation, written_in
 from .beside import beside
 from .digits import short, shown_line
 from .formulas import equation, math
-from .plain import circumstances, heading
+from .plain import circumstances, heading, is_told
 from .svg import as_svg
 
 __all__ = ["as_fragment", "as_page"]
@@ -89,7 +89,7 @@ def _step(step: Step, colors: dict[str, int], notation: str, sentence: str) -> H
         statement = tag("div", equation(form.left, form.right) if form.right else math(form.left), cls="eq")
     rows = [tag("div", statement, _numbers(step, shown.terms, shown.rest, form.terms, colors, value))]
     if step.folded:
-        told = f": {step.sentence}" if sentence and step.part != "forward" else ""
+        told = f": {step.sentence}" if sentence and is_told(step, "") else ""
         return folded(tag("span", math(form.left), " = ", value, told), tag("div", *rows, cls="block"))
     words = [tag("p", sentence)] if sentence else []
     return tag("div", *words, *rows, cls="block", id=step.id)

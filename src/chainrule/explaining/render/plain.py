@@ -11,7 +11,7 @@ from .digits import short, shown_line
 from .extras import extras
 from .spans import Span, Spans, cells, wrapped
 
-__all__ = ["as_text", "circumstances", "heading", "written"]
+__all__ = ["as_text", "circumstances", "heading", "is_told", "written"]
 
 NARROWEST = 40
 HEADINGS = {
@@ -80,7 +80,7 @@ def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tup
         before, known = group, said
         said = step.sentence
         if step.folded and not full:
-            told = "" if step.sentence == known or step.part == "forward" else f": {step.sentence}"
+            told = f": {step.sentence}" if is_told(step, known) else ""
             left = text(written_in(step, notation).left)
             yield 4, [Span(f"  {left}", step.node), Span(" = "), Span(short(step.value), "value"), Span(told, "faint")]
             continue
@@ -89,9 +89,16 @@ def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tup
         yield from _step(step, width, notation)
 
 
+def is_told(step: Step, before: str) -> bool:
+    """Whether a folded step says its sentence: one that multiplies by one does, one that is like another does not."""
+    return step.part != "forward" and len(step.terms) + step.rest_count + step.zeros == 1 and step.sentence != before
+
+
 def heading(step: Step, e: Derivation) -> str:
     """What a part of the steps is about."""
     shown = HEADINGS[step.part]
+    if step.kind == "Output":  # of an output in the place of a loss
+        shown = shown.replace("loss", "output")
     if step.part == "forward" and e.samples > 1:
         row = next((s.title.rpartition(" ")[2] for s in e.steps if s.id.startswith("forward-loss-")), "")
         shown += f" for sample {row}" + (", which counts most" if e.kind == "parameter" and e.sample is None else "")
