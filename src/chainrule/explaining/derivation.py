@@ -18,7 +18,7 @@ __all__ = [
     "Path",
     "Paths",
     "Quantity",
-    "Step",
+    "ReadingStep",
     "StepLine",
     "Term",
     "Witness",
@@ -117,7 +117,7 @@ class Line(Data):
 
 
 @dataclass(frozen=True)
-class Step(Data):
+class ReadingStep(Data):
     """One step as a reader follows it, forward or backward: a sentence, the formula, the numbers, the value.
 
     `id` names the step for good: part, array and index. `value` is the sum of the terms' products and of `rest_sum`,
@@ -264,7 +264,7 @@ class Derivation(Data):
     loss_curve: tuple[tuple[float, float], ...]  # (value of the quantity, loss)
     nodes: tuple[DiagramNode, ...]
     notes: tuple[str, ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ReadingStep, ...] = ()
     labels: tuple[AxisNames, ...] = ()
     answer: str = ""  # why the gradient is 0, or nearly so; empty where it is not
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..nodes import INPUTS
 from .cells import LOSS, Cell, Cells
-from .derivation import Line, Quantity, Step, Term
+from .derivation import Line, Quantity, ReadingStep, Term
 from .formula import ARRAYS, bound, evaluate, fixed, parse, pattern, substituted
 from .labels import Labels, named, symbols_of
 from .numpylines import forward_line
@@ -23,7 +23,9 @@ __all__ = ["forward_steps"]
 Index = tuple[int, ...]
 
 
-def forward_steps(cells: Cells, lines: Sequence[Line], target: Quantity, labels: Labels, limit: int) -> list[Step]:
+def forward_steps(
+    cells: Cells, lines: Sequence[Line], target: Quantity, labels: Labels, limit: int
+) -> list[ReadingStep]:
     """The numbers of one sample from the inputs to the loss: those whose gradients the lines say, and their sources."""
     path = _on_the_path(cells, lines, target)
     found = [*_scaled(cells, path, target, labels)]
@@ -55,7 +57,7 @@ def _on_the_path(cells: Cells, lines: Sequence[Line], target: Quantity) -> dict[
     return found
 
 
-def _scaled(cells: Cells, path: dict[str, list[Index]], target: Quantity, labels: Labels) -> Iterator[Step]:
+def _scaled(cells: Cells, path: dict[str, list[Index]], target: Quantity, labels: Labels) -> Iterator[ReadingStep]:
     """How the number of the table became the input, where the path begins at one: the first link of the chain."""
     row = path[LOSS][0][0]
     reads_inputs = any(cell.reads == INPUTS for cell, _ in cells.readers.get(target.name, ()))
@@ -71,7 +73,7 @@ def _scaled(cells: Cells, path: dict[str, list[Index]], target: Quantity, labels
     original = column.original(scaled)
     numbers = f"({original!r} - {column.center!r})/{column.scale!r}"
     name = labels.entry(INPUTS, -1, place)
-    yield Step(
+    yield ReadingStep(
         id=f"forward-inputs-{row}-{place}",
         part="forward",
         title=labels.written(Quantity(INPUTS, (row, place))),
@@ -87,7 +89,7 @@ def _scaled(cells: Cells, path: dict[str, list[Index]], target: Quantity, labels
     )
 
 
-def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels, limit: int) -> Iterator[Step]:
+def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels, limit: int) -> Iterator[ReadingStep]:
     """What a loss computes on the way for each score, such as the softmax inside SoftmaxCrossentropy."""
     loss = cells[LOSS]
     if loss.rule is None or "yhat[b,c]" not in loss.rule.where or not isinstance(loss.reads, str):
@@ -105,7 +107,7 @@ def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels
         except ArithmeticError:  # e to a score above 709: the loss itself subtracts the largest score first
             numbers = repr(value)
         symbol = labels.within(loss, f"yhat[{row},{index[1]}]")
-        yield Step(
+        yield ReadingStep(
             id=f"forward-probability-{row}-{index[1]}",
             part="forward",
             title=f"probability of {labels.entry(loss.reads, -1, index[1])}",
@@ -122,7 +124,7 @@ def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels
         )
 
 
-def _step(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) -> Step:
+def _step(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) -> ReadingStep:
     value = float(cells.available[cell.name][cell.pair.result][index])
     quantity = Quantity(cell.name, index)
     terms, rest_count, rest, zeros = _terms(cells, cell, index, value, labels, limit)
@@ -131,7 +133,7 @@ def _step(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) ->
     if rule is not None and rule.forward:
         formula = labels.within(cell, bound(rule.forward, fixed(pattern(rule.output)[1], index)))
     symbol = f"ell[{index[0]}]" if cell.name == LOSS else labels.symbol(quantity)
-    return Step(
+    return ReadingStep(
         id=f"forward-{cell.name}-{'-'.join(map(str, index))}",
         part="forward",
         title=f"loss of sample {index[0]}" if cell.name == LOSS else labels.written(quantity),

@@ -6,10 +6,10 @@ import ast
 from dataclasses import dataclass
 
 from ..errors import UnknownNameError
-from .derivation import Derivation, Step
+from .derivation import Derivation, ReadingStep
 from .formula import Rewrite, parse
 
-__all__ = ["NOTATIONS", "Written", "asked_in", "require_notation", "written_in"]
+__all__ = ["NOTATIONS", "WrittenStep", "asked_in", "require_notation", "written_in"]
 
 NOTATIONS = ("book", "calculus", "numpy")
 
@@ -22,7 +22,7 @@ def require_notation(notation: str) -> str:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenStep:
     """A step as it is written: formulas of both sides and of the terms; `code` is NumPy in place of the right."""
 
     left: str
@@ -31,14 +31,14 @@ class Written:
     code: str = ""
 
 
-def written_in(step: Step, notation: str) -> Written:
+def written_in(step: ReadingStep, notation: str) -> WrittenStep:
     """A step in a notation; the book's are dvalues, dinputs, dweights."""
     terms = tuple(term.named or term.formula for term in step.terms)
     code = step.numpy if notation == "numpy" else ""
     if notation == "calculus":
-        return Written(step.symbol, step.formula, terms)
+        return WrittenStep(step.symbol, step.formula, terms)
     left = _in_book(step.symbol, step, left=True) if step.part == "backward" else step.symbol
-    return Written(left, _in_book(step.formula, step), tuple(_in_book(term, step) for term in terms), code)
+    return WrittenStep(left, _in_book(step.formula, step), tuple(_in_book(term, step) for term in terms), code)
 
 
 def asked_in(e: Derivation, notation: str) -> str:
@@ -52,7 +52,7 @@ def asked_in(e: Derivation, notation: str) -> str:
     return f"dinputs{name}" if e.kind == "inputs" else f"{e.quantity.name}.dvalues{name}"
 
 
-def _in_book(formula: str, step: Step, left: bool = False) -> str:
+def _in_book(formula: str, step: ReadingStep, left: bool = False) -> str:
     if "D(" not in formula:
         return formula
     return ast.unparse(_Book(step, left).visit(parse(formula)))
@@ -61,7 +61,7 @@ def _in_book(formula: str, step: Step, left: bool = False) -> str:
 class _Book(Rewrite):
     """dL/d(something) by the book's name for it."""
 
-    def __init__(self, step: Step, left: bool) -> None:
+    def __init__(self, step: ReadingStep, left: bool) -> None:
         self.step, self.left = step, left
 
     def visit_Call(self, node: ast.Call) -> ast.expr:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .building import share_of
 from .cells import LOSS, Cells
-from .derivation import Line, Quantity, Step, Term
+from .derivation import Line, Quantity, ReadingStep, Term
 from .forward import forward_steps
 from .labels import Labels
 from .numpylines import backward_line
@@ -16,13 +16,15 @@ from .words import said_backward
 __all__ = ["steps_of"]
 
 
-def steps_of(cells: Cells, lines: Sequence[Line], target: Quantity, labels: Labels, limit: int) -> tuple[Step, ...]:
+def steps_of(
+    cells: Cells, lines: Sequence[Line], target: Quantity, labels: Labels, limit: int
+) -> tuple[ReadingStep, ...]:
     """All steps in the order in which they are read."""
     forward = forward_steps(cells, lines, target, labels, limit)
     return (*forward, *_with_the_like_folded([_backward(cells, line, line is lines[-1], labels) for line in lines]))
 
 
-def _with_the_like_folded(steps: Sequence[Step]) -> Iterator[Step]:
+def _with_the_like_folded(steps: Sequence[ReadingStep]) -> Iterator[ReadingStep]:
     """Of several bundles of wires that come back from one layer the first is shown in full, the others are folded."""
     told: set[tuple[str, ...]] = set()
     for step in steps:
@@ -32,13 +34,13 @@ def _with_the_like_folded(steps: Sequence[Step]) -> Iterator[Step]:
             told.add(step.nodes)
 
 
-def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> Step:
+def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> ReadingStep:
     quantity, uses = line.quantity, cells.readers.get(line.quantity.name, ())
     title = "L" if line.is_loss else f"loss of sample {quantity.index[0]}" if quantity.name == LOSS else ""
     terms = tuple(replace(term, named=_named(cells, term, labels)) for term in line.terms)
     single = len(terms) == 1 and not line.rest_count and quantity.name != LOSS
     part = "loss" if line.is_loss else "backward"
-    return Step(
+    return ReadingStep(
         id=f"{part}-{quantity.name}-{'-'.join(map(str, quantity.index))}".rstrip("-"),
         part=part,
         title=title or labels.written(quantity),

@@ -233,7 +233,9 @@ def _tiny(cells: Cells) -> bool:
 
 def _coarse(output: NDArray[Any], known: NDArray[Any]) -> bool:
     """Whether a formula gives a layer's output but for rounding, and yet not to nine digits: log(1 + exp(-30))."""
-    numbers = np.array([float(getattr(one, "data", one)) for one in output.reshape(-1)]).reshape(known.shape)
+    numbers = np.array([float(one.data if isinstance(one, Value) else one) for one in output.reshape(-1)]).reshape(
+        known.shape
+    )
     apart = np.abs(numbers - known)
     rounded = apart <= 1e-12 * max(1.0, float(np.max(np.abs(known), initial=0.0)))
     return bool(rounded.all() and (apart > 1e-10 * np.abs(known)).any())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...display import Html, article, folded, fragment, joined, page, scrolled, tag
 from ...display.palette import layer_numbers
-from ..derivation import Derivation, DiagramNode, Step
+from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number
 from ..notations import asked_in, require_notation, written_in
 from .beside import beside
@@ -79,7 +79,7 @@ def _layer(node: DiagramNode, colors: dict[str, int], rules: bool) -> Html:
     return tag("h3", tag("span", name, cls=f"c{colors[node.name]}"), shown)
 
 
-def _step(step: Step, colors: dict[str, int], notation: str, sentence: str) -> Html:
+def _step(step: ReadingStep, colors: dict[str, int], notation: str, sentence: str) -> Html:
     shown, form = shown_line(step), written_in(step, notation)
     value = tag("span", short(shown.value), cls="value")
     if form.code:
@@ -96,7 +96,12 @@ def _step(step: Step, colors: dict[str, int], notation: str, sentence: str) -> H
 
 
 def _numbers(
-    step: Step, terms: tuple[str, ...], rest: float | None, names: tuple[str, ...], colors: dict[str, int], value: Html
+    step: ReadingStep,
+    terms: tuple[str, ...],
+    rest: float | None,
+    names: tuple[str, ...],
+    colors: dict[str, int],
+    value: Html,
 ) -> Html:
     """The terms with their names, one below the other where there are several, and the value."""
     numbers = [math(term, 17, cls=f"c{colors.get(of.node, 0)}") for term, of in zip(terms, step.terms, strict=True)]

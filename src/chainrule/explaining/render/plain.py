@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..derivation import Derivation, DiagramNode, Step
+from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number, text
 from ..notations import asked_in, require_notation, written_in
 from .digits import short, shown_line
@@ -89,12 +89,12 @@ def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tup
         yield from _step(step, width, notation)
 
 
-def is_told(step: Step, before: str) -> bool:
+def is_told(step: ReadingStep, before: str) -> bool:
     """Whether a folded step says its sentence: one that multiplies by one does, one that is like another does not."""
     return step.part != "forward" and len(step.terms) + step.rest_count + step.zeros == 1 and step.sentence != before
 
 
-def heading(step: Step, e: Derivation) -> str:
+def heading(step: ReadingStep, e: Derivation) -> str:
     """What a part of the steps is about."""
     shown = HEADINGS[step.part]
     if step.kind == "Output":  # of an output in the place of a loss
@@ -105,7 +105,7 @@ def heading(step: Step, e: Derivation) -> str:
     return f"{shown} to {e.title}" if step.part == "backward" else shown
 
 
-def _layers(step: Step, heads: dict[str, DiagramNode], rules: bool) -> Iterator[Spans]:
+def _layers(step: ReadingStep, heads: dict[str, DiagramNode], rules: bool) -> Iterator[Spans]:
     for name in step.nodes or (step.node,):
         node = heads[name]
         shown = ", ".join(f"{text(left)} = {text(right)}" for left, right in node.rule[:2]) if rules else ""
@@ -113,7 +113,7 @@ def _layers(step: Step, heads: dict[str, DiagramNode], rules: bool) -> Iterator[
         yield [Span(title, name), Span(f"   {shown}" if shown else "", "faint")]
 
 
-def _step(step: Step, width: int, notation: str) -> Iterator[tuple[int, Spans]]:
+def _step(step: ReadingStep, width: int, notation: str) -> Iterator[tuple[int, Spans]]:
     """Left side and formula, then the numbers, one term a line with its name beside it, then the value."""
     shown = shown_line(step)
     form = written_in(step, notation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..derivation import Step
+from ..derivation import ReadingStep
 from ..notation import mathml, text
 from ..notations import written_in
 from .digits import shown_line
@@ -13,7 +13,7 @@ from .digits import shown_line
 __all__ = ["shown"]
 
 
-def shown(step: Step, notation: str = "book") -> dict[str, Any]:
+def shown(step: ReadingStep, notation: str = "book") -> dict[str, Any]:
     """`text` and `mathml`: symbol, formula, and the terms by name and in numbers, rounded so that they add up."""
     form, numbers = written_in(step, notation), shown_line(step)
 
