@@ -145,6 +145,7 @@ def printed_sums(one: cr.Explanation) -> tuple[int, int]:
     for step in one.steps:
         shown = shown_line(step)
         unit = 10.0 ** (math.floor(math.log10(abs(shown.value))) - 5) if shown.value else 1e-12
+        unit += 1e-15 * sum(abs(term.product) + abs(term.upstream_gradient) for term in step.terms)  # what cancels
         wrong += not (abs(shown.recalculated - shown.value) <= 1.01 * unit or math.isnan(shown.recalculated))
     return len(one.steps), wrong
 

@@ -188,7 +188,7 @@ def test_what_is_folded_takes_a_line_and_unfolds(why: Explanation) -> None:
     short, full = why.to_text(), why.to_text(200, full=True)
     assert "4 ways agree: chain rule" in short and "central difference  " not in short
     assert "Witnesses" in full and "running mean of the gradient" in full and "running mean" not in short
-    assert len(short) < len(full) and "paths lead from it to the loss" in short
+    assert len(short) < len(full) and "from it to the loss" in short
 
 
 def test_the_page_folds_with_details_and_says_formulas_in_words(why: Explanation) -> None:
@@ -265,6 +265,15 @@ def test_a_sample_without_a_share_is_named() -> None:
     options: dict[str, Any] = {"sample_weights": [1.0, 0.0]}
     one = by_hand(ALIVE, [[3.0, 1.0], [2.0, 1.0]], [4.0, 1.0], "relu_0[1,0]", **options)
     assert one.value == 0 and "its weight is 0" in one.answer
+
+
+def test_a_dead_unit_is_named_though_the_first_sample_does_not_count() -> None:
+    weights = ([[-1, 1], [-1, 1]], [[-1, 0]], [[1], [1]], [[0]])
+    options: dict[str, Any] = {"sample_weights": [0.0, 1.0]}
+    one = by_hand(weights, [[1.0, 1.0], [2.0, 1.0]], [3.0, 1.0], "dense_0.weights[0,0]", **options)
+    assert "neuron 0 of relu_0 is off" in one.answer and one.kind == "parameter"
+    assert by_hand(weights, [[1.0, 1.0]], [3.0], "relu_0[0,1]").kind == "output"
+    assert by_hand(weights, [[1.0, 1.0]], [3.0], "inputs[0,1]").kind == "inputs"
 
 
 def test_contributions_that_cancel_are_named() -> None:

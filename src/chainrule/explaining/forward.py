@@ -42,7 +42,7 @@ def _on_the_path(cells: Cells, lines: Sequence[Line], target: Quantity) -> dict[
     last = lines[-1]
     first = next((term.upstream for term in last.terms if term.upstream is not None), None)
     row = target.index[0] if first is None or target.name not in cells.values else first.index[0]
-    if target.name == LOSS or not lines:
+    if target.name == LOSS:
         row = target.index[0]
     found: dict[str, list[Index]] = {}
     for line in lines[1:]:

@@ -38,7 +38,10 @@ def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> ReadingSt
     quantity, uses = line.quantity, cells.readers.get(line.quantity.name, ())
     title = "L" if line.is_loss else f"loss of sample {quantity.index[0]}" if quantity.name == LOSS else ""
     terms = tuple(replace(term, named=_named(cells, term, labels)) for term in line.terms)
-    single = len(terms) == 1 and not line.rest_count and quantity.name != LOSS
+    passes = (
+        line.nodes != (LOSS,) and "Dense" not in line.kinds
+    ) or line.is_loss  # a slope of 1 is none by chance there
+    single = passes and len(terms) == 1 and not line.rest_count
     part = "loss" if line.is_loss else "backward"
     return ReadingStep(
         id=f"{part}-{quantity.name}-{'-'.join(map(str, quantity.index))}".rstrip("-"),

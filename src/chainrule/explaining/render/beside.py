@@ -116,4 +116,4 @@ def _paths(paths: Paths) -> Iterator[Html]:
         number_of_path = tag("div", math(shown.terms[0], 17), tag("span", "="), _value(shown.value), cls="eq")
         blocks.append(_block(tag("div", way, cls="soft"), number_of_path))
     total = tag("p", f"Their sum: {short(paths.total)}", f" ({paths.note})" if paths.note else "")
-    yield folded(f"All {len(paths.paths)} paths to the loss that carry something", *blocks, total)
+    yield folded(f"All paths to the loss that carry something: {len(paths.paths)}", *blocks, total)

@@ -30,9 +30,9 @@ def extras(e: Derivation, width: int, full: bool) -> Iterator[Spans]:
     if full or e.paths.total is None:
         yield from _paths(e.paths)
     else:
-        yield [
-            Span(f"{len(e.paths.paths):,} paths lead from it to the loss; together they give {short(e.paths.total)}.")
-        ]
+        count = len(e.paths.paths)
+        lead = f"{count:,} paths lead" if count != 1 else "1 path leads"
+        yield [Span(f"{lead} from it to the loss; added up, their products give {short(e.paths.total)}.")]
     if not full and (e.witnesses or e.step is not None):
         yield [Span("In full: --full in the shell, .to_text(full=True) in Python.", "faint")]
 
@@ -44,13 +44,22 @@ def _title(title: str) -> Iterator[Spans]:
 
 def verdict_in_a_line(e: Derivation) -> str:
     """How many ways agree, in one line."""
-    agreeing = [w.name for w in e.witnesses if w.agrees]
+    agreeing = [_short(w) for w in e.witnesses if w.agrees]
     others = [w for w in e.witnesses if not w.agrees]
     if not e.agrees:
-        wrong = " and ".join(w.name for w in others if w.agrees is False)
+        wrong = " and ".join(_short(w) for w in others if w.agrees is False)
         return f"The ways to this number DISAGREE ({wrong}): a backward pass is not the derivative of its forward pass."
     said = f"{len(agreeing)} ways agree: {', '.join(agreeing)}."
-    return said + "".join(f" {w.name} cannot tell ({w.note})." for w in others)
+    for w in others:
+        said += (
+            f" {_short(w)} was {w.note}." if w.note.startswith("left out") else f" {_short(w)} cannot tell: {w.note}."
+        )
+    return said
+
+
+def _short(witness: Witness) -> str:
+    """The name of a way, without what is said about it after a comma."""
+    return witness.name.partition(",")[0]
 
 
 def _witnesses(e: Derivation) -> Iterator[Spans]:
@@ -143,7 +152,7 @@ def _paths(paths: Paths) -> Iterator[Spans]:
             yield []
             yield [Span(f"Paths to the loss: {paths.note}.", "faint")]
         return
-    yield from _title(f"All {len(paths.paths)} paths to the loss that carry something")
+    yield from _title(f"All paths to the loss that carry something: {len(paths.paths)}")
     for path in paths.paths:
         shown = shown_path(path)
         way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
