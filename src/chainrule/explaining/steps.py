@@ -38,9 +38,7 @@ def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> ReadingSt
     quantity, uses = line.quantity, cells.readers.get(line.quantity.name, ())
     title = "L" if line.is_loss else f"loss of sample {quantity.index[0]}" if quantity.name == LOSS else ""
     terms = tuple(replace(term, named=_named(cells, term, labels)) for term in line.terms)
-    passes = (
-        line.nodes != (LOSS,) and "Dense" not in line.kinds
-    ) or line.is_loss  # a slope of 1 is none by chance there
+    passes = (line.nodes != (LOSS,) and "Dense" not in line.kinds) or line.is_loss  # a 1 there is by chance
     single = passes and len(terms) == 1 and not line.rest_count
     part = "loss" if line.is_loss else "backward"
     return ReadingStep(
