@@ -15,7 +15,7 @@ from ..losses import Loss
 from ..nodes import INPUTS, Leaf, parts_of
 from .notation import number
 
-__all__ = ["LOSS", "Map", "Shown", "Unit", "Wires", "shown_network"]
+__all__ = ["LOSS", "Map", "Pictured", "Unit", "Wires", "shown_network"]
 
 LOSS = "loss"
 DIGITS = 3
@@ -43,7 +43,7 @@ class Map(NamedTuple):
     gradients: Array
 
 
-class Shown(NamedTuple):
+class Pictured(NamedTuple):
     """A node: what is drawn of it and how many more units it has."""
 
     name: str
@@ -88,7 +88,7 @@ def shown_network(
     image: tuple[int, ...] | None,
     loss: Loss | None,
     names: Mapping[str, Sequence[str]],
-) -> tuple[dict[str, Shown], list[Wires]]:
+) -> tuple[dict[str, Pictured], list[Wires]]:
     """The nodes by name, in the order of the forward pass, and what runs between them; no loss where it is None.
 
     `names` has names for the units of a node; `image` is the shape in which the inputs are seen.
@@ -112,7 +112,7 @@ def shown_network(
 
 def _inputs(
     network: Graph, trace: Trace, sample: int, most: int, image: tuple[int, ...] | None, names: Sequence[str]
-) -> Shown:
+) -> Pictured:
     """The features, with the gradients of all that read them added up."""
     values = gradients = np.zeros(())
     for leaf in network.flat:
@@ -134,7 +134,7 @@ def _node(
     most: int,
     names: Sequence[str],
     notes: Mapping[int, tuple[str, ...]],
-) -> Shown:
+) -> Pictured:
     """The units, or the channels, with the largest |gradient·value|; among equals the first."""
     matters = np.abs(values * gradients)
     if values.ndim > 1:
@@ -142,13 +142,13 @@ def _node(
         kept = _largest(_channels(matters).sum(axis=(1, 2)), min(most, MAPS))
         several = len(maps) > 1
         chosen = tuple(Map(f"channel {i}" if several else "", maps[i], slopes[i]) for i in kept)
-        return Shown(name, kind, (), chosen, values.size)
+        return Pictured(name, kind, (), chosen, values.size)
     flat, slope = values.reshape(-1), gradients.reshape(-1)
     units = tuple(
         Unit(i, names[i] if len(names) == len(flat) else f"[{i}]", float(flat[i]), float(slope[i]), notes.get(i, ()))
         for i in _largest(matters.reshape(-1), most)
     )
-    return Shown(name, kind, units, (), flat.size)
+    return Pictured(name, kind, units, (), flat.size)
 
 
 def _channels(array: Array) -> Array:
@@ -189,7 +189,7 @@ def _with_targets(
     return found
 
 
-def _loss(trace: Trace, sample: int, loss: Loss) -> Shown:
+def _loss(trace: Trace, sample: int, loss: Loss) -> Pictured:
     one = trace[LOSS]
     notes = []
     if len(trace.predictions) > 1 or trace.penalty:
@@ -197,7 +197,7 @@ def _loss(trace: Trace, sample: int, loss: Loss) -> Shown:
     if trace.penalty:
         notes.append(f"penalties {short(trace.penalty)}")
     unit = Unit(0, "ℓ", float(one.output[sample]), float(one.dvalues[sample].reshape(-1)[0]), tuple(notes))
-    return Shown(LOSS, type(loss).__name__, (unit,), (), 1)
+    return Pictured(LOSS, type(loss).__name__, (unit,), (), 1)
 
 
 def _wires(leaf: Leaf, values: Mapping[str, Array], trace: Trace) -> list[Wires]:
