@@ -5,6 +5,19 @@ from .check import check
 from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
+from .regime import Regime, listed
 from .train import Settings, train
 
-__all__ = ["Asked", "Settings", "bench", "check", "explain", "info", "list_datasets", "predict", "train"]
+__all__ = [
+    "Asked",
+    "Regime",
+    "Settings",
+    "bench",
+    "check",
+    "explain",
+    "info",
+    "list_datasets",
+    "listed",
+    "predict",
+    "train",
+]
