@@ -58,8 +58,7 @@ def train(
     drop: Annotated[str, typer.Option(help="Columns to leave out, with commas.")] = "",
     text: Annotated[str, typer.Option(help="Columns of numbers that are names, with commas.")] = "",
     header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether line 1 names the columns.", show_default="as it looks"),
+        str | None, typer.Option(help="yes or no: whether line 1 names the columns.", show_default="as it looks")
     ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Of a file of text, such as cp1250.", show_default="by its bytes")
@@ -85,9 +84,7 @@ def train(
     ] = None,
     validation: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1, help="Part of the training samples to validate on.", show_default="0.1 to stop early"
-        ),
+        typer.Option(help="Part of the training samples to validate on.", show_default="0.1 to stop early"),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
     engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
@@ -115,7 +112,12 @@ def train(
         regime=commands.Regime(dropout, class_weights, schedule, early_stopping, validation),
     )
     reading: dict[str, object] = {"target": target, "task": task, "missing": missing, "drop": commands.listed(drop)}
-    reading |= {"text": commands.listed(text), "header": header, "encoding": encoding, "delimiter": delimiter}
+    reading |= {
+        "text": commands.listed(text),
+        "header": commands.yes_or_no("--header", header),
+        "encoding": encoding,
+        "delimiter": delimiter,
+    }
     interrupted = commands.train(data, reading, settings, out, resume, json, recipe)
     if interrupted:
         raise typer.Exit(130)

@@ -5,7 +5,7 @@ from .check import check
 from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
-from .regime import Regime, listed
+from .regime import Regime, listed, yes_or_no
 from .train import Settings, train
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "listed",
     "predict",
     "train",
+    "yes_or_no",
 ]

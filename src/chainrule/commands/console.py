@@ -17,11 +17,12 @@ def say(console: Any, text: str) -> None:
 def in_the_shell(message: str) -> str:
     """The fix in a message, reworded from Python's arguments to options of the shell.
 
-    >>> in_the_shell('pass text=["the code"], drop=[\'a\'] or header=False')
-    "pass --text 'the code', --drop a or --no-header"
+    >>> in_the_shell('pass text=["the code"], drop=["a"] or header=False')
+    "pass --text 'the code', --drop a or --header no"
     """
-    message = re.sub(r"\bheader=(True|False)", lambda m: "--header" if m[1] == "True" else "--no-header", message)
+    message = re.sub(r"\bheader=(True|False)", lambda m: "--header yes" if m[1] == "True" else "--header no", message)
     message = re.sub(r"\b(text|drop)=\[((?:'[^']*'|\"[^\"]*\"|, )+)\]", lambda m: f"--{m[1]} {_typed(m[2])}", message)
+    message = re.sub(r"\btarget=\.\.\.", "--target", message)
     return re.sub(
         r"\b(missing|task|encoding|delimiter|class_weights|target)=(['\"])(.*?)\2",
         lambda m: f"--{m[1].replace('_', '-')} {m[3] if m[3] == '...' else shlex.quote(m[3])}",

@@ -12,7 +12,7 @@ from ..datasets import Dataset
 from ..errors import ConfigurationError, UnknownNameError
 from ..training.callbacks import EarlyStopping
 
-__all__ = ["Regime", "listed"]
+__all__ = ["Regime", "listed", "yes_or_no"]
 
 _SCHEDULES: dict[str, Any] = {
     "constant": lambda rate, steps: rate,
@@ -88,3 +88,10 @@ def listed(text: str) -> list[str]:
     (['a', 'b'], ['x,y', 'z'], [])
     """
     return [name.strip() for row in csv.reader([text], skipinitialspace=True) for name in row if name.strip()]
+
+
+def yes_or_no(option: str, text: str | None) -> bool | None:
+    """What a word says. Raises `ConfigurationError` for another word."""
+    if text is not None and text.lower() not in ("yes", "no"):
+        raise ConfigurationError(f"{option}: write yes or no, not {text!r}.")
+    return None if text is None else text.lower() == "yes"

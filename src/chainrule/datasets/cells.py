@@ -20,7 +20,7 @@ from ..errors import DataError
 from .dates import dates_of, hours_of, order_of
 from .numerals import is_code, notation_of, read_number
 
-__all__ = ["MISSING", "TRUTHS", "Cells", "Written", "unguarded"]
+__all__ = ["MISSING", "TRUTHS", "ColumnFormat", "TextColumn", "unguarded"]
 
 _OFTEN_WORDS = frozenset({"-", "--", "---", ".", "None", "none"})  # missing, unless a column of text has them often
 MISSING = _OFTEN_WORDS | {
@@ -42,7 +42,7 @@ def unguarded(cell: str) -> str:
 
 
 @dataclass(frozen=True)
-class Written:
+class ColumnFormat:
     """How the cells of a column are written, so that a later file is read alike.
 
     `kind` is number, truth, time, date or text; `mark` the decimal mark of numbers or the order of dates; `names` how
@@ -58,15 +58,15 @@ class Written:
     certain: bool = True
 
 
-class Cells:
+class TextColumn:
     """The cells of one column, added in blocks."""
 
-    def __init__(self, name: str, hint: Written | None = None, as_text: bool = False) -> None:
+    def __init__(self, name: str, hint: ColumnFormat | None = None, as_text: bool = False) -> None:
         self.name, self.hint, self.as_text = name, hint, as_text
         self.blocks: list[NDArray[Any]] = []
         self.words: dict[str, str] = {}
         self.plain = self.worded = self.has_point = self.shows_point = False
-        self.turned: Written | None = None  # what the texts so far were turned into
+        self.turned: ColumnFormat | None = None  # what the texts so far were turned into
 
     def add(self, cells: Sequence[str]) -> None:
         """A block of cells as they stand in the file."""
@@ -102,7 +102,9 @@ class Cells:
     def _turn(self) -> None:
         """Turn many different texts that are numbers into floats, so that they are not kept one by one."""
         notation = notation_of({*self.words} - MISSING)
-        written = self.turned or (notation and notation.certain and Written("number", notation.mark, notation.unit))
+        written = self.turned or (
+            notation and notation.certain and ColumnFormat("number", notation.mark, notation.unit)
+        )
         if not written or (notation and (notation.mark, notation.unit) != (written.mark, written.unit)):
             return
         if any(is_code(word) for word in self.words) or notation is None:
@@ -111,7 +113,7 @@ class Cells:
         self.blocks = [self._floats(block, written) if block.dtype == object else block for block in self.blocks]
         self.words = {}
 
-    def _floats(self, block: NDArray[Any], written: Written) -> NDArray[np.float64]:
+    def _floats(self, block: NDArray[Any], written: ColumnFormat) -> NDArray[np.float64]:
         known: dict[str, float] = dict.fromkeys(MISSING, math.nan)
         for word in {*block.tolist()} - MISSING:
             known[word] = _number(word, written)
@@ -145,10 +147,10 @@ class Cells:
         """Whether plain numbers such as 1.060 are thousands in a file that writes decimal commas."""
         return assumed == "," and self.plain and not self.worded and self.has_point and not self.shows_point
 
-    def finish(self, assumed: str, at: Callable[[int], str], where: str) -> tuple[NDArray[Any], Written]:
+    def finish(self, assumed: str, at: Callable[[int], str], where: str) -> tuple[NDArray[Any], ColumnFormat]:
         """The column, and how it was written. Raises `DataError` for a few texts among numbers."""
         if self.plain and not self.worded:
-            return np.concatenate(self.blocks), Written("number")
+            return np.concatenate(self.blocks), ColumnFormat("number")
         if self.turned:
             turned = self.turned
             blocks = [self._floats(block, turned) if block.dtype == object else block for block in self.blocks]
@@ -164,26 +166,26 @@ class Cells:
             return dates_of([None if word in MISSING else word for word in column.tolist()], written.mark), written
         return self._floats(column, written), written
 
-    def _kind(self, words: set[str], assumed: str) -> Written:
+    def _kind(self, words: set[str], assumed: str) -> ColumnFormat:
         hint = self.hint
         if hint is not None and hint.kind == "text":
             return hint
         if not words:
-            return Written("number")
+            return ColumnFormat("number")
         if hint is None and all(word.isdigit() for word in words) and any(map(is_code, words)):
             huge = any(len(word) > 15 and word[0] != "0" for word in words)
-            return Written("text", why="whole numbers from 2^53 on" if huge else "leading zeros")
+            return ColumnFormat("text", why="whole numbers from 2^53 on" if huge else "leading zeros")
         if _are_truths({word.lower() for word in words}, hint):
-            return Written("truth", names=self._truth_names(words), certain=len(words) <= 2)
+            return ColumnFormat("truth", names=self._truth_names(words), certain=len(words) <= 2)
         notation = notation_of(words, hint.mark if hint and hint.kind == "number" else assumed)
         if notation is not None:
-            return Written("number", notation.mark, notation.unit, certain=notation.certain)
+            return ColumnFormat("number", notation.mark, notation.unit, certain=notation.certain)
         order = order_of(words, hint.mark if hint and hint.kind == "date" else None)
         if order is not None:
-            return Written("date", order[0], certain=order[1])
+            return ColumnFormat("date", order[0], certain=order[1])
         if all(hours_of(word) is not None for word in words):
-            return Written("time")
-        return Written("text")
+            return ColumnFormat("time")
+        return ColumnFormat("text")
 
     def _truth_names(self, words: set[str]) -> tuple[str, ...]:
         """How no and yes are spelt: as in the file where each has one spelling, else the most frequent one in small."""
@@ -198,7 +200,7 @@ class Cells:
             names.append(next(iter(spelt)) if len(spelt) == 1 else (words_only or [default])[0])
         return tuple(names)
 
-    def _text(self, column: NDArray[Any], words: set[str], written: Written) -> tuple[NDArray[Any], Written]:
+    def _text(self, column: NDArray[Any], words: set[str], written: ColumnFormat) -> tuple[NDArray[Any], ColumnFormat]:
         often: set[str] = set()
         present = _OFTEN_WORDS & self.words.keys()
         if present and words and not written.known:
@@ -208,17 +210,17 @@ class Cells:
         spelt = {word: None if word in missing else unguarded(word) for word in self.words}
         result = np.empty(len(column), dtype=object)
         result[:] = [spelt[word] for word in column.tolist()]
-        return result, Written("text", names=tuple(sorted(often)), why=written.why)
+        return result, ColumnFormat("text", names=tuple(sorted(often)), why=written.why)
 
 
-def _are_truths(words: set[str], hint: Written | None) -> bool:
+def _are_truths(words: set[str], hint: ColumnFormat | None) -> bool:
     """Whether lower-case words are yes and no; one of the two alone says so only if it is true or false."""
     if hint is not None or not words <= TRUTHS.keys():
         return hint is not None and hint.kind == "truth" and words <= TRUTHS.keys()
     return len({TRUTHS[word] for word in words}) == 2 or words <= {"true", "false"}
 
 
-def _number(word: str, written: Written) -> float:
+def _number(word: str, written: ColumnFormat) -> float:
     if written.kind == "truth":
         return TRUTHS[word.lower()]
     if written.kind == "time":

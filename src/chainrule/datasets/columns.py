@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError, NonFiniteError
 from ..registry import record
-from .cells import Written
+from .cells import ColumnFormat
 from .tables import Table, as_text
 
 __all__ = [
@@ -67,9 +67,9 @@ class Numeric:
         return (self.name,)
 
     @property
-    def written(self) -> Written:
+    def written(self) -> ColumnFormat:
         """How a file writes the column."""
-        return Written(self.kind, self.mark)
+        return ColumnFormat(self.kind, self.mark)
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Any, impute: bool, standardize: bool) -> Numeric:
@@ -80,7 +80,7 @@ class Numeric:
         if not len(present):
             raise DataError(f'{where} has no value in the training part; add drop=["{name}"].')
         fill = float(np.median(present)) if impute else None
-        known = table.origin.written.get(name, Written("number"))
+        known = table.origin.written.get(name, ColumnFormat("number"))
         how = (known.kind if known.kind in ("truth", "time") else "number", known.mark)
         if not standardize:
             return cls(name, 0.0, 1.0, fill, *how)
@@ -123,9 +123,9 @@ class Categorical:
         return tuple(f"{self.name}={category}" for category in (*self.categories, *[_OTHER] * self.other))
 
     @property
-    def written(self) -> Written:
+    def written(self) -> ColumnFormat:
         """How a file writes the column."""
-        return Written("text", known=frozenset(self.categories))
+        return ColumnFormat("text", known=frozenset(self.categories))
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Any, impute: bool) -> Categorical:
@@ -233,9 +233,9 @@ class Date:
         return tuple(name for part in self.parts for name in names[part])
 
     @property
-    def written(self) -> Written:
+    def written(self) -> ColumnFormat:
         """How a file writes the column."""
-        return Written("date", self.order)
+        return ColumnFormat("date", self.order)
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Any, impute: bool, standardize: bool) -> Date:

@@ -16,10 +16,11 @@ _ZONE = r"(?:\s*(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
 _TIME = re.compile(_CLOCK)
 _AFTER = rf"(?:(?:T|,?\s+){_CLOCK}{_ZONE})?"
 _NUMERIC = re.compile(rf"(?P<a>\d{{1,4}})(?P<s>[-/.])\s?(?P<b>\d{{1,2}})(?P=s)\s?(?P<c>\d{{4}}|\d{{1,2}})\.?{_AFTER}")
-_MONTH_ALONE = re.compile(r"(?P<a>\d{4})[-/](?P<b>\d{2})")
+_MONTH_ALONE = re.compile(r"(?P<a>\d{4})(?:[-/]|(?P<kind>-?\s?[MmQq]))(?P<b>\d{1,2})")
+_NAMED_ALONE = re.compile(r"(?P<name>[A-Za-z]{3,9})[-\s]?(?P<a>\d{4})")
 _NAMED = (
     re.compile(rf"(?P<c>\d{{1,2}})\.?[-\s]\s*(?P<name>[A-Za-z]{{3,9}})\.?,?[-\s]\s*(?P<a>\d{{4}}){_AFTER}"),
-    re.compile(rf"(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<c>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<a>\d{{4}}){_AFTER}"),
+    re.compile(rf"(?P<name>[A-Za-z]{{3,9}})\.?[-\s]+(?P<c>\d{{1,2}})(?:st|nd|rd|th)?,?[-\s]+(?P<a>\d{{4}}){_AFTER}"),
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ORDERS = {"ymd": (0, 1, 2), "dmy": (2, 1, 0), "mdy": (2, 0, 1)}  # where year, month and day stand
@@ -91,7 +92,11 @@ def _read(cell: str) -> Parts | None:
         return (numbers, 0 if first else 1, seconds or 0, first or len(found["c"]) == 4) if fine else None
     found = _MONTH_ALONE.fullmatch(cell)
     if found is not None:
-        return (int(found["a"]), int(found["b"]), 1), 0, 0, True
+        quarter = found["kind"] is not None and found["kind"][-1] in "Qq"
+        return (int(found["a"]), 3 * int(found["b"]) - 2 if quarter else int(found["b"]), 1), 0, 0, True
+    found = _NAMED_ALONE.fullmatch(cell)
+    if found is not None and (month := _month(found["name"])) is not None:
+        return (int(found["a"]), month, 1), 0, 0, True
     for pattern in _NAMED:
         found = pattern.fullmatch(cell)
         month = None if found is None else _month(found["name"])

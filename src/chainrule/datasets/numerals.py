@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Notation", "is_code", "mark_of", "notation_of", "read_number"]
+__all__ = ["NumberFormat", "is_code", "mark_of", "notation_of", "read_number"]
 
 _CURRENCIES = {
     "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₹": "INR", "₩": "KRW", "₺": "TRY",
@@ -39,7 +39,7 @@ _EXACT = 2**53  # from here on a float skips whole numbers
 
 
 @dataclass(frozen=True)
-class Notation:
+class NumberFormat:
     """How a column writes its numbers: the decimal mark, the unit that stands beside them, "" where there is none.
 
     `certain` says that some cell shows the mark; where all could be read both ways, it was assumed.
@@ -91,11 +91,11 @@ def mark_of(body: str) -> str:
     return "?" if ambiguous else here
 
 
-def notation_of(cells: Iterable[str], assumed: str | None = None) -> Notation | None:
+def notation_of(cells: Iterable[str], assumed: str | None = None) -> NumberFormat | None:
     """The one notation in which every cell is a number, or None; `assumed` is the mark where no cell shows it.
 
     >>> notation_of(["1.060,78", "887,36"])
-    Notation(mark=',', unit='', certain=True, grouped=True)
+    NumberFormat(mark=',', unit='', certain=True, grouped=True)
     >>> notation_of(["10%", "5 %"]).unit, notation_of(["1,5", "2.5"]), notation_of(["1.060"], ",").mark
     ('%', None, ',')
     """
@@ -118,7 +118,7 @@ def notation_of(cells: Iterable[str], assumed: str | None = None) -> Notation | 
         if not body.fullmatch(digits):
             return None
         grouped = grouped or mark == "," or not digits.replace(".", "").isdigit()
-    return Notation(mark, units.pop() if units else "", bool(marks & {".", ","}) or "?" not in marks, grouped)
+    return NumberFormat(mark, units.pop() if units else "", bool(marks & {".", ","}) or "?" not in marks, grouped)
 
 
 def read_number(cell: str, mark: str = ".") -> float | None:

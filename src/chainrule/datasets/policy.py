@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .preprocessing import Preprocessing
 from .tables import Table
 from .target import Target
 
-__all__ = ["left_out", "notes_on_columns", "notes_on_target", "targets_of", "truths_as_classes"]
+__all__ = ["left_out", "notes_on_columns", "notes_on_target", "targets_of", "truths_as_classes", "without_gaps"]
 
 _UNEVEN = 0.2  # of an even share: a class with less is rare
 
@@ -29,6 +30,20 @@ def targets_of(table: Table, target: str | Sequence[str] | None, drop: Sequence[
         names = [name.strip() for name in target.split(",") if name.strip()]
         return list(dict.fromkeys(names))
     return [target]
+
+
+def without_gaps(table: Table, targets: Sequence[str]) -> tuple[Table, list[str]]:
+    """The table without the rows that lack a target, and a note on them."""
+    gaps = np.zeros(len(table), dtype=bool)
+    for name in targets:
+        gaps |= is_missing(table[name])
+    if not gaps.any() or gaps.all():
+        return table, []
+    first = table.at(int(np.argmax(gaps)))
+    lines = np.asarray(table.origin.lines) if len(table.origin.lines) else np.arange(1, len(table) + 1)
+    origin = replace(table.origin, lines=lines[~gaps].tolist())
+    columns = {name: column[~gaps] for name, column in table.columns.items()}
+    return Table(columns, table.name, origin), [f"left out: {gaps.sum()} rows without the target, the first is {first}"]
 
 
 def truths_as_classes(table: Table, targets: Sequence[str]) -> Table:
@@ -68,7 +83,8 @@ def _reason(table: Table, name: str, rows: NDArray[Any], missing: str) -> str:
 def _reason_of_text(table: Table, name: str, rows: NDArray[Any], counts: Counter[str]) -> str:
     if len(counts) == 1:
         return "one value"
-    if len(counts) > 20 and 2 * len(counts) > len(table):
+    every_row = len(counts) == len(table) >= 10
+    if every_row or (len(counts) > 20 and 2 * len(counts) > len(table)):
         return f"{len(counts):,} different texts in {len(table):,} rows"
     if len(counts) > MOST_CATEGORIES:
         trained = Counter(value for value in table[name][rows] if value is not None)

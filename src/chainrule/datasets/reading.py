@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ConfigurationError, DataError
 from .dataset import Dataset, from_table, held_out, strata
-from .policy import left_out, notes_on_columns, notes_on_target, targets_of, truths_as_classes
+from .policy import left_out, notes_on_columns, notes_on_target, targets_of, truths_as_classes, without_gaps
 from .preprocessing import Preprocessing
 from .tables import Table, read_table
 from .target import Target
@@ -42,8 +42,9 @@ def read(
     of values too, unless `standardize` is False: `preprocessing.decode_target` leads back to the table's own unit.
 
     Columns that nothing can be learned from are left out: those with no value or with one, texts that differ in nearly
-    every row. Of more than a hundred texts in a column the most frequent have an input each, the others share one.
-    `notes` says what was decided; `header`, `encoding` and `delimiter` are those of `read_table`.
+    every row; with `missing="impute"` also rows without a target. Of more than a hundred texts in a column the most
+    frequent have an input each, the others share one. `notes` says what was decided; `header`, `encoding` and
+    `delimiter` are those of `read_table`.
 
     Raises what `read_table` and `Preprocessing.fit` raise, and `DataError` where no row can be held out.
 
@@ -62,6 +63,7 @@ def read(
         table[column]
     targets = targets_of(table, target, list(drop))
     table = truths_as_classes(table, targets)
+    table, rows_left_out = without_gaps(table, targets) if missing == "impute" else (table, [])
     if len(table) < 2:
         raise DataError(f"{table.name} has too few rows to hold any out: {len(table)}.")
     whole = [Target.fit(name, table, slice(None), task, False) for name in targets]
@@ -81,7 +83,7 @@ def read(
         standardize=standardize,
         drop=[*drop, *reasons],
     )
-    notes = [*table.origin.notes, *notes_on_columns(table, reasons, fitted, rows)]
+    notes = [*table.origin.notes, *rows_left_out, *notes_on_columns(table, reasons, fitted, rows)]
     notes += [note for each in whole for note in notes_on_target(table, each, task)]
     return from_table(
         _name(source, table), table, fitted, mask, **_words(source, table, targets, target), notes=tuple(notes)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, FileFormatError, UnknownNameError
-from .cells import Written
+from .cells import ColumnFormat
 from .frames import as_text, from_frame, from_mapping, label, optional
 from .textfile import Origin, read_text
 
@@ -85,7 +85,7 @@ def read_table(
     header: bool | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
-    written: Mapping[str, Written] | None = None,
+    written: Mapping[str, ColumnFormat] | None = None,
     expected: Collection[str] = (),
 ) -> Table:
     """The table in a text file, a workbook (.xlsx), a Parquet file, a data frame (pandas, Polars, ...) or a dict.
@@ -110,7 +110,7 @@ def read_table(
     if isinstance(source, Table):
         columns, name, origin = dict(source.columns), source.name, source.origin
     elif isinstance(source, str | os.PathLike):
-        hints = {column: Written("text") for column in text} | dict(written or {})
+        hints = {column: ColumnFormat("text") for column in text} | dict(written or {})
         name = os.path.basename(source)
         columns, origin = _from_file(
             os.fspath(source), hints, header=header, encoding=encoding, delimiter=delimiter, expected=expected
@@ -125,7 +125,7 @@ def read_table(
     return Table(columns, name, origin)
 
 
-def _from_file(path: str, hints: Mapping[str, Written], **options: Any) -> tuple[dict[str, NDArray[Any]], Origin]:
+def _from_file(path: str, hints: Mapping[str, ColumnFormat], **options: Any) -> tuple[dict[str, NDArray[Any]], Origin]:
     try:
         with open(path, "rb") as file:
             kind = file.read(8)

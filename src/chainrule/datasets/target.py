@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..arrays import plain_array
 from ..errors import ConfigurationError, DataError
 from ..registry import record
-from .cells import TRUTHS, Written
+from .cells import TRUTHS, ColumnFormat
 from .columns import is_missing, numbers, standardization
 from .tables import Table, as_text, label, read_table
 
@@ -83,11 +83,11 @@ class Target:
         return (self.name,)
 
     @property
-    def written(self) -> dict[str, Written]:
+    def written(self) -> dict[str, ColumnFormat]:
         """How a file writes the column, as far as that is known."""
         if self.task == "values":
-            return {self.name: Written("number", self.mark)}
-        return {self.name: Written("text", known=frozenset(self.class_names))} if self.is_text else {}
+            return {self.name: ColumnFormat("number", self.mark)}
+        return {self.name: ColumnFormat("text", known=frozenset(self.class_names))} if self.is_text else {}
 
     @classmethod
     def fit(cls, name: str, table: Table, rows: Any, task: str | None, standardize: bool) -> Target:
@@ -185,7 +185,7 @@ class Targets:
         return ", ".join(self.names)
 
     @property
-    def written(self) -> dict[str, Written]:
+    def written(self) -> dict[str, ColumnFormat]:
         """How a file writes the columns."""
         return {name: how for each in self.targets for name, how in each.written.items()}
 
@@ -251,4 +251,7 @@ def _refuse_missing(column: NDArray[Any], place: str, table: Table) -> None:
     missing = is_missing(column)
     if missing.any():
         row = table.at(int(np.argmax(missing)))
-        raise DataError(f"{place} has {missing.sum()} missing values, the first in {row}; leave those rows out.")
+        raise DataError(
+            f"{place} has {missing.sum()} missing values, the first in {row}; "
+            'leave those rows out, as missing="impute" does.'
+        )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError
-from .cells import Cells, Written, unguarded
+from .cells import ColumnFormat, TextColumn, unguarded
 from .decoding import encoding_of, opened, refusing_damage
 from .dialect import Header, checked_delimiter, delimiter_of, header_of, reader_of, refuse_ragged
 
@@ -30,7 +30,7 @@ class Origin:
 
     lines: Sequence[int] = ()  # of each row; empty where rows are simply counted
     unit: str = "row"
-    written: Mapping[str, Written] = field(default_factory=dict)
+    written: Mapping[str, ColumnFormat] = field(default_factory=dict)
     unnamed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -41,7 +41,7 @@ class Origin:
 
 def read_text(
     path: str,
-    hints: Mapping[str, Written],
+    hints: Mapping[str, ColumnFormat],
     *,
     header: bool | None = None,
     encoding: str | None = None,
@@ -83,7 +83,7 @@ def read_text(
 def read_rows(
     path: str,
     records: Callable[[], Iterator[Record]],
-    hints: Mapping[str, Written],
+    hints: Mapping[str, ColumnFormat],
     notes: Sequence[str] = (),
     *,
     header: bool | None = None,
@@ -97,7 +97,7 @@ def read_rows(
     first = [unguarded(cell.strip()) for cell in start[0][1]]
     found = header_of(path, first, [row for _, row in start[1:200]], header, expected)
     lines = array("q")
-    columns = _filled(path, records(), found, {name: Cells(name, hints.get(name)) for name in found.names}, lines)
+    columns = _filled(path, records(), found, {name: TextColumn(name, hints.get(name)) for name in found.names}, lines)
     if not lines:
         raise FileFormatError(f"{path} has a header and no rows below it.")
     again = {name for name, cells in columns.items() if cells.needs_text}
@@ -110,7 +110,7 @@ def read_rows(
         columns |= _anew(path, records, found, hints, again)
     origin = Origin(lines, unit)
     tables: dict[str, NDArray[Any]] = {}
-    written: dict[str, Written] = {}
+    written: dict[str, ColumnFormat] = {}
     for name in found.names:
         where = f"{path}: the column {name!r}"
         tables[name], written[name] = columns.pop(name).finish(assumed, origin.at, where)
@@ -119,14 +119,18 @@ def read_rows(
 
 
 def _anew(
-    path: str, records: Callable[[], Iterator[Record]], found: Header, hints: Mapping[str, Written], names: set[str]
-) -> dict[str, Cells]:
-    return _filled(path, records(), found, {name: Cells(name, hints.get(name), as_text=True) for name in names})
+    path: str,
+    records: Callable[[], Iterator[Record]],
+    found: Header,
+    hints: Mapping[str, ColumnFormat],
+    names: set[str],
+) -> dict[str, TextColumn]:
+    return _filled(path, records(), found, {name: TextColumn(name, hints.get(name), as_text=True) for name in names})
 
 
 def _filled(
-    path: str, records: Iterator[Record], found: Header, columns: dict[str, Cells], lines: array[int] | None = None
-) -> dict[str, Cells]:
+    path: str, records: Iterator[Record], found: Header, columns: dict[str, TextColumn], lines: array[int] | None = None
+) -> dict[str, TextColumn]:
     """Add all rows to the columns, a block at a time."""
     if found.is_a_line:
         next(records)
@@ -155,13 +159,13 @@ def _rows(path: str, records: Iterator[Record], found: Header) -> Iterator[Recor
         yield line, row
 
 
-def _notes(written: Mapping[str, Written], columns: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+def _notes(written: Mapping[str, ColumnFormat], columns: Mapping[str, NDArray[Any]]) -> Iterator[str]:
     """What was decided about the columns, a line for each kind."""
 
     def listed(names: Sequence[str]) -> str:
         return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
-    def those(test: Callable[[Written], bool]) -> list[str]:
+    def those(test: Callable[[ColumnFormat], bool]) -> list[str]:
         return [name for name, each in written.items() if test(each)]
 
     if commas := those(lambda w: w.kind == "number" and w.mark == ","):

@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError
-from .cells import Written
+from .cells import ColumnFormat
 from .frames import optional
 from .numerals import mark_of
 from .textfile import Origin, read_rows
@@ -19,7 +19,7 @@ __all__ = ["read_workbook"]
 
 
 def read_workbook(
-    path: str, hints: Mapping[str, Written], *, header: bool | None = None, expected: Collection[str] = ()
+    path: str, hints: Mapping[str, ColumnFormat], *, header: bool | None = None, expected: Collection[str] = ()
 ) -> tuple[dict[str, NDArray[Any]], Origin]:
     """The columns of a sheet by name, and where they came from; its rows are counted as the spreadsheet counts them."""
     openpyxl = optional("openpyxl", "Reading a workbook (.xlsx)")
