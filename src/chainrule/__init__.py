@@ -38,7 +38,7 @@ from .training.weighthistory import WeightHistory
 from .value import Value
 
 if typing.TYPE_CHECKING:
-    from .explaining import Explanation, Rule, draw, explain, explain_prediction, explain_rule
+    from .explaining import Explanation, Rule, draw, explain, explain_neuron, explain_prediction, explain_rule
 
 __version__ = "0.1.0"
 
@@ -86,6 +86,7 @@ __all__ = [
     "datasets",
     "draw",
     "explain",
+    "explain_neuron",
     "explain_prediction",
     "explain_rule",
     "loss_and_gradients",
@@ -104,6 +105,7 @@ _EXPLAINING = (
     "Rule",
     "draw",
     "explain",
+    "explain_neuron",
     "explain_prediction",
     "explain_rule",
 )  # imported at their first use

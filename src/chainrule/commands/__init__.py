@@ -6,6 +6,21 @@ from .compare import compare
 from .explain import explain
 from .info import info, list_datasets
 from .predict import predict
+from .regime import Regime, listed, yes_or_no
 from .train import Settings, train
 
-__all__ = ["Asked", "Settings", "bench", "check", "compare", "explain", "info", "list_datasets", "predict", "train"]
+__all__ = [
+    "Asked",
+    "Regime",
+    "Settings",
+    "bench",
+    "check",
+    "compare",
+    "explain",
+    "info",
+    "list_datasets",
+    "listed",
+    "predict",
+    "train",
+    "yes_or_no",
+]

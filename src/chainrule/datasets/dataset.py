@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +48,19 @@ class Dataset:
     title: str = ""
     source: str = ""
     licence: str = ""
+    notes: tuple[str, ...] = ()  # what was decided about the table, and how to decide otherwise
 
     @property
     def task(self) -> str:
         """What is predicted: "classes" or "values"."""
         return "classes" if self.class_names else "values"
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """Rows and columns of an image, where the features are its pixels; else None."""
+        last = re.fullmatch(r"pixel_(\d+)_(\d+)", self.feature_names[-1] if self.feature_names else "")
+        shape = (int(last[1]) + 1, int(last[2]) + 1) if last else (0, 0)
+        return shape if shape[0] * shape[1] == len(self.feature_names) > 0 else None
 
     @property
     def description(self) -> Description:
@@ -68,10 +77,12 @@ class Dataset:
         )
 
 
-def from_table(name: str, table: Table, fitted: Preprocessing, mask: NDArray[np.bool_], **words: str) -> Dataset:
+def from_table(name: str, table: Table, fitted: Preprocessing, mask: NDArray[np.bool_], **words: Any) -> Dataset:
     """The data set of a table whose rows in `mask` are held out."""
-    X, y = fitted.transform(table), fitted.encode_target(table)
-    return from_arrays(name, X, y, mask, fitted.feature_names, fitted.class_names, preprocessing=fitted, **words)
+    y, train, test = fitted.encode_target(table), np.flatnonzero(~mask), np.flatnonzero(mask)
+    X_train, X_test = (fitted.transform(table, rows) for rows in (train, test))
+    names = fitted.feature_names, fitted.class_names
+    return Dataset(name, X_train, y[train], X_test, y[test], *names, preprocessing=fitted, **words)
 
 
 def from_arrays(

@@ -218,7 +218,7 @@ def explain_prediction(
         sample,
         chosen,
         INPUTS,
-        (0, *np.unravel_index(weightiest, sample.shape[1:])),
+        (0, *map(int, np.unravel_index(weightiest, sample.shape[1:]))),
         parameters=model.parameters,
         state=model.state,
         feature_names=features,

@@ -45,8 +45,8 @@ def _backward(cells: Cells, line: Line, last: bool, labels: Labels) -> ReadingSt
         id=f"{part}-{quantity.name}-{'-'.join(map(str, quantity.index))}".rstrip("-"),
         part=part,
         title=title or labels.written(quantity),
-        node=line.nodes[0],
-        kind=line.kinds[0],
+        node=line.nodes[0] if line.nodes else "",  # none where the gradient is given
+        kind=line.kinds[0] if line.kinds else "",
         sentence=said_backward(cells, line, labels),
         symbol="L" if line.is_loss else labels.gradient(quantity),
         formula=_of_all(cells, line, labels),

@@ -16,6 +16,7 @@ from .labels import Labels
 __all__ = ["said_backward", "said_forward", "said_of_share"]
 
 Index = tuple[int, ...]
+UPSTREAM = "Upstream"  # the class of a gradient that is given in the place of a loss, see `upstream`
 OUTPUT = "Output"  # the class of an output that stands in the place of a loss, see `prediction`
 
 
@@ -115,6 +116,8 @@ def _said_of_loss(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str
     row = index[0]
     if cell.kind == OUTPUT:
         return "There is no loss here: L is the output that is asked about, and its slope by itself is 1."
+    if cell.kind == UPSTREAM:
+        return "What follows is not here: L = Σ dvalues·output has the given gradient, and stands for it."
     target = cells.targets[row]
     reads = cell.reads if isinstance(cell.reads, str) else ""
     if isinstance(cell.pair, losses.SoftmaxCrossentropy | losses.CategoricalCrossentropy):
@@ -179,6 +182,8 @@ def said_backward(cells: Cells, line: Line, labels: Labels) -> str:
         return _said_of_whole(cells)
     if line.quantity.name == LOSS:
         return said_of_share(cells, line.quantity.index[0])
+    if not line.nodes:
+        return "This gradient arrives from the layers that follow: it is given."
     uses = cells.readers.get(line.quantity.name, ())
     if len(uses) > 1:
         names = " and ".join(dict.fromkeys(cell.name for cell, _ in uses))

@@ -115,7 +115,7 @@ class WeightHistory(Callback):
     def pushes(self) -> NDArray[np.float64]:
         """How much each sample pushed the weight up, (B,): minus its parts of the gradients, over all epochs."""
         kept = [moment.contributions for moment in self.moments[:-1]] or [np.zeros(0)]
-        return -np.sum(kept, axis=0)
+        return np.asarray(-np.sum(kept, axis=0))
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """The moments so far."""
