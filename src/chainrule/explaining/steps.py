@@ -21,6 +21,8 @@ def steps_of(
 ) -> tuple[ReadingStep, ...]:
     """All steps in the order in which they are read."""
     forward = forward_steps(cells, lines, target, labels, limit)
+    if lines and not lines[0].nodes:  # a gradient is given in the place of a loss
+        forward = [step for step in forward if step.node != LOSS]
     return (*forward, *_with_the_like_folded([_backward(cells, line, line is lines[-1], labels) for line in lines]))
 
 

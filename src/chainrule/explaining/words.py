@@ -16,7 +16,6 @@ from .labels import Labels
 __all__ = ["said_backward", "said_forward", "said_of_share"]
 
 Index = tuple[int, ...]
-UPSTREAM = "Upstream"  # the class of a gradient that is given in the place of a loss, see `upstream`
 OUTPUT = "Output"  # the class of an output that stands in the place of a loss, see `prediction`
 
 
@@ -116,8 +115,6 @@ def _said_of_loss(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str
     row = index[0]
     if cell.kind == OUTPUT:
         return "There is no loss here: L is the output that is asked about, and its slope by itself is 1."
-    if cell.kind == UPSTREAM:
-        return "What follows is not here: L = Σ dvalues·output has the given gradient, and stands for it."
     target = cells.targets[row]
     reads = cell.reads if isinstance(cell.reads, str) else ""
     if isinstance(cell.pair, losses.SoftmaxCrossentropy | losses.CategoricalCrossentropy):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number, text
 from ..notations import asked_in, require_notation, written_in
-from ..words import OUTPUT, UPSTREAM
+from ..words import OUTPUT
 from .digits import short, shown_line
 from .extras import extras
 from .spans import Span, Spans, cells, wrapped
@@ -58,8 +58,9 @@ def _head(e: Derivation, notation: str) -> Iterator[Spans]:
 
 def circumstances(e: Derivation) -> str:
     """What the loss is, and on what the gradient was taken."""
-    kinds = {step.kind for step in e.steps if step.part == "forward"}
-    what = "Σ dvalues·output" if UPSTREAM in kinds else "the output" if OUTPUT in kinds else "the loss"
+    parts = {step.part for step in e.steps}
+    asked = any(step.kind == OUTPUT for step in e.steps)
+    what = "the output" if asked else "the loss" if "loss" in parts or not parts else "Σ dvalues·output"
     which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
     if e.sample is not None:
         which = f"the loss of sample {e.sample} alone"
@@ -99,7 +100,7 @@ def is_told(step: ReadingStep, before: str) -> bool:
 def heading(step: ReadingStep, e: Derivation) -> str:
     """What a part of the steps is about."""
     shown = HEADINGS[step.part]
-    if any(one.kind in (OUTPUT, UPSTREAM) for one in e.steps):  # in the place of a loss
+    if any(one.kind == OUTPUT for one in e.steps) or all(one.part != "loss" for one in e.steps):  # there is no loss
         shown = shown.replace("loss", "output")
     if step.part == "forward" and e.samples > 1:
         row = next((s.title.rpartition(" ")[2] for s in e.steps if s.id.startswith("forward-loss-")), "")
