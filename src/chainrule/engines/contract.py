@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -74,7 +75,7 @@ class Task:
             return replace(self, optimizer=optimizer, seed=int(seed))
         return Task.of(self.network, loss, optimizer, seed, self.X, self.y, self.metric_weights, self.batch_size)
 
-    @property
+    @cached_property
     def outputs(self) -> int:
         """The number of columns of the predictions."""
         return int(self.network.output_shape(self.X.shape[1:])[0])

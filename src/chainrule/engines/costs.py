@@ -6,12 +6,11 @@ disadvantage of `fused` and `jax`, so that a run does not end later than on NumP
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from .contract import Task
 
@@ -38,7 +37,7 @@ class Choice(NamedTuple):
 
 def estimate(task: Task) -> dict[str, float]:
     """Microseconds of a step on each engine."""
-    sizes = [int(np.prod(shape)) for shape in task.network.parameter_shapes().values()]
+    sizes = [math.prod(shape) for shape in task.network.parameter_shapes().values()]
     work = 6.0 * task.batch_size * sum(sizes)
     nodes = len(task.network.flat)
     around = {

@@ -66,7 +66,6 @@ class Steps:
 
     def _open(self) -> None:
         run = self.run
-        self.task = self.task.of_run(run.loss, run.optimizer, run.seed)
         self.values, self.slots = run.values, run.slots
         _hold_still(self.values)
         self.session = self.start(self.task, self.values, self.slots)
@@ -143,6 +142,7 @@ class Steps:
     def _brought_up_to_date(self) -> Arrays:
         """The parameters, which the session holds too: also where a callback has changed them, a layer or a setting."""
         if self.opened != _settings(self.run):
+            self.task = self.task.of_run(self.run.loss, self.run.optimizer, self.run.seed)
             self._open()
         run, values = self.run, self.run.values
         if run.slots is not self.slots or any(values[name] is not array for name, array in self.values.items()):

@@ -17,8 +17,7 @@ from .alignment import aligned_zeros
 from .cores import cores
 from .layout import DEFINES, ENUMS, Call
 from .pieces import copies_of, parts_of, pieces_of, spaced
-from .program import compile_network, loss_of
-from .segments import segments_of
+from .program import compiled, loss_of
 
 __all__ = ["FusedSession"]
 
@@ -30,8 +29,8 @@ class FusedSession:
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
         self.task, self.dtype = task, task.X.dtype
-        self.program, self.names = compile_network(task), task.network.trainable_names()
-        self.segments, self.pieces = segments_of(task, self.program.places), pieces_of(task, self.program)
+        (self.program, self.segments), self.names = compiled(task), task.network.trainable_names()
+        self.pieces = pieces_of(task, self.program)
         self.copies = aligned_zeros(copies_of(self.program), self.dtype)
         self.parts = parts_of(self.program, self.pieces.whole)
         self.threads = min(cores(), self.pieces.count(task.batch_size), DEFINES["THREADS"])
