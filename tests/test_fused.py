@@ -70,7 +70,7 @@ LARGE: dict[str, tuple[Graph, int, int]] = {  # batch, samples
         1000,
     ),
     "one layer": (Sequential(Dense(300, 40)), 96, 100),
-    "copies of weights": (Sequential(Dense(150, 260), ReLU(), Dense(260, 270), ReLU(), Dense(270, 3)), 70, 150),
+    "large weights": (Sequential(Dense(150, 260), ReLU(), Dense(260, 270), ReLU(), Dense(270, 3)), 70, 150),
     "a batch of less than a vector at the end": (Sequential(Dense(40, 300), ReLU(), Dense(300, 3)), 96, 101),
 }
 

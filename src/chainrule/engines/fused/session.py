@@ -16,7 +16,7 @@ from . import library
 from .alignment import aligned_zeros
 from .cores import cores
 from .layout import DEFINES, ENUMS, Call
-from .pieces import copies_of, parts_of, pieces_of, spaced
+from .pieces import parts_of, pieces_of, read_by_rows, spaced
 from .program import compiled, loss_of
 
 __all__ = ["FusedSession"]
@@ -31,7 +31,7 @@ class FusedSession:
         self.task, self.dtype = task, task.X.dtype
         (self.program, self.segments), self.names = compiled(task), task.network.trainable_names()
         self.pieces = pieces_of(task, self.program)
-        self.copies = aligned_zeros(copies_of(self.program), self.dtype)
+        read_by_rows(self.program)
         self.parts = parts_of(self.program, self.pieces.whole)
         self.threads = min(cores(), self.pieces.count(task.batch_size), DEFINES["THREADS"])
         self.block = getattr(library.load(), f"block_{self.dtype.name}")
@@ -89,8 +89,8 @@ class FusedSession:
         areas = 1 if cut.whole else self.threads
         rows, stride, pieces = program.rows, cut.stride, cut.count(task.batch_size)
         columns = 0
-        for op in program.operations:  # dvalues turned: with `whole` each layer's wait for the gradients
-            own = spaced(int(op["outputs"])) if op["trains"] else 0
+        for op in program.operations:  # samples as rows: with `whole` each layer's dvalues wait for the gradients
+            own = spaced(int(op["outputs"])) if op["trains"] or op["large"] else 0
             op["turned"], columns = (columns, columns + own) if cut.whole else (0, max(columns, own))
         A, D = (aligned_zeros((areas, rows, stride), self.dtype) for _ in range(2))
         A[:, program.ones] = 1
@@ -102,7 +102,7 @@ class FusedSession:
             watched_count=len(program.watched), trainable_count=len(self.names),
             unit_count=int(program.watched["units"].sum()), operations=program.operations, lines=program.lines,
             segments=self.segments,
-            parts=self.parts, copies=self.copies, watched=program.watched, A=A, D=D,
+            parts=self.parts, watched=program.watched, A=A, D=D,
             places=np.array([program.places[name] for name in self.names], np.int64).reshape(-1, 2),
             turned=aligned_zeros(areas * columns * stride, self.dtype),
             T=aligned_zeros((areas, task.outputs + 3, stride), self.dtype),
@@ -122,10 +122,6 @@ class FusedSession:
             self.held["P"][slice(*program.places[name])] = value.ravel()
         for name, value in slots.items():
             self._slot(name)[:] = value.ravel()
-        for op in program.operations[program.operations["copied"] == 1]:
-            inputs, neurons, start = int(op["features"]), int(op["outputs"]), int(op["parameters"])
-            copy = self.copies[op["copy"] : op["copy"] + neurons * spaced(inputs)].reshape(neurons, -1)
-            copy[:, :inputs] = self.held["P"][start : start + inputs * neurons].reshape(inputs, neurons).T
 
     def _slot(self, name: str) -> NDArray[Any]:
         own, _, kind = name.rpartition(".")

@@ -63,8 +63,6 @@ static void part_through(const Run *run, const Step *step, const Part *part, int
             if (moves) sums->bad += update(s, &moving, run, from, to);
         }
     }
-    const Operation *op = run->operations + part->operation;
-    if (moves && part->operation >= 0 && op->copied) dense_copy(op, run, part->first_row, part->last_row);
 }
 
 /* The numbers of a step, in the row of its epoch. */
