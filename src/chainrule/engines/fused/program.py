@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,11 @@ from ...layer import Layer
 from ...nodes import INPUTS
 from ...noise import node_key
 from ..contract import NotCovered, Task
-from .entrywise import Entrywise, entrywise_of
 from .layout import DEFINES, ENUMS, LINE_OF_CODE, OPERATION, WATCHED
 from .segments import segments_of
+
+if TYPE_CHECKING:
+    from .entrywise import Entrywise
 
 __all__ = ["ACTIVATIONS", "Program", "compiled", "loss_of", "why_not"]
 
@@ -162,6 +164,8 @@ class _Builder:
             return made
         made = self.value(source.features, source.behind or trains)
         if kind not in _LIBRARY:
+            from .entrywise import entrywise_of  # it takes longer to import than all else here
+
             self.add(source, made, "entrywise", lines=entrywise_of(layer, active))
         elif kind in _BY_ROWS:
             self.add(source, made, _BY_ROWS[kind])

@@ -106,8 +106,8 @@ class FusedSession:
             places=np.array([program.places[name] for name in self.names], np.int64).reshape(-1, 2),
             turned=aligned_zeros(areas * columns * stride, self.dtype),
             T=aligned_zeros((areas, task.outputs + 3, stride), self.dtype),
-            sums=aligned_zeros(2 * max(pieces, len(self.parts)) * 8, np.float64),
-            meeting=aligned_zeros((max(pieces, len(self.parts)) + 2) * 8, np.int64),
+            sums=aligned_zeros(max(pieces, len(self.parts)) * 8, np.float64),
+            meeting=aligned_zeros((max(pieces, len(self.parts)) + 3) * 8, np.int64),
             G=aligned_zeros((1 if cut.whole else pieces) * program.size, self.dtype),
         )  # fmt: skip
 
@@ -128,19 +128,16 @@ class FusedSession:
         return self.held[_SLOTS[kind]][slice(*self.program.places[own])]
 
     def run(self, block: Block) -> Outcome:
-        task = self.task
         order = None if block.order is None else np.ascontiguousarray(block.order)
-        rows = sum(size for _, size in block.batches(task)) if block.predict else 0
-        predictions = np.zeros((rows, task.outputs), self.dtype) if block.predict else None
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
         self._set(
             step=block.step, steps=block.steps, first=block.first, order=order, rates=np.ascontiguousarray(block.rates),
-            losses=losses, penalties=penalties, predictions=predictions,
+            losses=losses, penalties=penalties,
         )  # fmt: skip
         records = self._record(block)
         done = int(self.block(self.call))
         records = records if done == block.steps else None
-        return Outcome(done, losses[:done], penalties[:done], predictions, records)
+        return Outcome(done, losses[:done], penalties[:done], records)
 
     def _record(self, block: Block) -> Records | None:
         """Room for the records of a block that asks for them."""
@@ -159,10 +156,6 @@ class FusedSession:
 
     def slots(self) -> Arrays:
         return {n: self._slot(n).reshape(self.shapes[n.rpartition(".")[0]]).copy() for n in self.slot_names}
-
-    def gradient_squares(self) -> dict[str, float]:
-        G, places = self.held["G"], self.program.places
-        return {n: float(np.sum(np.square(G[slice(*places[n])], dtype=np.float64))) for n in self.names}
 
 
 def _doubles(weights: NDArray[Any] | None) -> NDArray[np.float64] | None:

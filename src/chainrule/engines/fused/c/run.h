@@ -230,8 +230,8 @@ typedef struct Run {
     void *D;                 /* (areas, rows, stride), gradients of A */
     void *turned;            /* (areas, turned_columns * stride) */
     void *T;                 /* (areas, C + 3, stride): targets, shares, labels, weights in the metric */
-    void *sums;              /* (2, max(pieces, parts), 8) double: what pieces and parts came to */
-    void *meeting;           /* where the threads meet: 64 bytes for each of max(pieces, parts) + 2 */
+    void *sums;              /* (max(pieces, parts), 8) double: what pieces and parts came to */
+    void *meeting;           /* where the threads meet: 64 bytes for each of max(pieces, parts) + 3 */
     /* the block */
     int64_t step;            /* the number of its first step */
     int64_t steps;
@@ -240,7 +240,7 @@ typedef struct Run {
     const double *rates;     /* (steps, T) */
     double *losses;          /* (steps,) */
     double *penalties;       /* (steps,) */
-    void *predictions;       /* (rows of all steps, C), or NULL */
+    void *predictions;       /* of a few samples without a step, (S, C) */
     /* the records of its epochs, or NULL */
     int64_t *epoch_steps;    /* (E,) */
     double *epoch_losses;    /* (E,) */
