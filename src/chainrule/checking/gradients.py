@@ -22,6 +22,7 @@ __all__ = ["compare"]
 Floats = NDArray[Any]
 
 _GRID = (12, 16)  # rows and columns of the picture of an array
+_DIRECTIONS = 2  # along which every setting but the first is compared
 _SHOWN = 5  # entries listed in a finding
 
 
@@ -31,8 +32,8 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     measured: dict[tuple[str, bool], list[Comparison]] = {}
     for training in bench.subject.modes:
         others = bench.subject.settings if training == bench.subject.modes[0] else bench.subject.settings // 2
-        for point in points(bench.subject, bench.rng, training, others):
-            for name, item in _in_setting(bench, point):
+        for position, point in enumerate(points(bench.subject, bench.rng, training, others)):
+            for name, item in _in_setting(bench, point, _DIRECTIONS if position else None):
                 if isinstance(item, Comparison):
                     measured.setdefault((name, training), []).append(item)
                 elif not any(_alike(item, other) for other in findings):
@@ -61,7 +62,7 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     return findings, checked
 
 
-def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Comparison | Finding]]:
+def _in_setting(bench: Bench, point: Any, directions: int | None = None) -> Iterator[tuple[str, Comparison | Finding]]:
     try:
         setting = bench.setting(point)
     except Broken as broken:
@@ -81,7 +82,7 @@ def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Comparison | Fi
         if problem is not None:
             yield name, problem
         else:
-            yield name, measure(setting, name, bench.tolerance, rng)
+            yield name, measure(setting, name, bench.tolerance, rng, directions=directions)
 
 
 def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
@@ -108,7 +109,7 @@ def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
 
 def _wrong_shape(bench: Bench, setting: Setting, name: str, received: Floats) -> Finding:
     whole = Setting(**{**vars(setting), "gradients": {name: np.zeros(setting.values[name].shape)}})
-    right = measure(whole, name, Tolerance(1.0, 1.0), bench.rng)
+    right = measure(whole, name, Tolerance(1.0, 1.0), bench.rng, True)
     shape = setting.values[name].shape
     says = f"{bench.label(name)} has shape {received.shape}; {name} has shape {shape}, and its gradient must too."
     diagnosis = Diagnosis("wrong_shape", says, f"received {received.shape}")

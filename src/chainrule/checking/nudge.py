@@ -63,7 +63,7 @@ def noise_level(f: Curve, spacing: float) -> float:
 def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> Slope:
     """Central differences at h, h/2 and h/4, extrapolated to h = 0; the step shrinks until they converge.
 
-    The error is the difference of the last two extrapolations, plus what rounding (`noise`, relative to f) makes of
+    Where those at h and h/2 are the same but for rounding, f is a straight line there and h/4 is left out. The error is the difference of the last two extrapolations, plus what rounding (`noise`, relative to f) makes of
     the smallest step. A kink closer than the smallest step leaves a large error.
 
     >>> slope = central_slope(lambda t: np.array([(2.0 + t) ** 3]), 1e-2, 1e-16)
@@ -75,9 +75,13 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
     best: Slope | None = None
     moved: Any = False
     for _ in range(_HALVINGS):
-        low, high = np.asarray(f(-step / 4)), np.asarray(f(step / 4))
         at_h = (np.asarray(f(step)) - np.asarray(f(-step))) / (2 * step)
-        at_half = (np.asarray(f(step / 2)) - np.asarray(f(-step / 2))) / step
+        low, high = np.asarray(f(-step / 2)), np.asarray(f(step / 2))
+        at_half = (high - low) / step
+        rounding = 4 * noise / step * float(np.max(np.abs(high), initial=0.0)) * ((high != low) | (at_h != 0))
+        if best is None and np.all(np.abs(at_half - at_h) <= rounding):
+            return Slope(at_half, np.abs(at_half - at_h) + rounding)
+        low, high = np.asarray(f(-step / 4)), np.asarray(f(step / 4))
         at_quarter = (high - low) / (step / 2)
         first, second = (4 * at_half - at_h) / 3, (4 * at_quarter - at_half) / 3
         value = (16 * second - first) / 15
