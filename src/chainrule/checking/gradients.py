@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigurationError
 from .bench import Bench, Broken
 from .diagnose import diagnose, diagnose_shape
 from .equal_sizes import with_equal_sizes
@@ -40,6 +41,7 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
                     findings.append(item)
             if any(finding.kind == "raises" and finding.severity == "error" for finding in findings):
                 break
+    _require_compared(bench, measured)
     for (name, _), items in measured.items():
         wrong = [m for m in items if m.wrong.any()]
         if wrong:  # right elsewhere along directions alone: for the diagnosis every entry counts
@@ -60,6 +62,17 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
         for name in names
     ]
     return findings, checked
+
+
+def _require_compared(bench: Bench, measured: dict[tuple[str, bool], list[Comparison]]) -> None:
+    """Nothing passes that was not compared. Raises `ConfigurationError` where no entry of a gradient could be."""
+    for name in dict.fromkeys(name for name, _ in measured):
+        items = [m for (other, _), found in measured.items() if other == name for m in found]
+        if all(m.kinks.all() and not m.projections for m in items) and any(m.value.size for m in items):
+            raise ConfigurationError(
+                f"check: every entry of {bench.label(name)} lies on a kink or where {bench.subject.title} clips, so "
+                "that nothing could be compared. Pass inputs away from there: check(layer, inputs)."
+            )
 
 
 def _in_setting(bench: Bench, point: Any, directions: int | None = None) -> Iterator[tuple[str, Comparison | Finding]]:

@@ -25,6 +25,7 @@ _BLOCK = 8  # a block of 8 x 8 entries,
 _SCATTERED = 32  # and this many others
 _LOCATED = 2  # wrong entries to look for in a large array where a direction disagrees
 _CLIP = 1e-6  # probabilities this close to 0 and 1 may be clipped
+_NARROWER = 4096  # how much narrower the steps are where the usual ones leave what forward takes
 _AGREES = 1e-6  # a complex step is trusted if it agrees with central differences this closely
 
 
@@ -250,7 +251,14 @@ class _Slopes:
             slope = nudge.complex_slope(curve)
             if slope is not None and np.isfinite(slope).all():
                 return nudge.Slope(slope, np.zeros(slope.shape))
-        return nudge.central_slope(curve, self.setting.step(size), self.setting.noise)
+        return self._central(curve, size)
+
+    def _central(self, curve: nudge.Curve, size: float) -> nudge.Slope:
+        step = self.setting.step(size)
+        try:
+            return nudge.central_slope(curve, step, self.setting.noise)
+        except Exception:  # what forward asserts, such as rows that add up to 1, may hold close by alone
+            return nudge.central_slope(curve, step / _NARROWER, self.setting.noise)
 
     def _complex_step_holds(self) -> bool:
         """Whether complex steps agree with central differences in every output along a random direction."""
@@ -266,7 +274,7 @@ class _Slopes:
         if self._agrees_at_once(curve, slope):
             self.known = nudge.Slope(slope, np.zeros(slope.shape))
             return True
-        real = nudge.central_slope(curve, self.setting.step(self.setting.scale(self.name)), self.setting.noise)
+        real = self._central(curve, self.setting.scale(self.name))
         size = np.max(np.abs(real.value), initial=0.0)
         agree = np.abs(slope - real.value) <= _AGREES * size + 10 * real.error
         holds = bool(agree.all()) and bool(np.max(real.error, initial=0.0) <= 1e-3 * size)
@@ -276,7 +284,10 @@ class _Slopes:
     def _agrees_at_once(self, curve: nudge.Curve, slope: Floats) -> bool:
         """Whether one narrow difference agrees already; where a kink lies on the way it does not."""
         step = 1e-5 * self.setting.scale(self.name)
-        real = (np.asarray(curve(step)) - np.asarray(curve(-step))) / (2 * step)
+        try:
+            real = (np.asarray(curve(step)) - np.asarray(curve(-step))) / (2 * step)
+        except Exception:  # the object is not ours: anything may come
+            return False
         return bool((np.abs(slope - real) <= _AGREES * np.max(np.abs(real), initial=0.0)).all())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError
@@ -79,19 +80,18 @@ def subjects_of(
 
         yield torch_subject(item, inputs)
     else:
-        yield _written(item, inputs, targets, arguments, reduction, on_purpose)
+        yield from _written(item, inputs, targets, arguments, reduction, on_purpose)
 
 
 def _written(
     item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
-) -> Subject:
+) -> Iterator[Subject]:
     """What is no kind of ours: functions, objects and classes. The machinery for these is imported when it is used."""
-    from .written import written_subject
-
     first: ConfigurationError | None = None
     for call in _calls(item, arguments, inputs):
         try:
-            return written_subject(call, inputs, targets, reduction=reduction, on_purpose=on_purpose)
+            yield from _by_word(call, inputs, targets, reduction, on_purpose)
+            return
         except ConfigurationError as error:
             first = first or error
     if first is not None:
@@ -105,9 +105,26 @@ def _written(
     )
 
 
+def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str, on_purpose: bool) -> Iterator[Subject]:
+    """The subject of a call; where it asks for a word, as in `if activation == "relu":`, one for each of the words."""
+    from .sources import words_for
+    from .written import written_subject
+
+    words = words_for(call.of(call.value, call.item)) if inputs is None or isinstance(inputs, dict) else {}
+    asked = [name for name in words if name not in (inputs or {})]
+    if not asked:
+        yield written_subject(call, inputs, targets, reduction=reduction, on_purpose=on_purpose)
+        return
+    first, *others = asked
+    for word in words[first]:
+        one = call._replace(words=((first, word), *((other, words[other][0]) for other in others)))
+        subject = written_subject(one, inputs, targets, reduction=reduction, on_purpose=on_purpose)
+        yield replace(subject, title=f"{subject.title} with {first}={word!r}")
+
+
 def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passes]:
-    from .calls import calls_of, is_loss_with_gradient, is_static, pair_of
-    from .construct import construct
+    from .calls import calls_of, is_loss_with_gradient, is_static, pair_of, returns_backward
+    from .construct import constructed
     from .plans import Passes
 
     if isinstance(item, Passes):
@@ -119,9 +136,10 @@ def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passe
         if any(is_static(item, call) for call in calls):
             yield from (call for call in calls if is_static(item, call))
         elif calls:
-            yield from calls_of(construct(item, arguments, inputs))
+            for made in constructed(item, arguments, inputs):
+                yield from calls_of(made)
     elif callable(item) and hasattr(item, "__code__"):
-        if is_loss_with_gradient(item) or inputs is not None:
+        if is_loss_with_gradient(item) or returns_backward(item) or inputs is not None:
             yield pair_of(item)
     else:
         yield from calls_of(item)

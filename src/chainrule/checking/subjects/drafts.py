@@ -67,6 +67,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     names, target, training, keywords = arguments_of(call)
     arrays = [n for n in names if n not in (target, training, "xp", "ctx")]
     given, joined = _given(call, inputs, arrays)
+    given |= {name: word for name, word in call.words if name not in given}
     keywords |= {n for n in given if n not in names}
     names += tuple(n for n in given if n not in names and not joined)
     if targets is not None and not target and len(arrays) > 1:

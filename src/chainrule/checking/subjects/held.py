@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..streams import seed_streams
 from .base import Arrays, Point
 from .names import is_gradient_name, role_of
-from .objects import arrays_of, copied, gradient_path, write
+from .objects import arrays_of, copied, gradient_path, read, write
 from .plans import Passes, Recipe, WrittenInstance, leaf
 
 __all__ = ["OwnArrays", "held_by", "made_by", "state_of"]
@@ -84,15 +84,25 @@ def _output(plan: Recipe, point: Point, changed: dict[str, Any]) -> tuple[Any, d
 
 
 def _has_gradient(plan: Recipe, point: Point, path: str) -> bool:
-    """Whether backward stores a gradient for a plain number of the object."""
+    """Whether backward stores a gradient for a plain number of the object, or returns one for what is named so."""
     instance = WrittenInstance(plan)
     try:
         seed_streams(_SEED)
         output = instance.forward(point.copied())
-        instance.run_backward(np.ones(output.shape))
+        returned = instance.run_backward(np.ones(output.shape))
     except (Exception, SystemExit):
         return False
-    return gradient_path(instance.item, path) is not None
+    if gradient_path(instance.item, path) is not None:
+        return True
+    several = returned if isinstance(returned, tuple | list) and role_of(leaf(path)) in ("weights", "bias") else ()
+    numbers = [each for each in several if isinstance(each, float | np.floating) and not np.ndim(each)]
+    return len(numbers) == 1 and "." not in path and "[" not in path and _moves(plan, point, path)
+
+
+def _moves(plan: Recipe, point: Point, path: str) -> bool:
+    output, _ = _output(plan, point, {})
+    moved, _ = _output(plan, point, {path: float(read(plan.call.item, path)) * 1.5 + 0.25})
+    return output is not None and moved is not None and not _same(moved, output)
 
 
 def _same(a: Any, b: Any) -> bool:

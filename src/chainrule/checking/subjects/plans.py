@@ -58,6 +58,8 @@ class Passes(NamedTuple):
     item: Any  # the object, or None where there are plain functions
     value: Any  # the name of a method, or a function
     gradient: Any  # likewise; None where the value comes with its gradients
+    words: tuple[tuple[str, str], ...] = ()  # arguments that are words, such as the name of an activation
+    box: Any = None  # the class that __call__ wants its inputs in, where forward leaves it to __call__ to keep them
 
     def of(self, which: Any, item: Any) -> Callable[..., Any]:
         """The method of an object, or the function."""
@@ -93,6 +95,22 @@ class Recipe:
     def updates(self) -> bool:
         """Whether backward takes the step."""
         return any(source.kind == "moved" for source in self.sources.values())
+
+
+def boxed(item: Any, box: Any) -> Callable[..., Any]:
+    """The `__call__` of a function of a tape: takes and gives arrays, which lie in boxes inside."""
+
+    def run(*arrays: Any) -> Any:
+        given = item(*(box(array) for array in arrays))
+        several = isinstance(given, tuple | list)
+        return type(given)(unboxed(each) for each in given) if several else unboxed(given)
+
+    return run
+
+
+def unboxed(value: Any) -> Any:
+    """What lies in a box, or the value itself."""
+    return getattr(value, "data", value) if not isinstance(value, np.ndarray | np.generic) else value
 
 
 def leaf(path: str) -> str:
@@ -179,6 +197,8 @@ class WrittenInstance(Instance):
         self.point = point
         self.context = SavingContext(len(arguments))
         value = plan.call.of(plan.call.value, self.item)
+        if plan.call.box is not None:
+            value = boxed(self.item, plan.call.box)
         leading = [self.context] if "ctx" in plan.names[:1] else []
         named = {name: self.available[name] for name in plan.names if name in plan.keywords}
         self.returned = value(*leading, *arguments, **named)
@@ -254,7 +274,10 @@ class WrittenInstance(Instance):
             return self.returned
         parts = apart(dvalues, self.shapes)
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
-        return self.plan.call.of(self.plan.call.gradient, self.item)(*arguments)
+        result = self.plan.call.of(self.plan.call.gradient, self.item)(*arguments)
+        if self.plan.call.box is None:
+            return result
+        return tuple(unboxed(r) for r in result) if isinstance(result, tuple | list) else unboxed(result)
 
     def _slot(self, slot: str, parts: list[NDArray[Any]]) -> Any:
         kind, _, which = slot.partition(":")

@@ -60,7 +60,7 @@ def written_subject(
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
             "it takes."
         )
-    unsure = [] if best.whole else unknown_to(call, best.draft.names, best.plan.slots)
+    unsure = [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots)
     if unsure:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
@@ -131,7 +131,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> S
 def _title(call: Passes) -> str:
     if call.item is not None:
         return call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
-    if call.gradient is None:
+    if call.gradient is None or call.gradient.__name__.startswith("_by"):
         return str(call.value.__name__)
     return f"{call.value.__name__} and {call.gradient.__name__}"
 
