@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import Arrays, is_shape
-from .names import RATES, TARGETS, TRAINING, role_of, setting
+from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext
 from .sources import parameters_of, ranks_in, ranks_told
@@ -144,6 +144,7 @@ def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -
         rng = np.random.default_rng(_SEED)
         world = World(choices, rng, ranks, sizes)
         world.compares = bool(base.target)
+        world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
         handed = {name: _first(name, given, base, world) for name in base.names}
         try:
             _run(call, base, {n: v.made() if eager and isinstance(v, Unknown) else v for n, v in handed.items()})

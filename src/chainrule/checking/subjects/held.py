@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ..streams import seed_streams
 from .base import Arrays, Point
 from .names import is_gradient_name, role_of
-from .objects import arrays_of, copied, gradient_path, read, write
+from .objects import arrays_of, copied, gradient_path, growing, read, write
 from .plans import Passes, Recipe, WrittenInstance, leaf
 
 __all__ = ["OwnArrays", "held_by", "made_by", "state_of"]
@@ -123,7 +124,25 @@ def made_by(call: Passes, draft: Any) -> Any:
     except (Exception, SystemExit):  # the code is not ours: anything may come
         return item
     made = [path for path, value in arrays_of(instance.item) if value.dtype.kind == "f" and not _passes(path, plan)]
-    return instance.item if any(role_of(leaf(path)) in ("weights", "bias", "scale") for path in made) else item
+    if not any(role_of(leaf(path)) in ("weights", "bias", "scale") for path in made):
+        return item
+    _put_back(instance)
+    return instance.item
+
+
+def _put_back(instance: WrittenInstance) -> None:
+    """What the first pass added to lists and counters is taken out, as far as a second pass shows it."""
+    later = WrittenInstance(replace(instance.plan, call=instance.plan.call._replace(item=instance.item)))
+    try:
+        later.run_forward(instance.point.copied())
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return
+    grown = dict(growing(later.item))
+    for path, value in list(growing(instance.item)):
+        if isinstance(value, list) and len(grown.get(path, value)) > len(value):
+            value.clear()
+        elif isinstance(value, int) and isinstance(grown.get(path), int) and grown[path] > value:
+            write(instance.item, path, 2 * value - grown[path])
 
 
 def state_of(plan: Recipe, point: Point) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "gradient_path", "lists_in", "read", "write"]
+__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "gradient_path", "growing", "lists_in", "read", "write"]
 
 _DEPTH = 4
 _MOST = 64  # items of a list or dict that are looked into
@@ -70,6 +70,13 @@ def arrays_of(item: Any, scalars: bool = False) -> Iterator[tuple[str, NDArray[A
             yield path.removeprefix("."), value
         elif scalars and isinstance(value, float):
             yield path.removeprefix("."), np.array(float(value))
+
+
+def growing(item: Any) -> Iterator[tuple[str, Any]]:
+    """Every list and every whole number that an object holds, by its path: what grows from step to step."""
+    for path, value in _walk(item, _DEPTH, "", set()):
+        if isinstance(value, list | int) and not isinstance(value, bool):
+            yield path.removeprefix("."), value
 
 
 def lists_in(item: Any) -> int:

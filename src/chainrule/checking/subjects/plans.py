@@ -89,6 +89,7 @@ class Recipe:
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
     rate: float = _RATE
     clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
+    fresh: bool = False  # whether each pass begins with a new copy: what grows from step to step cannot be cleared
     find: Callable[[Any, Any], dict[str, Place]] | None = None  # the sources, where backward did not run before
 
     @property
@@ -145,8 +146,11 @@ class WrittenInstance(Instance):
     def __init__(self, plan: Recipe) -> None:
         self.plan, self.item = plan, None
         self.available: dict[str, Any] = {}
-        if plan.call.item is None:
-            return
+        if plan.call.item is not None:
+            self._begin()
+
+    def _begin(self) -> None:
+        plan = self.plan
         self.item = plan.call.item if isinstance(plan.call.item, type) else copied(plan.call.item)
         self.generators = [(path, copy.deepcopy(generator)) for path, generator in generators_of(self.item)]
         wide: dict[int, Any] = {}
@@ -162,6 +166,8 @@ class WrittenInstance(Instance):
         """Put the generators, and what is carried on between calls, back to where they stood."""
         if self.item is None:
             return
+        if self.plan.fresh:
+            self._begin()
         for path, generator in self.generators:
             with contextlib.suppress(AttributeError, TypeError):
                 write(self.item, path, copy.deepcopy(generator))

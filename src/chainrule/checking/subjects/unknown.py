@@ -80,7 +80,8 @@ class World:
         self.choices, self.rng, self.ranks = choices, rng, ranks
         self.sizes = tuple(dict.fromkeys([*sizes, FEATURES]))  # how wide the inputs may be
         self.samples = SAMPLES
-        self.compares = False  # whether there are targets
+        self.compares = False  # whether there are targets,
+        self.predicts = False  # and nothing but predictions beside them
         self.columns = False  # whether the samples are columns
 
 
@@ -118,12 +119,12 @@ class Unknown:
             return rng.integers(0, 2, shape)
         if self.role == "target" and len(shape) < 2:
             return rng.integers(0, 2, shape)
-        if self.role == "target" and self.world.choices.of(("numbers", "one of each row")) != "numbers":
+        predicts = self.world.predicts and len(shape) > 1 and shape[-1] > 1
+        if self.role == "target" and predicts and self.world.choices.of(("numbers", "one of each row")) != "numbers":
             return np.asarray(np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])])
         if self.role in ("target", "scale"):
             return rng.uniform(0.5, 1.5, shape)
-        usual = not (self.world.compares and self.role == "input" and len(shape) > 1 and shape[-1] > 1)
-        if usual or self.world.choices.of(("numbers", "shares")) == "numbers":
+        if not (predicts and self.role == "input") or self.world.choices.of(("numbers", "shares")) == "numbers":
             return np.asarray(rng.normal(size=shape))
         shares = rng.uniform(0.1, 0.9, shape)
         return np.asarray(shares / shares.sum(axis=-1, keepdims=True))

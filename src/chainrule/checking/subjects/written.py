@@ -251,6 +251,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Ite
         )
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
+    if plan.fresh:
+        yield "It adds up from step to step and has no way to begin anew: every comparison began with a new object."
     if plan.state:
         yield f"It carries {', '.join(plan.state)} on from call to call: every comparison began from the same."
 
