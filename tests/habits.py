@@ -89,8 +89,8 @@ def backward_propagation(dA2, cache):
     db1 = np.sum(dZ1, axis=1, keepdims=True) / m
     return {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2, "dX": np.dot(cache["W1"].T, dZ1)}
 """,
-    ("(1 - np.power(cache[\"A1\"], 2))", "(1 - cache[\"A1\"])"),
-    ("np.dot(dZ1, cache[\"X\"].T) / m", "np.dot(dZ1, cache[\"X\"].T)"),
+    ('(1 - np.power(cache["A1"], 2))', '(1 - cache["A1"])'),
+    ('np.dot(dZ1, cache["X"].T) / m', 'np.dot(dZ1, cache["X"].T)'),
 )
 
 stranger(
@@ -211,30 +211,10 @@ def dense(x, W, b):
         return dout @ W.T, x.T @ dout, dout.sum(axis=0)
     return out, backward
 """,
-    ("out = x @ W + b\n    def backward(dout):\n        return dout @ W.T, x.T @ dout, dout.sum(axis=0)",
-     "out = x @ W + b\n    def backward(dout):\n        return dout @ W.T, x.T @ dout, dout.sum(axis=0) / len(x)"),
-)
-
-stranger(
-    "global arrays, gradients written into globals of the file",
-    3,
-    """
-rng = np.random.default_rng(0)
-W = rng.normal(size=(4, 3))
-b = np.zeros(3)
-
-def forward(x):
-    return x @ W + b
-
-def backward(dout, x):
-    dW = x.T @ dout
-    db = dout.sum(axis=0)
-    dx = dout @ W.T
-    return dx, dW, db
-""",
-    ("dout @ W.T", "dout @ W.T * 2"),
-    ("x.T @ dout", "x.T @ dout / len(x)"),
-    ("dout.sum(axis=0)", "dout.mean(axis=0)"),
+    (
+        "out = x @ W + b\n    def backward(dout):\n        return dout @ W.T, x.T @ dout, dout.sum(axis=0)",
+        "out = x @ W + b\n    def backward(dout):\n        return dout @ W.T, x.T @ dout, dout.sum(axis=0) / len(x)",
+    ),
 )
 
 stranger(
@@ -332,7 +312,7 @@ class Cell:
 """,
     ("(1 - A[t + 1] ** 2)", "(1 - A[t] ** 2)"),
     ("dZ.sum(axis=0)", "dZ.mean(axis=0)"),
-    ("dZ @ self.parameters[\"Wax\"].T\n", "dLdA @ self.parameters[\"Wax\"].T\n"),
+    ('dZ @ self.parameters["Wax"].T\n', 'dLdA @ self.parameters["Wax"].T\n'),
 )
 
 stranger(
@@ -632,7 +612,7 @@ class Dense:
         return dA @ self.params["W"].T
 """,
     ("self.X.T @ dA", "self.X.T @ dA / self.units"),
-    ("dA @ self.params[\"W\"].T", "dA @ self.params[\"W\"].T + 1"),
+    ('dA @ self.params["W"].T', 'dA @ self.params["W"].T + 1'),
 )
 
 stranger(
@@ -677,7 +657,7 @@ class Bilinear(Parametrized):
         return (grad * v) @ self._params["U"].T + (grad * u) @ self._params["V"].T
 """,
     ("x.T @ (grad * u)", "x.T @ grad"),
-    ("+ (grad * u) @ self._params[\"V\"].T", ""),
+    ('+ (grad * u) @ self._params["V"].T', ""),
 )
 
 stranger(

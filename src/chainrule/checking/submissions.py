@@ -42,7 +42,10 @@ class SubmissionResult:
 
 
 def check_folder(folder: str | Path, limits: Limits | None = None, **options: Any) -> Iterator[SubmissionResult]:
-    """Check every .py file of a folder, one after another. Raises `ConfigurationError` for a folder without any."""
+    """Check every .py file of a folder, one after another; what a file declares on purpose does not count here.
+
+    Raises `ConfigurationError` for a folder without any.
+    """
     place = Path(folder)
     hidden = (".", "__")
     files = sorted(
@@ -53,7 +56,9 @@ def check_folder(folder: str | Path, limits: Limits | None = None, **options: An
     if not files:
         raise ConfigurationError(f"{folder} holds no .py file to check.")
     for path in files:
-        yield from _in_a_process(path, str(path.relative_to(place)), limits or Limits(), options)
+        yield from _in_a_process(
+            path, str(path.relative_to(place)), limits or Limits(), {"on_purpose": False, **options}
+        )
 
 
 def as_csv(rows: Iterable[SubmissionResult]) -> str:

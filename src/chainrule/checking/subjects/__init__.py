@@ -55,12 +55,20 @@ def subjects_of(
     *,
     arguments: tuple[Any, ...] = (),
     reduction: str = "mean",
-    on_purpose: bool = False,
+    on_purpose: bool | str | None = None,
 ) -> Iterator[Subject]:
     """What there is to check in an item: one subject, or for a graph or a model one for each node and the whole.
 
+    `on_purpose` says that gradients are not meant to be derivatives; None leaves it to what the item declares.
+
     Raises `ConfigurationError` for an item that is none of the kinds, and where no inputs can be found.
     """
+    for subject in _subjects_of(item, inputs, targets, arguments, reduction):
+        declared = subject.on_purpose if on_purpose is None else "" if on_purpose is False else on_purpose
+        yield replace(subject, on_purpose="as it was called" if declared is True else declared)
+
+
+def _subjects_of(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
     if isinstance(item, type) and issubclass(item, Layer | Loss | Penalty):
         from .construct import construct
 
@@ -70,27 +78,31 @@ def subjects_of(
     elif isinstance(item, Graph):
         yield from graph_subjects(item, inputs)
     elif isinstance(item, Layer) and not _has_its_own_shell(item):
-        yield layer_subject(item, inputs)
+        yield _declared(layer_subject(item, inputs), item)
     elif isinstance(item, Loss):
-        yield loss_subject(item, inputs, targets)
+        yield _declared(loss_subject(item, inputs, targets), item)
     elif isinstance(item, Penalty):
         yield penalty_subject(item, inputs)
     elif _is_torch(item):
         from .torch import torch_subject
 
-        yield torch_subject(item, inputs)
+        yield _declared(torch_subject(item, inputs), item)
     else:
-        yield from _written(item, inputs, targets, arguments, reduction, on_purpose)
+        yield from _written(item, inputs, targets, arguments, reduction)
 
 
-def _written(
-    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
-) -> Iterator[Subject]:
+def _declared(subject: Subject, item: Any) -> Subject:
+    from .declared import declared_by
+
+    return replace(subject, on_purpose=declared_by(item))
+
+
+def _written(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
     """What is no kind of ours: functions, objects and classes. The machinery for these is imported when it is used."""
     first: ConfigurationError | None = None
     for call in _calls(item, arguments, inputs):
         try:
-            yield from _by_word(call, inputs, targets, reduction, on_purpose)
+            yield from _by_word(call, inputs, targets, reduction)
             return
         except ConfigurationError as error:
             first = first or error
@@ -105,7 +117,7 @@ def _written(
     )
 
 
-def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str, on_purpose: bool) -> Iterator[Subject]:
+def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str) -> Iterator[Subject]:
     """The subject of a call; where it asks for a word, as in `if activation == "relu":`, one for each of the words."""
     from .sources import words_for
     from .written import written_subject
@@ -113,12 +125,12 @@ def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str, on_purpose
     words = words_for(call.of(call.value, call.item)) if inputs is None or isinstance(inputs, dict) else {}
     asked = [name for name in words if name not in (inputs or {})]
     if not asked:
-        yield written_subject(call, inputs, targets, reduction=reduction, on_purpose=on_purpose)
+        yield written_subject(call, inputs, targets, reduction=reduction)
         return
     first, *others = asked
     for word in words[first]:
         one = call._replace(words=((first, word), *((other, words[other][0]) for other in others)))
-        subject = written_subject(one, inputs, targets, reduction=reduction, on_purpose=on_purpose)
+        subject = written_subject(one, inputs, targets, reduction=reduction)
         yield replace(subject, title=f"{subject.title} with {first}={word!r}")
 
 

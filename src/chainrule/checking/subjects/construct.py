@@ -114,7 +114,7 @@ def _of_annotations(kind: type, names: list[str], inputs: Any, depth: int) -> di
     """Objects for the arguments that are annotated with a class of the same file."""
     module = sys.modules.get(kind.__module__)
     known = {**vars(module)} if module is not None else {}
-    annotated = getattr(kind.__init__, "__annotations__", {})
+    annotated = getattr(vars(kind).get("__init__"), "__annotations__", {})
     found: dict[str, Any] = {}
     for name in names:
         wanted = annotated.get(name)
@@ -130,7 +130,8 @@ def _of_annotations(kind: type, names: list[str], inputs: Any, depth: int) -> di
 
 def _subclasses(kind: type) -> list[type]:
     """The classes that fill in an abstract one."""
-    return [each for each in kind.__subclasses__() if not inspect.isabstract(each)] if inspect.isabstract(kind) else []
+    below: list[type] = kind.__subclasses__() if inspect.isabstract(kind) else []
+    return [each for each in below if not inspect.isabstract(each)]
 
 
 def _built(made: Any, inputs: Any) -> Iterator[Any]:

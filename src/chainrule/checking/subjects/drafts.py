@@ -17,7 +17,8 @@ from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext
 from .sources import parameters_of, ranks_in, ranks_told
-from .unknown import AnySettings, Choices, TracedArray, Unknown, World, plain
+from .unknown import AnySettings, TracedArray, Unknown, plain
+from .world import Choices, World
 
 __all__ = ["Draft", "arguments_of", "drafts"]
 

@@ -49,8 +49,9 @@ def fitted(
         return None  # an array of errors, entry by entry, is no loss
     dvalues = np.ones(()) if plan.kind == "loss" else np.asarray(rng.normal(size=output.shape))
     reading = Reading(plan, draft, point, form, domain, output, wanted)
-    before = dict(arrays_of(instance.item, scalars=True)) if instance.item is not None else {}
-    before = {path: value.copy() for path, value in before.items()}
+    before: dict[str, Any] = {}
+    if instance.item is not None:
+        before = {path: value.copy() for path, value in arrays_of(instance.item, scalars=True)}
     plan.find = lambda used, result: _sources(plan, used, result, wanted, before, dvalues, None)
     try:
         returned = instance.run_backward(dvalues)

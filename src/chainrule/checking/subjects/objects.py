@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "gradient_path", "growing", "lists_in", "read", "write"]
+__all__ = [
+    "arrays_of",
+    "copied",
+    "generators_of",
+    "gradient_of",
+    "gradient_path",
+    "growing",
+    "lists_in",
+    "read",
+    "write",
+]
 
 _DEPTH = 4
 _MOST = 64  # items of a list or dict that are looked into

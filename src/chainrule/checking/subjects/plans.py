@@ -144,7 +144,8 @@ class WrittenInstance(Instance):
     """One object in use, or a pair of functions, run by a plan."""
 
     def __init__(self, plan: Recipe) -> None:
-        self.plan, self.item = plan, None
+        self.plan = plan
+        self.item: Any = None
         self.available: dict[str, Any] = {}
         if plan.call.item is not None:
             self._begin()
