@@ -81,7 +81,8 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
         at_half = (high - low) / step
         rounding = 4 * noise / step * float(np.max(np.abs(high), initial=0.0)) * ((high != low) | (at_h != 0))
         if best is None and np.all(np.abs(at_half - at_h) <= rounding):
-            return Slope(at_half, np.abs(at_half - at_h) + (rounding if np.any(rounding) else _stuck(high, noise, step)))
+            rounding = rounding if np.any(rounding) else _stuck(high, noise, step)
+            return Slope(at_half, np.abs(at_half - at_h) + rounding)
         low, high = np.asarray(f(-step / 4)), np.asarray(f(step / 4))
         at_quarter = (high - low) / (step / 2)
         first, second = (4 * at_half - at_h) / 3, (4 * at_quarter - at_half) / 3
