@@ -70,7 +70,7 @@ def check(
     two sides. `only` names some of the checks: "gradients" and those in `chainrule.checking.CHECKS`.
 
     With `on_purpose` (True, or a reason), under the decorator `chainrule.checking.on_purpose`, or where a comment in
-    the backward pass says `# on purpose`, a gradient that is not the derivative is declared: a note and no error, named in
+    the backward pass says `# on purpose`, a gradient that is not the derivative is declared: a note, no error, named in
     `.declared` and not among what was compared. With `on_purpose=False` no declaration counts. `numeric` is a numeric
     check of one's own, `numeric(f, x)`, for the gradient of a number f(x): where it disagrees with gradients that are
     right, a note says why. With `raises`, a failing check raises `GradientMismatch`.
