@@ -162,6 +162,9 @@ def check(
     ] = None,
     reduction: Annotated[str | None, typer.Option(help="mean or sum: what a loss for each sample means.")] = None,
     at_kinks: Annotated[str | None, typer.Option(help="zero, or any slope between the two sides.")] = None,
+    on_purpose: Annotated[
+        str | None, typer.Option(help="Why gradients are not meant to be derivatives: declared, and not judged.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Time for each submission of a folder.")] = 60,
     megabytes: Annotated[int, typer.Option(min=128, help="Memory for each submission of a folder.")] = 2048,
     html: Annotated[Path | None, typer.Option(help="Write the report of a file as a page.")] = None,
@@ -175,7 +178,7 @@ def check(
     from . import commands
     from .checking.submissions import Limits
 
-    settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks}
+    settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks, "on_purpose": on_purpose}
     code = commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html)
     if code:
         raise typer.Exit(code)
