@@ -10,7 +10,7 @@ import numpy as np
 
 from .rewriting import Repair, SourceScope, expression, inside, put, told
 
-__all__ = ["added_forms", "factors", "given_forms", "terms"]
+__all__ = ["added_forms", "divisions", "factors", "given_forms", "terms"]
 
 
 def given_forms(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
@@ -57,6 +57,15 @@ def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
             return "missing_factor", f"The factor {told(rest)} is missing in {told(old)}."
         if isinstance(new.op, ast.Add | ast.Sub):
             return "missing_term", f"The term {told(rest)} is missing beside {told(old)}."
+    outside = _outside_the_sum(old, new)
+    if outside:
+        return "factor_outside_the_sum", outside
+    if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and {type(old.op), type(new.op)} == {ast.Add, ast.Sub}:
+        if ast.unparse(old.left) == ast.unparse(new.left):
+            sign = "minus, not plus" if isinstance(new.op, ast.Sub) else "plus, not minus"
+            same = ast.unparse(old.right) == ast.unparse(new.right)
+            more = "" if same else f" {_difference(old.right, new.right)[1]}"
+            return "wrong_sign_of_term", f"The second term, {told(old.right)}, has the wrong sign: {sign}.{more}"
     if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and type(old.op) is type(new.op):
         if ast.unparse(old.left) == ast.unparse(new.left):
             return _difference(old.right, new.right)
@@ -69,6 +78,31 @@ def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
     if isinstance(old, ast.Name | ast.Attribute) and isinstance(new, ast.Name | ast.Attribute):
         return "wrong_array", f"{a} stands where {b} belongs."
     return "wrong_formula", f"{told(old)} stands where {told(new)} belongs."
+
+
+def _outside_the_sum(old: ast.expr, new: ast.expr) -> str:
+    """Whether a factor stands beside a sum, and belongs inside."""
+    total = _summed(new)
+    if total is None or not isinstance(total, ast.BinOp) or not isinstance(total.op, ast.Mult):
+        return ""
+    if not isinstance(old, ast.BinOp) or not isinstance(old.op, ast.Mult):
+        return ""
+    inner = {ast.unparse(total.left), ast.unparse(total.right)}
+    for one, other in ((old.left, old.right), (old.right, old.left)):
+        alone = _summed(one)
+        if alone is not None and {ast.unparse(alone), ast.unparse(other)} == inner:
+            return (
+                f"The factor {told(other)} stands outside of the sum {told(one)} and belongs inside: what is summed "
+                f"is {told(total)}."
+            )
+    return ""
+
+
+def _summed(e: ast.expr) -> ast.expr | None:
+    """What a call of sum adds up."""
+    if not isinstance(e, ast.Call) or not isinstance(e.func, ast.Attribute) or e.func.attr not in ("sum", "mean"):
+        return None
+    return e.args[0] if ast.unparse(e.func.value) in ("np", "numpy", "torch") and e.args else e.func.value
 
 
 def _keeps_shape(e: ast.expr, name: str, scope: SourceScope) -> bool:
@@ -91,7 +125,9 @@ def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Ite
             continue
         if not isinstance(e, ast.Name | ast.Attribute | ast.BinOp | ast.Call | ast.Subscript):
             continue
-        if isinstance(parent, ast.Attribute | ast.Call) and not isinstance(e, ast.Name | ast.Attribute | ast.BinOp):
+        if isinstance(parent, ast.Attribute) and not isinstance(e, ast.Name | ast.Attribute | ast.BinOp):
+            continue
+        if isinstance(parent, ast.Call) and e is parent.func:
             continue
         for name in (name for name in names if _keeps_shape(e, name, scope)):
             f = expression(name)
@@ -102,6 +138,18 @@ def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Ite
             yield Repair(i, put(number, product), mistake, says)
             says = f"{told(e)} is not divided by {name}."
             yield Repair(i, put(number, ast.BinOp(e, ast.Div(), f)), "missing_division", says)
+
+
+def divisions(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Iterator[Repair]:
+    """What a statement computes as a whole, divided by a number or a size, where it is a factor too large."""
+    value = getattr(node, "value", None)
+    for number, e, parent in inside(node):
+        whole = e is value or (isinstance(parent, ast.Tuple | ast.List | ast.Dict) and parent is value)
+        if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant):
+            continue
+        for name in names:
+            says = f"{told(e)} is not divided by {name}."
+            yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), "missing_division", says)
 
 
 def _missing(name: str, says: str) -> tuple[str, str]:
@@ -133,7 +181,10 @@ def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: So
                     )
                     mistake = "time_not_carried"
                 elif ".mean(" in name and " * " in name:
-                    says = f"{says} The variance moves with the inputs too."
+                    says = f"{says} The variance moves with the inputs too: this is what flows back through it."
+                    mistake = "statistics_constant"
+                elif ".mean(" in name:
+                    says = f"{says} The mean moves with the inputs too: this is what flows back through it."
                     mistake = "statistics_constant"
                 elif " * " in name:
                     says = f"{says} In a product every factor must be differentiated (the product rule)."

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .left_out import added_forms, factors, given_forms, terms
+from .left_out import added_forms, divisions, factors, given_forms, terms
+from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
-from .statements import of_statement
-from .turned import axes, numbers, renamed, taken_out, turned
+from .statements import divided, moved, of_statement
+from .turned import axes, numbers, renamed, reshaped, sizes, taken_out, turned
 
 __all__ = ["Repair", "SourceScope", "repairs"]
 
@@ -20,24 +21,35 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     """The repairs of a function in groups, the simplest and the most usual first."""
     statements = [(i, node) for i, node in enumerate(ast.walk(tree)) if isinstance(node, ast.stmt)]
     simple = [(i, node) for i, node in statements if isinstance(node, _SIMPLE) and node.value is not None]
+    placed = [(i, node) for i, node in statements if isinstance(node, (*_SIMPLE, ast.For, ast.Expr))]
     unused = _unused(tree)
     idle = [name for name in scope.known if name in unused]
     arrays = [name for name, value in scope.known.items() if is_array(value)][:_FEW]
     scalars = [name for name, value in scope.known.items() if is_number(value)][:_FEW]
-    pool = [*scope.factors, *scalars, *arrays, *_slopes(arrays), "2", "0.5", *_counts(arrays)]
+    counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
+    inner = [code for code in scope.factors if code not in scope.known]
+    numbers_too = [repr(number) for number in scope.constants]
+    pool = [*inner, *scalars, *arrays, *_slopes(arrays), "2", "0.5", *numbers_too, *counts]
     return [
         (r for i, node in statements for r in of_statement(tree, i, node)),
-        (r for i, node in simple for r in taken_out(i, node)),
+        (r for i, node in placed for r in taken_out(i, node)),
         (r for i, node in simple for r in (*factors(i, node, idle, scope), *terms(i, node, idle, idle, scope))),
         (r for i, node in simple for r in axes(i, node)),
+        (r for i, node in simple for r in (*sizes(i, node, counts), *divisions(i, node, [*scalars, *counts], scope))),
+        (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
         (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
-        (r for i, node in simple for r in numbers(i, node, scope)),
+        (r for i, node in placed for r in numbers(i, node, scope)),
+        (r for i, node in simple for r in reshaped(i, node)),
+        (r for i, node in simple for r in missing_terms(i, node, terms_left(arrays, scalars, scope))),
+        (r for i, node in simple for r in renamed(i, node, scope)),
+        (r for i, node in simple for r in product_factors(i, node, arrays, scope)),
         added_forms(tree, scope),
         (r for i, node in simple for r in terms(i, node, arrays, idle, scope)),
+        (r for i, node in simple for r in terms(i, node, statistics_of(arrays, scope), idle, scope)),
         (r for i, node in simple for r in factors(i, node, pool, scope)),
-        (r for i, node in simple for r in renamed(i, node, scope)),
-        (r for i, node in simple for r in terms(i, node, _products(arrays, scope), idle, scope)),
+        (r for i, node in simple for r in by_ratio(i, node, scope)),
+        (r for i, node in simple for r in terms(i, node, products_of(arrays, scope), idle, scope)),
     ]
 
 
@@ -58,10 +70,9 @@ def _counts(arrays: list[str]) -> list[str]:
     return [count for name in arrays[:6] for count in (f"len({name})", f"{name}.shape[-1]", f"{name}.size")]
 
 
-def _products(arrays: list[str], scope: SourceScope) -> list[str]:
-    """Terms of a product rule, and those of the derivative of a normalization."""
-    few = [name for name in arrays if getattr(scope.known[name], "ndim", 0) > 1][:8]
-    means = [f"{q}.mean(axis={axis}, keepdims=True)" for q in few for axis in (-1, 0)]
-    parts = [f"{x} * ({q} * {x}).mean(axis={axis}, keepdims=True)" for q in few for x in few for axis in (-1, 0)]
-    pairs = [f"{a} * {b}" for k, a in enumerate(few) for b in few[k + 1 :]]
-    return [*pairs, *means, *parts]
+def _few_counts(counts: list[str], scope: SourceScope) -> list[str]:
+    """One expression for each size."""
+    by_value: dict[float, str] = {}
+    for code in counts:
+        by_value.setdefault(scope.evaluate(code), code)
+    return list(by_value.values())

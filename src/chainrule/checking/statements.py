@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .rewriting import Repair, expression
 
-__all__ = ["of_statement"]
+__all__ = ["divided", "moved", "of_statement"]
 
 
 def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
@@ -37,12 +37,61 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
         yield Repair(i, _unpacked, "tuple_not_unpacked", says)
 
 
+def moved(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
+    """A statement in front of those that change what it reads."""
+    if node not in tree.body or isinstance(node, ast.Return):
+        return
+    at = tree.body.index(node)
+    for before in range(at - 1, -1, -1):
+        earlier = tree.body[before]
+        changed = {ast.unparse(t) for t in _written(earlier)}
+        read = {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)}
+        both = sorted(changed & read)
+        if both:
+            says = (
+                f"{both[0]} is updated before {ast.unparse(_written(node)[0]) if _written(node) else 'this'} is "
+                f"computed with it: the gradient is taken with the new {both[0]} where the old one belongs."
+            )
+            yield Repair(i, _moved_to(before), "updated_before", says)
+
+
+def _written(node: ast.stmt) -> list[ast.expr]:
+    if isinstance(node, ast.Assign):
+        return list(node.targets)
+    return [node.target] if isinstance(node, ast.AugAssign) else []
+
+
+def _moved_to(before: int) -> Callable[[ast.stmt, ast.FunctionDef], None]:
+    def change(node: ast.stmt, tree: ast.FunctionDef) -> None:
+        tree.body.remove(node)
+        tree.body.insert(before, node)
+
+    return change
+
+
+def divided(i: int, node: ast.stmt, by: list[str]) -> Iterator[Repair]:
+    """A line after an assignment that divides what was computed."""
+    for target in _written(node):
+        if isinstance(target, ast.Name | ast.Attribute):
+            for name in by:
+                code = f"{ast.unparse(target)} = {ast.unparse(target)} / {name}"
+                says = f"{ast.unparse(target)} is not divided by {name}."
+                yield Repair(i, _after(code), "missing_division", says)
+
+
+def _after(code: str) -> Callable[[ast.stmt, ast.FunctionDef], None]:
+    def change(node: ast.stmt, tree: ast.FunctionDef) -> None:
+        _replaced(tree, node, [node, ast.parse(code).body[0]])
+
+    return change
+
+
 def _replaced(tree: ast.FunctionDef, old: ast.stmt, new: list[ast.stmt]) -> None:
     for parent in ast.walk(tree):
         for _, held in ast.iter_fields(parent):
             if isinstance(held, list) and any(each is old for each in held):
                 at = next(k for k, each in enumerate(held) if each is old)
-                held[at : at + 1] = [ast.copy_location(each, old) for each in new]
+                held[at : at + 1] = [each if each is old else ast.copy_location(each, old) for each in new]
                 return
 
 

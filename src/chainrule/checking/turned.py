@@ -6,16 +6,18 @@ import ast
 import copy
 from collections.abc import Iterator
 
+import numpy as np
+
 from .rewriting import Repair, SourceScope, expression, inside, is_array, put, told
 
-__all__ = ["axes", "numbers", "renamed", "taken_out", "turned"]
+__all__ = ["axes", "numbers", "renamed", "reshaped", "sizes", "taken_out", "turned"]
 
 _SUMS = ("sum", "mean")
 
 
 def taken_out(i: int, node: ast.stmt) -> Iterator[Repair]:
     """What is one too many: a factor, a term, a sign, a slice, an axis that is kept."""
-    for number, e, _ in inside(node):
+    for number, e, _ in inside(node, places=True):
         for new, mistake, says in _simpler(e):
             yield Repair(i, put(number, new), mistake, says)
 
@@ -43,9 +45,10 @@ def _simpler(e: ast.expr) -> Iterator[tuple[ast.expr, str, str]]:
         if other is not None:
             yield ast.Compare(e.left, [other], e.comparators), "gate_inverted", f"{told(e)} asks the opposite."
     elif isinstance(e, ast.Subscript):
-        flipped = "-1" in ast.unparse(e.slice)
+        flipped = "-1" in ast.unparse(e.slice) and ":" in ast.unparse(e.slice)
         says = f"The numbers are right and their order is not: an axis is reversed in {told(e)}."
-        yield e.value, "flipped_axis" if flipped else "part_only", says if flipped else f"{told(e)} is a part alone."
+        alone = f"{told(e)} is a part alone: the rest of {told(e.value)} is left out."
+        yield e.value, "flipped_axis" if flipped else "part_only", says if flipped else alone
     elif isinstance(e, ast.Attribute) and e.attr == "T":
         yield e.value, "missing_transpose", f"{told(e)} must not be transposed here."
     elif isinstance(e, ast.Call):
@@ -71,7 +74,14 @@ def _of_operands(e: ast.BinOp) -> Iterator[tuple[ast.expr, str, str]]:
         if isinstance(e.op, ast.Mult):
             says = f"{told(e.right)} is multiplied by {told(e.left)}, which does not belong there."
             yield e.right, "stray_factor", says
-        yield ast.BinOp(e.left, _OTHER[type(e.op)], e.right), "inverse_factor", f"It is {by} {told(e.right)}; inverse."
+        says = f"{told(e.left)} is {by} {told(e.right)}, and it is the other way round."
+        yield ast.BinOp(e.left, _OTHER[type(e.op)], e.right), "inverse_factor", says
+    elif isinstance(e.op, ast.Pow):
+        yield e.left, "wrong_power", f"{told(e)} is a power too many: {told(e.left)}."
+
+
+_OPPOSITE = {"minimum": "maximum", "maximum": "minimum", "argmax": "argmin", "argmin": "argmax", "min": "max",
+             "max": "min", "sin": "cos", "cos": "sin"}  # fmt: skip
 
 
 def _of_call(e: ast.Call) -> Iterator[tuple[ast.expr, str, str]]:
@@ -86,6 +96,17 @@ def _of_call(e: ast.Call) -> Iterator[tuple[ast.expr, str, str]]:
         other.func.attr = "mean" if name == "sum" else "sum"
         says = f"{told(e)} takes the {name} where the {other.func.attr} belongs."
         yield other, "mean_for_sum" if name == "mean" else "sum_for_mean", says
+    if name in _OPPOSITE:
+        other = copy.deepcopy(e)
+        assert isinstance(other.func, ast.Attribute)
+        other.func.attr = _OPPOSITE[name]
+        yield other, "opposite_function", f"{told(e)} takes the {name} where the {_OPPOSITE[name]} belongs."
+    if name in ("flip", "flipud", "fliplr", "roll") and e.args:
+        says = f"The numbers are right and their order is not: {told(e)} reverses or shifts an axis."
+        yield e.args[0], "flipped_axis", says
+    if name == "where" and len(e.args) == 3:
+        says = f"The two sides of {told(e)} are the wrong way round."
+        yield ast.Call(e.func, [e.args[0], e.args[2], e.args[1]], e.keywords), "gate_inverted", says
     if name in ("transpose", "swapaxes") and isinstance(e.func, ast.Attribute):
         yield e.func.value, "missing_transpose", f"{told(e)} must not be transposed here."
     if name in ("dot", "matmul") and len(e.args) == 2:
@@ -113,7 +134,7 @@ def axes(i: int, node: ast.stmt) -> Iterator[Repair]:
 def numbers(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
     """Other numbers, those of forward first, and 0 where a slope belongs."""
     arrays = [name for name, value in scope.known.items() if is_array(value)][:4]
-    for number, e, _ in inside(node):
+    for number, e, _ in inside(node, places=True):
         if not isinstance(e, ast.Constant) or isinstance(e.value, bool) or not isinstance(e.value, int | float):
             continue
         for new in dict.fromkeys([*scope.constants, 2, 1, 0.5, -e.value]):
@@ -128,12 +149,53 @@ def numbers(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
                     yield Repair(i, put(number, expression(code)), "slope_missing", says)
 
 
+def sizes(i: int, node: ast.stmt, counts: list[str]) -> Iterator[Repair]:
+    """Sizes in the place of a number, or of another size."""
+    for number, e, _ in inside(node):
+        own = ast.unparse(e)
+        plain = isinstance(e, ast.Constant) and isinstance(e.value, int | float) and not isinstance(e.value, bool)
+        if not plain and own not in counts and not own.startswith("len("):
+            continue
+        for new in counts:
+            if new != own and plain:
+                says = f"The number {own} is a size written into the formula: it must follow the arrays, {new}."
+                yield Repair(i, put(number, expression(new)), "written_size", says)
+            elif new != own:
+                says = f"{own} stands where {new} belongs: it divides by the wrong size."
+                yield Repair(i, put(number, expression(new)), "wrong_size", says)
+
+
+def reshaped(i: int, node: ast.stmt) -> Iterator[Repair]:
+    """Simple functions of an expression in its place: its negative, square, 1 minus it, a slope by its value."""
+    for number, e, parent in inside(node):
+        if isinstance(e, ast.Constant | ast.Tuple | ast.List | ast.Compare | ast.Slice | ast.UnaryOp):
+            continue
+        if isinstance(parent, ast.Subscript) and e is parent.slice:
+            continue
+        if isinstance(parent, ast.Attribute | ast.Subscript) or (isinstance(parent, ast.Call) and e is parent.func):
+            continue
+        own = ast.unparse(e)
+        if isinstance(e, ast.BinOp) or not isinstance(e, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+            own = f"({own})"
+        for code, mistake, says in (
+            (f"-{own}", "wrong_sign", f"The sign of {told(e)} is wrong: minus."),
+            (f"{own} ** 2", "missing_square", f"{told(e)} must be squared."),
+            (f"1 - {own}", "missing_one_minus", f"1 - {told(e)} belongs in the place of {told(e)}."),
+            (f"(1 - {own} ** 2)", "function_for_derivative", f"{told(e)} stands where its derivative belongs, "
+             f"1 - {own} ** 2."),
+            (f"{own} * (1 - {own})", "function_for_derivative", f"{told(e)} stands where its derivative belongs, "
+             f"{own} * (1 - {own})."),
+            (f"1 / {own}", "inverse_factor", f"1 / {told(e)} belongs in the place of {told(e)}."),
+        ):  # fmt: skip
+            yield Repair(i, put(number, expression(code)), mistake, says)
+
+
 def renamed(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
-    """Other arrays in the place of the one that is read."""
+    """Other arrays of its shape in the place of the one that is read."""
     for number, e, _ in inside(node):
         own = ast.unparse(e)
         if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript) or not is_array(scope.known.get(own)):
             continue
         for name, value in scope.known.items():
-            if name != own and is_array(value):
+            if name != own and is_array(value) and np.shape(value) == np.shape(scope.known[own]):
                 yield Repair(i, put(number, expression(name)), "wrong_array", f"{own} stands where {name} belongs.")
