@@ -1,4 +1,4 @@
-"""What must come out: a few batches with every gradient that is right in them, and which of those received are wrong."""
+"""What must come out: a few batches with every gradient that is right there, and which of those received are wrong."""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ class Written:
     where: str = ""  # the function that it stands in
 
 
-def as_written(name: str, old_tree: ast.FunctionDef, tree: ast.FunctionDef, repair: Repair, arrays: frozenset[str]) -> Written:
+def as_written(
+    name: str, old_tree: ast.FunctionDef, tree: ast.FunctionDef, repair: Repair, arrays: frozenset[str]
+) -> Written:
     """What a repair changed in a function; `arrays` are the gradients that it makes right."""
     old = list(ast.walk(old_tree))[repair.place]
     line, was, write = _reordered(old_tree, tree) or _header(old, tree, repair) or _line(old_tree, old, tree)

@@ -60,12 +60,11 @@ def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
     outside = _outside_the_sum(old, new)
     if outside:
         return "factor_outside_the_sum", outside
-    if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and {type(old.op), type(new.op)} == {ast.Add, ast.Sub}:
-        if ast.unparse(old.left) == ast.unparse(new.left):
-            sign = "minus, not plus" if isinstance(new.op, ast.Sub) else "plus, not minus"
-            same = ast.unparse(old.right) == ast.unparse(new.right)
-            more = "" if same else f" {_difference(old.right, new.right)[1]}"
-            return "wrong_sign_of_term", f"The second term, {told(old.right)}, has the wrong sign: {sign}.{more}"
+    if _signs_differ(old, new) and isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp):
+        sign = "minus, not plus" if isinstance(new.op, ast.Sub) else "plus, not minus"
+        same = ast.unparse(old.right) == ast.unparse(new.right)
+        more = "" if same else f" {_difference(old.right, new.right)[1]}"
+        return "wrong_sign_of_term", f"The second term, {told(old.right)}, has the wrong sign: {sign}.{more}"
     if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and type(old.op) is type(new.op):
         if ast.unparse(old.left) == ast.unparse(new.left):
             return _difference(old.right, new.right)
@@ -78,6 +77,13 @@ def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
     if isinstance(old, ast.Name | ast.Attribute) and isinstance(new, ast.Name | ast.Attribute):
         return "wrong_array", f"{a} stands where {b} belongs."
     return "wrong_formula", f"{told(old)} stands where {told(new)} belongs."
+
+
+def _signs_differ(old: ast.expr, new: ast.expr) -> bool:
+    """Whether one is a sum and the other a difference that starts the same."""
+    if not isinstance(old, ast.BinOp) or not isinstance(new, ast.BinOp):
+        return False
+    return {type(old.op), type(new.op)} == {ast.Add, ast.Sub} and ast.unparse(old.left) == ast.unparse(new.left)
 
 
 def _outside_the_sum(old: ast.expr, new: ast.expr) -> str:
@@ -145,7 +151,7 @@ def divisions(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> I
     value = getattr(node, "value", None)
     for number, e, parent in inside(node):
         whole = e is value or (isinstance(parent, ast.Tuple | ast.List | ast.Dict) and parent is value)
-        if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant):
+        if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.Starred):
             continue
         for name in names:
             says = f"{told(e)} is not divided by {name}."
@@ -169,7 +175,7 @@ def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: So
             continue
         if isinstance(parent, ast.Attribute | ast.Subscript | ast.keyword):
             continue
-        if isinstance(e, ast.Tuple | ast.Constant):
+        if isinstance(e, ast.Tuple | ast.Constant | ast.Starred):
             continue
         for name in (name for name in names if _keeps_shape(e, name, scope)):
             for op in (ast.Add(), ast.Sub()):

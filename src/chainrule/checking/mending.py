@@ -12,14 +12,18 @@ from .bench import Bench
 from .cases import Case, cases_of, missing_in, ratios_in, wrong_in
 from .changes import Written, as_written, latest
 from .parts import Part, calls_in, parts_of, written_in_forward
+from .reach import open_places, reach_of
 from .repairs import Repair, SourceScope, repairs
 from .usercode import compiled, copied_tree, function_of, swapped, traced, tree_of, twins_of
 
 __all__ = ["Mended", "Written", "copied_first", "has_source", "mend"]
 
+_PLACES = 4  # lines before which a copy may be made
 _STEPS = 4  # repairs of one backward pass
 _MOST, _LEAST = 5000, 300  # repairs that are tried
 _CALLS = 2_000_000  # in a search: what calls more in one pass is given fewer tries, the same in each run
+
+_Found = tuple[Part, ast.FunctionDef, types.CodeType, Repair, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -64,29 +68,30 @@ def mend(bench: Bench, forms: Sequence[str]) -> Mended | None:
     return Mended(latest(written), not wrong, functions) if written else None
 
 
-def copied_first(bench: Bench, backward: bool) -> Mended | None:
-    """A first line that copies what forward, or backward, is handed and overwrites."""
+def copied_first(bench: Bench, backward: bool) -> Iterator[Mended]:
+    """A line that copies what forward, or backward, is handed and overwrites: as the first, or a later one."""
     cases = cases_of(bench)
     if not cases:
-        return None
+        return
     instance = bench.subject.create()
     ran = traced(lambda: bench.forward(instance, cases[0].point.copied()))
     if backward:
         ran = traced(lambda: instance.backward(cases[0].dvalues.copy()))
     function = next((f for f in map(function_of, ran) if f is not None), None)
-    tree = None if function is None else tree_of(function)
-    if function is None or tree is None:
-        return None
-    name = next((each.arg for each in tree.args.args if each.arg not in ("self", "ctx")), "")
+    own = None if function is None else tree_of(function)
+    if function is None or own is None:
+        return
+    name = next((each.arg for each in own.args.args if each.arg not in ("self", "ctx")), "")
     line = f"{name} = {name}.copy()"
-    first = tree.body[0]
-    tree.body.insert(0, ast.copy_location(ast.parse(line).body[0], first))
-    code = compiled(function, tree)
-    if code is None:
-        return None
-    says = f"{name} belongs to the layer that made it: work on a copy."
-    written = Written("overwritten", says, frozenset(), first.lineno, "", line)
-    return Mended((written,), True, ((twins_of(function), code),))
+    for at in range(min(len(own.body), _PLACES)):
+        tree = copied_tree(own)
+        before = tree.body[at]
+        tree.body.insert(at, ast.copy_location(ast.parse(line).body[0], before))
+        code = compiled(function, tree)
+        if code is not None:
+            says = f"{name} belongs to the layer that made it: work on a copy."
+            written = Written("overwritten", says, frozenset(), before.lineno, "", line)
+            yield Mended((written,), True, ((twins_of(function), code),))
 
 
 def has_source(bench: Bench) -> bool:
@@ -107,17 +112,37 @@ def _best(
     wrong: frozenset[str],
     forms: tuple[str, ...],
     tries: Iterator[int],
-) -> tuple[Part, ast.FunctionDef, types.CodeType, Repair, frozenset[str]] | None:
+) -> _Found | None:
     """The first repair that leaves nothing wrong, or else the one that leaves least."""
-    best: tuple[Part, ast.FunctionDef, types.CodeType, Repair, frozenset[str]] | None = None
     constants, expressions = written_in_forward(bench, cases[0])
     left_out, ratios = missing_in(bench, cases[0], wrong), ratios_in(bench, cases, wrong)
-    groups = []
     for part in parts:
-        factors = tuple(code for code in expressions if part.value_of(code) is not None)
-        groups.append(
-            repairs(part.tree, SourceScope(part.known, forms, constants, factors, part.value_of, left_out, ratios))
-        )
+        for node in ast.walk(part.tree):
+            if isinstance(node, ast.expr):
+                node.closed = False  # type: ignore[attr-defined]
+    reaches = [reach_of(bench, cases[0], part) for part in parts]
+    for first in (True, False):
+        groups = []
+        for part, reach in zip(parts, reaches, strict=True):
+            open_places(reach, wrong, first)
+            factors = tuple(code for code in expressions if part.value_of(code) is not None)
+            scope = SourceScope(part.known, forms, constants, factors, part.value_of, left_out, ratios)
+            groups.append(repairs(part.tree, scope))
+        found = _first_of(bench, cases, parts, groups, wrong, tries)
+        if found is not None:
+            return found
+    return None
+
+
+def _first_of(
+    bench: Bench,
+    cases: Sequence[Case],
+    parts: Sequence[Part],
+    groups: Sequence[Sequence[Iterator[Repair]]],
+    wrong: frozenset[str],
+    tries: Iterator[int],
+) -> _Found | None:
+    best: _Found | None = None
     for same in zip(*groups, strict=True):
         for part, group in zip(parts, same, strict=True):
             for repair in group:
@@ -139,5 +164,8 @@ def _best(
 
 
 def _changed(function: types.FunctionType, tree: ast.FunctionDef, repair: Repair) -> types.CodeType | None:
-    repair.change(list(ast.walk(tree))[repair.place], tree)
+    try:
+        repair.change(list(ast.walk(tree))[repair.place], tree)
+    except (ValueError, IndexError, StopIteration):  # no such place in this code
+        return None
     return compiled(function, tree)

@@ -1,4 +1,4 @@
-"""Repairs that follow from the numbers: terms that equal what is missing, factors that equal how much too large it is."""
+"""Repairs that follow from the numbers: terms that equal what is missing, factors by which it is too large."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def missing_terms(i: int, node: ast.stmt, found: list[tuple[str, str]]) -> Itera
     for number, e, parent in inside(node):
         if e is value or (isinstance(parent, ast.Tuple | ast.List | ast.Dict) and parent is value):
             for code, says in found:
-                if isinstance(e, ast.Tuple | ast.List | ast.Dict):
+                if isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Starred):
                     continue
                 minus = code.startswith("-")
                 op = ast.Sub() if minus else ast.Add()
@@ -116,7 +116,7 @@ def by_ratio(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
     value = getattr(node, "value", None)
     for number, e, parent in inside(node):
         whole = e is value or (isinstance(parent, ast.Tuple | ast.List | ast.Dict) and parent is value)
-        if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant):
+        if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.Starred):
             continue
         for ratio in scope.ratios:
             for by, op, word in ((ratio, ast.Div(), "divided"), (1 / ratio, ast.Mult(), "multiplied")):
@@ -133,9 +133,7 @@ def statistics_of(arrays: list[str], scope: SourceScope) -> list[str]:
     few = [name for name in arrays if np.ndim(scope.known[name]) > 1][:8]
     axes = ["-1", "0"] + (["(2, 3)", "(0, 2, 3)"] if any(np.ndim(scope.known[name]) == 4 for name in few) else [])
     means = [f"{q}.mean(axis={axis}, keepdims=True)" for q in few for axis in axes]
-    parts = [
-        f"{x} * ({q} * {x}).mean(axis={axis}, keepdims=True)" for q in few for x in few if q != x for axis in axes
-    ]
+    parts = [f"{x} * ({q} * {x}).mean(axis={axis}, keepdims=True)" for q in few for x in few if q != x for axis in axes]
     return [*means, *parts]
 
 

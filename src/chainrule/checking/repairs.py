@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .left_out import added_forms, divisions, factors, given_forms, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
@@ -29,7 +29,9 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
     inner = [code for code in scope.factors if code not in scope.known]
     numbers_too = [repr(number) for number in scope.constants]
-    pool = [*inner, *scalars, *arrays, *_slopes(arrays), "2", "0.5", *numbers_too, *counts]
+    slopes = _slopes(arrays)
+    pool = [*inner, *scalars, *arrays, *numbers_too, *counts]
+    means, pairs = statistics_of(arrays, scope), products_of(arrays, scope)
     return [
         (r for i, node in statements for r in of_statement(tree, i, node)),
         (r for i, node in placed for r in taken_out(i, node)),
@@ -40,17 +42,27 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
         (r for i, node in placed for r in numbers(i, node, scope)),
+        (r for i, node in simple for r in factors(i, node, ["2", "0.5"], scope)),
         (r for i, node in simple for r in reshaped(i, node)),
-        (r for i, node in simple for r in missing_terms(i, node, terms_left(arrays, scalars, scope))),
+        _missing(simple, arrays, scalars, scope),
         (r for i, node in simple for r in renamed(i, node, scope)),
         (r for i, node in simple for r in product_factors(i, node, arrays, scope)),
         added_forms(tree, scope),
+        (r for i, node in simple for r in factors(i, node, slopes, scope)),
         (r for i, node in simple for r in terms(i, node, arrays, idle, scope)),
-        (r for i, node in simple for r in terms(i, node, statistics_of(arrays, scope), idle, scope)),
+        (r for i, node in simple for r in terms(i, node, means, idle, scope)),
         (r for i, node in simple for r in factors(i, node, pool, scope)),
         (r for i, node in simple for r in by_ratio(i, node, scope)),
-        (r for i, node in simple for r in terms(i, node, products_of(arrays, scope), idle, scope)),
+        (r for i, node in simple for r in terms(i, node, pairs, idle, scope)),
     ]
+
+
+def _missing(
+    simple: Sequence[tuple[int, ast.stmt]], arrays: list[str], scalars: list[str], scope: SourceScope
+) -> Iterator[Repair]:
+    found = terms_left(arrays, scalars, scope)
+    for i, node in simple:
+        yield from missing_terms(i, node, found)
 
 
 def _unused(tree: ast.FunctionDef) -> set[str]:

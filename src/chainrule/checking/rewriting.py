@@ -60,6 +60,8 @@ def inside(node: ast.stmt, places: bool = False) -> Iterator[tuple[int, ast.expr
     parents = {id(child): parent for parent in ast.walk(node) for child in ast.iter_child_nodes(parent)}
     inner = {id(each) for root in roots if root is not None for each in ast.walk(root)}
     for number, each in enumerate(ast.walk(node)):
+        if getattr(each, "closed", False):  # a repair there would move what is right
+            continue
         if isinstance(each, ast.expr) and id(each) in inner and not isinstance(parents[id(each)], ast.keyword):
             yield number, each, parents[id(each)]
 

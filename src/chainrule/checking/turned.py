@@ -168,14 +168,16 @@ def sizes(i: int, node: ast.stmt, counts: list[str]) -> Iterator[Repair]:
 def reshaped(i: int, node: ast.stmt) -> Iterator[Repair]:
     """Simple functions of an expression in its place: its negative, square, 1 minus it, a slope by its value."""
     for number, e, parent in inside(node):
-        if isinstance(e, ast.Constant | ast.Tuple | ast.List | ast.Compare | ast.Slice | ast.UnaryOp):
+        if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp):
             continue
         if isinstance(parent, ast.Subscript) and e is parent.slice:
             continue
-        if isinstance(parent, ast.Attribute | ast.Subscript) or (isinstance(parent, ast.Call) and e is parent.func):
+        if isinstance(parent, ast.Attribute | ast.Subscript | ast.Starred) or (
+            isinstance(parent, ast.Call) and e is parent.func
+        ):
             continue
         own = ast.unparse(e)
-        if isinstance(e, ast.BinOp) or not isinstance(e, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(e, ast.BinOp):
             own = f"({own})"
         for code, mistake, says in (
             (f"-{own}", "wrong_sign", f"The sign of {told(e)} is wrong: minus."),
