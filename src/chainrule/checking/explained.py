@@ -17,6 +17,7 @@ _VAGUE = (
     "unknown", "wrong_shape", "one_region", "one_entry", "one_row", "one_column", "one_slice", "filled_in_part",
     "backward_raises", "outside_the_kink", "all_zeros", "stray_factor", "missing_factor", "extra_term",
     "time_not_carried", "branch_missing", "missing_local_derivative", "inverse_factor", "time_mean_doubled",
+    "written_size",
 )  # fmt: skip
 # What a line says less well than any words about the numbers.
 _PLAIN = ("wrong_formula", "wrong_array", "wrong_number", "constant_factor", "missing_division")
@@ -39,13 +40,20 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
             return _all_from(findings, changed, None)
     if not any(f.kind in _KINDS for f in errors):
         return list(findings)
+    if any(f.mistake == "no_derivative" for f in errors):  # what is meant is for its author to say
+        return _without_lines(findings)
     forms = dict.fromkeys(d.write for f in errors for d in f.diagnoses if d.write and "..." not in d.write)
-    mended = mend(bench, tuple(forms))
+    same = {(f.kind, f.array, f.mistake) for f in errors if f.kind not in _KINDS}
+
+    def accepts() -> bool:
+        """Whether what remains now has other causes."""
+        return all((f.kind, f.array, f.mistake) in same for f in again())
+
+    mended = mend(bench, tuple(forms), accepts)
     if mended is None:
         return _without_lines(findings) if has_source(bench) else list(findings)
     left = _left(mended, again) if mended.whole else errors
-    same = {(f.kind, f.array, f.mistake) for f in errors if f.kind not in _KINDS}
-    right = all((f.kind, f.array, f.mistake) in same for f in left)  # what remains has other causes
+    right = all((f.kind, f.array, f.mistake) in same for f in left)
     return _joined(bench, findings, mended, right, {(f.kind, f.array, f.mistake) for f in left})
 
 
@@ -104,7 +112,8 @@ def _told(finding: Finding, written: Written, verified: bool) -> Finding:
     evidence = "with this line in its place, the check run again finds every gradient right" if verified else ""
     said = finding.diagnoses[0] if finding.diagnoses else Diagnosis("unknown", "", "")
     named = verified and written.mistake not in _PLAIN  # better than a vague word
-    if said.mistake == "unknown" or (said.mistake in _VAGUE and named):
+    mean = (said.mistake, written.mistake) == ("batch_mean_doubled", "mean_for_sum")
+    if said.mistake == "unknown" or mean or (said.mistake in _VAGUE and named):
         said = Diagnosis(written.mistake, written.says, evidence)
     elif said.mistake in ("constant_factor", "regularization_factor") and named:  # how much it is off, and why
         mistake = written.mistake if said.mistake == "constant_factor" else said.mistake

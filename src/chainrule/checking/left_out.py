@@ -111,21 +111,24 @@ def _summed(e: ast.expr) -> ast.expr | None:
     return e.args[0] if ast.unparse(e.func.value) in ("np", "numpy", "torch") and e.args else e.func.value
 
 
-def _keeps_shape(e: ast.expr, name: str, scope: SourceScope) -> bool:
-    """Whether an expression with another beside it keeps its shape, as far as can be known."""
+def _keeps_shape(e: ast.expr, name: str, scope: SourceScope, place: str = "") -> bool:
+    """Whether an expression with another beside it keeps its shape, or gets that of `place`, as far as can be known."""
     if ast.unparse(e) == name:
         return False
     own, other = scope.evaluate(ast.unparse(e)), scope.evaluate(name)
     if own is None or other is None:
         return own is None
     try:
-        return bool(np.broadcast_shapes(np.shape(own), np.shape(other)) == np.shape(own))
+        shape = np.broadcast_shapes(np.shape(own), np.shape(other))
+        return shape == np.shape(own) or (bool(place) and shape == np.shape(scope.evaluate(place)))
     except ValueError:
         return False
 
 
 def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Iterator[Repair]:
     """Each of these expressions as a factor, or a divisor, of what a statement is made of."""
+    target = getattr(node, "target", None)
+    place = ast.unparse(target) if isinstance(target, ast.Subscript) else ""
     for number, e, parent in inside(node):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div) and e is parent.left:
             continue
@@ -135,7 +138,7 @@ def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Ite
             continue
         if isinstance(parent, ast.Call) and e is parent.func:
             continue
-        for name in (name for name in names if _keeps_shape(e, name, scope)):
+        for name in (name for name in names if _keeps_shape(e, name, scope, place)):
             f = expression(name)
             if isinstance(f, ast.Constant) and not isinstance(e, ast.BinOp):
                 continue
@@ -146,7 +149,7 @@ def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Ite
             yield Repair(i, put(number, ast.BinOp(e, ast.Div(), f)), "missing_division", says)
 
 
-def divisions(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Iterator[Repair]:
+def divisions(i: int, node: ast.stmt, names: list[str]) -> Iterator[Repair]:
     """What a statement computes as a whole, divided by a number or a size, where it is a factor too large."""
     value = getattr(node, "value", None)
     for number, e, parent in inside(node):
@@ -170,6 +173,7 @@ def _missing(name: str, says: str) -> tuple[str, str]:
 
 def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: SourceScope) -> Iterator[Repair]:
     """Each of these expressions added to, or taken from, what a statement is made of."""
+    own = [ast.unparse(each) for each in getattr(node, "targets", ())]
     for number, e, parent in inside(node):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and e is parent.left:
             continue
@@ -184,6 +188,12 @@ def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: So
                     says = (
                         f"{name} is computed and never added: what flows back from the later steps is left out of "
                         f"{told(e)}."
+                    )
+                    mistake = "time_not_carried"
+                elif name in own:
+                    says = (
+                        f"{name} starts anew with {told(e)}: what flows back from the later steps, {name} itself, is "
+                        "left out."
                     )
                     mistake = "time_not_carried"
                 elif ".mean(" in name and " * " in name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .bench import Bench
@@ -19,6 +19,7 @@ from .usercode import compiled, copied_tree, function_of, swapped, traced, tree_
 __all__ = ["Mended", "Written", "copied_first", "has_source", "mend"]
 
 _PLACES = 4  # lines before which a copy may be made
+_REFUSED = 2  # repairs that make the gradients right and not the whole check
 _STEPS = 4  # repairs of one backward pass
 _MOST, _LEAST = 5000, 300  # repairs that are tried
 _CALLS = 2_000_000  # in a search: what calls more in one pass is given fewer tries, the same in each run
@@ -43,8 +44,11 @@ class Mended:
             yield
 
 
-def mend(bench: Bench, forms: Sequence[str]) -> Mended | None:
-    """The repairs that make the wrong gradients of a subject right, as many as were found; None without any."""
+def mend(bench: Bench, forms: Sequence[str], accepts: Callable[[], bool]) -> Mended | None:
+    """The repairs that make the wrong gradients of a subject right, as many as were found; None without any.
+
+    `accepts` runs the whole check, with a repair in place that makes all gradients right: whether that is enough.
+    """
     cases = cases_of(bench)
     parts = parts_of(bench, cases[0]) if cases else []
     wrong = wrong_in(bench, cases) if parts else frozenset()
@@ -56,7 +60,7 @@ def mend(bench: Bench, forms: Sequence[str]) -> Mended | None:
         for part in parts:
             stack.enter_context(swapped(part.twins, part.function.__code__))
         while wrong and len(written) < _STEPS:
-            found = _best(bench, cases, parts, wrong, tuple(forms), tries)
+            found = _best(bench, cases, parts, wrong, tuple(forms), (tries, accepts))
             if found is None:
                 break
             part, tree, code, repair, left = found
@@ -111,7 +115,7 @@ def _best(
     parts: Sequence[Part],
     wrong: frozenset[str],
     forms: tuple[str, ...],
-    tries: Iterator[int],
+    limits: tuple[Iterator[int], Callable[[], bool]],
 ) -> _Found | None:
     """The first repair that leaves nothing wrong, or else the one that leaves least."""
     constants, expressions = written_in_forward(bench, cases[0])
@@ -128,7 +132,7 @@ def _best(
             factors = tuple(code for code in expressions if part.value_of(code) is not None)
             scope = SourceScope(part.known, forms, constants, factors, part.value_of, left_out, ratios)
             groups.append(repairs(part.tree, scope))
-        found = _first_of(bench, cases, parts, groups, wrong, tries)
+        found = _first_of(bench, cases, parts, groups, wrong, limits)
         if found is not None:
             return found
     return None
@@ -140,9 +144,11 @@ def _first_of(
     parts: Sequence[Part],
     groups: Sequence[Sequence[Iterator[Repair]]],
     wrong: frozenset[str],
-    tries: Iterator[int],
+    limits: tuple[Iterator[int], Callable[[], bool]],
 ) -> _Found | None:
+    tries, accepts = limits
     best: _Found | None = None
+    refused = 0
     for same in zip(*groups, strict=True):
         for part, group in zip(parts, same, strict=True):
             for repair in group:
@@ -154,13 +160,15 @@ def _first_of(
                     continue
                 with swapped(part.twins, code):
                     left = wrong_in(bench, cases, wrong)
-                if left < (wrong if best is None else best[4]):
+                    enough = not left and (refused == _REFUSED or accepts())
+                if left < (wrong if best is None else best[4]) or enough:
                     best = part, tree, code, repair, left
-                if not left:
+                if enough:
                     return best
-        if best is not None:
+                refused += not left
+        if best is not None and (best[4] or refused == _REFUSED):
             return best
-    return None
+    return best
 
 
 def _changed(function: types.FunctionType, tree: ast.FunctionDef, repair: Repair) -> types.CodeType | None:

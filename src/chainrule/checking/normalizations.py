@@ -34,7 +34,8 @@ def normalization(m: Comparison) -> Iterator[Candidate]:
             size = float(np.max(np.abs(m.expected), initial=0.0))
             if np.abs(right - m.expected).max() > 1e-4 * size:
                 continue  # no normalization over these axes
-            yield from _said(m, matrix)
+            found = list(_said(m, matrix))
+            yield from found or _other_variance(m, axes, gamma, matrix)
             return
 
 
@@ -56,6 +57,27 @@ def _said(m: Comparison, matrix: Floats) -> Iterator[Candidate]:
     yield Candidate("statistics_constant" if factor == 0 else "normalization_term", predicted, _sentence(name, factor))
 
 
+def _other_variance(m: Comparison, axes: tuple[int, ...], gamma: Floats, matrix: Floats) -> Iterator[Candidate]:
+    """Something else in the place of the term of the variance."""
+    x, q = m.value, np.broadcast_to(m.setting.dvalues * gamma, m.value.shape)
+    inverse = 1 / np.sqrt(x.var(axis=axes, keepdims=True) + 1e-5)
+    xhat = (x - x.mean(axis=axes, keepdims=True)) * inverse
+    means = (q * xhat).mean(axis=axes, keepdims=True)
+    for code, other in (
+        ("xhat * q", xhat * q),
+        ("xhat * q * xhat", xhat * q * xhat),
+        ("mean(q * xhat)", np.broadcast_to(means, x.shape)),
+        ("xhat * mean(q)", xhat * q.mean(axis=axes, keepdims=True)),
+        ("q * mean(q * xhat)", q * means),
+        ("xhat * mean(q * xhat), without inv,", xhat * means / inverse),
+    ):
+        predicted = matrix[:, 0] - matrix[:, 1] - (inverse * other).reshape(-1)
+        says = (
+            f"The term of the variance is wrong: {code} stands where xhat * mean(q * xhat) belongs, over the same axes."
+        )
+        yield Candidate("normalization_term", predicted, says)
+
+
 def _sentence(name: str, factor: float) -> str:
     why = "the mean" if "mean" in name else "the variance"
     if name == _TERMS[0]:
@@ -64,6 +86,8 @@ def _sentence(name: str, factor: float) -> str:
         return f"{why.capitalize()} is treated as a constant: it moves with every input as well, and {name} is missing."
     if factor == -1:
         return f"The sign of {name} is wrong: what flows back through {why} is subtracted."
+    if factor > 2.5 and factor == int(factor):
+        return f"What flows back through {why} is {factor:g} times too large: a sum stands where a mean belongs."
     times = "twice" if factor == 2 else "half" if factor == 0.5 else f"{factor:g} times"
     return f"What flows back through {why} is there {times} and belongs there once: {name} has a wrong factor."
 

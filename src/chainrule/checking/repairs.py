@@ -35,15 +35,17 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     return [
         (r for i, node in statements for r in of_statement(tree, i, node)),
         (r for i, node in placed for r in taken_out(i, node)),
-        (r for i, node in simple for r in (*factors(i, node, idle, scope), *terms(i, node, idle, idle, scope))),
+        (r for i, node in simple for r in factors(i, node, idle, scope)),
+        (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
         (r for i, node in simple for r in axes(i, node)),
-        (r for i, node in simple for r in (*sizes(i, node, counts), *divisions(i, node, [*scalars, *counts], scope))),
+        (r for i, node in simple for r in sizes(i, node, [*scalars, *counts])),
+        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts])),
         (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
         (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
         (r for i, node in placed for r in numbers(i, node, scope)),
         (r for i, node in simple for r in factors(i, node, ["2", "0.5"], scope)),
-        (r for i, node in simple for r in reshaped(i, node)),
+        (r for names in (True, False) for i, node in simple for r in reshaped(i, node, names)),
         _missing(simple, arrays, scalars, scope),
         (r for i, node in simple for r in renamed(i, node, scope)),
         (r for i, node in simple for r in product_factors(i, node, arrays, scope)),
@@ -63,6 +65,12 @@ def _missing(
     found = terms_left(arrays, scalars, scope)
     for i, node in simple:
         yield from missing_terms(i, node, found)
+
+
+def _own(node: ast.stmt, scope: SourceScope) -> list[str]:
+    """The array that a statement writes anew, which it may have to add to."""
+    names = [each.id for each in getattr(node, "targets", ()) if isinstance(each, ast.Name)]
+    return [name for name in names if is_array(scope.known.get(name))]
 
 
 def _unused(tree: ast.FunctionDef) -> set[str]:

@@ -71,7 +71,8 @@ def _moved_to(before: int) -> Callable[[ast.stmt, ast.FunctionDef], None]:
 
 def divided(i: int, node: ast.stmt, by: list[str]) -> Iterator[Repair]:
     """A line after an assignment that divides what was computed."""
-    for target in _written(node):
+    for place in _written(node):
+        target = place.value if isinstance(place, ast.Subscript) else place
         if isinstance(target, ast.Name | ast.Attribute):
             for name in by:
                 code = f"{ast.unparse(target)} = {ast.unparse(target)} / {name}"

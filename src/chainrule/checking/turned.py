@@ -35,14 +35,19 @@ _OTHER: dict[type[ast.operator], ast.operator] = {
 }  # fmt: skip
 
 
+_OPPOSED: dict[type[ast.cmpop], tuple[ast.cmpop, ...]] = {
+    ast.Gt: (ast.Lt(), ast.LtE()), ast.Lt: (ast.Gt(), ast.GtE()),
+    ast.GtE: (ast.Lt(), ast.LtE()), ast.LtE: (ast.Gt(), ast.GtE()),
+}  # fmt: skip
+
+
 def _simpler(e: ast.expr) -> Iterator[tuple[ast.expr, str, str]]:
     if isinstance(e, ast.BinOp):
         yield from _of_operands(e)
     elif isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
         yield e.operand, "wrong_sign", f"The sign of {told(e)} is wrong."
     elif isinstance(e, ast.Compare) and len(e.ops) == 1:
-        other = {ast.Gt: ast.Lt(), ast.Lt: ast.Gt(), ast.GtE: ast.Lt(), ast.LtE: ast.Gt()}.get(type(e.ops[0]))
-        if other is not None:
+        for other in _OPPOSED.get(type(e.ops[0]), ()):
             yield ast.Compare(e.left, [other], e.comparators), "gate_inverted", f"{told(e)} asks the opposite."
     elif isinstance(e, ast.Subscript):
         flipped = "-1" in ast.unparse(e.slice) and ":" in ast.unparse(e.slice)
@@ -165,10 +170,10 @@ def sizes(i: int, node: ast.stmt, counts: list[str]) -> Iterator[Repair]:
                 yield Repair(i, put(number, expression(new)), "wrong_size", says)
 
 
-def reshaped(i: int, node: ast.stmt) -> Iterator[Repair]:
-    """Simple functions of an expression in its place: its negative, square, 1 minus it, a slope by its value."""
+def reshaped(i: int, node: ast.stmt, names: bool) -> Iterator[Repair]:
+    """Simple functions of a name, or of other expressions: the negative, square, 1 minus it, a slope by its value."""
     for number, e, parent in inside(node):
-        if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp):
+        if not isinstance(e, ast.Name | ast.Attribute if names else ast.Subscript | ast.Call | ast.BinOp):
             continue
         if isinstance(parent, ast.Subscript) and e is parent.slice:
             continue
@@ -181,7 +186,7 @@ def reshaped(i: int, node: ast.stmt) -> Iterator[Repair]:
             own = f"({own})"
         for code, mistake, says in (
             (f"-{own}", "wrong_sign", f"The sign of {told(e)} is wrong: minus."),
-            (f"{own} ** 2", "missing_square", f"{told(e)} must be squared."),
+            (f"{own} ** 2", *_square(e, parent)),
             (f"1 - {own}", "missing_one_minus", f"1 - {told(e)} belongs in the place of {told(e)}."),
             (f"(1 - {own} ** 2)", "function_for_derivative", f"{told(e)} stands where its derivative belongs, "
              f"1 - {own} ** 2."),
@@ -190,6 +195,13 @@ def reshaped(i: int, node: ast.stmt) -> Iterator[Repair]:
             (f"1 / {own}", "inverse_factor", f"1 / {told(e)} belongs in the place of {told(e)}."),
         ):  # fmt: skip
             yield Repair(i, put(number, expression(code)), mistake, says)
+
+
+def _square(e: ast.expr, parent: ast.AST) -> tuple[str, str]:
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1":
+        says = f"{told(parent)} lacks a square: the derivative of tanh, by its output, is 1 - {told(e)} ** 2."
+        return "missing_local_derivative", says
+    return "missing_square", f"{told(e)} must be squared."
 
 
 def renamed(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:

@@ -32,7 +32,14 @@ def _axis(k: int, output: bool) -> Callable[[Comparison], int]:
     return size
 
 
+def _places_of_each(m: Comparison) -> int:
+    """How many entries of the output each entry of a parameter is added to."""
+    shared = m.name in m.setting.subject.parameters and m.value.size > 1 and m.setting.subject.upstream
+    return m.setting.output.size // m.value.size if shared and m.setting.output.size % m.value.size == 0 else 0
+
+
 _SIZES = (
+    _Size(_places_of_each, "the number of places where each entry is used", "mean_for_sum"),
     _Size(lambda m: m.setting.samples, "the number of samples", "batch_mean"),
     _Size(_axis(-1, True), "the number of outputs", "feature_mean"),
     _Size(lambda m: m.value.size, "the number of all entries", "whole_mean"),
@@ -72,10 +79,13 @@ def _of_sizes(settings: Sequence[Comparison]) -> Iterator[tuple[str, str, Floats
             missing = f"The mean is missing: divide by {what}."
         yield missing, f"{size.mistake}_missing", each
         doubled = f"It is divided by {what} once too often: a sum belongs there, and no mean."
-        yield doubled, f"{size.mistake}_doubled", 1 / each
+        name = size.mistake if size.mistake == "mean_for_sum" else f"{size.mistake}_doubled"
+        if name == "mean_for_sum":
+            doubled = "It takes the mean over the samples, and all places where it is used, where the sum belongs."
+        yield doubled, name, 1 / each
     for one, a in sizes:
         for other, b in sizes:
-            if one.mistake != other.mistake:
+            if loss and one.mistake != other.mistake:
                 says = f"It is divided by {one.called} where {other.called} belongs: the mean divides by that."
                 yield says.replace(",:", ":"), "wrong_size", b / a
     ratios = np.array([_ratio(m) or np.nan for m in settings])
