@@ -107,7 +107,7 @@ def ratios_in(bench: Bench, cases: Sequence[Case], wrong: frozenset[str]) -> tup
         factors = []
         for case, received in zip(cases, gradients, strict=True):
             flats, expected, allowed = case.wanted[name]
-            if np.shape(received.get(name)) != case.point.values[name].shape:
+            if name not in received or np.shape(received[name]) != case.point.values[name].shape:
                 break
             given = np.asarray(received[name], dtype=np.float64).reshape(-1)[flats]
             square = float(expected @ expected)

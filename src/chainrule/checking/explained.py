@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .bench import Bench
+from .cases import cases_of
 from .findings import Diagnosis, Finding
+from .forwards import mended_forward
 from .mending import Mended, Written, copied_first, has_source, mend
 
 __all__ = ["explained", "told_once"]
 
+_EVIDENCE = "with this line in its place, the check run again finds every gradient right"
 _KINDS = ("gradient", "shape", "missing", "raises", "kinks")  # findings that a line of backward may mend
 # What the numbers say less well than a line that mends them.
 _VAGUE = (
@@ -49,6 +52,12 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
         """Whether what remains now has other causes."""
         return all((f.kind, f.array, f.mistake) in same for f in again())
 
+    cases = cases_of(bench)
+    other = mended_forward(bench, cases[0], accepts) if cases and _may_be_forward(errors) else None
+    if other is not None:
+        first = next(f for f in errors if f.kind in _KINDS)
+        said = Diagnosis(other.written[0].mistake, other.written[0].says, _EVIDENCE)
+        return _all_from(findings, replace(first, diagnoses=(said,)), other.written[0], first)
     mended = mend(bench, tuple(forms), accepts)
     if mended is None:
         return _without_lines(findings) if has_source(bench) else list(findings)
@@ -63,13 +72,22 @@ def _left(mended: Mended, again: Callable[[], list[Finding]]) -> list[Finding]:
         return again()
 
 
-def _all_from(findings: Sequence[Finding], cause: Finding, written: Written | None) -> list[Finding]:
-    """The findings where one of them explains all errors."""
+def _may_be_forward(errors: Sequence[Finding]) -> bool:
+    """Whether what is said of backward may come of a mistake in forward."""
+    return any(f.mistake in ("gate_inverted", "unknown", "one_region") for f in errors if f.kind == "gradient")
+
+
+def _all_from(
+    findings: Sequence[Finding], cause: Finding, written: Written | None, own: Finding | None = None
+) -> list[Finding]:
+    """The findings where one of them explains all errors; `own` is that one as it was."""
     said = cause.diagnoses[0]
     if written is not None:
         said = replace(said, write=written.write, line=written.line, was=written.was)
     told = replace(cause, diagnoses=(said, *cause.diagnoses[1:]))
-    rest = [replace(f, follows=cause.array) if f.severity == "error" else f for f in findings if f is not cause]
+    rest = [
+        replace(f, follows=cause.array) if f.severity == "error" else f for f in findings if f is not (own or cause)
+    ]
     return [told, *_without_lines(rest)]
 
 
@@ -109,7 +127,7 @@ def _cause_of(bench: Bench, findings: Sequence[Finding], causes: dict[int, Writt
 
 
 def _told(finding: Finding, written: Written, verified: bool) -> Finding:
-    evidence = "with this line in its place, the check run again finds every gradient right" if verified else ""
+    evidence = _EVIDENCE if verified else ""
     said = finding.diagnoses[0] if finding.diagnoses else Diagnosis("unknown", "", "")
     named = verified and written.mistake not in _PLAIN  # better than a vague word
     mean = (said.mistake, written.mistake) == ("batch_mean_doubled", "mean_for_sum")

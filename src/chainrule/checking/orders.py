@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .candidates import Candidate
 from .measure import Comparison
@@ -16,7 +17,7 @@ def orders(m: Comparison) -> Iterator[Candidate]:
     """The array flipped or shifted along an axis, or with two axes changed for each other."""
     if not m.complete or m.value.ndim < 1 or m.value.size < 3:
         return
-    right = m.expected.reshape(m.value.shape)
+    right: NDArray[np.float64] = m.expected.reshape(m.value.shape)
     for axis, size in enumerate(right.shape):
         if size < 2:
             continue

@@ -33,7 +33,7 @@ def reach_of(bench: Bench, case: Case, part: Part) -> Reach:
             if isinstance(parent, ast.Call) and e is parent.func:
                 continue
             tree = copied_tree(part.tree)
-            put(number, expression(f"({ast.unparse(e)}) * 1.0625 + 0.015625"))(list(ast.walk(tree))[i], tree)
+            put(number, expression(f"({ast.unparse(e)}) * 1.0625 + 0.015625"))(_statement(tree, i), tree)
             code = compiled(part.function, tree)
             if code is None:
                 continue
@@ -42,6 +42,12 @@ def reach_of(bench: Bench, case: Case, part: Part) -> Reach:
             if after is not None:
                 found[e] = frozenset(n for n in before if not _same(before[n], after.get(n)))
     return found
+
+
+def _statement(tree: ast.FunctionDef, i: int) -> ast.stmt:
+    node = list(ast.walk(tree))[i]
+    assert isinstance(node, ast.stmt)
+    return node
 
 
 def open_places(reach: Reach, wrong: frozenset[str], first: bool) -> None:

@@ -19,7 +19,11 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
             "filled: it belongs after the loop."
         )
         yield Repair(i, _out_of_the_loop, "return_in_loop", says)
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+    plain = isinstance(getattr(node, "value", None), ast.Constant)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and plain:
+        says = f"{ast.unparse(node)} does not belong there: it changes what is right already."
+        yield Repair(i, _left_out, "stray_line", says)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and not plain:
         place = ast.unparse(node.targets[0])
         says = (
             f"{place} is overwritten where it should grow: places that get a gradient from several windows or uses "
@@ -105,6 +109,10 @@ def _out_of_the_loop(node: ast.stmt, tree: ast.FunctionDef) -> None:
 def _siblings(tree: ast.FunctionDef, node: ast.stmt) -> list[ast.stmt]:
     bodies = (getattr(parent, "body", []) for parent in ast.walk(tree))
     return next(body for body in bodies if isinstance(body, list) and any(each is node for each in body))
+
+
+def _left_out(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    _replaced(tree, node, [ast.Pass()])
 
 
 def _accumulated(node: ast.stmt, tree: ast.FunctionDef) -> None:
