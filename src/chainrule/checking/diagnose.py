@@ -33,7 +33,8 @@ def diagnose(settings: Sequence[Comparison]) -> tuple[Diagnosis, ...]:
     write = right_line(usable)
     found = _first_of_each(usable, _explaining(usable), write)
     if not found:
-        whole = by_size(usable) or by_difference(usable)
+        constant = _constant_factor([m for m in usable if m.wrong.any()])
+        whole = by_size(usable) or (None if constant else by_difference(usable))
         found = [] if whole is None else [replace(whole, write=write)]
     if not found and not _constant_factor([m for m in usable if m.wrong.any()]):
         found = _first_of_each(usable, _explaining(usable, times=True), write)

@@ -64,6 +64,17 @@ def batch_mean(m: Comparison) -> Iterator[Candidate]:
     yield Candidate("batch_mean_doubled", m.expected / samples, says, by_size=True)
 
 
+def feature_mean(m: Comparison) -> Iterator[Candidate]:
+    """The factor 1/N of a loss's mean over a sample's outputs is missing or applied twice."""
+    shape = m.setting.output.shape if m.setting.output.ndim > 1 else m.value.shape
+    features = shape[-1] if len(shape) > 1 else 1
+    if features > 1 and m.setting.subject.is_loss:
+        says = "The mean over the outputs is missing: divide by the number of outputs."
+        yield Candidate("feature_mean_missing", m.expected * features, says, by_size=True)
+        says = "It is divided by the number of outputs once too often."
+        yield Candidate("feature_mean_doubled", m.expected / features, says, by_size=True)
+
+
 # The upstream gradient
 
 
@@ -238,6 +249,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     passed_through,
     upstream_gradient,
     batch_mean,
+    feature_mean,
     wrong_product,
     transposed,
     orders,

@@ -156,7 +156,7 @@ def divisions(i: int, node: ast.stmt, names: list[str]) -> Iterator[Repair]:
         whole = e is value or (isinstance(parent, ast.Tuple | ast.List | ast.Dict) and parent is value)
         if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.Starred):
             continue
-        for name in names:
+        for name in (each for each in names if each not in ast.unparse(e)):
             says = f"{told(e)} is not divided by {name}."
             yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), "missing_division", says)
 

@@ -156,7 +156,9 @@ def numbers(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
 
 def sizes(i: int, node: ast.stmt, counts: list[str]) -> Iterator[Repair]:
     """Sizes in the place of a number, or of another size."""
-    for number, e, _ in inside(node):
+    for number, e, parent in inside(node):
+        if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Div | ast.Mult):
+            continue
         own = ast.unparse(e)
         plain = isinstance(e, ast.Constant) and isinstance(e.value, int | float) and not isinstance(e.value, bool)
         if not plain and own not in counts and not own.startswith("len("):
