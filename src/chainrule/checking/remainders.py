@@ -60,12 +60,16 @@ def terms_left(arrays: list[str], scalars: list[str], scope: SourceScope) -> lis
             for factor, text in [(c, _times(c)) for c in _FACTORS] + _by_scalars(scalars, scope):
                 if np.abs(missing - factor * np.asarray(value, dtype=np.float64)).max() <= 1e-6 * size:
                     term = f"{text}{code}" if " * " not in text or " @ " not in code else f"{text}({code})"
-                    says = (
-                        f"The term {term.lstrip('-')} is missing: every use of a value adds a gradient of its own, and "
-                        "what flows back through this one is left out."
-                    )
-                    found.setdefault(term, says)
+                    found.setdefault(term, _left_out(term))
     return sorted(found.items(), key=lambda item: len(item[0]))[:6]
+
+
+def _left_out(term: str) -> str:
+    if _kind_of(term) == "product_rule":
+        why = "in a product every factor must be differentiated (the product rule), and each use adds a gradient"
+    else:
+        why = "every use of a value adds a gradient of its own, and what flows back through this one is left out"
+    return f"The term {term.lstrip('-')} is missing: {why}."
 
 
 def _times(factor: float) -> str:
