@@ -129,7 +129,7 @@ class Around:
 SLIPS = {
     "a sum without its axis": Slip(DENSE, "self.db = grad.sum(axis=0)", "self.db = grad.sum()", "wrong_axis"),
     "an axis kept": Slip(DENSE,
-        "self.db = grad.sum(axis=0)", "self.db = grad.sum(axis=0, keepdims=True)", "keepdims_missing"),
+        "self.db = grad.sum(axis=0)", "self.db = grad.sum(axis=0, keepdims=True)", "keepdims_too_many"),
     "divided by the batch": Slip(DENSE,
         "self.dW = self.x.T @ grad", "self.dW = self.x.T @ grad / len(grad)", "batch_mean_doubled"),
     "a transpose missing": Slip(DENSE, "return grad @ self.W.T", "return grad @ self.W", "missing_transpose"),

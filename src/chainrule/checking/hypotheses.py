@@ -34,7 +34,7 @@ def wrong_sign(m: Comparison) -> Iterator[Candidate]:
 
 def no_derivative(m: Comparison) -> Iterator[Candidate]:
     """Forward does not move with the array at all, as a step or a sign does not."""
-    if not np.any(m.columns) and np.any(m.given):
+    if not np.any(m.columns) and not np.any(m.expected) and np.any(m.given):
         says = (
             "Forward does not move with it: the function is a step, or never reads it, and its derivative is 0 "
             "everywhere. Where another gradient is meant to pass, say so in a comment: # on purpose."
