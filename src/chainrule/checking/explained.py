@@ -9,11 +9,12 @@ from .bench import Bench
 from .cases import cases_of
 from .findings import Diagnosis, Finding
 from .forwards import mended_forward
-from .mending import Mended, Written, copied_first, has_source, mend
+from .mending import Mended, Search, Written, copied_first, has_source, mend
 
 __all__ = ["explained", "told_once"]
 
 _EVIDENCE = "with this line in its place, the check run again finds every gradient right"
+_ENDED = "The search for a line that mends it was ended after many were tried; there may be one."
 _KINDS = ("gradient", "shape", "missing", "raises", "kinks")  # findings that a line of backward may mend
 # What the numbers say less well than a line that mends them.
 _VAGUE = (
@@ -58,9 +59,11 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
         first = next(f for f in errors if f.kind in _KINDS)
         said = Diagnosis(other.written[0].mistake, other.written[0].says, _EVIDENCE)
         return _all_from(findings, replace(first, diagnoses=(said,)), other.written[0], first)
-    mended = mend(bench, tuple(forms), accepts)
+    search = Search()
+    mended = mend(bench, tuple(forms), accepts, search)
     if mended is None:
-        return _without_lines(findings) if has_source(bench) else list(findings)
+        ended = [bench.note("search", "", _ENDED, "search_ended")] if search.ended else []
+        return _without_lines(findings) + ended if has_source(bench) else list(findings)
     left = _left(mended, again) if mended.whole else errors
     right = all((f.kind, f.array, f.mistake) in same for f in left)
     return _joined(bench, findings, mended, right, {(f.kind, f.array, f.mistake) for f in left})

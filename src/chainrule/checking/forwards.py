@@ -55,6 +55,7 @@ def _opposite(own: ast.FunctionDef) -> Iterator[tuple[ast.FunctionDef, str]]:
         if isinstance(node, ast.Attribute) and node.attr in _OPPOSITE:
             tree = copied_tree(own)
             other = list(ast.walk(tree))[i]
+            assert isinstance(other, ast.Attribute)
             other.attr = _OPPOSITE[node.attr]
             yield (
                 tree,

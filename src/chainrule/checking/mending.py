@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,34 @@ from .reach import open_places, reach_of
 from .repairs import Repair, SourceScope, repairs
 from .usercode import compiled, copied_tree, function_of, swapped, traced, tree_of, twins_of
 
-__all__ = ["Mended", "Written", "copied_first", "has_source", "mend"]
+__all__ = ["Mended", "Search", "Written", "copied_first", "has_source", "mend"]
 
 _PLACES = 4  # lines before which a copy may be made
 _REFUSED = 2  # repairs that make the gradients right and not the whole check
 _STEPS = 4  # repairs of one backward pass
 _MOST, _LEAST = 5000, 300  # repairs that are tried
 _CALLS = 2_000_000  # in a search: what calls more in one pass is given fewer tries, the same in each run
+_SECONDS = 8.0  # of the processor's time, after which a search ends
+_SHARE = 0.5  # of what is left of a search, for the places that move all that is wrong
 
 _Found = tuple[Part, ast.FunctionDef, types.CodeType, Repair, frozenset[str]]
+
+
+class Search:
+    """How long repairs are tried: a number of them, and a time."""
+
+    def __init__(self) -> None:
+        self.left, self.until, self.kept = 0, time.thread_time() + _SECONDS, 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended before all repairs were tried."""
+        return self.left <= 0 or time.thread_time() > self.until
+
+    def next(self) -> bool:
+        """Whether one more may be tried."""
+        self.left -= 1
+        return self.left >= self.kept and time.thread_time() <= self.until
 
 
 @dataclass(frozen=True)
@@ -44,7 +64,7 @@ class Mended:
             yield
 
 
-def mend(bench: Bench, forms: Sequence[str], accepts: Callable[[], bool]) -> Mended | None:
+def mend(bench: Bench, forms: Sequence[str], accepts: Callable[[], bool], search: Search) -> Mended | None:
     """The repairs that make the wrong gradients of a subject right, as many as were found; None without any.
 
     `accepts` runs the whole check, with a repair in place that makes all gradients right: whether that is enough.
@@ -54,13 +74,13 @@ def mend(bench: Bench, forms: Sequence[str], accepts: Callable[[], bool]) -> Men
     wrong = wrong_in(bench, cases) if parts else frozenset()
     if not wrong:
         return None
-    tries = iter(range(min(max(_CALLS // calls_in(bench, cases[0]), _LEAST), _MOST)))
+    search.left = min(max(_CALLS // calls_in(bench, cases[0]), _LEAST), _MOST)
     written: list[Written] = []
     with contextlib.ExitStack() as stack:
         for part in parts:
             stack.enter_context(swapped(part.twins, part.function.__code__))
         while wrong and len(written) < _STEPS:
-            found = _best(bench, cases, parts, wrong, tuple(forms), (tries, accepts))
+            found = _best(bench, cases, parts, wrong, tuple(forms), (search, accepts))
             if found is None:
                 break
             part, tree, code, repair, left = found
@@ -115,10 +135,10 @@ def _best(
     parts: Sequence[Part],
     wrong: frozenset[str],
     forms: tuple[str, ...],
-    limits: tuple[Iterator[int], Callable[[], bool]],
+    limits: tuple[Search, Callable[[], bool]],
 ) -> _Found | None:
     """The first repair that leaves nothing wrong, or else the one that leaves least."""
-    constants, expressions = written_in_forward(bench, cases[0])
+    constants, expressions, sums = written_in_forward(bench, cases[0])
     left_out, ratios = missing_in(bench, cases[0], wrong), ratios_in(bench, cases, wrong)
     for part in parts:
         for node in ast.walk(part.tree):
@@ -130,8 +150,9 @@ def _best(
         for part, reach in zip(parts, reaches, strict=True):
             open_places(reach, wrong, first)
             factors = tuple(code for code in expressions if part.value_of(code) is not None)
-            scope = SourceScope(part.known, forms, constants, factors, part.value_of, left_out, ratios)
+            scope = SourceScope(part.known, forms, constants, factors, part.value_of, left_out, ratios, sums)
             groups.append(repairs(part.tree, scope))
+        limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first else 0
         found = _first_of(bench, cases, parts, groups, wrong, limits)
         if found is not None:
             return found
@@ -144,15 +165,15 @@ def _first_of(
     parts: Sequence[Part],
     groups: Sequence[Sequence[Iterator[Repair]]],
     wrong: frozenset[str],
-    limits: tuple[Iterator[int], Callable[[], bool]],
+    limits: tuple[Search, Callable[[], bool]],
 ) -> _Found | None:
-    tries, accepts = limits
+    search, accepts = limits
     best: _Found | None = None
     refused = 0
     for same in zip(*groups, strict=True):
         for part, group in zip(parts, same, strict=True):
             for repair in group:
-                if next(tries, None) is None:
+                if not search.next():
                     return best
                 tree = copied_tree(part.tree)
                 code = _changed(part.function, tree, repair)

@@ -16,6 +16,7 @@ from .usercode import NUMBERS, function_of, names_in, traced, tree_of, twins_of
 
 __all__ = ["Part", "calls_in", "parts_of", "written_in_forward"]
 
+_SUMS = ("mean", "var", "std", "sum", "norm", "average")
 _MOST_EXPRESSIONS = 24  # of forward that are tried as factors
 
 
@@ -74,11 +75,12 @@ def calls_in(bench: Bench, case: Case) -> int:
     return max(count, 1)
 
 
-def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """The numbers that stand in forward, and its expressions, which backward may be able to name as well."""
+def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tuple[str, ...], bool]:
+    """The numbers that stand in forward, its expressions, which backward may name as well, and whether it sums up."""
     instance = bench.subject.create()
     numbers: dict[float, None] = {}
     expressions: dict[str, None] = {}
+    sums = False
     for code in traced(lambda: bench.forward(instance, case.point.copied())):
         function = function_of(code)
         tree = None if function is None else tree_of(function)
@@ -87,5 +89,6 @@ def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tup
                 numbers[node.value] = None
             if isinstance(node, ast.BinOp | ast.Compare) or (isinstance(node, ast.Call) and node.args):
                 expressions[ast.unparse(node)] = None
+            sums = sums or (isinstance(node, ast.Attribute) and node.attr in _SUMS)
     short = [code for code in expressions if len(code) <= 40]
-    return tuple(numbers)[:8], tuple(sorted(short, key=len))[:_MOST_EXPRESSIONS]
+    return tuple(numbers)[:8], tuple(sorted(short, key=len))[:_MOST_EXPRESSIONS], sums

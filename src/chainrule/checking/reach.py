@@ -28,7 +28,9 @@ def reach_of(bench: Bench, case: Case, part: Part) -> Reach:
         if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return):
             continue
         for number, e, parent in inside(node):
-            if isinstance(e, ast.Tuple | ast.List | ast.Starred | ast.Constant | ast.Slice):
+            if isinstance(e, ast.Tuple | ast.List | ast.Starred | ast.Slice):
+                continue
+            if isinstance(e, ast.Constant) and not isinstance(parent, ast.BinOp):
                 continue
             if isinstance(parent, ast.Call) and e is parent.func:
                 continue

@@ -31,7 +31,7 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     numbers_too = [repr(number) for number in scope.constants]
     slopes = _slopes(arrays)
     pool = [*inner, *scalars, *arrays, *numbers_too, *counts]
-    means, pairs = statistics_of(arrays, scope), products_of(arrays, scope)
+    means, pairs = statistics_of(arrays, scope) if scope.sums else [], products_of(arrays, scope)
     return [
         (r for i, node in statements for r in of_statement(tree, i, node)),
         (r for i, node in placed for r in taken_out(i, node)),

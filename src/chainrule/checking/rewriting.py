@@ -32,6 +32,7 @@ class SourceScope(NamedTuple):
     evaluate: Callable[[str], Any]  # the value of an expression, None where it has none
     left: Mapping[str, NDArray[Any]]  # what is missing in each wrong gradient, expected - received
     ratios: tuple[float, ...]  # by which wrong gradients are too large or too small
+    sums: bool = True  # whether forward takes sums or means, as a normalization does
 
 
 def is_array(value: Any) -> bool:
