@@ -38,7 +38,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "derivative is the Jacobian of each row": ("wrong sign",),
     "softmax loss with class numbers": ("batch mean is missing", "forward divides by 5"),
     "loss of a linear regression with a penalty": ("factor 2 is missing", "batch mean is missing"),
-    "hinge loss with a loop": ("true class|column", "factor 2 is missing"),
+    "hinge loss with a loop": (r"scores\[y\[i\]\] .* gets no gradient", "factor 2 is missing"),
     "loss object: loss and gradient": ("divide by the number of all entries", "difference from the target is larger"),
     "loss that keeps what backward needs": ("size written into", "number of outputs"),
     "learning rate in the object": ("divided by the batch size",),

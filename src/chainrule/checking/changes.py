@@ -30,7 +30,20 @@ def as_written(
     """What a repair changed in a function; `arrays` are the gradients that it makes right."""
     old = list(ast.walk(old_tree))[repair.place]
     line, was, write = _reordered(old_tree, tree) or _header(old, tree, repair) or _line(old_tree, old, tree)
-    return Written(repair.mistake, repair.says, arrays, line, _bare(was), _bare(write), name)
+    before = _on_the_same_line(old_tree, line)
+    was, write = (before + _bare(code).replace("\n", "; ") if before and code else _bare(code) for code in (was, write))
+    return Written(repair.mistake, repair.says, arrays, line, was, write, name)
+
+
+def _on_the_same_line(tree: ast.FunctionDef, line: int) -> str:
+    """What stands before a statement in its line, such as `def f(x): `."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.stmt) and isinstance(body, list) and node.lineno == body[0].lineno == line:
+            if isinstance(node, ast.FunctionDef):
+                return f"def {node.name}({ast.unparse(node.args)}): "
+            return f"{ast.unparse(node).splitlines()[0]} "
+    return ""
 
 
 def _line(old_tree: ast.FunctionDef, old: ast.AST, tree: ast.FunctionDef) -> tuple[int, str, str]:

@@ -14,7 +14,7 @@ from .usercode import compiled, copied_tree, function_of, swapped, traced, tree_
 __all__ = ["mended_forward"]
 
 _SUMS = ("sum", "mean", "max", "min")
-_OPPOSITE = {"minimum": "maximum", "maximum": "minimum"}
+_OPPOSITE = {"minimum": "maximum"}  # a maximum is what is usual: there backward is wrong
 
 
 def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Mended | None:

@@ -20,16 +20,16 @@ _TERMS = ("the upstream gradient itself", "the mean of the upstream gradient", "
 def normalization(m: Comparison) -> Iterator[Candidate]:
     """inv · (a·q - b·mean(q) - c·xhat·mean(q·xhat)) with q = dvalues · gamma, where a, b and c must be 1."""
     d = upstream(m)
-    if d is None or is_elementwise(m) or m.value.ndim < 2 or not m.complete:
+    if d is None or is_elementwise(m) or m.value.ndim < 2:
         return
-    if m.value.size < 4 or len(m.value) < 2:
+    if m.value.size < 4:
         return
     for axes in _axes(m.value.ndim):
         for gamma in _gammas(m):
             terms = _terms(m, axes, gamma)
             if terms is None:
                 continue
-            matrix = np.stack([term.reshape(-1) for term in terms], axis=1)  # (K, 3)
+            matrix = np.stack([term.reshape(-1)[m.flats] for term in terms], axis=1)  # (K, 3)
             right = matrix @ (1.0, -1.0, -1.0)
             size = float(np.max(np.abs(m.expected), initial=0.0))
             if np.abs(right - m.expected).max() > 1e-4 * size:
@@ -71,7 +71,7 @@ def _other_variance(m: Comparison, axes: tuple[int, ...], gamma: Floats, matrix:
         ("q * mean(q * xhat)", q * means),
         ("xhat * mean(q * xhat), without inv,", xhat * means / inverse),
     ):
-        predicted = matrix[:, 0] - matrix[:, 1] - (inverse * other).reshape(-1)
+        predicted = matrix[:, 0] - matrix[:, 1] - (inverse * other).reshape(-1)[m.flats]
         says = (
             f"The term of the variance is wrong: {code} stands where xhat * mean(q * xhat) belongs, over the same axes."
         )

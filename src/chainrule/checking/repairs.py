@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .left_out import added_forms, divisions, factors, given_forms, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
-from .statements import divided, moved, of_statement
+from .statements import at_other_places, divided, moved, of_statement
 from .turned import axes, numbers, renamed, reshaped, sizes, taken_out, turned
 
 __all__ = ["Repair", "SourceScope", "repairs"]
@@ -23,13 +23,14 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     simple = [(i, node) for i, node in statements if isinstance(node, _SIMPLE) and node.value is not None]
     placed = [(i, node) for i, node in statements if isinstance(node, (*_SIMPLE, ast.For, ast.Expr))]
     unused = _unused(tree)
-    idle = [name for name in scope.known if name in unused]
+    idle = [*(name for name in scope.known if name in unused), *_unread(tree)]
     arrays = [name for name, value in scope.known.items() if is_array(value)][:_FEW]
     scalars = [name for name, value in scope.known.items() if is_number(value)][:_FEW]
     counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
     inner = [code for code in scope.factors if code not in scope.known]
     numbers_too = [repr(number) for number in scope.constants]
     slopes = _slopes(arrays)
+    scales = [code for code in inner if is_number(scope.evaluate(code))]
     pool = [*inner, *scalars, *arrays, *numbers_too, *counts]
     means, pairs = statistics_of(arrays, scope) if scope.sums else [], products_of(arrays, scope)
     return [
@@ -41,8 +42,11 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in sizes(i, node, [*scalars, *counts])),
         (r for i, node in simple for r in divisions(i, node, [*scalars, *counts])),
         (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
+        (r for i, node in statements for r in at_other_places(tree, i, node)),
         (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
+        (r for i, node in simple for r in factors(i, node, slopes, scope)),
+        (r for i, node in simple for r in factors(i, node, scales, scope)),
         (r for i, node in placed for r in numbers(i, node, scope)),
         (r for i, node in simple for r in factors(i, node, ["2", "0.5"], scope)),
         (r for names in (True, False) for i, node in simple for r in reshaped(i, node, names)),
@@ -50,7 +54,6 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in renamed(i, node, scope)),
         (r for i, node in simple for r in product_factors(i, node, arrays, scope)),
         added_forms(tree, scope),
-        (r for i, node in simple for r in factors(i, node, slopes, scope)),
         (r for i, node in simple for r in terms(i, node, arrays, idle, scope)),
         (r for i, node in simple for r in terms(i, node, means, idle, scope)),
         (r for i, node in simple for r in factors(i, node, pool, scope)),
@@ -78,6 +81,12 @@ def _unused(tree: ast.FunctionDef) -> set[str]:
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     return {node.id for node in names if isinstance(node.ctx, ast.Store)} - read
+
+
+def _unread(tree: ast.FunctionDef) -> list[str]:
+    """What a function is handed and never reads, as an upstream gradient that is left out."""
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return [each.arg for each in tree.args.args if each.arg not in (*read, "self", "ctx")]
 
 
 def _slopes(arrays: list[str]) -> list[str]:

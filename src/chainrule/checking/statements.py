@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from .rewriting import Repair, expression
 
-__all__ = ["divided", "moved", "of_statement"]
+__all__ = ["at_other_places", "divided", "moved", "of_statement"]
 
 
 def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
@@ -39,6 +39,34 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
     if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith("saved_tensors"):
         says = f"{ast.unparse(node.value)} is a tuple, even of one tensor: unpack it."
         yield Repair(i, _unpacked, "tuple_not_unpacked", says)
+
+
+def at_other_places(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
+    """Of an array that is read at two places, the gradient at the other one, as of the right class in a margin."""
+    if not isinstance(node, ast.AugAssign) or not isinstance(node.target, ast.Subscript):
+        return
+    reads = [n for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
+    indices = {ast.unparse(each) for each in ast.walk(node.target.slice) if isinstance(each, ast.Name)}
+    for first in (n for n in reads if ast.unparse(n.slice) in indices):
+        array, own = ast.unparse(first.value), ast.unparse(first.slice)
+        others = dict.fromkeys(ast.unparse(n.slice) for n in reads if ast.unparse(n.value) == array)
+        for other in (each for each in others if each != own):
+            place = copy.deepcopy(node.target)
+            place.slice = _Renamed(own, other).visit(place.slice)
+            for sign in ("-=", "+="):
+                code = f"{ast.unparse(place)} {sign} {ast.unparse(node.value)}"
+                says = f"{array}[{other}] moves what comes out as {array}[{own}] does, and gets no gradient: {code}."
+                yield Repair(i, _after(code), "branch_missing", says)
+
+
+class _Renamed(ast.NodeTransformer):
+    """Puts an expression in the place of a name."""
+
+    def __init__(self, name: str, code: str) -> None:
+        self.name, self.code = name, code
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return expression(self.code) if node.id == self.name else node
 
 
 def moved(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
