@@ -61,9 +61,10 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
         return _all_from(findings, replace(first, diagnoses=(said,)), other.written[0], first)
     search = Search()
     mended = mend(bench, tuple(forms), accepts, search)
+    if search.ended and (mended is None or not mended.whole):
+        findings = [*findings, bench.note("search", "", _ENDED, "search_ended")]
     if mended is None:
-        ended = [bench.note("search", "", _ENDED, "search_ended")] if search.ended else []
-        return _without_lines(findings) + ended if has_source(bench) else list(findings)
+        return _without_lines(findings) if has_source(bench) else list(findings)
     left = _left(mended, again) if mended.whole else errors
     right = all((f.kind, f.array, f.mistake) in same for f in left)
     return _joined(bench, findings, mended, right, {(f.kind, f.array, f.mistake) for f in left})

@@ -145,6 +145,8 @@ def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Ite
             mistake, says = _missing(name, f"The factor {name} is missing in {told(e)}.")
             product = ast.BinOp(f, ast.Mult(), e) if isinstance(f, ast.Constant) else ast.BinOp(e, ast.Mult(), f)
             yield Repair(i, put(number, product), mistake, says)
+            if mistake == "missing_local_derivative":
+                continue
             says = f"{told(e)} is not divided by {name}."
             yield Repair(i, put(number, ast.BinOp(e, ast.Div(), f)), "missing_division", says)
 

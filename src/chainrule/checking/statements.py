@@ -36,6 +36,10 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
             "indices must add up, which np.add.at does."
         )
         yield Repair(i, _added_at, "repeated_indices", says)
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+        was, belongs = ("+=", "-=") if isinstance(node.op, ast.Add) else ("-=", "+=")
+        says = f"The sign is wrong: {ast.unparse(node.target)} {was} stands where {belongs} belongs."
+        yield Repair(i, _signed, "wrong_sign_of_term", says)
     if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith("saved_tensors"):
         says = f"{ast.unparse(node.value)} is a tuple, even of one tensor: unpack it."
         yield Repair(i, _unpacked, "tuple_not_unpacked", says)
@@ -71,7 +75,7 @@ class _Renamed(ast.NodeTransformer):
 
 def moved(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
     """A statement in front of those that change what it reads."""
-    if node not in tree.body or isinstance(node, ast.Return):
+    if node not in tree.body or (isinstance(node, ast.Return) and not isinstance(node.value, ast.BinOp | ast.Call)):
         return
     at = tree.body.index(node)
     for before in range(at - 1, -1, -1):
@@ -81,8 +85,8 @@ def moved(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
         both = sorted(changed & read)
         if both:
             says = (
-                f"{both[0]} is updated before {ast.unparse(_written(node)[0]) if _written(node) else 'this'} is "
-                f"computed with it: the gradient is taken with the new {both[0]} where the old one belongs."
+                f"{both[0]} is updated before {ast.unparse(_written(node)[0]) if _written(node) else 'what is returned'} "
+                f"is computed with it: the gradient is taken with the new {both[0]} where the old one belongs."
             )
             yield Repair(i, _moved_to(before), "updated_before", says)
 
@@ -95,6 +99,11 @@ def _written(node: ast.stmt) -> list[ast.expr]:
 
 def _moved_to(before: int) -> Callable[[ast.stmt, ast.FunctionDef], None]:
     def change(node: ast.stmt, tree: ast.FunctionDef) -> None:
+        if isinstance(node, ast.Return) and node.value is not None:
+            computed = ast.Assign([ast.Name("dinputs", ast.Store())], node.value)
+            tree.body.insert(before, ast.copy_location(computed, tree.body[before]))
+            node.value = ast.copy_location(ast.Name("dinputs", ast.Load()), node)
+            return
         tree.body.remove(node)
         tree.body.insert(before, node)
 
@@ -158,6 +167,11 @@ def _added_at(node: ast.stmt, tree: ast.FunctionDef) -> None:
     array = copy.deepcopy(node.target.value)
     call.args = [array, copy.deepcopy(node.target.slice), node.value]
     _replaced(tree, node, [ast.Expr(call)])
+
+
+def _signed(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    assert isinstance(node, ast.AugAssign)
+    node.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
 
 
 def _unpacked(node: ast.stmt, tree: ast.FunctionDef) -> None:

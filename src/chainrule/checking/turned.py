@@ -17,8 +17,13 @@ _SUMS = ("sum", "mean")
 
 def taken_out(i: int, node: ast.stmt) -> Iterator[Repair]:
     """What is one too many: a factor, a term, a sign, a slice, an axis that is kept."""
+    places = [each for each in ast.walk(node) if isinstance(each, ast.Subscript)]
+    of = {id(each): place for place in places for each in ast.walk(place.slice)}
     for number, e, _ in inside(node, places=True):
         for new, mistake, says in _simpler(e):
+            if id(e) in of:
+                says = f"The index in {told(of[id(e)])} is wrong: {told(new)} belongs in the place of {told(e)}."
+                mistake = "wrong_index"
             yield Repair(i, put(number, new), mistake, says)
 
 
@@ -83,6 +88,13 @@ def _of_operands(e: ast.BinOp) -> Iterator[tuple[ast.expr, str, str]]:
         yield ast.BinOp(e.left, _OTHER[type(e.op)], e.right), "inverse_factor", says
     elif isinstance(e.op, ast.Pow):
         yield e.left, "wrong_power", f"{told(e)} is a power too many: {told(e.left)}."
+        try:
+            power = ast.literal_eval(e.right)
+        except ValueError:
+            return
+        for other in (power - 1, power + 1):
+            says = f"The power in {told(e)} is wrong: {other}, and not {power}."
+            yield ast.BinOp(e.left, e.op, expression(repr(other))), "wrong_power", says
 
 
 _OPPOSITE = {"minimum": "maximum", "maximum": "minimum", "argmax": "argmin", "argmin": "argmax", "min": "max",
