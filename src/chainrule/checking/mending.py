@@ -147,10 +147,11 @@ def _best(
     reaches = [reach_of(bench, cases[0], part) for part in parts]
     for first in (True, False):
         groups = []
+        whole = () if first and len(wrong) > 1 else forms  # a form makes one gradient right
         for part, reach in zip(parts, reaches, strict=True):
             open_places(reach, wrong, first)
             factors = tuple(code for code in expressions if part.value_of(code) is not None)
-            scope = SourceScope(part.known, forms, constants, factors, part.value_of, left_out, ratios, sums)
+            scope = SourceScope(part.known, whole, constants, factors, part.value_of, left_out, ratios, sums)
             groups.append(repairs(part.tree, scope))
         limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first else 0
         found = _first_of(bench, cases, parts, groups, wrong, limits)

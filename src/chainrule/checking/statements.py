@@ -84,9 +84,10 @@ def moved(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
         read = {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)}
         both = sorted(changed & read)
         if both:
+            what = ast.unparse(_written(node)[0]) if _written(node) else "what is returned"
             says = (
-                f"{both[0]} is updated before {ast.unparse(_written(node)[0]) if _written(node) else 'what is returned'} "
-                f"is computed with it: the gradient is taken with the new {both[0]} where the old one belongs."
+                f"{both[0]} is updated before {what} is computed with it: the gradient is taken with the new "
+                f"{both[0]} where the old one belongs."
             )
             yield Repair(i, _moved_to(before), "updated_before", says)
 

@@ -22,9 +22,10 @@ def taken_out(i: int, node: ast.stmt) -> Iterator[Repair]:
     for number, e, _ in inside(node, places=True):
         for new, mistake, says in _simpler(e):
             if id(e) in of:
-                says = f"The index in {told(of[id(e)])} is wrong: {told(new)} belongs in the place of {told(e)}."
-                mistake = "wrong_index"
-            yield Repair(i, put(number, new), mistake, says)
+                index = f"The index in {told(of[id(e)])} is wrong: {told(new)} belongs in the place of {told(e)}."
+                yield Repair(i, put(number, new), "wrong_index", index)
+            else:
+                yield Repair(i, put(number, new), mistake, says)
 
 
 def turned(i: int, node: ast.stmt) -> Iterator[Repair]:
