@@ -58,7 +58,8 @@ def _line(old_tree: ast.FunctionDef, old: ast.AST, tree: ast.FunctionDef) -> tup
 
 def _reordered(old: ast.FunctionDef, new: ast.FunctionDef) -> tuple[int, str, str] | None:
     before, after = [[ast.unparse(node) for node in tree.body] for tree in (old, new)]
-    if len(after) == len(before) + 1 and before[-1] != after[-1]:  # computed earlier, and returned
+    returned = before[-1].startswith("return") and after[-1].startswith("return")
+    if len(after) == len(before) + 1 and returned and before[-1] != after[-1]:  # computed earlier
         at = next(k for k, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)
         return old.body[at].lineno, "\n".join(before[at:]), "\n".join(after[at:])
     if before == after or sorted(before) != sorted(after):

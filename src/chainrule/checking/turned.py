@@ -20,12 +20,19 @@ def taken_out(i: int, node: ast.stmt) -> Iterator[Repair]:
     places = [each for each in ast.walk(node) if isinstance(each, ast.Subscript)]
     of = {id(each): place for place in places for each in ast.walk(place.slice)}
     for number, e, _ in inside(node, places=True):
-        for new, mistake, says in _simpler(e):
+        steps = [(each, "", "") for each in _neighbours(e)] if id(e) in of else []
+        for new, mistake, says in (*_simpler(e), *steps):
             if id(e) in of:
                 index = f"The index in {told(of[id(e)])} is wrong: {told(new)} belongs in the place of {told(e)}."
                 yield Repair(i, put(number, new), "wrong_index", index)
             else:
                 yield Repair(i, put(number, new), mistake, says)
+
+
+def _neighbours(e: ast.expr) -> list[ast.expr]:
+    """The index before a name, and the one after it."""
+    names = isinstance(e, ast.Name) and e.id not in ("np", "numpy")
+    return [ast.BinOp(e, op, ast.Constant(1)) for op in (ast.Sub(), ast.Add())] if names else []
 
 
 def turned(i: int, node: ast.stmt) -> Iterator[Repair]:
