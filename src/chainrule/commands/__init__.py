@@ -4,6 +4,7 @@ from .bench import Asked, bench
 from .check import check
 from .compare import compare
 from .explain import explain
+from .export import export
 from .info import info, list_datasets
 from .predict import predict
 from .regime import Regime, listed, yes_or_no
@@ -17,6 +18,7 @@ __all__ = [
     "check",
     "compare",
     "explain",
+    "export",
     "info",
     "list_datasets",
     "listed",
