@@ -14,7 +14,7 @@ from chainrule.checking.submissions import Limits
 from chainrule.errors import ConfigurationError, UnknownNameError
 from chainrule.exercises import EXERCISES, Exercise, exercise, grading, words
 from chainrule.exercises.exercise import Mistake, compiled
-from chainrule.exercises.grading import Grade, Part, grade
+from chainrule.exercises.grading import Grade, GradedOutput, grade
 from chainrule.exercises.worksheet import problems_of, value_of, worksheet
 from support import shell
 
@@ -39,7 +39,7 @@ class Here:
         return {"names": []} if what == "load" else []
 
 
-def graded_here(each: Exercise, text: str) -> list[Part]:
+def graded_here(each: Exercise, text: str) -> list[GradedOutput]:
     found = grading._Sitting(each, Here(text), Limits(), Path("mine.py"))  # type: ignore[arg-type]
     return list(found.parts())
 

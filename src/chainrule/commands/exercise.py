@@ -10,7 +10,7 @@ from ..checking.submissions import Limits, isolation
 from ..display.terminal import STYLES
 from ..errors import ConfigurationError
 from ..exercises import EXERCISES, exercise
-from ..exercises.grading import Grade, Part
+from ..exercises.grading import Grade, GradedOutput
 from ..exercises.grading import grade as graded
 from ..files import write_atomically
 from . import grades
@@ -87,7 +87,7 @@ def _show(console: Any, found: Grade, hint: bool) -> None:
         say(console, "\na stronger hint: --hint")
 
 
-def _line(part: Part) -> Any:
+def _line(part: GradedOutput) -> Any:
     from rich.text import Text
 
     sign, colour = _SIGNS[part.result]
@@ -95,7 +95,7 @@ def _line(part: Part) -> Any:
     return Text.assemble((f"{sign} ", STYLES[colour]), f"{name}  ", (part.result, STYLES[colour]))
 
 
-def _hints(part: Part, stronger: bool, told: set[str]) -> list[str]:
+def _hints(part: GradedOutput, stronger: bool, told: set[str]) -> list[str]:
     """The hint, once for all the parts that have the same."""
     if not part.hint or part.hint in told:
         return []

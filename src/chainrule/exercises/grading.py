@@ -25,7 +25,7 @@ from .exercise import Exercise, compiled
 from .relations import how_wrong, numbers, relation, same
 from .words import CHECKED, RELATED, Words
 
-__all__ = ["Grade", "Part", "exercise_of", "grade"]
+__all__ = ["Grade", "GradedOutput", "exercise_of", "grade"]
 
 _CASES = 8  # drawn for each grade, of several sizes
 _SEED = 20
@@ -35,7 +35,7 @@ Case = Mapping[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
-class Part:
+class GradedOutput:
     """One output of one function: "right", "wrong" or "not checked", what is so, and what to think about."""
 
     function: str
@@ -53,7 +53,7 @@ class Grade:
 
     exercise: str
     file: str
-    parts: tuple[Part, ...]
+    parts: tuple[GradedOutput, ...]
     flags: tuple[str, ...] = ()
 
     @property
@@ -105,8 +105,8 @@ def grade(path: str | Path, exercise: Exercise | None = None, limits: Limits | N
     return Grade(exercise.name, path.name, tuple(parts), tuple(flags))
 
 
-def _unchecked(exercise: Exercise, says: str, function: str = "", output: str = "") -> Part:
-    return Part(function or list(exercise.outputs)[-1], output, "not checked", says)
+def _unchecked(exercise: Exercise, says: str, function: str = "", output: str = "") -> GradedOutput:
+    return GradedOutput(function or list(exercise.outputs)[-1], output, "not checked", says)
 
 
 class _Sitting:
@@ -121,7 +121,7 @@ class _Sitting:
         self._planted: list[dict[tuple[str, str], list[Any]]] | None = None
         self._found: dict[str, Words] | None = None
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[GradedOutput]:
         """The result of every output. Raises `Ended`."""
         self.remote.channel.send(encoded(vars(self.limits)))
         self.flags = [shown(flag) for flag in self.remote.ask("read", path=str(self.copy))]
@@ -135,7 +135,7 @@ class _Sitting:
         if all(part.result == "right" for part in results):
             yield from self._checked()
 
-    def _function(self, name: str) -> Iterator[Part]:
+    def _function(self, name: str) -> Iterator[GradedOutput]:
         outputs = self.exercise.outputs[name]
         received: list[tuple[Any, ...]] = []
         for case in self.cases:
@@ -163,7 +163,7 @@ class _Sitting:
             return f"{name} returns {len(values)} values; it should return {', '.join(outputs)}."
         return values
 
-    def _compared(self, function: str, output: str, received: Sequence[Any]) -> Part:
+    def _compared(self, function: str, output: str, received: Sequence[Any]) -> GradedOutput:
         if any(isinstance(value, Kept) or value is None for value in received):
             return _unchecked(self.exercise, "Not written yet.", function, output)
         arrays = [numbers(value) for value in received]
@@ -172,9 +172,9 @@ class _Sitting:
             return _unchecked(self.exercise, "It is no array of numbers.", function, output)
         values = [array for array in arrays if array is not None]
         if same(values, right):
-            return Part(function, output, "right")
+            return GradedOutput(function, output, "right")
         mistake, words = self._words(function, output, values, right)
-        return Part(function, output, "wrong", how_wrong(values, right), mistake, *words)
+        return GradedOutput(function, output, "wrong", how_wrong(values, right), mistake, *words)
 
     def _words(self, function: str, output: str, values: list[Any], right: list[Any]) -> tuple[str, Words]:
         """The mistake that gives these numbers, and what to think about."""
@@ -203,7 +203,7 @@ class _Sitting:
             return {}
         return {f.array: CHECKED[f.mistake] for f in report.causes if f.mistake in CHECKED}
 
-    def _checked(self) -> Iterator[Part]:
+    def _checked(self) -> Iterator[GradedOutput]:
         """What `check` finds wrong where all the numbers are right: arrays that are overwritten, memories."""
         pair = self.exercise.pair
         if not pair or pair not in self.names:
@@ -215,7 +215,7 @@ class _Sitting:
             return
         for finding in report.causes:
             words = CHECKED.get(finding.mistake, Words(self.exercise.idea, self.exercise.more))
-            yield Part(list(self.exercise.outputs)[-1], shown(finding.array, 80), "wrong", "The numbers are right, but "
+            yield GradedOutput(list(self.exercise.outputs)[-1], shown(finding.array, 80), "wrong", "The numbers are right, but "
                        "`chainrule check` finds that something else is not.", finding.mistake, *words)  # fmt: skip
 
 
