@@ -215,8 +215,9 @@ class _Sitting:
             return
         for finding in report.causes:
             words = CHECKED.get(finding.mistake, Words(self.exercise.idea, self.exercise.more))
-            yield GradedOutput(list(self.exercise.outputs)[-1], shown(finding.array, 80), "wrong", "The numbers are right, but "
-                       "`chainrule check` finds that something else is not.", finding.mistake, *words)  # fmt: skip
+            function, array = list(self.exercise.outputs)[-1], shown(finding.array, 80)
+            says = "The numbers are right, but `chainrule check` finds that something else is not."
+            yield GradedOutput(function, array, "wrong", says, finding.mistake, *words)
 
 
 def _outputs(exercise: Exercise, text: str, cases: Sequence[Case]) -> dict[tuple[str, str], list[Any]]:
