@@ -27,6 +27,7 @@ _VANISHING = 1e-6
 _LARGE, _SMALL = 20.0, 1e-3  # sizes of inputs that make learning hard
 _SAME = 1 - 1e-6  # part of the variance from which on two columns tell the same
 UNEVEN = 3.0  # classes are uneven where the most frequent one has so many times the samples of the rarest
+_CLASSES = 100  # of more no table of recalls is made
 _FEW_INPUTS = 30  # a column of zeros is worth a word among so few; images have them at the border
 
 
@@ -113,7 +114,7 @@ def unscaled_targets(case: Case) -> Remedy | None:
 def leakage(case: Case) -> Remedy | None:
     """An input that is the target, or says it without fail."""
     data = case.data
-    if data is None or data.X.shape[1] < 2:
+    if data is None or data.X.shape[1] < 2 or len(data.counts) > _CLASSES:
         return None
     X = data.X - data.X.mean(axis=0)  # (R,I)
     total = np.sum(X * X, axis=0)  # (I,)
@@ -313,7 +314,7 @@ def shuffled(case: Case) -> Remedy | None:
 def uneven_classes(case: Case) -> Remedy | None:
     """Classes of very different sizes, of which the rare ones are not recognized."""
     data = case.data
-    if data is None or np.count_nonzero(data.counts) < 2 or data.plan.sample_weights is not None:
+    if data is None or not 2 <= np.count_nonzero(data.counts) <= _CLASSES or data.plan.sample_weights is not None:
         return None
     present = np.flatnonzero(data.counts)
     majority = int(np.argmax(data.counts))
