@@ -96,7 +96,7 @@ def train(
     ] = None,
     validation: Annotated[
         float | None,
-        typer.Option(help="Part of the training samples to validate on.", show_default="0.1 to stop early"),
+        typer.Option(help="Part of the training samples that val_loss is measured on.", show_default="0.1"),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
     engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
