@@ -56,7 +56,7 @@ def explain(
     rows = max(samples, 0 if sample is None else sample + 1)
     chosen = slice(rows) if sample is None else slice(sample, sample + 1)
     asked = weight if weight is not None else _largest(model, X[chosen], y[chosen], training)
-    names = datasets.load(name).feature_names if name in datasets.NAMES else ()
+    names = datasets.resolve(name).feature_names if name in datasets.NAMES else ()
     options: dict[str, Any] = {"training": training, "max_terms": max_terms, "feature_names": names}
     one = model.explain(X[:rows], y[:rows], asked, sample=sample, **options)
     if html is not None:

@@ -38,6 +38,10 @@ class Limits:
     file_megabytes: int = 64
     processes: int = 32
 
+    def __post_init__(self) -> None:
+        for name in ("megabytes", "file_megabytes"):  # more than there can be is all that there is
+            object.__setattr__(self, name, min(getattr(self, name), sys.maxsize // 2**20))
+
 
 class Isolation(NamedTuple):
     """How a submission is kept apart: "bubblewrap", "user" (another user's rights) or "process" (the same rights)."""
