@@ -46,6 +46,7 @@ LEVELS = [
     ("book",),
     ("checking",),
     ("testing", "sklearn"),
+    ("play",),
     ("",),
     ("bench",),
     ("commands",),
