@@ -61,7 +61,7 @@ def test_a_fitted_classifier_speaks_in_the_users_names(iris):
     assert np.exp(network.predict_log_proba(X)) == pytest.approx(network.predict_proba(X))
     assert [w.shape for w in network.coefs_] == [(4, 8), (8, 3)]
     assert [b.shape for b in network.intercepts_] == [(8,), (3,)]
-    assert len(network.loss_curve_) == network.n_iter_ == 60
+    assert len(network.loss_curve_) == network.n_iter_ <= 60
     assert network.model_.class_names == ("setosa", "versicolor", "virginica")
 
 
@@ -135,8 +135,8 @@ def test_early_stopping_keeps_the_best_by_the_users_own_validation_data(iris):
 
 def test_auto_holds_samples_out_where_there_are_enough(iris):
     X, y = iris
-    assert quick(max_iter=3).fit(X, y).validation_scores_ is None
-    many = quick(max_iter=3).fit(np.tile(X, (2, 1)), np.tile(y, 2))
+    assert quick(max_iter=3).fit(X[::2], y[::2]).validation_scores_ is None
+    many = quick(max_iter=3).fit(X, y)
     assert len(many.validation_scores_) == 3
 
 

@@ -29,8 +29,8 @@ from .settings import hidden_sizes, optimizer_of, require_settings
 
 __all__ = ["Estimator"]
 
-_LARGEST_BATCH = 200  # of batch_size="auto", as in scikit-learn
-_ENOUGH = 200  # samples from which early_stopping="auto" holds some of them out
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 200  # of batch_size="auto", which takes 200 steps an epoch where that fits
+_ENOUGH = 100  # samples from which early_stopping="auto" holds some of them out
 
 
 _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same name and meaning:
@@ -40,13 +40,14 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
       one for each hidden layer.
     - `solver`: "adam", "sgd", "adamw", "rmsprop", "adagrad", or an optimizer such as `Adam(1e-3, clip_norm=1.0)`.
     - `alpha`: strength of the L2 penalty on the weights.
-    - `batch_size`: samples in a step; "auto" is min(200, samples).
-    - `learning_rate`: "constant"; "cosine", down to 0 over `max_iter`; with "sgd" also "invscaling" and "adaptive".
+    - `batch_size`: samples in a step; "auto" is a 200th of them, at least 32 and at most 200.
+    - `learning_rate`: "constant"; "cosine", down to 0 over `max_iter`; "invscaling"; "adaptive", a fifth when the loss
+  has not improved for a third of `n_iter_no_change`.
     - `learning_rate_init`, `power_t`, `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`: of the solver.
     - `max_iter`: epochs at most. `tol`, `n_iter_no_change`: training ends when the loss has not improved by `tol` for
       so many epochs; with early stopping, when the loss of the part held out has not improved.
     - `early_stopping`: hold `validation_fraction` of the samples out, stop by their loss, and keep the parameters with
-      the smallest. "auto" does so from 200 samples on. `fit(..., validation_data=(X, y))` brings samples of your own.
+      the smallest. "auto" does so from 100 samples on. `fit(..., validation_data=(X, y))` brings samples of your own.
     - `dropout`: the share of each hidden layer's outputs that is left out of a step; a list has one for each layer.
     - `members`: networks whose predictions are averaged; each holds other samples out.
     - `engine`: "auto", "numpy", "fused" or "jax".
@@ -83,7 +84,7 @@ class Estimator(BaseEstimator):
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
-    n_iter_no_change: int = 10
+    n_iter_no_change: int = 30
     dropout: float | Sequence[float] = 0.0
     members: int = 1
     engine: Engine = "auto"
@@ -201,8 +202,12 @@ class Estimator(BaseEstimator):
                 callbacks.append(EarlyStopping("val_loss", patience=patience))
             elif not endless:
                 callbacks.append(EarlyStopping("loss", patience=patience, min_delta=tol, restore_best=False))
-            if self.learning_rate == "adaptive" and self.solver == "sgd":
-                callbacks.insert(0, ReduceLROnPlateau("loss", factor=0.2, patience=2, min_delta=tol))
+            if self.learning_rate == "adaptive":
+                watched = "val_loss" if held is not None else "loss"
+                wait = max(2, patience // 3)
+                callbacks.insert(
+                    0, ReduceLROnPlateau(watched, factor=0.2, patience=wait, min_delta=0.0 if held else tol)
+                )
         model.fit(
             X,
             y,
@@ -304,7 +309,8 @@ class Estimator(BaseEstimator):
         return samples >= _ENOUGH if self.early_stopping == "auto" else bool(self.early_stopping)
 
     def _batch_size(self, samples: int) -> int:
-        size = _LARGEST_BATCH if self.batch_size == "auto" else int(self.batch_size)
+        auto = min(max(samples // 200, _SMALLEST_BATCH), _LARGEST_BATCH)
+        size = auto if self.batch_size == "auto" else int(self.batch_size)
         return max(1, min(size, samples))
 
     # What was learned
