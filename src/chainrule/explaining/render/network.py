@@ -20,6 +20,7 @@ __all__ = ["network_picture"]
 
 HEAD, UNIT, NOTE, APART, MORE = 44.0, 22.0, 13.0, 8.0, 20.0  # heights in pixels; HEAD holds a column's two titles
 PAD, GAP = 8.0, 84.0  # inside a unit's box; between columns whose edges carry no numbers
+ROOM = 180.0  # between columns whose edges carry numbers, at least
 BUNDLE = 5.0  # between the lines of units that pass over other layers side by side
 LABELLED = 16  # edges between two layers that are few enough to carry their numbers
 LABEL = 9.5  # the height of these numbers, font size
@@ -144,7 +145,7 @@ def _room(nodes: Mapping[str, Shown], w: Wires) -> float:
     """Between two columns: enough for the labels nearest to a side."""
     widest = max(text_width(text, LABEL) for _, _, text in _weights(w, nodes))
     fewer = min(len(nodes[w.source].units), len(nodes[w.reader].units))
-    return (fewer + 1) * (widest / 2 + 6)
+    return max(ROOM, (fewer + 1) * (widest / 2 + 6))
 
 
 def _column(node: Shown, pitch: float) -> _Column:
