@@ -99,10 +99,8 @@ def test_a_layer_of_the_notes_bundles_its_neurons_for_each_sample() -> None:
     layer = Dense(4, 3)
     layer.weights = np.array([[0.2, 0.8, -0.5, 1], [0.5, -0.91, 0.26, -0.5], [-0.26, -0.27, 0.17, 0.87]]).T
     dvalues = [[1.0, 1, 1], [2, 2, 2], [3, 3, 3]]
-    network = Sequential(layer)
-    found = [
-        explain(network, X=np.ones((3, 4)), name="inputs", index=(b, i), dvalue=dvalues) for b, i in np.ndindex(3, 4)
-    ]
+    network, ones = Sequential(layer), np.ones((3, 4))
+    found = [explain(network, X=ones, name="inputs", index=place, dvalue=dvalues) for place in np.ndindex(3, 4)]
     wanted = np.outer([1, 2, 3], [0.44, -0.38, -0.07, 1.37])
     assert np.reshape([one.value for one in found], (3, 4)) == pytest.approx(wanted)
     weight = explain(network, X=[[1.0, 2, 3, 4], [5, 6, 7, 8]], name="dense_0.weights[2,1]", dvalue=[[1] * 3, [2] * 3])

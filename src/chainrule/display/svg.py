@@ -20,11 +20,8 @@ def picture(width: float, height: float, *content: object, label: str, words: st
     With `words`, which say what there is to see, its parts can be read and reached one by one.
     """
     said = [tag("title", label), tag("desc", words)] if words else []
-    own = (
-        [tag("style", Html(picture_style())), tag("rect", cls="paper", width=width, height=height, id="paper")]
-        if alone
-        else []
-    )
+    paper = tag("rect", cls="paper", width=width, height=height, id="paper")
+    own = [tag("style", Html(picture_style())), paper] if alone else []
     return tag(
         "svg",
         *said,
