@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -39,6 +41,48 @@ def test_train_digits_reports_97_percent_and_saves_what_it_learned(tmp_path: Pat
     assert "gradient_norm.dense_0" in history[0]
     assert len(history) > 40
     assert "next: chainrule predict runs/digits/model.safetensors digits" in result.stdout
+    explain = re.search(r'next: chainrule (explain \S+ digits --weight "(.*)")', result.stdout)
+    assert explain is not None
+    shown = run(*shlex.split(explain[1]), folder=tmp_path)
+    assert shown.returncode == 0 and f"∂L/∂{explain[2]}" in shown.stdout
+
+
+def test_train_ends_with_the_misread_digits_and_the_accuracy_of_each_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = run("train", "digits", "--epochs", "2", "--layers", "16", folder=tmp_path).stdout.splitlines()
+        start = lines.index("Accuracy by class, held out:")
+        of = [re.search(r"^  (\d)  (█* *) +([\d.]+)% of (\d+)", line) for line in lines[start + 1 : start + 11]]
+        assert [match and match[1] for match in of] == list("0123456789")
+        right = sum(float(match[3]) / 100 * int(match[4]) for match in of if match)
+        digits, model = datasets.load("digits"), Model.load(tmp_path / "runs/digits/model.safetensors")
+        predicted = model.predict(digits.X_test)
+        assert right == pytest.approx((predicted == digits.y_test).sum(), abs=0.5)
+        wrong = np.flatnonzero(predicted != digits.y_test)
+        assert lines[start + 11] == f"{len(wrong)} of 360 held-out images were misread, among them:"
+        each = 4 if width == 80 else 6
+        titles = lines[start + 12].split("   ")
+        assert [t.strip() for t in titles if t.strip()] == [
+            f"{digits.y_test[i]} read as {predicted[i]}" for i in wrong[:each]
+        ]
+        image = digits.X_test[wrong[0]].reshape(8, 8)
+        drawn = [line[2:18].ljust(16)[::2] for line in lines[start + 13 : start + 21]]
+        assert [[c == " " for c in row] for row in drawn] == [[v < 0.2 for v in row] for row in image]
+        assert max(len(line) for line in lines[start : start + 30]) <= width
+
+
+@pytest.mark.parametrize(("name", "measure", "least"), [("spiral", "accuracy", 0.9), ("sine", "r2", 0.99)])
+def test_what_the_usual_network_does_not_learn_begins_with_another(
+    name: str, measure: str, least: float, tmp_path: Path
+) -> None:
+    report = json.loads(run("train", name, "--json", folder=tmp_path).stdout)
+    assert min(report["train"][measure], report["test"][measure]) >= least
+    own = json.loads(run("train", name, "--json", "--layers", "8", "--epochs", "2", folder=tmp_path).stdout)
+    model = Model.load(tmp_path / f"runs/{name}/model.safetensors")
+    assert own["epochs"] == 2 and model.optimizer.learning_rate == 0.001
+    assert next(shape[1] for shape in model.network.parameter_shapes().values()) == 8
 
 
 def write(path: Path, header: str, *rows: str) -> Path:

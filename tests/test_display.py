@@ -242,9 +242,9 @@ def picture_texts(svg: str) -> Iterator[tuple[str, float, float]]:
 def test_a_picture_is_a_file_of_its_own_and_says_what_it_is() -> None:
     one = model()
     root = ElementTree.fromstring(draw(one, one.trace(X, Y)).svg)
-    assert root.attrib["role"] == "img" and root.attrib["aria-label"]
-    assert "prefers-color-scheme:dark" in str(root[0].text)
-    assert root[1].attrib["class"] == "paper"
+    assert root.attrib["role"] == "graphics-document document" and root.attrib["aria-label"]
+    assert "prefers-color-scheme:dark" in str(root[2].text)
+    assert root[3].attrib["class"] == "paper"
 
 
 def test_a_picture_shows_the_layers_of_graphs_inside() -> None:
@@ -258,7 +258,7 @@ def test_a_picture_shows_the_layers_of_graphs_inside() -> None:
 def test_the_numbers_on_edges_never_overlap(inputs: int, neurons: int) -> None:
     network = Model([Dense(inputs, neurons)], MeanSquaredError(), seed=0)
     picture = draw(network, network.trace(np.ones((1, inputs)), np.ones((1, neurons))), max_neurons=16)
-    labels = [(x, y) for text, x, y in picture_texts(picture.svg) if " ∂ " in text]
+    labels = [(x, y) for text, x, y in picture_texts(picture.svg) if "\u2002∂ " in text]
     assert len(labels) == inputs * neurons
     heights = sorted(y for _, y in labels)
     assert min(np.diff(heights)) >= 9  # as high as the text

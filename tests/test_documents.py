@@ -43,8 +43,9 @@ def test_an_example_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert layer.dslope == -4.0  # the two inputs below zero
 
 
-def test_the_cells_of_the_page_on_explain_run_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = ROOT / "docs" / "explain.md"
+@pytest.mark.parametrize("name", ["explain", "draw"])
+def test_the_cells_of_a_page_run_one_after_the_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / f"{name}.md"
     cells = re.findall(r"^```\{code-cell\} ipython3\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     module = types.ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)

@@ -310,7 +310,8 @@ DATA: dict[str, Row] = {
     "a negative power of zero": (lambda: Value(0.0) ** -1, ChainruleError, ("0",)),
     "a root at zero, where the slope is infinite": (lambda: Value(0.0) ** 0.5, ChainruleError, ("0",)),
     "a root of a negative number": (lambda: Value(-8.0) ** 0.5, ChainruleError, ("-8", "not a real number")),
-    "an exponent that is a Value": (lambda: Value(2.0) ** Value(3.0), ChainruleError, ("plain number", ".log()")),
+    "an exponent that is a Value, of a negative base": (lambda: (-2) ** Value(3.0), ChainruleError, ("-2", "above 0")),
+    "another number for a result": (lambda: setattr(Value(2.0) * 3, "data", 1), ChainruleError, ("'*'", "inputs")),
     "the logarithm of zero": (lambda: Value(0.0).log(), ChainruleError, ("above 0",)),
     "an exponential beyond all floats": (lambda: Value(1000.0).exp(), ChainruleError, ("1000",)),
 }

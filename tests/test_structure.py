@@ -36,7 +36,7 @@ LEVELS = [
     ("backprop",),
     ("value",),
     ("explaining",),
-    ("metrics",),
+    ("metrics", "trained"),
     ("plots", "summary"),
     ("datasets",),
     ("blasthreads",),

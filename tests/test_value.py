@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule import Value
+from chainrule import ChainruleError, Value
 
 OPERATIONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[float, float], float]]] = {
     "add": (lambda a, b: a + b, lambda a, b: a + b),
@@ -28,6 +28,10 @@ OPERATIONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[float, float], 
     "log": (lambda a, b: (a * a + b).log(), lambda a, b: math.log(a * a + b)),
     "relu": (lambda a, b: (a - b).relu() + (b - a).relu(), lambda a, b: max(a - b, 0) + max(b - a, 0)),
     "maximum": (lambda a, b: a.maximum(b) * a.maximum(0.1), lambda a, b: max(a, b) * max(a, 0.1)),
+    "abs": (lambda a, b: abs(a - b) * abs(-a), lambda a, b: abs(a - b) * abs(-a)),
+    "tanh": (lambda a, b: (a * b).tanh(), lambda a, b: math.tanh(a * b)),
+    "sigmoid": (lambda a, b: (a - 2 * b).sigmoid(), lambda a, b: 1 / (1 + math.exp(2 * b - a))),
+    "power-of-value": (lambda a, b: 2**a + a**b, lambda a, b: 2**a + a**b),
     "shared": (lambda a, b: (a + b) * (a + b) / (a + a * b), lambda a, b: (a + b) ** 2 / (a + a * b)),
 }
 
@@ -51,6 +55,8 @@ def test_relu_passes_nothing_at_zero_and_maximum_passes_a_tie_to_the_other() -> 
     assert x.grad == 0.0
     x.maximum(y).backward()
     assert (x.grad, y.grad) == (0.0, 1.0)
+    abs(x).backward()
+    assert x.grad == 0.0
 
 
 def test_gradients_that_meet_at_one_value_are_added() -> None:
@@ -120,6 +126,37 @@ def test_a_long_chain_needs_no_recursion() -> None:
         y = y + 1.0
     y.backward()
     assert x.grad == 1.0
+
+
+def test_another_number_for_an_input_reaches_all_that_was_made_from_it() -> None:
+    x, w = Value(2.0), Value(3.0)
+    inner = x * w
+    result = inner.relu() + x**2
+    assert result.data == 10.0
+    w.data = -1.0
+    assert (inner.data, result.data) == (-2.0, 4.0)
+    w.data, x.data = 5.0, 3.0
+    result.backward()
+    assert (result.data, w.grad, x.grad) == (24.0, 3.0, 11.0)
+    w.data = 7.0
+    assert [edge.local for edge in inner.edges()] == [7.0, 3.0]
+
+
+def test_an_operation_at_the_new_number_is_refused_as_at_the_first() -> None:
+    x = Value(1.0)
+    y = x.log() + 1
+    x.data = -1.0
+    with pytest.raises(ChainruleError, match="above 0"):
+        y.backward()
+    x.data = 1.0
+    assert y.data == 1.0
+
+
+def test_tanh_and_sigmoid_stay_finite_far_out() -> None:
+    for far in (-1000.0, 1000.0):
+        x = Value(far)
+        (x.tanh() + x.sigmoid()).backward()
+        assert (x.tanh().data, x.sigmoid().data, x.grad) == (math.copysign(1, far), float(far > 0), 0.0)
 
 
 def test_the_label_and_the_operation_are_kept() -> None:

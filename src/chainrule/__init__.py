@@ -37,7 +37,7 @@ from .training.history import History
 from .value import Value
 
 if typing.TYPE_CHECKING:
-    from .explaining import Explanation, Rule, draw, explain, explain_rule
+    from .explaining import Explanation, Rule, draw, explain, explain_neuron, explain_rule
 
 __version__ = "0.1.0"
 
@@ -84,6 +84,7 @@ __all__ = [
     "datasets",
     "draw",
     "explain",
+    "explain_neuron",
     "explain_rule",
     "loss_and_gradients",
     "per_sample_gradients",
@@ -96,7 +97,14 @@ __all__ += _losses.__all__
 __all__ += _optimizers.__all__
 __all__.sort(key=lambda name: (not name.isupper(), not name[0].isupper(), name))  # constants, classes, functions
 
-_EXPLAINING = ("Explanation", "Rule", "draw", "explain", "explain_rule")  # imported at their first use
+_EXPLAINING = (
+    "Explanation",
+    "Rule",
+    "draw",
+    "explain",
+    "explain_neuron",
+    "explain_rule",
+)  # imported at their first use
 
 
 def __dir__() -> list[str]:

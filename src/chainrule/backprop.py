@@ -282,6 +282,7 @@ class Trace:
     gradients: Arrays
     state: Arrays
     nodes: Mapping[str, NodeTrace]
+    targets: NDArray[Any]  # as the loss reads them
 
     def __getitem__(self, name: str) -> NodeTrace:
         if name not in self.nodes:
@@ -343,6 +344,7 @@ def trace(
         gradients=result.gradients,
         state=result.state,
         nodes=nodes,
+        targets=problem.targets,
     )
 
 

@@ -19,6 +19,8 @@ __all__ = ["app", "main"]
 
 _NARROWEST, _WIDEST = 40, 400  # characters in a line
 
+_STARTING = "{}; more for spiral, sine"  # see `datasets.STARTS`
+
 app = typer.Typer(
     name="chainrule",
     help="Neural networks in which backpropagation is written out.",
@@ -55,8 +57,14 @@ def train(
     task: Annotated[str | None, typer.Option(help="classes or values.", show_default="as the target looks")] = None,
     missing: Annotated[str, typer.Option(help="error, or impute missing values.")] = "error",
     drop: Annotated[str, typer.Option(help="Columns to leave out, with commas.")] = "",
-    layers: Annotated[str, typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.")] = "128",
-    activation: Annotated[str, typer.Option(help="relu, leaky_relu, elu, gelu, silu, sigmoid or tanh.")] = "relu",
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.", show_default=_STARTING.format("128")),
+    ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(help="relu, leaky_relu, elu, gelu, silu, sigmoid or tanh.", show_default=_STARTING.format("relu")),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the data.", show_default="40, or more for 2,000 steps")
     ] = None,

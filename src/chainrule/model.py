@@ -21,7 +21,7 @@ from .losses import Loss
 from .optimizers import Adam, Optimizer
 from .registry import named
 from .store import ArrayView, being_fitted
-from .summary import Summary, brief, summarize
+from .summary import Summary, brief, summarize, summary_page
 from .training import modelfile
 from .training.callbacks import Callback, as_callbacks
 from .training.fitting import run_plan
@@ -143,8 +143,14 @@ class Model:
 
     def __repr__(self) -> str:
         """The table of the network, and what trains it."""
+        return f"{self._title()}\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return summary_page(self.summary(), self._title())
+
+    def _title(self) -> str:
         trained = f"{self.run.epoch} epochs trained" if self.run.epoch else "not trained yet"
-        return f"Model of {brief(self.loss)}, {brief(self.optimizer)}, {self.dtype}, {trained}\n{self.summary()}"
+        return f"Model of {brief(self.loss)}, {brief(self.optimizer)}, {self.dtype}, {trained}"
 
     def fit(
         self,

@@ -7,11 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .display import article, fragment, table
+from .display import Html, article, fragment, table, tag
 from .graph import Graph
 from .layer import format_shape
 
-__all__ = ["Row", "Summary", "brief", "summarize"]
+__all__ = ["Row", "Summary", "brief", "summarize", "summary_page"]
 
 
 class Row(NamedTuple):
@@ -68,7 +68,17 @@ class Summary:
         return table
 
     def _repr_html_(self) -> str:
-        return fragment(article(table(self._HEAD, self.cells(), numeric=[4], caption=self.total)))
+        return summary_page(self)
+
+    def table(self) -> Html:
+        """The table as HTML."""
+        return table(self._HEAD, self.cells(), numeric=[4], caption=self.total)
+
+
+def summary_page(summary: Summary, title: str = "") -> str:
+    """The table for a notebook, with a line above it."""
+    above = [tag("p", title)] if title else []
+    return fragment(article(*above, summary.table()))
 
 
 def brief(item: Any) -> str:

@@ -6,12 +6,14 @@ It replays the notes' neuron multiplication by multiplication, and is the oracle
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import ClassVar, NamedTuple
 
 from .errors import ChainruleError
 
 __all__ = ["Edge", "Value"]
+
+Calculate = Callable[..., tuple[float, tuple[float, ...]]]  # numbers -> the result, its derivative by each of them
 
 
 class Edge(NamedTuple):
@@ -25,8 +27,8 @@ class Edge(NamedTuple):
 class Value:
     """A number, the operation that made it and, after `backward()`, the derivative of the result by it in `grad`.
 
-    Operations: + - * / **, `exp()`, `log()`, `relu()`, `maximum(other)`. At a tie `relu` and `maximum` pass no gradient
-    to `self`: the derivative of max(x, 0) at 0 is 0, as in the layers.
+    Operations: + - * / **, `abs`, `exp()`, `log()`, `tanh()`, `sigmoid()`, `relu()`, `maximum(other)`. At a kink the
+    derivative is 0, as in the layers: `relu` and `abs` at 0; at a tie `maximum` passes the gradient to `other`.
 
     >>> x, w, b = Value(-2.0, "x"), Value(-1.0, "w"), Value(1.0, "b")
     >>> y = (x * w + b).relu()
@@ -34,10 +36,17 @@ class Value:
     >>> y.data, x.grad, w.grad, b.grad
     (3.0, -1.0, -2.0, 1.0)
 
+    Give an input another number, and all that was made from it follows; `backward()` again for the gradients.
+
+    >>> w.data -= 0.5 * w.grad
+    >>> w.data, y.data
+    (0.0, 1.0)
+
     Source: book, chapter 9, its first neuron; A. Karpathy, micrograd (2020), for the form.
     """
 
-    __slots__ = ("_locals", "data", "grad", "label", "operation", "sources")
+    __slots__ = ("_calculate", "_data", "_locals", "_read", "grad", "label", "operation", "sources")
+    _changes: ClassVar[int] = 0  # how often any input was given another number
 
     def __init__(
         self,
@@ -46,14 +55,46 @@ class Value:
         *,
         operation: str = "",
         sources: tuple[Value, ...] = (),
-        local: tuple[float, ...] = (),
+        calculate: Calculate | None = None,
     ) -> None:
-        self.data = float(data)
+        self._data = float(data)
+        self._locals: tuple[float, ...] = ()
+        self._calculate = calculate
+        self._read = Value._changes
         self.label = label
         self.operation = operation
         self.sources = sources
         self.grad = 0.0
-        self._locals = local
+
+    @classmethod
+    def made(cls, operation: str, calculate: Calculate, *sources: Value | float) -> Value:
+        """The result of an operation; `calculate` turns the sources' numbers into its number and local derivatives."""
+        values = tuple(map(_value, sources))
+        result = cls(0.0, operation=operation, sources=values, calculate=calculate)
+        result._data, result._locals = calculate(*(value.data for value in values))
+        result._read = Value._changes
+        return result
+
+    @property
+    def data(self) -> float:
+        """The number. Raises `ChainruleError` where the result of an operation is given another one."""
+        if self._read != Value._changes:
+            self._follow()
+        return self._data
+
+    @data.setter
+    def data(self, number: float) -> None:
+        if self.sources:
+            raise ChainruleError(f"{self!r} is the result of {self.operation!r}: give its inputs other numbers.")
+        self._data = float(number)
+        Value._changes += 1
+
+    def _follow(self) -> None:
+        """Calculate this value again, and all that it was made from."""
+        for value in reversed(list(self.walk())):
+            if value._calculate is not None and value._read != Value._changes:
+                value._data, value._locals = value._calculate(*(source._data for source in value.sources))
+            value._read = Value._changes
 
     def __repr__(self) -> str:
         name = f"{self.label}=" if self.label else ""
@@ -61,68 +102,55 @@ class Value:
 
     # Operations: the result and the local derivative by each source
 
-    def _made(self, data: float, operation: str, *sources: tuple[Value, float]) -> Value:
-        return Value(
-            data, operation=operation, sources=tuple(s for s, _ in sources), local=tuple(d for _, d in sources)
-        )
-
     def __add__(self, other: Value | float) -> Value:
-        other = _value(other)
-        return self._made(self.data + other.data, "+", (self, 1.0), (other, 1.0))
+        return Value.made("+", lambda a, b: (a + b, (1.0, 1.0)), self, other)
 
     def __mul__(self, other: Value | float) -> Value:
-        other = _value(other)
-        return self._made(self.data * other.data, "*", (self, other.data), (other, self.data))
+        return Value.made("*", lambda a, b: (a * b, (b, a)), self, other)
 
     def __neg__(self) -> Value:
-        return self._made(-self.data, "neg", (self, -1.0))
+        return Value.made("neg", lambda a: (-a, (-1.0,)), self)
 
     def __sub__(self, other: Value | float) -> Value:
-        other = _value(other)
-        return self._made(self.data - other.data, "-", (self, 1.0), (other, -1.0))
+        return Value.made("-", lambda a, b: (a - b, (1.0, -1.0)), self, other)
 
     def __truediv__(self, other: Value | float) -> Value:
-        other = _value(other)
-        if other.data == 0:
-            raise ChainruleError(f"Division of {self!r} by zero.")
-        quotient = self.data / other.data
-        return self._made(quotient, "/", (self, 1 / other.data), (other, -quotient / other.data))
+        return Value.made("/", _quotient, self, other)
 
-    def __pow__(self, exponent: float) -> Value:
+    def __pow__(self, exponent: Value | float) -> Value:
         if isinstance(exponent, Value):
-            raise ChainruleError("The exponent must be a plain number; write (a.log() * b).exp() for a**b.")
-        try:
-            power = self.data**exponent
-            slope = exponent * self.data ** (exponent - 1) if exponent else 0.0
-        except (ZeroDivisionError, OverflowError):
-            raise ChainruleError(f"{self.data:g} ** {exponent:g}, or its derivative, is not finite.") from None
-        if isinstance(power, complex):
-            raise ChainruleError(f"{self.data:g} ** {exponent:g} is not a real number.")
-        return self._made(power, f"**{exponent:g}", (self, slope))
+            return Value.made("**", _power_of_values, self, exponent)
+        return Value.made(f"**{exponent:g}", lambda a: _power(a, exponent), self)
+
+    def __rpow__(self, base: float) -> Value:
+        return Value(base) ** self
+
+    def __abs__(self) -> Value:
+        return Value.made("abs", lambda a: (abs(a), (float((a > 0) - (a < 0)),)), self)
 
     def exp(self) -> Value:
         """e^x; the derivative is e^x. Raises `ChainruleError` where it is beyond all floats."""
-        try:
-            result = math.exp(self.data)
-        except OverflowError:
-            raise ChainruleError(f"exp({self.data:g}) is beyond all floats.") from None
-        return self._made(result, "exp", (self, result))
+        return Value.made("exp", _exponential, self)
 
     def log(self) -> Value:
         """The natural logarithm; the derivative is 1/x. Raises `ChainruleError` where x is not above 0."""
-        if self.data <= 0:
-            raise ChainruleError(f"log needs a number above 0, received {self.data:g}.")
-        return self._made(math.log(self.data), "log", (self, 1 / self.data))
+        return Value.made("log", _logarithm, self)
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent; the derivative is 1 - tanh(x)²."""
+        return Value.made("tanh", lambda a: (math.tanh(a), (1 - math.tanh(a) ** 2,)), self)
+
+    def sigmoid(self) -> Value:
+        """s = 1/(1 + e^(-x)); the derivative is s·(1 - s)."""
+        return Value.made("sigmoid", _logistic, self)
 
     def maximum(self, other: Value | float) -> Value:
         """The larger of two; the derivative is 1 by the larger and 0 by the other (by `other` at a tie)."""
-        other = _value(other)
-        mine = float(self.data > other.data)
-        return self._made(max(self.data, other.data), "max", (self, mine), (other, 1.0 - mine))
+        return Value.made("max", lambda a, b: (max(a, b), (float(a > b), 1.0 - float(a > b))), self, other)
 
     def relu(self) -> Value:
         """max(x, 0); the derivative is 1 where x > 0, else 0."""
-        return self._made(max(self.data, 0.0), "relu", (self, float(self.data > 0)))
+        return Value.made("relu", lambda a: (max(a, 0.0), (float(a > 0),)), self)
 
     def __radd__(self, other: float) -> Value:
         return _value(other) + self
@@ -165,6 +193,8 @@ class Value:
 
     def edges(self) -> tuple[Edge, ...]:
         """The inputs of the operation that made this value, with local derivatives and chain-rule products."""
+        if self._read != Value._changes:
+            self._follow()
         pairs = zip(self.sources, self._locals, strict=True)
         return tuple(Edge(source, local, self.grad * local) for source, local in pairs)
 
@@ -197,6 +227,51 @@ class Value:
         total = sum(math.prod(factors) for factors in products)
         lines = [" · ".join(_number(f) for f in factors) if factors else "1" for factors in products] or ["0"]
         return "\n+ ".join(lines) + f"\n= {total:g}"
+
+
+def _quotient(a: float, b: float) -> tuple[float, tuple[float, ...]]:
+    if b == 0:
+        raise ChainruleError(f"Division of {a:g} by zero.")
+    return a / b, (1 / b, -a / b / b)
+
+
+def _power(a: float, exponent: float) -> tuple[float, tuple[float, ...]]:
+    try:
+        power = a**exponent
+        slope = exponent * a ** (exponent - 1) if exponent else 0.0
+    except (ZeroDivisionError, OverflowError):
+        raise ChainruleError(f"{a:g} ** {exponent:g}, or its derivative, is not finite.") from None
+    if isinstance(power, complex):
+        raise ChainruleError(f"{a:g} ** {exponent:g} is not a real number.")
+    return power, (slope,)
+
+
+def _power_of_values(a: float, b: float) -> tuple[float, tuple[float, ...]]:
+    """a^b with its derivatives b·a^(b-1) and a^b·log(a), which need a above 0."""
+    if a <= 0:
+        raise ChainruleError(f"{a:g} ** Value({b:g}) has no derivative by the exponent: the base must be above 0.")
+    power, slope = _power(a, b)
+    return power, (*slope, power * math.log(a))
+
+
+def _exponential(a: float) -> tuple[float, tuple[float, ...]]:
+    try:
+        result = math.exp(a)
+    except OverflowError:
+        raise ChainruleError(f"exp({a:g}) is beyond all floats.") from None
+    return result, (result,)
+
+
+def _logarithm(a: float) -> tuple[float, tuple[float, ...]]:
+    if a <= 0:
+        raise ChainruleError(f"log needs a number above 0, received {a:g}.")
+    return math.log(a), (1 / a,)
+
+
+def _logistic(a: float) -> tuple[float, tuple[float, ...]]:
+    small = math.exp(-abs(a))  # never beyond all floats
+    s = 1 / (1 + small) if a >= 0 else small / (1 + small)
+    return s, (s * (1 - s),)
 
 
 def _value(number: Value | float) -> Value:

@@ -7,7 +7,7 @@ import json as jsons
 import math
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import datasets, layers, metrics, optimizers
-from ..datasets import Dataset
+from ..datasets import Dataset, Start, start_for
 from ..engines import require_known
 from ..errors import ConfigurationError, UnknownNameError
 from ..files import save_figure, write_atomically
@@ -23,8 +23,11 @@ from ..graph import snake_case
 from ..layer import Layer
 from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
+from ..schedules import CosineDecay
 from ..training.history import INTERRUPTED, History
 from .console import say
+from .ending import print_ending
+from .explain import MOST as EXPLAINED
 
 _ACTIVATIONS = {
     snake_case(kind.__name__): kind
@@ -51,21 +54,40 @@ _LEARNED = 0.7  # accuracy or R² on the training data below which a hint is pri
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of `chainrule train` for the network and its training."""
+    """The options of `chainrule train` for the network and its training; None is what the data set begins with."""
 
-    layers: str
-    activation: str
+    layers: str | None
+    activation: str | None
     epochs: int | None
     optimizer: str
     lr: float | None
     batch_size: int
     engine: str
     seed: int
+    decays: bool = False  # the learning rate, over the whole run
+
+    def beginning(self, start: Start) -> Settings:
+        """The same with what was not asked for as the data set begins; a network of one's own has the usual rate."""
+        own = self.layers is not None or self.activation is not None or self.optimizer != "adam"
+        return replace(
+            self,
+            layers=start.layers if self.layers is None else self.layers,
+            activation=start.activation if self.activation is None else self.activation,
+            epochs=start.epochs if self.epochs is None else self.epochs,
+            lr=start.learning_rate if self.lr is None and not own else self.lr,
+            decays=start.decays and self.lr is None and not own,
+        )
+
+    def steps(self, samples: int) -> tuple[int, int]:
+        """The epochs of the run, and its steps."""
+        each = math.ceil(samples / self.batch_size)
+        epochs = self.epochs or max(40, math.ceil(_STEPS / each))
+        return epochs, epochs * each
 
     def sizes(self) -> list[int]:
         """The neurons of the hidden layers."""
         try:
-            sizes = [int(part) for part in self.layers.split(",") if part.strip()]
+            sizes = [int(part) for part in (self.layers or "").split(",") if part.strip()]
         except ValueError:
             sizes = [0]
         if any(size < 1 for size in sizes):
@@ -75,7 +97,7 @@ class Settings:
     def model(self, data: Dataset) -> Model:
         """A new model for the data."""
         if self.activation not in _ACTIVATIONS:
-            raise UnknownNameError("activation", self.activation, _ACTIVATIONS)
+            raise UnknownNameError("activation", str(self.activation), _ACTIVATIONS)
         require_known(self.engine)
         if self.optimizer not in _OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
@@ -83,7 +105,9 @@ class Settings:
         sizes = [data.X_train.shape[1], *self.sizes(), outputs]
         _require_memory(sizes, min(max(self.batch_size, 1024), len(data.X_train)))
         loss: Loss = SoftmaxCrossentropy() if data.class_names else MeanSquaredError()
-        rate = {} if self.lr is None else {"learning_rate": self.lr}
+        rate: dict[str, Any] = {} if self.lr is None else {"learning_rate": self.lr}
+        if self.lr is not None and self.decays:
+            rate["learning_rate"] = CosineDecay(self.lr, self.steps(len(data.X_train))[1])
         return Model(
             dense_network(sizes, _ACTIVATIONS[self.activation]),
             loss,
@@ -124,8 +148,9 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
     console = Console(quiet=json)
     is_table = name not in datasets.NAMES and os.path.isfile(name)
     data = datasets.resolve(name, **(_given(reading) | {"seed": settings.seed} if is_table else _given(reading)))
+    settings = settings.beginning(Start() if is_table else start_for(name))
     model = settings.model(data)
-    epochs = settings.epochs or max(40, math.ceil(_STEPS / math.ceil(len(data.X_train) / settings.batch_size)))
+    epochs, _ = settings.steps(len(data.X_train))
     folder = out if out is not None else Path("runs") / Path(name).name.split(".")[0]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
@@ -174,10 +199,13 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
         )
         return interrupted
     _print_metrics(console, measured)
+    print_ending(console, data, model)
     say(console, f"Saved {', '.join(file.name for file in files)} in {folder}")
     example = name if is_table or name in datasets.NAMES else "TABLE.csv"
     quoted = shlex.quote(str(path))
-    for command in (f"info {quoted}", f"predict {quoted} {shlex.quote(example)}"):
+    example = shlex.quote(example)
+    weight = f'--weight "{_busiest(model, data)}"'
+    for command in (f"info {quoted}", f"predict {quoted} {example}", f"explain {quoted} {example} {weight}"):
         say(console, f"  next: chainrule {command}")
     if interrupted:
         say(console, "  go on: the same command with --resume")
@@ -186,6 +214,13 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
     elif measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
         say(console, "  hint: the training data are not learned yet; try --lr 0.02 --layers 64,64, or more --epochs")
     return interrupted
+
+
+def _busiest(model: Model, data: Dataset) -> str:
+    """The first layer's weight with the largest gradient on the rows that `chainrule explain` takes."""
+    name = f"{model.network.flat.leaves[0].name}.weights"
+    gradient = model.gradients(data.X_test[:EXPLAINED], data.y_test[:EXPLAINED])[name]
+    return f"{name}[{','.join(map(str, np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)))}]"
 
 
 def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:

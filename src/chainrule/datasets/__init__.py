@@ -7,14 +7,17 @@ from .preprocessing import Preprocessing
 from .reading import read
 from .shipped import SHIPPED, load
 from .sources import NAMES, resolve
+from .starting import STARTS, Start, start_for
 from .tables import Table, read_table
 
 __all__ = [
     "NAMES",
     "SHIPPED",
+    "STARTS",
     "Dataset",
     "Description",
     "Preprocessing",
+    "Start",
     "Table",
     "blobs",
     "circles",
@@ -27,6 +30,7 @@ __all__ = [
     "resolve",
     "sine",
     "spiral",
+    "start_for",
     "vertical",
     "xor",
 ]

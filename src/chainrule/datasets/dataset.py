@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,13 @@ class Dataset:
     def task(self) -> str:
         """What is predicted: "classes" or "values"."""
         return "classes" if self.class_names else "values"
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """Rows and columns of an image, where the features are its pixels; else None."""
+        last = re.fullmatch(r"pixel_(\d+)_(\d+)", self.feature_names[-1] if self.feature_names else "")
+        shape = (int(last[1]) + 1, int(last[2]) + 1) if last else (0, 0)
+        return shape if shape[0] * shape[1] == len(self.feature_names) > 0 else None
 
     @property
     def description(self) -> Description:

@@ -67,11 +67,13 @@ def arranged(
     gap: tuple[float, float] = (38.0, 26.0),
     margin: float = 6.0,
     lane: Mapping[str, float] | None = None,
+    before: Mapping[str, float] | None = None,
 ) -> Layout:
     """Columns from left to right, each centred; edges that skip columns pass over them in lanes of their own.
 
     `sizes` holds (width, height) of each box, `gap` the space between columns and between boxes of one column, `lane`
-    the breadth of the edges that leave a source, where they are more than one line.
+    the breadth of the edges that leave a source, where they are more than one line, `before` the space that a box needs
+    to its left, where that is more than the usual gap.
 
     >>> chain = arranged({"inputs": (), "dense_0": ("inputs",)}, {"inputs": (10, 20), "dense_0": (10, 40)}, margin=0)
     >>> chain.boxes["inputs"], chain.width, chain.height
@@ -83,7 +85,9 @@ def arranged(
         columns[column].append(name)
     widths = [max(sizes[name][0] for name in members) for members in columns]
     heights = [sum(sizes[n][1] for n in members) + gap[1] * (len(members) - 1) for members in columns]
-    lefts = [margin + sum(widths[:i]) + gap[0] * i for i in range(len(columns))]
+    wanted = before or {}
+    gaps = [max(gap[0], *(wanted.get(name, 0.0) for name in members)) for members in columns]
+    lefts = [margin + sum(widths[:i]) + sum(gaps[1 : i + 1]) for i in range(len(columns))]
     tops = [(max(heights) - height) / 2 for height in heights]
     lanes, above = _lanes(sources, column_of, lefts, widths, tops, lane or {})
     boxes = {}

@@ -9,27 +9,43 @@ from .layout import Lane
 from .markup import Html, tag
 from .palette import LAYERS, with_colors
 
-__all__ = ["edge", "picture", "picture_style", "sign"]
+__all__ = ["edge", "picture", "picture_style", "sign", "text_width"]
 
 _SMALLEST = 0.8  # of its own size: below it a picture scrolls, so that its text can be read
 
 
-def picture(width: float, height: float, *content: object, label: str, alone: bool = False) -> Html:
-    """A picture of some width and height in pixels; `alone` for one that is a file of its own, with its own colours."""
-    own = [tag("style", Html(picture_style())), tag("rect", cls="paper", width=width, height=height)] if alone else []
+def picture(width: float, height: float, *content: object, label: str, words: str = "", alone: bool = False) -> Html:
+    """A picture of some width and height in pixels; `alone` for one that is a file of its own, with its own colours.
+
+    With `words`, which say what there is to see, its parts can be read and reached one by one.
+    """
+    said = [tag("title", label), tag("desc", words)] if words else []
+    paper = tag("rect", cls="paper", width=width, height=height, id="paper")
+    own = [tag("style", Html(picture_style())), paper] if alone else []
     return tag(
         "svg",
+        *said,
         *own,
         *content,
         xmlns="http://www.w3.org/2000/svg",
         cls="chainrule-picture",
-        role="img",
+        role="graphics-document document" if words else "img",
         aria_label=label,
+        aria_roledescription="picture" if words else None,
         viewBox=f"0 0 {width:.0f} {height:.0f}",
         width=round(width),
         height=round(height),
         style=None if alone else f"width:100%;min-width:{_SMALLEST * width:.0f}px;max-width:{width:.0f}px",
     )
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """How wide a text is at most, in pixels, whatever usual font is there.
+
+    >>> text_width("0.123", 10.0)
+    32.5
+    """
+    return (0.7 if bold else 0.65) * size * len(text)
 
 
 def edge(start: tuple[float, float], end: tuple[float, float], lane: Lane | None = None, offset: float = 0.0) -> str:

@@ -1,4 +1,4 @@
-"""Any gradient of any network, written out with its numbers: `explain`, `explain_rule`, `draw`.
+"""Any gradient of any network, written out with its numbers: `explain`, `explain_neuron`, `explain_rule`, `draw`.
 
 `formula` is the language that rules are written in and `notation` prints it; `rules` and `tables` are what the layers
 carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping` and `views` make the data of
@@ -8,7 +8,8 @@ carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping
 from .answer import explain
 from .drawing import Drawing, draw
 from .explanation import Explanation
+from .neuron import NeuronExplanation, explain_neuron
 from .rules import Rule
 from .teaching import explain_rule
 
-__all__ = ["Drawing", "Explanation", "Rule", "draw", "explain", "explain_rule"]
+__all__ = ["Drawing", "Explanation", "NeuronExplanation", "Rule", "draw", "explain", "explain_neuron", "explain_rule"]

@@ -21,6 +21,7 @@ from .derivation import Line, OptimizerStep, Quantity, Witness
 from .explanation import Explanation
 from .question import resolve
 from .stepping import optimizer_step
+from .upstream import objective
 from .views import batch_view, diagram, path_view
 from .witnesses import central_difference, loss_curve, scalar_oracle
 
@@ -29,12 +30,13 @@ __all__ = ["explain"]
 
 def explain(
     network: Layer,
-    loss: Loss,
-    X: ArrayLike,
-    y: ArrayLike,
-    name: str,
+    loss: Loss | None = None,
+    X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    name: str | None = None,
     index: int | Sequence[int] | None = None,
     *,
+    dvalue: ArrayLike | None = None,
     parameters: Mapping[str, Array] | None = None,
     state: Mapping[str, Array] | None = None,
     sample: int | None = None,
@@ -53,10 +55,11 @@ def explain(
 
     `name` and `index` choose the number: a parameter, `"dense_0.weights", (20, 5)`; an entry of X, `"inputs", (3, 7)`;
     or the output of a node, `"relu_0", (3, 5)`, sample first. The index may stand in the name, as it is printed:
-    `"dense_0.weights[20,5]"`. `parameters` and `state` are the network's own where left out. `sample` takes the loss of
-    one sample alone. With an `optimizer` (its `slots` and `rates` new where left out) the explanation says what its
-    step would do. Sums show `max_terms` terms, the largest first, and add up the rest; up to `max_paths` paths are
-    listed; the loss along the number is taken at `points` values (0 for none).
+    `"dense_0.weights[20,5]"`. `dvalue` is the gradient that arrives at the output from the next layer, for a neuron or
+    a layer alone: it stands for `loss` and `y`. `parameters` and `state` are the network's own where left out.
+    `sample` takes the loss of one sample alone. With an `optimizer` (its `slots` and `rates` new where left out) the
+    explanation says what its step would do. Sums show `max_terms` terms, the largest first, and add up the rest; up to
+    `max_paths` paths are listed; the loss along the number is taken at `points` values (0 for none).
 
     Everything is calculated in float64, from the layers' own pairs. Raises `UnknownNameError` with the names that
     exist, `ShapeError` for an index outside or data that do not fit, `NonFiniteError` for parameters that are not
@@ -71,6 +74,14 @@ def explain(
     >>> [witness.agrees for witness in one.witnesses]
     [True, True, True, True]
     """
+    loss, y = objective(loss, y, dvalue, "explain")
+    if name is None:
+        raise ConfigurationError(
+            "explain: write the name of a number, such as name='dense_0.weights[0,0]'; "
+            "explain_neuron writes out a neuron alone."
+        )
+    if X is None:
+        raise ConfigurationError("explain: write X, the inputs, such as X=[[1.0, -2.0, 3.0]].")
     if not isinstance(network, Graph):
         raise ConfigurationError(f"explain: the network must be a Graph; write Sequential({network!r}).")
     for option, given, least in (("max_terms", max_terms, 1), ("max_paths", max_paths, 0), ("points", points, 0)):
@@ -84,6 +95,8 @@ def explain(
         cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
         quantity, kind, notes = resolve(cells, network, name, index)
         _require_finite(cells)
+        if dvalue is not None:
+            notes.append("There is no loss: dvalue, the gradient at the output, is given, and L = Σ dvalue·output.")
         lines = derivation(cells, quantity, min(int(max_terms), sys.maxsize))
         value = float(cells.gradient(quantity.name)[quantity.index])
         if kind == "parameter":

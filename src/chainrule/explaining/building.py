@@ -16,6 +16,7 @@ from ..nodes import INPUTS
 from .cells import LOSS, Cell, Cells, Source, rule_scope
 from .derivation import Line, Quantity, Term
 from .formula import ARRAYS, NO_NAMES, bound, derivative_symbol, evaluate, fixed, free_indices, pattern, substituted
+from .upstream import Upstream
 
 __all__ = ["derivation", "line_of", "loss_line", "penalty_terms"]
 
@@ -59,6 +60,8 @@ def derivation(cells: Cells, target: Quantity, max_terms: int) -> list[Line]:
                 wanted[upstream] = wanted.get(upstream, 0.0) + weight
     order = cells.order
     ranked = sorted(lines.values(), key=lambda line: -order.get(line.quantity.name, -1))
+    if isinstance(cells[LOSS].pair, Upstream):  # the chain begins at what is given, not at a loss
+        return [*(line for line in ranked if line is not last and line.quantity.name != LOSS), last]
     return [loss_line(cells, max_terms), *(line for line in ranked if line is not last), last]
 
 
@@ -102,6 +105,8 @@ def line_of(cells: Cells, quantity: Quantity, max_terms: int) -> Line:
     """The line of one gradient: its terms, largest first; they must add up to the gradient of the backward pass."""
     if quantity.name == LOSS:
         return _share_line(cells, quantity)
+    if isinstance(cells[LOSS].pair, Upstream) and [cell.name for cell, _ in cells.readers[quantity.name]] == [LOSS]:
+        return _given_line(cells, quantity)
     found = [_terms(cells, cell, source, quantity.index, max_terms) for cell, source in cells.readers[quantity.name]]
     ranked = sorted(
         ((size, i, k) for i, f in enumerate(found) for k, size in enumerate(f.sizes(cells))), key=lambda s: -s[0]
@@ -170,6 +175,14 @@ def _share_line(cells: Cells, quantity: Quantity) -> Line:
     share = float(cells.shares[quantity.index][0])
     terms = (Term(LOSS, None, 1.0, share, formula, numbers, share),)
     return Line(quantity, (LOSS,), (cells[LOSS].kind,), formula, terms, 0, 0.0, 0, share)
+
+
+def _given_line(cells: Cells, quantity: Quantity) -> Line:
+    """The gradient at the output of the network, where no loss gives it."""
+    value = float(cells.gradient(quantity.name)[quantity.index])
+    formula = f"dvalues[{','.join(map(str, quantity.index))}]"
+    terms = (Term(LOSS, None, 1.0, value, formula, repr(value), value),)
+    return Line(quantity, (), (), formula, terms, 0, 0.0, 0, value)
 
 
 def _share(cells: Cells, row: int) -> tuple[str, str]:

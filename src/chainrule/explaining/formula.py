@@ -125,8 +125,7 @@ def _known(function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Calla
     """A function of a `Value` by its number and its derivative."""
 
     def of(x: Value | float) -> Value:
-        x = _value(x)
-        return Value(float(function(x.data)), sources=(x,), local=(float(slope(x.data)),))
+        return Value.made("", lambda a: (float(function(a)), (float(slope(a)),)), x)
 
     return of
 

@@ -14,6 +14,7 @@ from .building import line_of, penalty_terms
 from .cells import LOSS, Cell, Cells, Source
 from .derivation import Batch, DiagramNode, Line, Path, Paths, Quantity
 from .formula import fixed, free_indices, pattern
+from .upstream import Upstream
 
 __all__ = ["batch_view", "diagram", "path_view"]
 
@@ -63,7 +64,7 @@ def path_view(cells: Cells, quantity: Quantity, limit: int) -> Paths:
     def ways(of: Quantity) -> Iterator[tuple[tuple[Quantity, ...], tuple[float, ...]]]:
         for term in line(of).terms:
             if term.upstream is None:
-                if of.name == LOSS:
+                if term.node == LOSS:
                     yield (of,), (term.local,)
                 continue
             for through, factors in ways(term.upstream):
@@ -116,6 +117,8 @@ def diagram(cells: Cells, lines: list[Line], target: Quantity) -> list[DiagramNo
             passed.setdefault(term.upstream.name, {})
     found = [_node(cells, INPUTS, "", (), passed)]
     for cell in cells.cells:
+        if isinstance(cell.pair, Upstream):
+            continue
         reads = tuple(name for _, name in parts_of(cell.reads))
         found.append(_node(cells, cell.name, cell.kind, reads, passed))
     return found

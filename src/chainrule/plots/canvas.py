@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import io
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-
-    from ..graph import Graph
-    from ..losses import Loss
 
 MARKERS = "osD^vP*X"
 MISSING = 'plots need matplotlib: pip install "chainrule[plots]"'
@@ -183,34 +180,3 @@ def share_text(share: float) -> str:
     if 0 < share < 0.005:
         return "<1%"
     return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
-
-
-class Trained(Protocol):
-    """The part of `Model` that plots use."""
-
-    class_names: tuple[str, ...]
-
-    @property
-    def network(self) -> Graph:
-        """The network."""
-
-    @property
-    def loss(self) -> Loss:
-        """The loss."""
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The parameters by dotted name."""
-
-    @property
-    def state(self) -> Mapping[str, Any]:
-        """The state by dotted name."""
-
-    def inputs(self, X: Any) -> NDArray[Any]:
-        """X as the network's input."""
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The class of each sample, (B,)."""
-
-    def predict_proba(self, X: Any) -> NDArray[Any]:
-        """The probability of each class, (B, C), or of "yes", (B, 1)."""

@@ -12,7 +12,6 @@ from ..display.palette import BLACK, BLUE
 from ..errors import ConfigurationError, DataError, ShapeError
 from .canvas import (
     MARKERS,
-    Trained,
     as_shown,
     colormap_of,
     colors_of,
@@ -30,6 +29,8 @@ from .canvas import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ..trained import Trained
 
 
 def plot_decision_boundary(

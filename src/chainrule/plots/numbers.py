@@ -13,7 +13,6 @@ from ..backprop import entry_of, loss_and_gradients
 from ..display.palette import BLACK, BLUE, LIGHT_GREY, VERMILLION
 from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from .canvas import (
-    Trained,
     colormap_of,
     label_axes,
     make_panels,
@@ -29,6 +28,8 @@ from .canvas import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from ..trained import Trained
 
 
 def plot_histograms(

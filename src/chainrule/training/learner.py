@@ -1,12 +1,12 @@
-"""What `fit` and its callbacks know of the model that is trained."""
+"""What `fit` and its callbacks know of the model that is trained, beside what every reader of a model knows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..graph import Graph
 from ..optimizers import Optimizer
 from ..store import ArrayView
+from ..trained import Trained
 from .history import History
 from .modelfile import Contents
 from .run import Run
@@ -17,15 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["Learner"]
 
 
-class Learner(Protocol):
+class Learner(Trained, Protocol):
     """A `Model`, as a callback sees it in `fit.model`."""
 
     run: Run
     history: History
-
-    @property
-    def network(self) -> Graph:
-        """The network."""
 
     @property
     def optimizer(self) -> Optimizer:
@@ -40,12 +36,6 @@ class Learner(Protocol):
 
     def evaluate(self, X: Any, y: Any) -> dict[str, float]:
         """The loss and the metrics on other data."""
-
-    def predict(self, X: Any) -> Any:
-        """The class of each sample, or its values."""
-
-    def predict_proba(self, X: Any) -> Any:
-        """The probability of each class."""
 
     def save(self, path: str | Path) -> None:
         """Write the whole model to a file."""
