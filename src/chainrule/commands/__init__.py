@@ -4,7 +4,8 @@ from .bench import Asked, bench
 from .check import check
 from .explain import explain
 from .info import info, list_datasets
+from .play import play
 from .predict import predict
 from .train import Settings, train
 
-__all__ = ["Asked", "Settings", "bench", "check", "explain", "info", "list_datasets", "predict", "train"]
+__all__ = ["Asked", "Settings", "bench", "check", "explain", "info", "list_datasets", "play", "predict", "train"]

@@ -25,13 +25,13 @@ __all__ = ["changed", "controls_of", "of_argument", "of_csv", "of_model", "reduc
 LARGEST = 2_000_000  # parameters of a network on the page
 
 
-def of_argument(given: str | None) -> tuple[Setup, str | None]:
+def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str | None]:
     """What `chainrule play` was called with, and the lesson it opens on: nothing, a data set, a table, or a model."""
     if given is None:
         return LESSONS[0].build(), LESSONS[0].name
     path = Path(given)
     if path.suffix == ".safetensors":
-        return of_model(Model.load(path), None), None
+        return of_model(Model.load(path), rows), None
     lesson = next((lesson for lesson in LESSONS if lesson.name == given), None)
     if lesson is not None:
         return lesson.build(), lesson.name
