@@ -32,6 +32,7 @@ from chainrule import (
     Dense,
     Dropout,
     Graph,
+    HalfSquaredError,
     Huber,
     Layer,
     LayerNorm,
@@ -96,7 +97,7 @@ ACTIVATIONS = (ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus, Sigmoid, Tanh, Softma
 PENALTIES = ({}, {"weights": L2(0.05)}, {"weights": (L1(0.02), L2(0.1)), "biases": L1(0.03)})
 CLASSES = (CategoricalCrossentropy, SoftmaxCrossentropy)
 BINARY = (BinaryCrossentropy, SigmoidCrossentropy)
-LOSSES = (*CLASSES, *BINARY, MeanSquaredError, MeanAbsoluteError, Huber)
+LOSSES = (*CLASSES, *BINARY, MeanSquaredError, MeanAbsoluteError, HalfSquaredError, Huber)
 BOUNDED = {CategoricalCrossentropy: Softmax, BinaryCrossentropy: Sigmoid}  # losses that read probabilities
 
 

@@ -6,6 +6,7 @@ and later ones by range.
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ from chainrule.book import (
     spiral_data,
     vertical_data,
 )
-from chainrule.errors import DataError, FileFormatError, ShapeError
+from chainrule.errors import ConfigurationError, DataError, FileFormatError, ShapeError
 
 
 @pytest.fixture(autouse=True)
@@ -291,14 +292,6 @@ def test_the_data_of_the_helper_package() -> None:
     np.testing.assert_array_equal(y, np.sin(2 * np.pi * np.arange(10).reshape(-1, 1) / 10))
 
 
-def test_the_global_random_stream_stays_as_it_is() -> None:
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    nnfs.init()
-    spiral_data(10, 3)
-    Layer_Dropout(0.5).forward(np.ones((2, 2)))
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-
-
 def test_init_starts_the_stream_again() -> None:
     first = Layer_Dense(2, 3).weights
     nnfs.init()
@@ -342,7 +335,7 @@ def test_regularization_is_in_the_loss_and_in_the_gradient_with_the_books_deriva
     layer.backward(np.zeros((1, 3), dtype=np.float32))
     np.testing.assert_allclose(layer.dweights, [[0.1 + 0.4, -0.1 - 0.8, 0.1]], rtol=1e-6)
     np.testing.assert_allclose(layer.dbiases, [[0.3, 0.3, 0.3]], rtol=1e-6)
-    assert layer.regularization_loss() == pytest.approx(0.1 * 3 + 0.2 * 5)
+    assert Loss_MeanSquaredError().regularization_loss(layer) == pytest.approx(0.1 * 3 + 0.2 * 5)
 
 
 def test_separate_and_combined_gradients_agree() -> None:
@@ -374,3 +367,294 @@ def test_one_import_brings_every_name_that_programs_use() -> None:
 def test_whole_numbers_go_through_softmax_and_sigmoid_as_in_the_book() -> None:
     assert str(Activation_Softmax().forward(np.array([[1, 2, 3]]))) == "[[0.09003057 0.24472847 0.66524096]]"
     assert str(Activation_Sigmoid().forward(np.array([[0, 1]]))) == "[[0.5        0.73105858]]"
+
+
+# One stream with the program's own calls
+
+
+def test_the_programs_own_random_numbers_stand_in_one_stream_with_the_layers() -> None:
+    nnfs.init()
+    own = np.random.randn(2)  # noqa: NPY002
+    weights = Layer_Dense(2, 1).weights
+    after = np.random.randn()  # noqa: NPY002
+    stream = np.random.RandomState(0).randn(5)
+    np.testing.assert_array_equal(own, stream[:2])
+    np.testing.assert_allclose(weights.ravel(), 0.01 * stream[2:4], rtol=1e-6)
+    assert after == stream[4]
+
+
+def test_a_seed_of_the_programs_own_is_respected_without_init() -> None:
+    np.random.seed(7)  # noqa: NPY002
+    first = Layer_Dense(2, 3).weights, spiral_data(10, 2)[0], Layer_Dropout(0.5).forward(np.ones((3, 3)))
+    np.random.seed(7)  # noqa: NPY002
+    again = Layer_Dense(2, 3).weights, spiral_data(10, 2)[0], Layer_Dropout(0.5).forward(np.ones((3, 3)))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    nnfs.init(random_seed=None)
+    assert np.random.randn() != np.random.RandomState(0).randn()  # noqa: NPY002
+
+
+def test_arithmetic_is_numpy_as_the_helper_package_leaves_it() -> None:
+    np_ = book.arithmetic
+    assert (np_.zeros((1, 2)).dtype, np_.eye(2).dtype, np_.random.randn(2, 1).dtype) == (np.float32,) * 3
+    assert np_.zeros(2, dtype="uint8").dtype == np.uint8
+    assert np_.dot([[0.1]], [[0.1]]).dtype == np.float32
+    assert np_.random.randint is np.random.randint
+
+
+# Accuracies
+
+
+ANSWERS = np.array([1, 0, 1, 1])
+
+
+@pytest.mark.parametrize("predictions", [ANSWERS, ANSWERS.reshape(-1, 1)], ids=["vector", "column"])
+@pytest.mark.parametrize("targets", [ANSWERS, ANSWERS.reshape(-1, 1)], ids=["vector", "column"])
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_column_and_a_vector_of_targets_are_the_same_to_the_accuracy(
+    predictions: Any, targets: Any, binary: bool
+) -> None:
+    accuracy = Accuracy_Categorical(binary=binary)
+    targets = targets.copy()
+    targets[0] = 0
+    assert accuracy.calculate(predictions, targets) == 0.75
+    assert accuracy.calculate_accumulated() == 0.75
+    regression = Accuracy_Regression()
+    regression.init(targets)
+    assert regression.calculate(predictions, targets) == regression.calculate_accumulated() == 0.75
+
+
+def test_several_answers_for_each_sample_count_one_each() -> None:
+    accuracy = Accuracy_Categorical(binary=True)
+    assert accuracy.calculate(np.array([[1, 0], [1, 1]]), np.array([[1, 0], [0, 1]])) == 0.75
+    assert accuracy.calculate_accumulated() == 0.75
+
+
+@pytest.mark.parametrize("accuracy", [Accuracy_Categorical(), Accuracy_Categorical(binary=True), Accuracy_Regression()])
+def test_targets_of_another_shape_are_refused_with_both_shapes(accuracy: Any) -> None:
+    accuracy.init(np.ones(4))
+    with pytest.raises(ShapeError, match=r"predictions have shape \(4, 2\) and the targets \(4,\)"):
+        accuracy.calculate(np.ones((4, 2)), np.ones(4))
+    with pytest.raises(ShapeError, match=r"\(3,\) and the targets \(4,\)"):
+        accuracy.calculate(np.ones(3), np.ones(4))
+
+
+# Layers of the program's own in the Model
+
+
+class OwnDense:
+    """As a learner writes it: returns nothing, knows no `training`, has no regularizers."""
+
+    def __init__(self, n_inputs: int, n_neurons: int) -> None:
+        self.weights = 0.01 * np.random.randn(n_inputs, n_neurons).astype(np.float32)  # noqa: NPY002
+        self.biases = np.zeros((1, n_neurons), np.float32)
+
+    def forward(self, inputs: Any) -> None:
+        self.inputs = inputs
+        self.output = book.arithmetic.dot(inputs, self.weights) + self.biases
+
+    def backward(self, dvalues: Any) -> None:
+        self.dweights = book.arithmetic.dot(self.inputs.T, dvalues)
+        self.dbiases = np.sum(dvalues, axis=0, keepdims=True)
+        self.dinputs = book.arithmetic.dot(dvalues, self.weights.T)
+
+
+class SetInInit(Layer_Dense):
+    """A subclass that only sets its weights."""
+
+    def __init__(self, n_inputs: int, n_neurons: int) -> None:
+        self.biases = np.zeros((1, n_neurons), np.float32)
+        self.weights = 0.01 * np.random.randn(n_inputs, n_neurons).astype(np.float32)  # noqa: NPY002
+
+
+class Returning(Layer_Dense):
+    """A subclass without `training`."""
+
+    def forward(self, inputs: Any) -> Any:  # type: ignore[override]
+        return super().forward(inputs)
+
+
+class Factor:
+    """Learns an array of another name."""
+
+    def __init__(self) -> None:
+        self.factor = np.ones((1, 1), np.float32)
+
+    def forward(self, inputs: Any, *, training: bool) -> Any:
+        self.seen = training
+        self.inputs, self.output = inputs, inputs * self.factor
+
+    def backward(self, dvalues: Any) -> Any:
+        self.dfactor = np.sum(dvalues * self.inputs, keepdims=True)
+        return dvalues * self.factor
+
+
+def spiral_model(dense: Any, *between: Any) -> Model:
+    model = Model()
+    for layer in (dense(2, 8), Activation_ReLU(), *between, dense(8, 3), Activation_Softmax()):
+        model.add(layer)
+    model.set(loss=Loss_CategoricalCrossentropy(), optimizer=Optimizer_Adam(0.05), accuracy=Accuracy_Categorical())
+    model.finalize()
+    return model
+
+
+@pytest.mark.parametrize("dense", [OwnDense, SetInInit, Returning])
+def test_a_layer_of_the_programs_own_prints_what_the_books_does(dense: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
+    for kind in (Layer_Dense, dense):
+        nnfs.init()
+        X, y = spiral_data(50, 3)
+        spiral_model(kind).train(X, y, epochs=20, validation_data=(X, y))
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert "loss: 1.0" in printed[0]
+
+
+def test_what_a_layer_of_the_programs_own_learns_by_another_name_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    factor = Factor()
+    model = spiral_model(Layer_Dense, factor)
+    X, y = spiral_data(50, 3)
+    model.train(X, y, epochs=3)
+    assert factor.factor != 1
+    assert factor.seen is True
+    assert factor in model.trainable_layers
+    model.evaluate(X, y)
+    assert factor.seen is False
+
+
+class Forgetful(OwnDense):
+    def backward(self, dvalues: Any) -> None:
+        self.dinputs = dvalues @ self.weights.T
+
+
+class Silent(OwnDense):
+    def forward(self, inputs: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("dense", "says"),
+    [(Forgetful, "Forgetful has weights and no dweights"), (Silent, "Silent.forward returned nothing")],
+)
+def test_a_layer_that_cannot_be_trained_is_named_and_never_skipped(
+    dense: Any, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    X, y = spiral_data(5, 3)
+    with pytest.raises(ConfigurationError, match=says):
+        spiral_model(dense).train(X, y)
+
+
+def test_a_frozen_layer_stays_and_an_activation_has_nothing_to_update() -> None:
+    layer = Layer_Dense(2, 2).freeze()
+    before = layer.weights.copy()
+    layer.forward(np.ones((1, 2)))
+    layer.backward(np.ones((1, 2)))
+    Optimizer_SGD().update_params(layer)
+    np.testing.assert_array_equal(layer.weights, before)
+    with pytest.raises(ConfigurationError, match="Activation_ReLU has no weights to update"):
+        Optimizer_SGD().update_params(Activation_ReLU())
+
+
+def test_a_class_of_the_programs_own_is_not_written_as_another(tmp_path: Path) -> None:
+    model = spiral_model(Returning)
+    with pytest.raises(ConfigurationError, match="Returning is a class of your program"):
+        model.save(str(tmp_path / "m"))
+    model.save_parameters(str(tmp_path / "p"))
+    other = spiral_model(OwnDense)
+    other.load_parameters(str(tmp_path / "p"))
+    X, _ = spiral_data(5, 3)
+    np.testing.assert_allclose(other.predict(X), model.predict(X), rtol=1e-6)
+
+
+# Chapters
+
+
+def test_the_chapters_differ_where_the_book_does(tmp_path: Path) -> None:
+    from chainrule.book import chapter17, chapter18
+
+    weights = [book.Layer_Dense(1, 1).weights]
+    nnfs.init()
+    weights.append(chapter17.Layer_Dense(1, 1).weights)
+    np.testing.assert_allclose(weights[1], 10 * weights[0], rtol=1e-6)
+    for chapter in (chapter17, chapter18):
+        assert set(chapter.__all__) == set(book.__all__)
+        assert {name for name in book.__all__ if getattr(chapter, name) is not getattr(book, name)} == {
+            "Layer_Dense" if chapter is chapter17 else "Model"
+        }
+    model = Model()
+    model.add(chapter17.Layer_Dense(1, 1))
+    model.finalize()
+    model.save(str(tmp_path / "m"))
+    np.testing.assert_array_equal(Model.load(str(tmp_path / "m")).layers[0].weights, model.layers[0].weights)
+
+
+def test_one_line_gives_the_video_series_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Layer_Dense, "weight_scale", 0.10)
+    np.testing.assert_allclose(Layer_Dense(1, 2).weights, [[0.17640524, 0.04001572]], rtol=1e-6)
+
+
+# Files of the book's own code
+
+
+def pickled(tmp_path: Path, content: Any, protocol: int = 4) -> str:
+    (tmp_path / "parameters").write_bytes(pickle.dumps(content, protocol))
+    return str(tmp_path / "parameters")
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<f2"])
+def test_parameters_that_the_books_code_pickled_are_read(tmp_path: Path, protocol: int, dtype: str) -> None:
+    model = spiral_model(Layer_Dense)
+    rng = np.random.default_rng(0)
+    arrays = [tuple(rng.normal(size=a.shape).astype(dtype) for a in pair) for pair in model.get_parameters()]
+    arrays[0] = np.asfortranarray(arrays[0][0]), arrays[0][1]
+    model.load_parameters(pickled(tmp_path, arrays, protocol))
+    for own, given in zip(model.get_parameters(), arrays, strict=True):
+        for one, other in zip(own, given, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return (print, ("run!",))
+
+
+REFUSED = {
+    "code": ([(Evil(),)], "builtins.print"),
+    "a class": ([(np.ones((2, 8)), Path("x"))], "pathlib"),
+    "text": (["weights"], "a str"),
+    "objects": ([(np.array([None]),)], "no numbers"),
+    "too few": ([(np.ones((2, 8)), np.zeros((1, 8)))], "1 entries"),
+    "another shape": ([(np.ones((3, 8)), np.zeros((1, 8))), (np.ones((8, 3)), np.zeros((1, 3)))], r"shape \(3, 8\)"),
+}
+
+
+@pytest.mark.parametrize(("content", "says"), REFUSED.values(), ids=REFUSED)
+def test_anything_else_in_a_pickle_is_refused_and_nothing_runs(
+    tmp_path: Path, content: Any, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = spiral_model(Layer_Dense)
+    before = [a.copy() for pair in model.get_parameters() for a in pair]
+    with pytest.raises(FileFormatError, match=says):
+        model.load_parameters(pickled(tmp_path, content))
+    assert capsys.readouterr().out == ""
+    for one, other in zip(before, (a for pair in model.get_parameters() for a in pair), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("cut", [2, 20, 100])
+def test_a_damaged_pickle_is_refused(tmp_path: Path, cut: int) -> None:
+    model = spiral_model(Layer_Dense)
+    path = pickled(tmp_path, model.get_parameters())
+    Path(path).write_bytes(Path(path).read_bytes()[:cut])
+    with pytest.raises(FileFormatError, match="pickle"):
+        model.load_parameters(path)
+
+
+def test_a_whole_pickled_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    model = spiral_model(Layer_Dense)
+    path = pickled(tmp_path, model)
+    with pytest.raises(FileFormatError, match=r"a whole model that pickle wrote.*save_parameters"):
+        Model.load(path)
+    with pytest.raises(FileFormatError, match=r"chainrule.book.model.Model.*save_parameters"):
+        model.load_parameters(path)

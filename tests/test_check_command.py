@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,10 +63,10 @@ EXPECTED = {
     "endless.py": ("not checked", "time_limit"),
     "huge.py": ("not checked", "memory_limit"),
     "broken.py": ("not checked", "does_not_run"),
-    "leaves.py": ("not checked", "does_not_run"),
+    "leaves.py": ("not checked", "nothing_to_check"),
     "dies.py": ("not checked", "no_answer"),
-    "asks.py": ("not checked", "does_not_run"),
-    "empty.py": ("not checked", "does_not_run"),
+    "asks.py": ("not checked", "nothing_to_check"),
+    "empty.py": ("not checked", "nothing_to_check"),
 }
 
 
@@ -81,6 +84,64 @@ def test_a_folder_of_submissions_is_a_csv_with_a_row_for_each_whatever_they_do(f
     assert {row["file"]: (row["result"], row["mistakes"]) for row in rows} == EXPECTED
     wrong = next(row for row in rows if row["file"] == "bob.py")
     assert wrong["write"] == "self.dbiases = np.sum(dvalues, axis=0, keepdims=True)"
+
+
+def test_the_table_fits_into_80_columns_and_tells_wrong_from_not_checked(tmp_path: Path) -> None:
+    (tmp_path / "bob_with_a_name_as_long_as_the_learning_platform_makes_it_1234567890_submission.py").write_text(WRONG)
+    (tmp_path / "ada.py").write_text(RIGHT.replace("Layer_Dense", "A_Class_Whose_Name_Is_Longer_Than_Anybody_Needs_It"))
+    (tmp_path / "eve.py").write_text("import chainrule\n" + RIGHT)
+    (tmp_path / "kim.py").write_text("x = 1")
+    result = run("check", str(tmp_path), folder=tmp_path)
+    assert result.returncode == 1
+    shown = result.stdout.splitlines()
+    assert max(map(len, shown)) <= 80
+    rows = [(line[0], line[67:].strip()) for line in shown if line[:1] in tuple("✓✗!?") and not line[2].isdigit()]
+    assert rows == [("✓", "right"), ("✗", "wrong"), ("!", "flagged"), ("?", "not checked")]
+    assert shown[-1] == "✓ 1 right, ✗ 1 wrong, ! 1 flagged, ? 1 not checked"
+    assert "    write  self.dbiases = np.sum(dvalues, axis=0, keepdims=True)" in shown
+
+
+CODES = {
+    "right": ({"ada.py": RIGHT}, 0),
+    "wrong": ({"ada.py": RIGHT, "bob.py": WRONG, "kim.py": "x = 1"}, 1),
+    "not checked": ({"ada.py": RIGHT, "kim.py": "x = 1"}, 3),
+    "flagged": ({"eve.py": "import chainrule\n" + RIGHT}, 3),
+    "none": ({"notes.txt": ""}, 2),
+}
+
+
+@pytest.mark.parametrize(("files", "code"), CODES.values(), ids=CODES)
+def test_the_exit_code_tells_wrong_from_what_could_not_be_checked(
+    files: dict[str, str], code: int, tmp_path: Path
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert run("check", str(tmp_path), folder=tmp_path).returncode == code
+
+
+def test_of_a_single_file_too_what_could_not_be_checked_has_a_sign_and_a_code_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(
+        "class Odd:\n    def forward(self, x): raise OSError('no')\n    def backward(self, d): return d\n"
+    )
+    result = run("check", "odd.py", folder=tmp_path)
+    assert result.returncode == 3
+    assert result.stdout.startswith("? ")
+
+
+def test_after_ctrl_c_the_rows_until_then_and_their_sums_are_there(tmp_path: Path) -> None:
+    (tmp_path / "ada.py").write_text(RIGHT)
+    (tmp_path / "endless.py").write_text(FILES["endless.py"])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chainrule", "check", str(tmp_path), "--csv"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("file,")
+    assert process.stdout.readline().startswith("ada.py,Layer_Dense,right")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "Stopped before the end: what is not listed was not checked."
 
 
 def test_a_process_that_a_submission_started_ends_with_it(tmp_path: Path) -> None:

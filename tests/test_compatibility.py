@@ -19,6 +19,7 @@ from chainrule import (
     Dropout,
     Flatten,
     Graph,
+    HalfSquaredError,
     Huber,
     Layer,
     LayerNorm,
@@ -86,6 +87,7 @@ FITS: dict[type[Loss], tuple[str, ...]] = {
     BinaryCrossentropy: (*ANSWERS, *CLASSES),
     MeanSquaredError: tuple(ENDS),
     MeanAbsoluteError: tuple(ENDS),
+    HalfSquaredError: tuple(ENDS),
     Huber: tuple(ENDS),
 }
 

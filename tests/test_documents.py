@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import sys
 import types
@@ -53,3 +54,14 @@ def test_the_cells_of_a_page_run_one_after_the_other(name: str, monkeypatch: pyt
     assert len(cells) >= 6
     for cell in cells:
         exec(cell, vars(module))
+
+
+def test_the_published_examples_print_the_published_digits() -> None:
+    page = (ROOT / "docs" / "published.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^## \d+\. ", page, flags=re.M)) >= 12
+    session = re.sub(r"^```.*$", "", page, flags=re.M)  # a fence would count as printed
+    examples = doctest.DocTestParser().get_doctest(session, {}, "published.md", None, 0)
+    printed: list[str] = []
+    doctest.DocTestRunner().run(examples, out=printed.append)
+    assert len(examples.examples) > 60
+    assert printed == []

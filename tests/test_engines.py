@@ -31,6 +31,7 @@ from chainrule import (
     Dropout,
     Flatten,
     Graph,
+    HalfSquaredError,
     Huber,
     Layer,
     LayerNorm,
@@ -89,6 +90,7 @@ def branching() -> Graph:
 
 NETWORKS: dict[str, Callable[[], Graph]] = {
     "dense": lambda: Sequential(Dense(INPUTS, OUTPUTS)),
+    "dense without bias": lambda: Sequential(Dense(INPUTS, 5, bias=False), Tanh(), Dense(5, OUTPUTS)),
     "relu": lambda: around(ReLU()),
     "leaky_relu": lambda: around(LeakyReLU(0.1)),
     "elu": lambda: around(ELU(0.7)),
@@ -124,6 +126,7 @@ LOSSES: dict[str, Loss] = {
     "mean_squared": MeanSquaredError(),
     "mean_absolute": MeanAbsoluteError(),
     "huber": Huber(delta=0.3),
+    "half_squared": HalfSquaredError(),
 }
 PROBABILITIES = {"categorical": Softmax, "binary": Sigmoid}  # the last layer that these losses need
 OPTIMIZERS: dict[str, Optimizer] = {

@@ -35,6 +35,7 @@ from chainrule import (
     Explanation,
     Flatten,
     Graph,
+    HalfSquaredError,
     Huber,
     Layer,
     LayerNorm,
@@ -133,9 +134,14 @@ def written() -> Graph:
     return Sequential(Dense(3, 4), Quadratic(), Dropout(0.3), Dense(4, 3), RuledQuadratic())
 
 
+def without_biases() -> Graph:
+    return Sequential(Dense(3, 4, bias=False), Tanh(), Dense(4, 2, bias=False))
+
+
 NETWORKS: dict[str, tuple[Callable[[], Graph], Loss]] = {
     "dense classifier": (classifier, SoftmaxCrossentropy(label_smoothing=0.1)),
     "residual graph": (residual, MeanSquaredError()),
+    "without biases": (without_biases, HalfSquaredError()),
     "layers of one's own": (written, MeanSquaredError(reduction="sum")),
 }
 
@@ -286,6 +292,7 @@ LOSSES: dict[str, tuple[Loss, Callable[[], list[Layer]]]] = {
     "squared": (MeanSquaredError(), list),
     "absolute": (MeanAbsoluteError(), list),
     "huber": (Huber(delta=0.5), list),
+    "half-squared": (HalfSquaredError(), list),
 }
 
 

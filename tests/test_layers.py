@@ -98,6 +98,7 @@ def branching() -> Graph:
 CASES = {
     "dense": Case(lambda: Dense(3, 2), ((4, 3), (1, 3))),
     "dense-narrow": Case(lambda: Dense(1, 4), ((3, 1),)),
+    "dense-without-bias": Case(lambda: Dense(3, 2, bias=False), ((4, 3), (1, 3))),
     "dense-one-neuron": Case(lambda: Dense(5, 1), ((2, 5),)),
     "relu": Case(ReLU, ANY),
     "leaky_relu": Case(lambda: LeakyReLU(0.1), ANY),

@@ -16,6 +16,7 @@ import pytest
 from chainrule import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    HalfSquaredError,
     Huber,
     Layer,
     Loss,
@@ -73,6 +74,7 @@ CASES = {
     "sigmoid-smooth": Case(SigmoidCrossentropy(label_smoothing=0.2), numbers, probabilities),
     "squared": Case(MeanSquaredError(), numbers, numbers),
     "absolute": Case(MeanAbsoluteError(), numbers, numbers, analytic=False),
+    "half-squared": Case(HalfSquaredError(), numbers, numbers),
     "huber": Case(Huber(), numbers, numbers, analytic=False),
     "huber-wide": Case(Huber(delta=2.5), numbers, numbers, analytic=False),
 }

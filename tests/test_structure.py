@@ -44,7 +44,7 @@ LEVELS = [
     ("training",),
     ("model", "recipe"),
     ("book",),
-    ("checking",),
+    ("checking", "comparing"),
     ("testing", "sklearn"),
     ("play",),
     ("",),
@@ -178,6 +178,7 @@ def test_this_test_sees_imports_at_all() -> None:
 SHARED_NAMES = {
     "Loss": "the book's own name",
     "Model": "the book's own name",
+    "Layer_Dense": "the book's, and its chapter 17's",
     "Gradient": "a workload, and what the fused engine computes",
     "Prediction": "a workload, and what the fused engine computes",
 }
@@ -212,7 +213,12 @@ def global_randomness(tree: ast.Module) -> Iterator[str]:
 
 
 # One seeds them for layers that draw from them, and puts them back; the other knows a generator of a layer's own.
-OTHERS_STREAMS = (Path("checking/streams.py"), Path("checking/subjects/objects.py"))
+OTHERS_STREAMS = (
+    Path("checking/streams.py"),
+    Path("checking/subjects/objects.py"),
+    Path("book/world.py"),
+    Path("comparing/runner.py"),
+)
 
 
 @every_source

@@ -132,13 +132,17 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print a folder's results as CSV and nothing else.")] = False,
 ) -> None:
-    """Check backward passes written by hand: which gradient is wrong, and what the mistake is. Exit code 1 if any."""
+    """Check backward passes written by hand: which gradient is wrong, and what the mistake is.
+
+    Exit code 0: all is right; 1: something is wrong; 3: something could not be checked, or needs a look; 2: bad usage.
+    """
     from . import commands
     from .checking.submissions import Limits
 
     settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks}
-    if not commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html):
-        raise typer.Exit(1)
+    code = commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -179,6 +183,18 @@ def play(
     from . import commands
 
     commands.play(data, rows, port, browser)
+
+
+@app.command()
+def compare(
+    program: Annotated[Path, typer.Argument(help="A program of the book's kind, with classes of its own.")],
+    seconds: Annotated[float, typer.Option(min=1, help="Time for each run of it.")] = 60,
+) -> None:
+    """Run a program of the book's kind beside the library: the first number that differs, and the likely cause."""
+    from . import commands
+
+    if not commands.compare(program, seconds):
+        raise typer.Exit(1)
 
 
 @app.command()

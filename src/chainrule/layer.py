@@ -192,6 +192,11 @@ class Layer(Store, Pair):
                 raise UnknownNameError(f"parameter of {type(self).__name__}", name, self.parameters)
         return {name: as_penalties(value) for name, value in self.penalties.items()}
 
+    def do_without(self, *names: str) -> None:
+        """Have no such parameters, though the class has: the pair reads None in their place."""
+        self.absent = dict.fromkeys(names)
+        self.parameters = tuple(name for name in type(self).parameters if name not in names)  # type: ignore[misc]
+
     @property
     def trainable(self) -> bool:
         """The opposite of `frozen`: `layer.trainable = False` freezes the layer."""
@@ -241,7 +246,7 @@ class Layer(Store, Pair):
     ) -> tuple[Array, Arrays, Arrays]:
         """Output, what backward will read, and the next state; `values` holds parameters and state by name."""
         training = self.learns(context.training, inputs)
-        available = {**values, "inputs": inputs, "training": training}
+        available = {**values, **self.absent, "inputs": inputs, "training": training}
         if "noise" in self.forward_reads or "noise" in self.backward_reads:
             available["noise"] = context.noise(xp, inputs.shape) if training else None
         result = self.pure_forward(xp, *[available[name] for name in self.forward_reads])

@@ -28,6 +28,7 @@ from .weighting import checked_class_weights, checked_weights
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "HalfSquaredError",
     "Huber",
     "Loss",
     "MeanAbsoluteError",
@@ -426,6 +427,28 @@ class MeanSquaredError(Loss):
 
     def pure_backward(self, xp, dvalues, predictions, targets):  # losses = mean((targets - predictions)**2)
         return dict(dpredictions=2 * (predictions - targets) / predictions.shape[-1] * dvalues)  # (B,O)
+
+
+class HalfSquaredError(Loss):
+    """ℓ_b = ½ Σ_o (y - p)², the squared error of textbooks: a sum over the outputs, halved; dℓ/dp = p - y.
+
+    It is O/2 times `MeanSquaredError`. Of many samples it is the mean, as with every loss; a textbook that adds them up
+    instead has `HalfSquaredError(reduction="sum")`. Shapes: predictions (B, O), targets (B, O) or (B,).
+
+    >>> import numpy as np
+    >>> loss = HalfSquaredError()
+    >>> p, (y, shares) = np.array([[3.0, 1.0]]), loss.prepare([[1.0, 2.0]], (1, 2))
+    >>> loss.pure_forward(np, p, y), loss.pure_backward(np, shares, p, y)["dpredictions"]   # (4 + 1) / 2
+    (array([2.5]), array([[ 2., -1.]]))
+
+    Source: Rumelhart, Hinton and Williams 1986.
+    """
+
+    def pure_forward(self, xp, predictions, targets):
+        return 0.5 * xp.sum((targets - predictions) * (targets - predictions), axis=-1)  # (B,O) -> (B,)
+
+    def pure_backward(self, xp, dvalues, predictions, targets):  # losses = sum((targets - predictions)**2) / 2
+        return dict(dpredictions=(predictions - targets) * dvalues)  # (B,O) * (B,1) -> (B,O)
 
 
 class MeanAbsoluteError(Loss):

@@ -41,6 +41,8 @@ class Pair:
     # How formulas write a setting or an array, where not by its own name: {"slope": "a"}.
     letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
+    absent: Mapping[str, None] = MappingProxyType({})  # what the class reads and this object does not have
+
     forward_reads: ClassVar[tuple[str, ...]] = ()
     backward_reads: ClassVar[tuple[str, ...]] = ()
     _extras: ClassVar[tuple[str, ...]] = ()
@@ -104,7 +106,8 @@ class Pair:
 
     def run_forward(self, xp: Any, available: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Call `pure_forward` with what it names: (value, extra arrays)."""
-        return self.value_and_extras(self.pure_forward(xp, *[available[name] for name in self.forward_reads]))
+        reads = {**available, **self.absent} if self.absent else available
+        return self.value_and_extras(self.pure_forward(xp, *[reads[name] for name in self.forward_reads]))
 
     def value_and_extras(self, result: Any) -> tuple[Any, dict[str, Any]]:
         """What `pure_forward` returned, taken apart and checked."""
@@ -126,11 +129,12 @@ class Pair:
 
     def run_backward(self, xp: Any, dvalues: Any, available: Mapping[str, Any]) -> dict[str, Any]:
         """Call `pure_backward` with what it names: the gradients, keyed by the names of their sources."""
-        gradients = self.pure_backward(xp, dvalues, *[available[name] for name in self.backward_reads])
+        reads = {**available, **self.absent} if self.absent else available
+        gradients = self.pure_backward(xp, dvalues, *[reads[name] for name in self.backward_reads])
         if not isinstance(gradients, dict) or gradients.keys() != self._gradients.keys():
             received = sorted(gradients) if isinstance(gradients, dict) else type(gradients).__name__
             raise DefinitionError(
                 f"{type(self).__name__}.pure_backward returned {received}; "
                 f"write return dict({', '.join(f'{name}=...' for name in self._gradients)})."
             )
-        return {source: gradients[name] for name, source in self._gradients.items()}
+        return {source: gradients[name] for name, source in self._gradients.items() if source not in self.absent}

@@ -63,7 +63,7 @@ class Store:
 
     def __getattr__(self, name: str) -> Any:
         # Reached only for an attribute that is not there: an array that is tied, or was never set.
-        if name not in type(self).parameters and name not in type(self).state:
+        if name not in self.parameters and name not in self.state:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         owner, local = self.home(name)
         if local not in vars(owner):
@@ -72,11 +72,11 @@ class Store:
 
     def __setattr__(self, name: str, value: Any) -> None:
         cls = type(self)
-        if name in cls.parameters or name in cls.state:
+        if name in self.parameters or name in self.state:
             self.hold(name, value)
         elif cls.closed and not (name.startswith("_") or hasattr(cls, name) or name in cls.assignable()):
             settings = getattr(cls, "__dataclass_fields__", ())
-            known = sorted({*cls.parameters, *cls.state, *settings, "trainable"})
+            known = sorted({*self.parameters, *self.state, *settings, "trainable"})
             raise UnknownNameError(f"parameter or setting of {cls.__name__}", name, known, meant=_WORDS.get(name))
         else:
             object.__setattr__(self, name, value)

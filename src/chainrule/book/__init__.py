@@ -11,9 +11,14 @@ prints, after its class definitions and the import of its helper package are rep
 >>> dense1.output[1]
 array([-1.0475188e-04,  1.1395361e-04, -4.7983500e-05], dtype=float32)
 
-`init()` does for this module what the helper package does to NumPy as a whole: it seeds one random stream that data and
-layers share, makes float32 the default, and switches to `arithmetic`. The global random generator, and NumPy, stay as
-they are.
+`init()` does for this module what the helper package does to NumPy as a whole: it makes float32 the default, and
+switches to `arithmetic`. Like the helper package it seeds NumPy's global generator, from which data, weights and
+dropout are drawn, so that a program's own `np.random` calls stand in the same stream; without `init()`, so does
+`np.random.seed`. NumPy's functions stay as they are: `from chainrule.book import arithmetic as np` is NumPy as the
+helper package leaves it, for programs whose own lines call `np.dot` or `np.random.randn`.
+
+The chapters differ. `from chainrule.book.chapter17 import *` has weights of 0.1 · normal, `chainrule.book.chapter18`
+the `Model` that prints a line for each epoch; `Layer_Dense.weight_scale = 0.10` is the video series' `0.10 * randn`.
 
 Where the book and the notes on it are wrong, the library is right:
 
@@ -23,6 +28,7 @@ Where the book and the notes on it are wrong, the library is right:
   passes clip.
 - `Loss_MeanAbsoluteError.backward` has sign(y - p), the wrong sign: here it is sign(p - y).
 - Models and parameters are saved with pickle, which runs code when it loads: here they are safetensors files.
+  Parameters that the book's code has pickled are read all the same, as arrays and nothing else.
 """
 
 from __future__ import annotations

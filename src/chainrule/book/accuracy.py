@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ShapeError
+
 __all__ = [
     "Accuracy",
     "Accuracy_Categorical",
@@ -28,10 +30,10 @@ class Accuracy:
         raise NotImplementedError
 
     def calculate(self, predictions: NDArray[Any], y: NDArray[Any]) -> Any:
-        """The fraction of right predictions."""
-        comparisons = self.compare(predictions, y)
+        """The fraction of right predictions. Raises `ShapeError` where predictions and targets do not match."""
+        comparisons = np.asarray(self.compare(predictions, y))
         self.accumulated_sum += np.sum(comparisons)
-        self.accumulated_count += len(comparisons)
+        self.accumulated_count += comparisons.size  # not len: of several answers for a sample each counts
         return np.mean(comparisons)
 
     def calculate_accumulated(self) -> Any:
@@ -47,6 +49,9 @@ class Accuracy:
 class Accuracy_Categorical(Accuracy):
     """For classes: a prediction is right if it equals the target. `binary=True` for outputs of 0 and 1.
 
+    Predictions are class indices (B,), or with `binary` answers (B, O); targets the same, or one-hot rows (B, C).
+    NumPy would compare (B, O) with (B,) too, each with each, and call the result an accuracy; here it is an error.
+
     >>> from chainrule.book import *
     >>> float(Accuracy_Categorical().calculate(np.array([0, 1]), np.array([0, 2])))
     0.5
@@ -58,9 +63,10 @@ class Accuracy_Categorical(Accuracy):
 
     def compare(self, predictions: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """Equality; one-hot targets are turned into class indices."""
-        if not self.binary and y.ndim == 2:
-            y = np.argmax(y, axis=1)
-        return np.asarray(predictions == y)
+        predictions, y = np.asarray(predictions), np.asarray(y)
+        if predictions.ndim == 1 and y.ndim == 2 and y.shape[1] > 1:
+            y = np.argmax(y, axis=1)  # (B,C) -> (B,)
+        return np.asarray(predictions == _matching(self, predictions, y))
 
 
 class Accuracy_Regression(Accuracy):
@@ -84,4 +90,16 @@ class Accuracy_Regression(Accuracy):
 
     def compare(self, predictions: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         """Whether each prediction is close enough."""
-        return np.asarray(np.absolute(predictions - y) < self.precision)
+        predictions = np.asarray(predictions)
+        return np.asarray(np.absolute(predictions - _matching(self, predictions, np.asarray(y))) < self.precision)
+
+
+def _matching(accuracy: Accuracy, predictions: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """The targets in the shape of the predictions, as the losses take them: (B,) and (B, 1) say the same."""
+    column = {predictions.shape, y.shape} == {(len(predictions),), (len(predictions), 1)} if y.ndim else False
+    if predictions.shape != y.shape and not column:
+        raise ShapeError(
+            f"{type(accuracy).__name__}: the predictions have shape {predictions.shape} and the targets {y.shape}; "
+            "give y one row for each sample, in the shape of the predictions."
+        )
+    return y.reshape(predictions.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import layers
 from ..layer import Layer
 from ..penalties import L1, L2, Penalty
-from .world import current, randn
+from .world import binomial, current, randn
 
 __all__ = [
     "Activation_Linear",
@@ -21,6 +21,7 @@ __all__ = [
     "Layer_Dense",
     "Layer_Dropout",
     "Layer_Input",
+    "penalties_of",
 ]
 
 
@@ -39,14 +40,32 @@ class _BookL1(L1):
         return dict(dparameter=dvalues * self.rate * xp.where(parameter < 0, -1, 1))
 
 
+def penalties_of(layer: Any) -> Iterator[tuple[str, Penalty]]:
+    """The penalties that a layer's attributes `weight_regularizer_l1`, ... ask for, and the arrays that they are on."""
+    for name, prefix in (("weights", "weight"), ("biases", "bias")):
+        for kind, suffix in ((_BookL1, "l1"), (L2, "l2")):
+            rate = getattr(layer, f"{prefix}_regularizer_{suffix}", 0)
+            if rate:
+                yield name, kind(rate)
+
+
 class Layer_Dense(_BookLayer, layers.Dense):
     """`Dense` with weights 0.01 · normal from the book's random stream; backward includes the regularization.
+
+    The book's chapter 17 has 0.1 and the video series 0.10 in the place of 0.01: `Layer_Dense.weight_scale = 0.10` is
+    that line, for every layer made after it.
 
     >>> from chainrule.book import *
     >>> init()
     >>> Layer_Dense(1, 2).weights
     array([[0.01764052, 0.00400157]], dtype=float32)
     """
+
+    weight_scale: ClassVar[float] = 0.01
+    weight_regularizer_l1: float = 0
+    weight_regularizer_l2: float = 0
+    bias_regularizer_l1: float = 0
+    bias_regularizer_l2: float = 0
 
     def __init__(
         self,
@@ -61,34 +80,33 @@ class Layer_Dense(_BookLayer, layers.Dense):
         self.weight_regularizer_l2 = weight_regularizer_l2
         self.bias_regularizer_l1 = bias_regularizer_l1
         self.bias_regularizer_l2 = bias_regularizer_l2
-        rates = {
-            "weights": (weight_regularizer_l1, weight_regularizer_l2),
-            "biases": (bias_regularizer_l1, bias_regularizer_l2),
-        }
-        penalties: dict[str, Penalty | tuple[Penalty, ...]] = {
-            name: tuple(kind(rate) for kind, rate in zip((_BookL1, L2), pair, strict=True) if rate)
-            for name, pair in rates.items()
-        }
-        super().__init__(n_inputs, n_neurons, penalties=penalties)
-        self.weights = 0.01 * randn(n_inputs, n_neurons)  # (I,N)
+        super().__init__(n_inputs, n_neurons)
+        self.weights = self.weight_scale * randn(n_inputs, n_neurons)  # (I,N)
         self.biases = np.zeros((1, n_neurons), dtype=current.dtype)  # (1,N)
 
     def backward(self, dvalues: NDArray[Any]) -> NDArray[Any]:
         """Set `.dweights`, `.dbiases` and `.dinputs`, including the gradients of the penalties."""
         super().backward(dvalues)
-        for name, penalty in self._penalties():
+        for name, penalty in penalties_of(self):
             gradient = penalty.pure_backward(self.xp, 1, getattr(self, name))["dparameter"]
             setattr(self, f"d{name}", getattr(self, f"d{name}") + gradient)
         return self.dinputs  # type: ignore[no-any-return]
 
-    def regularization_loss(self) -> Any:
-        """The sum of the layer's penalties."""
-        return sum(penalty.pure_forward(self.xp, getattr(self, name)) for name, penalty in self._penalties())
+    def penalty_terms(self) -> dict[str, tuple[Penalty, ...]]:
+        """The penalties on each parameter, by name, as the attributes say now."""
+        terms: dict[str, tuple[Penalty, ...]] = {}
+        for name, penalty in penalties_of(self):
+            terms[name] = (*terms.get(name, ()), penalty)
+        return terms
 
-    def _penalties(self) -> Iterator[tuple[str, Penalty]]:
-        for name, penalties in self.penalty_terms().items():
-            for penalty in penalties:
-                yield name, penalty
+    def hold(self, name: str, value: Any) -> None:
+        """Take over weights or biases; in a subclass whose `__init__` only sets them, the sizes too."""
+        if name == "weights" and "n_inputs" not in vars(self):
+            self.n_inputs, self.n_neurons = np.shape(value)
+        if "n_inputs" in vars(self):
+            super().hold(name, value)
+        else:
+            vars(self)[name] = value
 
     def get_parameters(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Weights and biases."""
@@ -113,7 +131,7 @@ class Layer_Dropout(_BookLayer, layers.Dropout):
         """The inputs times `.binary_mask`; in inference the inputs themselves."""
         kept = 1 - self.rate
         self.inputs, self.training = inputs, training
-        self.binary_mask = current.stream.binomial(1, kept, size=inputs.shape) / kept if training else None
+        self.binary_mask = binomial(kept, inputs.shape) / kept if training else None
         self.output: NDArray[Any] = inputs * self.binary_mask if training else inputs.copy()
         return self.output
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import losses
-from .layers import Activation_Softmax
+from .layers import Activation_Softmax, penalties_of
 from .world import current
 
 __all__ = [
@@ -66,7 +66,8 @@ class Loss:
     def regularization_loss(self, layer: Any = None) -> Any:
         """The penalties of one layer, or of all layers that were set."""
         chosen = self.trainable_layers if layer is None else [layer]
-        return sum(each.regularization_loss() for each in chosen)
+        terms = ((each, name, penalty) for each in chosen for name, penalty in penalties_of(each))
+        return sum(penalty.pure_forward(current.xp, getattr(each, name)) for each, name, penalty in terms)
 
     def _targets(self, y_pred: NDArray[Any], y_true: NDArray[Any]) -> NDArray[Any]:
         y_true = np.asarray(y_true)

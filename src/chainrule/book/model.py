@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .layers import (
     Layer_Dropout,
     Layer_Input,
 )
+from .learned import backward_of, forward_of, learned_names
 from .losses import (
     Activation_Softmax_Loss_CategoricalCrossentropy,
     Loss,
@@ -31,6 +33,7 @@ from .losses import (
     Loss_MeanSquaredError,
 )
 from .optimizers import BookOptimizer, Optimizer_Adagrad, Optimizer_Adam, Optimizer_RMSprop, Optimizer_SGD
+from .pickled import described, is_pickle, read_pickled, refuse_model
 
 __all__ = [
     "Model",
@@ -79,12 +82,19 @@ class Model:
             raise ConfigurationError("Model: add layers before finalize().")
         self.input_layer = Layer_Input()
         self.output_layer_activation = self.layers[-1]
-        self.trainable_layers = [layer for layer in self.layers if isinstance(layer, Layer_Dense)]
+        between = [self.input_layer, *self.layers, self.loss]
+        for layer, before, after in zip(self.layers, between, between[2:], strict=False):
+            vars(layer).update(prev=before, next=after)
+        self._find_trainable()
         if self.loss is not None:
             self.loss.remember_trainable_layers(self.trainable_layers)
         softmax = isinstance(self.layers[-1], Activation_Softmax)
         if softmax and isinstance(self.loss, Loss_CategoricalCrossentropy):
             self.softmax_classifier_output = Activation_Softmax_Loss_CategoricalCrossentropy()
+
+    def _find_trainable(self) -> None:
+        """All layers that learn, a program's own classes among them: after a backward pass, by their gradients."""
+        self.trainable_layers[:] = [layer for layer in self.layers if learned_names(layer)]
 
     def train(
         self,
@@ -104,20 +114,26 @@ class Model:
             self.accuracy.new_pass()
             batches = _batches(len(X), batch_size)
             for step, rows in enumerate(batches):
-                output = self.forward(X[rows], training=True)
-                losses = self.loss.calculate(output, y[rows], include_regularization=True)
-                accuracy = self.accuracy.calculate(self.output_layer_activation.predictions(output), y[rows])
-                self.backward(output, y[rows])
-                self.optimizer.pre_update_params()
-                for layer in self.trainable_layers:
-                    self.optimizer.update_params(layer)
-                self.optimizer.post_update_params()
+                accuracy, losses = self._step(X[rows], y[rows])
                 if not step % print_every or step == len(batches) - 1:
                     self._report(f"step: {step}", accuracy, *losses)
             totals = self.loss.calculate_accumulated(include_regularization=True)
             self._report("training", self.accuracy.calculate_accumulated(), *totals)
             if validation_data is not None:
                 self.evaluate(*validation_data, batch_size=batch_size)
+
+    def _step(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[Any, tuple[Any, Any]]:
+        """Learn from one batch: its accuracy, and its data and regularization losses."""
+        output = self.forward(X, training=True)
+        losses = self.loss.calculate(output, y, include_regularization=True)
+        accuracy = self.accuracy.calculate(self.output_layer_activation.predictions(output), y)
+        self.backward(output, y)
+        self._find_trainable()
+        self.optimizer.pre_update_params()
+        for layer in self.trainable_layers:
+            self.optimizer.update_params(layer)
+        self.optimizer.post_update_params()
+        return accuracy, losses
 
     def _report(self, where: str, accuracy: Any, data_loss: Any, regularization_loss: Any) -> None:
         print(
@@ -145,7 +161,7 @@ class Model:
         """Run every layer; returns the output of the last."""
         output = self.input_layer.forward(X, training)
         for layer in self.layers:
-            output = layer.forward(output, training)
+            output = forward_of(layer, output, training)
         return output  # type: ignore[no-any-return]
 
     def backward(self, output: NDArray[Any], y: NDArray[Any]) -> None:
@@ -158,29 +174,47 @@ class Model:
             self.loss.backward(output, y)
             dvalues = self.loss.dinputs
         for layer in reversed(remaining):
-            dvalues = layer.backward(dvalues)
+            dvalues = backward_of(layer, dvalues)
 
-    def get_parameters(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    def get_parameters(self) -> list[tuple[NDArray[Any], ...]]:
         """Weights and biases of every layer that has them."""
-        return [layer.get_parameters() for layer in self.trainable_layers]
+        return [
+            layer.get_parameters()
+            if hasattr(layer, "get_parameters")
+            else tuple(getattr(layer, name) for name in learned_names(layer))
+            for layer in self.trainable_layers
+        ]
 
-    def set_parameters(self, parameters: list[tuple[NDArray[Any], NDArray[Any]]]) -> None:
+    def set_parameters(self, parameters: Sequence[Sequence[NDArray[Any]]]) -> None:
         """Replace weights and biases of every layer that has them."""
         for values, layer in zip(parameters, self.trainable_layers, strict=True):
-            layer.set_parameters(*values)
+            if hasattr(layer, "set_parameters"):
+                layer.set_parameters(*values)
+            else:
+                vars(layer).update(zip(learned_names(layer), values, strict=True))
 
     def save_parameters(self, path: str) -> None:
         """Write the parameters as a safetensors file, at exactly this path."""
         save_arrays(path, self._arrays(), {"format": _PARAMETERS})
 
     def load_parameters(self, path: str) -> None:
-        """Read a file written by `save_parameters`. Raises `FileFormatError` if it does not fit this model."""
+        """Read a file written by `save_parameters`, here or by the book's own code, which pickles them.
+
+        Of a pickle nothing is built but arrays, tuples and lists. Raises `FileFormatError` for anything else in it, and
+        where the file does not fit this model.
+        """
+        if is_pickle(path):
+            self._set_arrays(path, self._named(path, read_pickled(path)))
+            return
         arrays, metadata = load_arrays(path)
         _require_format(path, metadata, _PARAMETERS)
         self._set_arrays(path, arrays)
 
     def save(self, path: str) -> None:
-        """Write the whole model, its layers and settings included, as a safetensors file."""
+        """Write the whole model, its layers and settings included, as a safetensors file.
+
+        Raises `ConfigurationError` for a class of the program's own, of which a file can hold nothing but parameters.
+        """
         parts = {"layers": self.layers, "loss": self.loss, "optimizer": self.optimizer, "accuracy": self.accuracy}
         described = {
             name: [_description(p) for p in part] if isinstance(part, list) else _description(part)
@@ -190,7 +224,12 @@ class Model:
 
     @staticmethod
     def load(path: str) -> Model:
-        """Read a file written by `save`: a model ready to predict or train on, with fresh optimizer slots."""
+        """Read a file written by `save`: a model ready to predict or train on, with fresh optimizer slots.
+
+        A whole model that the book's own code pickled is refused, because reading it runs whatever code stands in it.
+        """
+        if is_pickle(path):
+            refuse_model(path)
         arrays, metadata = load_arrays(path)
         _require_format(path, metadata, _MODEL)
         model = Model()
@@ -206,10 +245,23 @@ class Model:
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {
-            f"{index}.{name}": array
-            for index, values in enumerate(self.get_parameters())
-            for name, array in zip(("weights", "biases"), values, strict=True)
+            f"{index}.{name}": getattr(layer, name)
+            for index, layer in enumerate(self.trainable_layers)
+            for name in learned_names(layer)
         }
+
+    def _named(self, path: str, pickled: Any) -> dict[str, NDArray[Any]]:
+        """The parameters in a pickle, a list with a tuple of arrays for each layer, by name."""
+        names = [learned_names(layer) for layer in self.trainable_layers]
+        layers = pickled if isinstance(pickled, list | tuple) else ()
+        if [np.ndarray] * sum(map(len, names)) != [type(a) for values in layers for a in values] or len(names) != len(
+            layers
+        ):
+            raise FileFormatError(
+                f"{path} holds {described(pickled)}; expected a list with the parameters of {len(names)} layers, "
+                f"{', '.join('(' + ', '.join(own) + ')' for own in names)}."
+            )
+        return {f"{i}.{n}": a for i, own in enumerate(names) for n, a in zip(own, layers[i], strict=True)}
 
     def _set_arrays(self, path: str, arrays: dict[str, NDArray[Any]]) -> None:
         for name, array in self._arrays().items():
@@ -220,7 +272,7 @@ class Model:
             if arrays[name].shape != array.shape:
                 raise FileFormatError(f"{path}: {name} has shape {arrays[name].shape}, expected {array.shape}.")
         self.set_parameters(
-            [(arrays[f"{i}.weights"], arrays[f"{i}.biases"]) for i in range(len(self.trainable_layers))]
+            [[arrays[f"{i}.{n}"] for n in learned_names(layer)] for i, layer in enumerate(self.trainable_layers)]
         )
 
 
@@ -260,7 +312,14 @@ def _require_format(path: str, metadata: dict[str, str], expected: str) -> None:
 
 def _description(part: Any) -> list[Any] | None:
     """The class's name and its settings."""
-    described = describe(part, _CLASSES)
+    kind: type = type(part)
+    own = kind.__module__.startswith(f"{__package__}.")  # a chapter's Layer_Dense is written as the book's
+    if part is not None and not own:
+        raise ConfigurationError(
+            f"Model.save: {kind.__name__} is a class of your program, and a file holds no classes: write "
+            "model.save_parameters(path), and load them into a model that the same program builds."
+        )
+    described = describe(part, {kind.__name__: kind})
     return described and [described.pop("type"), described]
 
 

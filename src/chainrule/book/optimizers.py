@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import optimizers
+from ..errors import ConfigurationError
+from .learned import learned_names
 
 __all__ = [
     "Optimizer_Adagrad",
@@ -45,17 +47,31 @@ class BookOptimizer:
             self.current_learning_rate = self.learning_rate * (1.0 / (1.0 + self.decay * self.iterations))
 
     def update_params(self, layer: Any) -> None:
-        """Update the weights and biases of one layer."""
-        for name, prefix in (("weights", "weight"), ("biases", "bias")):
-            parameter, gradient = getattr(layer, name), getattr(layer, f"d{name}")
+        """Update everything that a layer learns, from the gradients that its backward pass left.
+
+        Raises `ConfigurationError` where there is nothing to learn, or no gradient.
+        """
+        names = learned_names(layer)
+        if getattr(layer, "frozen", False):
+            return
+        if not names:
+            raise ConfigurationError(f"{type(self).__name__}: {type(layer).__name__} has no weights to update.")
+        for name in names:
+            parameter, gradient = getattr(layer, name), getattr(layer, f"d{name}", None)
+            if gradient is None:
+                raise ConfigurationError(
+                    f"{type(self).__name__}: {type(layer).__name__} has {name} and no d{name}: call its backward "
+                    f"before the update, and let that set self.d{name}, to zeros where {name} shall stay."
+                )
+            prefix = {"weights": "weight", "biases": "bias"}.get(name, name)
             attributes = {slot: f"{prefix}_{self.slot_names[slot]}" for slot in self.rule.carried()}
-            slots = [getattr(layer, attribute, np.zeros_like(parameter)) for attribute in attributes.values()]
+            slots = [vars(layer).get(attribute, np.zeros_like(parameter)) for attribute in attributes.values()]
             updated, moved = self.rule.pure_update(
                 np, self.iterations, self.current_learning_rate, parameter, gradient, *slots
             )
             setattr(layer, name, updated.astype(parameter.dtype, copy=False))
             for slot, attribute in attributes.items():
-                setattr(layer, attribute, moved[slot])
+                vars(layer)[attribute] = moved[slot]
 
     def post_update_params(self) -> None:
         """Call once after the updates."""

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import ConfigurationError
 from .imports import import_into, root_of, stand_ins
 
-__all__ = ["Names", "load"]
+__all__ = ["Names", "load", "text_of"]
 
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -49,10 +49,11 @@ def load(path: str | Path) -> Names:
         raise ConfigurationError(f"{path} is no file; write chainrule check FILE.py, or FILE.py:Class.")
     if place.suffix not in (".py", ".ipynb"):
         raise ConfigurationError(f"{path} is no Python file; its name must end in .py or .ipynb.")
-    text = _text(place)
+    text = text_of(place)
     try:
         tree = ast.parse(text, filename=str(place))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # too deep a nesting is no lack of memory
+        error = SyntaxError("nested too deeply") if isinstance(error, RecursionError | MemoryError) else error
         where = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno is not None else ""
         raise ConfigurationError(f"{path} does not run: {where}{type(error).__name__}: {error}") from None
     module = _module(place, text)
@@ -64,7 +65,8 @@ def load(path: str | Path) -> Names:
     return names
 
 
-def _text(place: Path) -> str:
+def text_of(place: Path) -> str:
+    """The text of a file, or of the code cells of a notebook. Raises `ConfigurationError` where it has none."""
     try:
         text = place.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -87,7 +89,7 @@ def _cell(source: str) -> str:
     kept = "\n".join(lines)
     try:
         ast.parse(kept)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "\n".join("pass" for _ in lines)  # a cell that does not parse takes none of the others with it
     return kept
 

@@ -20,6 +20,8 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
     errors = [f for f in findings if f.severity == "error"]
     if bench.subject.style.module == "xp":  # a layer of this library: none of its author's code but formulas
         return list(findings)
+    if bench.subject.elsewhere:
+        return _without_lines(findings)
     changed = next((f for f in errors if f.mistake in ("inputs_overwritten", "dvalues_overwritten")), None)
     if changed is not None:
         copied = copied_first(bench, changed.mistake == "dvalues_overwritten")

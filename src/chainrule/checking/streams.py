@@ -13,12 +13,10 @@ __all__ = ["seed_streams", "streams_kept"]
 
 
 def seed_streams(seed: int) -> None:
-    """Seed the global streams of NumPy and Python, and those of the book and PyTorch if these are imported."""
+    """Seed the global streams of NumPy, which the book's layers share, and Python, and PyTorch's if it is imported."""
     np.random.seed(seed)
     random.seed(seed)
-    book, torch = sys.modules.get("chainrule.book.world"), sys.modules.get("torch")
-    if book is not None:
-        book.current.stream.seed(seed)
+    torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(seed)
 
@@ -27,15 +25,12 @@ def seed_streams(seed: int) -> None:
 def streams_kept() -> Iterator[None]:
     """Restore the global random streams on leaving, whatever happens inside."""
     numbers, plain = np.random.get_state(), random.getstate()
-    book, torch = sys.modules.get("chainrule.book.world"), sys.modules.get("torch")
-    drawn = None if book is None else book.current.stream.get_state()
+    torch = sys.modules.get("torch")
     tensors = None if torch is None else torch.random.get_rng_state()
     try:
         yield
     finally:
         np.random.set_state(numbers)
         random.setstate(plain)
-        if book is not None and drawn is not None:
-            book.current.stream.set_state(drawn)
         if torch is not None and tensors is not None:
             torch.random.set_rng_state(tensors)

@@ -2,10 +2,23 @@
 
 from .bench import Asked, bench
 from .check import check
+from .compare import compare
 from .explain import explain
 from .info import info, list_datasets
 from .play import play
 from .predict import predict
 from .train import Settings, train
 
-__all__ = ["Asked", "Settings", "bench", "check", "explain", "info", "list_datasets", "play", "predict", "train"]
+__all__ = [
+    "Asked",
+    "Settings",
+    "bench",
+    "check",
+    "compare",
+    "explain",
+    "info",
+    "list_datasets",
+    "play",
+    "predict",
+    "train",
+]

@@ -12,10 +12,10 @@ from typing import Any
 from ..checking import Report
 from ..checking.files import check_file
 from ..checking.page import as_page
-from ..checking.submissions import Limits, SubmissionResult, as_csv, check_folder
-from ..display.terminal import STYLES
+from ..checking.submissions import Limits, SubmissionResult, as_csv, check_folder, isolation
 from ..errors import ConfigurationError
 from ..files import write_atomically
+from . import grades
 from .console import say
 
 
@@ -28,8 +28,8 @@ def check(
     json: bool,
     csv: bool,
     html: Path | None,
-) -> bool:
-    """Check a file, a class in a file, or a folder; returns whether everything is right."""
+) -> int:
+    """Check a file, a class in a file, or a folder; returns the exit code."""
     path, _, name = target.partition(":") if not Path(target).exists() else (target, "", "")
     options = {key: value for key, value in settings.items() if value is not None}
     if not math.isfinite(options.get("rtol", 0)):
@@ -45,11 +45,11 @@ def check(
     return _file(path, name or None, options, json, html)
 
 
-def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html: Path | None) -> bool:
+def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html: Path | None) -> int:
     from rich.console import Console
 
     console = Console()
-    right = True
+    results_of: list[str] = []
     answers: list[dict[str, Any]] = []
     reports: list[Report] = []
     quiet = contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext()  # the file may print
@@ -57,12 +57,12 @@ def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html
         results = list(check_file(path, name, **options))
     for found, report in results:
         if isinstance(report, str):
-            right = False
+            results_of.append("not checked")
             answers.append({"name": found, "passed": False, "error": report})
             if not json:
-                say(console, f"✗ {report}\n")
+                say(console, f"? {report}\n")
             continue
-        right = right and report.passed
+        results_of.append("right" if report.passed else "wrong")
         answers.append({"name": found, **report.to_json()})
         reports.append(report)
         if not json:
@@ -74,43 +74,43 @@ def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html
         write_atomically(html, as_page(*reports).encode())
         if not json:
             say(console, f"Saved {html}")
-    return right
+    return grades.exit_code(results_of)
 
 
-def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv: bool) -> bool:
+def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv: bool) -> int:
+    """Show each result when it is there, and the sums at the end, also after Ctrl-C."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
+    shown = Console()
+    aside = shown if shown.is_terminal and not json and not csv else Console(stderr=True)
+    results = check_folder(path, limits, **options)
+    say(Console(stderr=True), isolation().says)
     rows: list[SubmissionResult] = []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    interrupted = False
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=aside, transient=True, disable=not aside.is_terminal) as progress:
         bar = progress.add_task("checking", total=None)
-        for row in check_folder(path, limits, **options):
-            rows.append(row)
-            progress.update(bar, description=row.file)
+        try:
+            for row in results:
+                rows.append(row)
+                progress.update(bar, description=f"{len(rows)} checked, the last {row.file}")
+                if csv:
+                    print(as_csv([row], header=len(rows) == 1), end="", flush=True)
+                elif not json:
+                    for line in grades.lines(row, shown.width):
+                        shown.print(line, soft_wrap=True)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            results.close()
     if json:
         print(jsons.dumps([vars(row) for row in rows]))
-    elif csv:
-        print(as_csv(rows), end="")
-    else:
-        _table(rows)
-    return all(row.result == "right" for row in rows)
-
-
-def _table(rows: list[SubmissionResult]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("file", "class", "result", "what it is")
-    styles = {"right": STYLES["good"], "wrong": STYLES["bad"], "not checked": STYLES["warn"]}
-    for row in rows:
-        what = row.mistakes if row.result != "not checked" else row.says
-        table.add_row(Text(row.file), Text(row.name), Text(row.result, style=styles[row.result]), Text(what))
-    console = Console()
-    console.print(table)
-    counts = {result: sum(row.result == result for row in rows) for result in styles}
-    say(console, ", ".join(f"{count} {result}" for result, count in counts.items()))
+    elif not csv:
+        shown.print(grades.summary(rows), soft_wrap=True)
+    if interrupted:
+        say(Console(stderr=True), "Stopped before the end: what is not listed was not checked.")
+    return 130 if interrupted else grades.exit_code(row.result for row in rows)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -88,7 +88,8 @@ class Cell:
         for path, name in parts_of(self.reads):
             yield Source(self.pair.sources[0], path), name
         for local in self.pair.differentiated()[1:]:
-            yield Source(local), self.parameters[local]
+            if local not in self.pair.absent:
+                yield Source(local), self.parameters[local]
 
 
 @dataclass

@@ -23,6 +23,15 @@ from .traced import DERIVATIVE, FORWARD
 __all__ = ["NOTES", "RULES", "STEPS"]
 
 
+_OF_WEIGHT = (
+    ("a sum is differentiated term by term; only the term k = i holds this weight", "D(x[b,i]*w[i,n], w[i,n])"),
+    ("the derivative of a product by one factor is the other factor", "x[b,i]"),
+)
+_OF_INPUT = (
+    ("only the term k = i holds this input", "D(x[b,i]*w[i,n], x[b,i])"),
+    ("the derivative of a product by one factor is the other factor", "w[i,n]"),
+)
+
 DENSE = Rule(
     "y[b,n]",
     "sum(i, x[b,i]*w[i,n]) + bias[0,n]",
@@ -31,8 +40,7 @@ DENSE = Rule(
     steps={
         "weights": (
             ("the output of neuron n is a sum of products", "D(sum(k, x[b,k]*w[k,n]) + bias[0,n], w[i,n])"),
-            ("a sum is differentiated term by term; only the term k = i holds this weight", "D(x[b,i]*w[i,n], w[i,n])"),
-            ("the derivative of a product by one factor is the other factor", "x[b,i]"),
+            *_OF_WEIGHT,
         ),
         "biases": (
             ("the bias is added once", "D(sum(i, x[b,i]*w[i,n]) + bias[0,n], bias[0,n])"),
@@ -40,11 +48,22 @@ DENSE = Rule(
         ),
         "inputs": (
             ("the output of neuron n is a sum of products", "D(sum(k, x[b,k]*w[k,n]) + bias[0,n], x[b,i])"),
-            ("only the term k = i holds this input", "D(x[b,i]*w[i,n], x[b,i])"),
-            ("the derivative of a product by one factor is the other factor", "w[i,n]"),
+            *_OF_INPUT,
         ),
     },
     note="The gradient of a weight sums over the samples, that of an input over the neurons that it feeds.",
+)
+
+DENSE_WITHOUT_BIAS = Rule(
+    "y[b,n]",
+    "sum(i, x[b,i]*w[i,n])",
+    {"inputs": "x[b,i]", "weights": "w[i,n]"},
+    {"inputs": "w[i,n]", "weights": "x[b,i]"},
+    steps={
+        "weights": (("the output of neuron n is a sum of products", "D(sum(k, x[b,k]*w[k,n]), w[i,n])"), *_OF_WEIGHT),
+        "inputs": (("the output of neuron n is a sum of products", "D(sum(k, x[b,k]*w[k,n]), x[b,i])"), *_OF_INPUT),
+    },
+    note=DENSE.note,
 )
 
 SOFTMAX = Rule(
@@ -304,7 +323,7 @@ def _moved(layer: Any, training: bool, parts: int) -> Rule:
 
 
 RULES: dict[type, Callable[[Any, bool, int], Rule]] = {
-    layers.Dense: _always(DENSE),
+    layers.Dense: lambda layer, training, parts: DENSE if "biases" in layer.parameters else DENSE_WITHOUT_BIAS,
     layers.Softmax: _always(SOFTMAX),
     layers.LogSoftmax: _always(LOG_SOFTMAX),
     layers.Flatten: _always(FLATTEN),
@@ -386,6 +405,12 @@ STEPS: dict[type, Steps | Callable[[Any, bool], Steps]] = {
         ("a mean over the O outputs", "D(sum(k, (y[b,k] - p[b,k])**2)/O, p[b,o])"),
         ("only the term k = o holds this prediction", "D((y[b,o] - p[b,o])**2, p[b,o])/O"),
         ("the chain rule: the inside gives -1", "-2*(y[b,o] - p[b,o])/O"),
+        ("turn the difference", DERIVATIVE),
+    ),
+    losses.HalfSquaredError: (
+        ("half a sum over the O outputs", "D(sum(k, (y[b,k] - p[b,k])**2)/2, p[b,o])"),
+        ("only the term k = o holds this prediction", "D((y[b,o] - p[b,o])**2, p[b,o])/2"),
+        ("the chain rule: the inside gives -1", "-(y[b,o] - p[b,o])"),
         ("turn the difference", DERIVATIVE),
     ),
     losses.MeanAbsoluteError: (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import ConfigurationError, ShapeError
+from ..errors import ConfigurationError, ShapeError, UnknownNameError
 from ..initializers import He, Initializer, Zeros
 from ..layer import Declared, Layer, Shape, format_shape, whole_number
 from ..limits import FEATURES, require_number
@@ -22,7 +22,8 @@ class Dense(Layer):
     The gradients: dinputs = dvalues · weightsᵀ sums over the neurons that an input feeds; dweights = inputsᵀ · dvalues
     and dbiases sum over the samples of the batch.
 
-    Weights start as `initializer` says (`He()` by default), biases at zero. `penalties` maps "weights" or "biases" to
+    Weights start as `initializer` says (`He()` by default), biases at zero; with `bias=False` there are none and
+    output = inputs · weights. `penalties` maps "weights" or "biases" to
     `L1(rate)`, `L2(rate)` or a tuple of them. Raises `ShapeError` for inputs with another number of features.
 
     >>> import numpy as np
@@ -45,6 +46,7 @@ class Dense(Layer):
     n_inputs: int
     n_neurons: int
     initializer: Initializer = field(default=He(), kw_only=True)
+    bias: bool = field(default=True, kw_only=True)
     penalties: Mapping[str, Penalty | tuple[Penalty, ...]] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -53,10 +55,21 @@ class Dense(Layer):
             require_number(self, name, at_most=FEATURES, whole=True)
         if not callable(self.initializer):
             raise ConfigurationError(f"Dense: initializer must be one such as He(), not {self.initializer!r}.")
+        if not isinstance(self.bias, bool):
+            raise ConfigurationError(f"Dense: bias must be True or False, not {self.bias!r}.")
+        if not self.bias:
+            self.do_without("biases")
         self.penalty_terms()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "bias" and "bias" in vars(self) and self.closed:  # nobody would look at it again
+            known = ("n_inputs", "n_neurons", *self.parameters)
+            raise UnknownNameError("parameter of Dense", name, known, meant="biases")
+        super().__setattr__(name, value)
+
     def pure_forward(self, xp, inputs, weights, biases):
-        return xp.matmul(inputs, weights) + biases  # (B,I)(I,N) + (1,N) -> (B,N)
+        product = xp.matmul(inputs, weights)  # (B,I)(I,N) -> (B,N)
+        return product if biases is None else product + biases  # (B,N) + (1,N) -> (B,N)
 
     def pure_backward(self, xp, dvalues, inputs, weights):  # output = inputs @ weights + biases
         return dict(
@@ -66,11 +79,10 @@ class Dense(Layer):
         )
 
     def declare(self) -> dict[str, Declared]:
-        """The weights (I, N) and the biases (1, N)."""
-        return {
-            "weights": Declared((self.n_inputs, self.n_neurons), self.initializer),
-            "biases": Declared((1, self.n_neurons), Zeros()),
-        }
+        """The weights (I, N) and, unless `bias=False`, the biases (1, N)."""
+        weights = Declared((self.n_inputs, self.n_neurons), self.initializer)
+        declared = {"weights": weights, "biases": Declared((1, self.n_neurons), Zeros())}
+        return {name: declared[name] for name in self.parameters}
 
     def input_shape(self) -> Shape:
         """(I,)."""

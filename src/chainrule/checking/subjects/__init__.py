@@ -14,6 +14,7 @@ from ...model import Model
 from ...penalties import Penalty
 from .base import (
     NATIVE,
+    Brought,
     Group,
     Instance,
     Point,
@@ -64,7 +65,11 @@ def subjects_of(
         from .construct import construct
 
         item = construct(item, arguments, inputs)
-    if isinstance(item, Model):
+    if isinstance(item, Brought):
+        yield from item.subjects(
+            inputs=inputs, targets=targets, arguments=arguments, reduction=reduction, on_purpose=on_purpose
+        )
+    elif isinstance(item, Model):
         yield from model_subjects(item, inputs, targets)
     elif isinstance(item, Graph):
         yield from graph_subjects(item, inputs)

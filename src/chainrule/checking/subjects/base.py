@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "NATIVE",
+    "Brought",
     "Group",
     "Instance",
     "Point",
@@ -129,7 +130,18 @@ class Subject:
     on_purpose: bool = False  # whether its author says that the gradient is not meant to be the derivative
     slack: float = 0.0  # a relative error that is none, such as that of a small number inside a logarithm
     notes: tuple[str, ...] = ()  # what was guessed, and what could not be matched
+    elsewhere: bool = False  # whether its code runs in another process, where no line of it can be tried
     mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say
+
+
+class Brought(ABC):
+    """An item that brings its subjects along, such as code that runs in another process."""
+
+    name: str
+
+    @abstractmethod
+    def subjects(self, **options: Any) -> Iterator[Subject]:
+        """The subjects, for the options of `subjects_of`."""
 
 
 def groups_of(subject: Subject) -> tuple[Group, ...]:

@@ -15,6 +15,7 @@ from ...errors import ConfigurationError
 from .base import Arrays, Instance, Point
 from .names import LIKE_WEIGHTS, role_of
 from .objects import arrays_of, copied, generators_of, read, write
+from .regularized import book_penalty, strengths_of
 
 __all__ = ["Passes", "Place", "Recipe", "SavingContext", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
 
@@ -314,17 +315,11 @@ class WrittenInstance(Instance):
 
     def penalty(self) -> tuple[float, Arrays]:
         """The book's regularization: L1 and L2 on weights and biases, which its backward adds itself."""
-        total, gradients = 0.0, {}
-        names = {paths[0] for paths in self.plan.parameters}
-        for kind, name in (("weight", "weights"), ("bias", "biases")):  # weight_regularizer_l2 belongs to .weights
-            if name not in names:
-                continue
-            l1, l2 = (getattr(self.item, f"{kind}_regularizer_l{power}", 0) or 0 for power in (1, 2))
-            if l1 or l2:
-                value = getattr(self.item, name)
-                total += float(l1 * np.abs(value).sum() + l2 * (value * value).sum())
-                gradients[name] = l1 * np.where(value < 0, -1.0, 1.0) + 2 * l2 * value
-        return total, gradients
+        return book_penalty(self.strengths(), {name: getattr(self.item, name) for name in self.strengths()})
+
+    def strengths(self) -> dict[str, tuple[Any, Any]]:
+        """How strong that regularization is, by the parameter's name."""
+        return strengths_of(self.item, {paths[0] for paths in self.plan.parameters})
 
 
 def _kept(item: Any, path: str) -> Any:

@@ -94,7 +94,8 @@ class Prediction:
             return
         row: dict[str, Any] = {"x": place, "y": place + FEW, "features": self.width}
         if kind is layers.Dense:
-            self.weights += [values[f"{name}.weights"].ravel(), values[f"{name}.biases"].ravel()]
+            biases = values.get(f"{name}.biases", np.zeros(layer.n_neurons, self.dtype))
+            self.weights += [values[f"{name}.weights"].ravel(), biases.ravel()]
             row |= {"kind": ENUMS["Kind"]["dense"], "parameters": self.size, "outputs": layer.n_neurons}
             self.size, self.width = self.size + (self.width + 1) * layer.n_neurons, layer.n_neurons
             self.widest = max(self.widest, self.width)

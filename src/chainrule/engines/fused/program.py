@@ -39,6 +39,7 @@ _LOSSES: dict[type, str] = {
     losses.SoftmaxCrossentropy: "softmax_crossentropy", losses.SigmoidCrossentropy: "sigmoid_crossentropy",
     losses.CategoricalCrossentropy: "categorical", losses.BinaryCrossentropy: "binary",
     losses.MeanSquaredError: "mean_squared", losses.MeanAbsoluteError: "mean_absolute", losses.Huber: "huber",
+    losses.HalfSquaredError: "half_squared",
 }  # fmt: skip
 
 
@@ -247,10 +248,12 @@ def compile_network(task: Task) -> Program:
     network, shape = task.network, task.X.shape[1:]
     _require_flat(network, shape)
     builder = _Builder()
+    # The kernels add biases to every dense layer: where it has none, to zeros that belong to nobody and stay
+    unbiased = {f"{n.name}.weights": n.layer.n_neurons for n in network.flat if _is_unbiased(n.layer)}
     begin = 0
     for name, size in network.parameter_shapes().items():
         builder.places[name] = (begin, begin + int(np.prod(size)))
-        begin = builder.places[name][1]
+        begin = builder.places[name][1] + unbiased.get(name, 0)
     end = begin
     for name, size in network.state_shapes().items():
         builder.places[name] = (end, end + int(np.prod(size)))
@@ -271,6 +274,10 @@ def compile_network(task: Task) -> Program:
         operations, np.concatenate(lines), watched, builder.rows, builder.ones, output.row, builder.mixes,
         builder.places, begin, end, builder.work,
     )  # fmt: skip
+
+
+def _is_unbiased(layer: Layer) -> bool:
+    return isinstance(layer, layers.Dense) and "biases" not in layer.parameters
 
 
 def _columns(op: _Operation, places: dict[str, tuple[int, int]]) -> dict[str, Any]:

@@ -78,12 +78,16 @@ INLINE vec huber_slope(vec p, vec y, real delta) {
     return where_above(absolute(e), all(delta), delta * sign(e), e);
 }
 
-/* Losses that are a mean, or the sum of a distribution's classes, over the outputs. */
+INLINE vec half_squared(vec p, vec y) { return (real)0.5 * (p - y) * (p - y); }
+INLINE vec half_squared_slope(vec p, vec y) { return p - y; }
+
+/* Losses that are a mean over the outputs, or a sum: of a distribution's classes, of squares. */
 static double loss_of(const Tile *t, const real *Z, real *dZ) {
     const Run *run = t->run;
     const int64_t C = run->outputs, stride = t->stride;
     const vec low = all((real)run->loss_number), high = all((real)run->loss_top);
-    const real delta = (real)run->loss_number, part = run->loss == CATEGORICAL ? 1 : (real)(1.0 / (double)C);
+    const int sums = run->loss == CATEGORICAL || run->loss == HALF_SQUARED;
+    const real delta = (real)run->loss_number, part = sums ? 1 : (real)(1.0 / (double)C);
     vec losses = all(0);
     if (run->loss == SOFTMAX_CROSSENTROPY) switch (C) { /* of few classes all stay in registers */
         case 2: return softmax_crossentropy(t, 2, Z, dZ);
@@ -111,6 +115,7 @@ static double loss_of(const Tile *t, const real *Z, real *dZ) {
         LOSS(MEAN_SQUARED, p, mean_squared(p, y), mean_squared_slope(p, y));
         LOSS(MEAN_ABSOLUTE, p, mean_absolute(p, y), mean_absolute_slope(p, y));
         LOSS(HUBER, p, huber(p, y, delta), huber_slope(p, y, delta));
+        LOSS(HALF_SQUARED, p, half_squared(p, y), half_squared_slope(p, y));
     }
 #undef LOSS
     return (double)sum_of(losses) * (double)part;

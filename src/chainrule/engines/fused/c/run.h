@@ -87,6 +87,7 @@ enum LossKind {
     MEAN_SQUARED,
     MEAN_ABSOLUTE,
     HUBER,
+    HALF_SQUARED,
 };
 
 enum Rule {

@@ -1,0 +1,77 @@
+"""A program of the book's kind, read: what it defines itself, and the same program with the library's classes."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import book
+from ..errors import FileFormatError
+
+__all__ = ["Listing", "read_program"]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A program's path, the classes in it that the book has too, its weights' scale, and its text with ours."""
+
+    path: Path
+    replaced: tuple[str, ...]
+    weight_scale: float | None
+    with_library: str
+
+
+def read_program(path: Path) -> Listing:
+    """Raises `FileFormatError` for a file that is no Python, or that defines none of the book's classes."""
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise FileFormatError(f"{path} is no Python program: {error}.") from None
+    own = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name in book.__all__]
+    if not own:
+        raise FileFormatError(
+            f"{path} defines none of the book's classes (Layer_Dense, Activation_ReLU, ...): there is nothing to "
+            "compare."
+        )
+    chapter = "chainrule.book.chapter18" if any(_is_without_batches(n) for n in own) else "chainrule.book"
+    imports = ast.parse(f"from {chapter} import *").body
+    places = [i for i, n in enumerate(tree.body) if n in own or _is_of_helper(n)]
+    first = places[0]
+    others: list[ast.stmt] = [ast.Import([name]) for n in tree.body for name in _beside_helper(n)]
+    rest = [n for i, n in enumerate(tree.body) if i > first and i not in places]
+    body = [*tree.body[:first], *others, *imports, *rest]
+    text = ast.unparse(ast.Module(body, type_ignores=[]))
+    scales = [scale for n in own if n.name == "Layer_Dense" for scale in [_scale(n)] if scale is not None]
+    return Listing(path, tuple(n.name for n in own), scales[0] if scales else None, text)
+
+
+def _is_of_helper(node: ast.stmt) -> bool:
+    """An import of the book's helper package."""
+    if isinstance(node, ast.Import):
+        return any(name.name.split(".")[0] == "nnfs" for name in node.names)
+    return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "nnfs"
+
+
+def _beside_helper(node: ast.stmt) -> list[ast.alias]:
+    """The other modules of `import numpy as np, nnfs`."""
+    names = node.names if isinstance(node, ast.Import) and _is_of_helper(node) else []
+    return [name for name in names if name.name.split(".")[0] != "nnfs"]
+
+
+def _is_without_batches(node: ast.ClassDef) -> bool:
+    """Chapter 18's Model, whose `train` takes no batch size."""
+    trains = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "train"]
+    names = {argument.arg for n in trains for argument in (*n.args.args, *n.args.kwonlyargs)}
+    return node.name == "Model" and bool(trains) and "batch_size" not in names
+
+
+def _scale(node: ast.ClassDef) -> float | None:
+    """The number before `np.random.randn(...)` in a layer's weights."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Mult):
+            sides = (each.left, each.right)
+            numbers = [s.value for s in sides if isinstance(s, ast.Constant) and isinstance(s.value, int | float)]
+            if numbers and any("randn" in ast.unparse(side) for side in sides):
+                return float(numbers[0])
+    return None
