@@ -262,3 +262,12 @@ def test_the_numbers_on_edges_never_overlap(inputs: int, neurons: int) -> None:
     assert len(labels) == inputs * neurons
     heights = sorted(y for _, y in labels)
     assert min(np.diff(heights)) >= 9  # as high as the text
+
+
+def test_the_text_in_a_unit_stays_dark_whatever_theme_a_notebook_has() -> None:
+    for theme in ("true", "false"):
+        where = f':where([data-jp-theme-light="{theme}"]) .chainrule-picture '
+        rules = [rule.removeprefix(where) for rule in picture_style().split("}") if rule.startswith(where)]
+        assert rules and picture_style().count(f'light="{theme}"') == len(rules)
+        assert not {"number", "slope", "caption"} & {part for rule in rules for part in re.findall(r"\w+", rule)}
+        assert f'[data-jp-theme-light="{theme}"]) .chainrule{{--ink' in style_sheet()

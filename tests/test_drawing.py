@@ -341,6 +341,9 @@ def test_a_picture_is_saved_and_shown_by_a_notebook(tmp_path: Path) -> None:
     picture = NETWORKS["neuron"]()
     picture.save(str(tmp_path / "neuron.svg"))
     assert (tmp_path / "neuron.svg").read_text(encoding="utf-8") == picture.svg == picture._repr_svg_()
+    page = ElementTree.fromstring(picture._repr_html_())
+    assert page.attrib["style"] == "overflow-x:auto" and "max-width" in page[0].attrib["style"]
+    assert re.fullmatch(r"Drawing of \d+×\d+ pixels; .*", repr(picture))
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], type[ChainruleError], str]] = {

@@ -16,11 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.datasets import Table, read_table
-from chainrule.datasets.csvfile import MISSING, to_csv
+from chainrule.datasets.cells import MISSING
+from chainrule.datasets.csvfile import to_csv
+from chainrule.datasets.numerals import notation_of, read_number
 from chainrule.errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
 
 NAN = float("nan")
-MARKERS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"]
+MARKERS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?", "#N/A", "n/a", "N.A.", "#VALUE!", "#DIV/0!"]
 
 
 def written(folder: Path, content: str | bytes, name: str = "data.csv") -> Path:
@@ -57,7 +59,30 @@ def columns(table: Table) -> dict[str, list[Any]]:
         ("a\n1\n2\n", {"a": [1.0, 2.0]}),
         ("a,b\ntrue,TRUE\nFalse,NA\n", {"a": [1.0, 0.0], "b": [1.0, None]}),
         ("a;b\n1,5;x,y\n-2,25;z\n", {"a": [1.5, -2.25], "b": ["x,y", "z"]}),
-        ('a,b\n"1,5",x\n', {"a": ["1,5"], "b": ["x"]}),
+        ('a,b\n"1,5",x\n', {"a": [1.5], "b": ["x"]}),
+        ("a|b\n1|x, y; z\n2|w\n", {"a": [1.0, 2.0], "b": ["x, y; z", "w"]}),
+        ("a b\n1  x\n 2 y \n", {"a": [1.0, 2.0], "b": ["x", "y"]}),
+        ("a;b\n1.060,78;1.096\n887,36;2.120\n", {"a": [1060.78, 887.36], "b": [1096.0, 2120.0]}),
+        ('a,b\n"$1,377.70",10%\nUSD 5,(0.4 %)\n', {"a": [1377.7, 5.0], "b": [10.0, -0.4]}),
+        ("a;b\n1 234,50 Kč;−5\n0,5 Kč;5\n", {"a": [1234.5, 0.5], "b": [-5.0, 5.0]}),
+        ("a,b\n00501,1\n12345,2\n", {"a": ["00501", "12345"], "b": [1.0, 2.0]}),
+        (
+            "a,b\n9007199254740992,1\n9007199254740993,2\n",
+            {"a": ["9007199254740992", "9007199254740993"], "b": [1.0, 2.0]},
+        ),
+        ("a,b\nTrue,yes\nF,no\n1,no\n", {"a": [1.0, 0.0, 1.0], "b": [1.0, 0.0, 0.0]}),
+        ("a,b\n14:30,x\n06:15,y\n", {"a": [14.5, 6.25], "b": ["x", "y"]}),
+        ("a,b,\n1,2,\n3,4,\n", {"a": [1.0, 3.0], "b": [2.0, 4.0], "column_3": [None, None]}),
+        ("a,b\n1,2,\n3,4,\n", {"a": [1.0, 3.0], "b": [2.0, 4.0]}),
+        ("a b\nr1 1 2\nr2 3 4\n", {"column_1": ["r1", "r2"], "a": [1.0, 3.0], "b": [2.0, 4.0]}),
+        ("a,b,a\n1,2,3\n", {"a": [1.0], "b": [2.0], "a_2": [3.0]}),
+        (",a\n0,1\n", {"column_1": [0.0], "a": [1.0]}),
+        (
+            "5.1,3.5,setosa\n4.9,3.0,setosa\n",
+            {"column_1": [5.1, 4.9], "column_2": [3.5, 3.0], "column_3": ["setosa"] * 2},
+        ),
+        ("\n7,3\n1,2\n", {"column_1": [7.0, 1.0], "column_2": [3.0, 2.0]}),
+        ("elm,wet\noak,dry\nelm,wet\noak,dry\n", {"column_1": ["elm", "oak"] * 2, "column_2": ["wet", "dry"] * 2}),
         ("a,b\n1_000,1e3\n", {"a": ["1_000"], "b": [1000.0]}),
         ("a,b\n,x\nNA,?\n 7 ,null\n", {"a": [None, None, 7.0], "b": ["x", None, None]}),
         ("a,b\nNA,x\n,y\n", {"a": [None, None], "b": ["x", "y"]}),
@@ -110,17 +135,10 @@ def test_columns_named_in_text_keep_their_cells_as_they_stand(tmp_path: Path) ->
         ("a,b\n", "data.csv has a header and no rows below it."),
         ("a,b\n1,2\n3\n", "data.csv, line 3: 1 cell where the header has 2."),
         ('a,b\n"1\n1",2\n3,4,5\n', "data.csv, line 4: 3 cells where the header has 2."),
-        ("a,b,a\n1,2,3\n", "data.csv, line 1: two columns are named 'a'; rename one."),
-        (",a\n0,1\n", "data.csv, line 1: column 1 has no name; name it, or leave row numbers out on writing."),
-        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "line 1: '5.1' is a number where the header must name the columns"),
-        ("\n7,3\n1,2\n", "data.csv, line 2: '7' is a number where"),
-        ("5,0,0,0\n1,2,3,4\n", "line 1: '5' is a number where"),
-        (b"a,b\n1,caf\xe9\n", "data.csv, line 2: not UTF-8; save the table as CSV in UTF-8."),
         ('a,b\n1,"x\n2,y\n', "a quoted cell is not closed properly"),
         ('a,b\n1,"x"y\n', "data.csv, line 2: a quoted cell is not closed properly"),
         (gzip.compress(b"a,b\n1,2\n" * 50, mtime=0)[:-12], "data.csv: the compressed file is damaged or cut short."),
         (b"\x1f\x8bnonsense", "data.csv: the compressed file is damaged or cut short."),
-        (b"PK\x03\x04rest", "data.csv is a spreadsheet or an archive; save the table as CSV."),
     ],
 )
 def test_a_file_that_is_no_table_says_where_and_why(content: str | bytes, message: str, tmp_path: Path) -> None:
@@ -161,9 +179,8 @@ def test_a_dict_is_read_by_the_types_of_its_values(source: Any, expected: Any) -
         ({"a": "abc"}, "The column 'a' is of type str; pass a list or an array of values."),
         ({"a": 3}, "The column 'a' is of type int; pass a list"),
         ({"a": np.zeros((2, 2))}, "The column 'a' has shape (2, 2); pass one value for each row, (B,)."),
-        ({"a": [1, "x"]}, "The column 'a' holds int and str values; make them all numbers or all text."),
+        ({"a": [1, "x"]}, "The column 'a' holds int and str values; make them all numbers, all dates or all text."),
         ({"a": [[1], [2, 3]]}, "The column 'a' holds list values"),
-        ({"a": np.array(["2020-01-01"], dtype="datetime64[D]")}, "The column 'a' holds date values"),
         ({"a": [10**400]}, "The column 'a' holds a whole number too large for float64."),
         ({1: [1], "1": [2]}, "Two columns are named '1'; rename one."),
         ([[1, 2]], "A table is a path, a data frame or a dict of columns, not a value of type list; write {"),
@@ -320,8 +337,8 @@ def test_what_is_no_data_frame_says_so() -> None:
 def test_pandas_columns_that_cannot_be_used_say_so() -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     pytest.importorskip("narwhals", reason="narwhals is not installed")
-    with pytest.raises(DataError, match="The column 't' holds Timestamp values; make them all numbers or all text"):
-        read_table(pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01"])}))
+    dates = read_table(pandas.DataFrame({"t": pandas.to_datetime(["2020-01-01", None])}))["t"]
+    assert dates.astype(str).tolist() == ["2020-01-01T00:00:00", "NaT"]
     with pytest.raises(DataError, match="'a' 2 times"):
         read_table(pandas.DataFrame([[1, 2]], columns=["a", "a"]))
     assert columns(read_table(pandas.DataFrame({"a": pandas.Categorical([1, 2, 1])}))) == {"a": ["1", "2", "1"]}
@@ -386,3 +403,150 @@ def test_a_number_in_text_stays_text_where_it_is_guarded(tmp_path: Path) -> None
     path = tmp_path / "a.csv"
     path.write_text(to_csv(["class"], [{"class": "-5"}, {"class": "+x"}]))
     assert read_table(path)["class"].tolist() == ["-5", "+x"]
+
+
+# As people write them
+
+
+@pytest.mark.parametrize(
+    "encoding", ["cp1250", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "cp1252", "iso-8859-2"]
+)
+def test_a_file_is_read_in_the_encoding_that_its_bytes_tell(encoding: str, tmp_path: Path) -> None:
+    words = ["Noël", "père", "où", "français"] if encoding == "cp1252" else ["Třebíč", "Plzeň", "déšť", "Ústí"]
+    content = "město;výška\n" if encoding != "cp1252" else "ville;là\n"
+    content += "".join(f"{word};{i},5\n" for i, word in enumerate(words))
+    table = read_table(written(tmp_path, content.encode(encoding)))
+    assert table[table.names[0]].tolist() == words
+    assert table[table.names[1]].tolist() == [0.5, 1.5, 2.5, 3.5]
+    assert any(encoding in note for note in table.origin.notes) is not encoding.startswith("utf")
+
+
+@pytest.mark.parametrize(
+    ("cells", "days", "order"),
+    [
+        (["2023-01-05", "2023-12-31"], ["2023-01-05", "2023-12-31"], "ymd"),
+        (["05.01.2023", "31.12.2023"], ["2023-01-05", "2023-12-31"], "dmy"),
+        (["5/1/2023", "31/12/2023"], ["2023-01-05", "2023-12-31"], "dmy"),
+        (["1/5/2023", "12/31/2023"], ["2023-01-05", "2023-12-31"], "mdy"),
+        (["05-Jan-2023", "31-Dec-2023"], ["2023-01-05", "2023-12-31"], "ymd"),
+        (["Jan 5, 2023", "December 31, 2023"], ["2023-01-05", "2023-12-31"], "ymd"),
+        (["2023-01-05T10:00:00Z", "NA"], ["2023-01-05", None], "ymd"),
+        (["5. 1. 2023", "31. 12. 2023"], ["2023-01-05", "2023-12-31"], "dmy"),
+    ],
+)
+def test_dates_are_read_in_the_order_that_the_column_shows(
+    cells: list[str], days: list[str], order: str, tmp_path: Path
+) -> None:
+    table = read_table(written(tmp_path, "day;n\n" + "".join(f"{cell};1\n" for cell in cells)))
+    assert [None if np.isnat(d) else str(d)[:10] for d in table["day"]] == days
+    assert table.origin.written["day"].mark == order
+    assert any("day: dates from 2023-01-05" in note for note in table.origin.notes)
+
+
+@given(
+    values=st.lists(st.decimals(-(10**9), 10**9, places=2, allow_nan=False), min_size=1, max_size=8),
+    mark=st.sampled_from(".,"),
+    group=st.sampled_from(["", "other", " ", "\u00a0", "'"]),
+    affix=st.sampled_from([("", ""), ("$", ""), ("€ ", ""), ("", " €"), ("", " %"), ("USD ", ""), ("", " Kč")]),
+    parentheses=st.booleans(),
+)
+def test_a_number_is_what_was_written_whatever_the_notation(
+    values: list[Any], mark: str, group: str, affix: tuple[str, str], parentheses: bool
+) -> None:
+    separator = {"other": ",."[mark == ","]}.get(group, group)
+    cells = []
+    for value in values:
+        whole, _, rest = f"{abs(value):,.2f}".partition(".")
+        text = affix[0] + whole.replace(",", separator) + mark + rest + affix[1]
+        cells.append(text if value >= 0 else f"({text})" if parentheses else f"-{text}")
+    notation = notation_of(cells)
+    assert notation is not None and notation.mark == mark
+    assert [read_number(cell, mark) for cell in cells] == [float(value) for value in values]
+
+
+@given(st.dates(), st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d %b %Y", "%B %d, %Y"]))
+def test_a_date_comes_back_whatever_the_form(day: Any, form: str) -> None:
+    from chainrule.datasets.dates import dates_of, order_of
+
+    shown = day.strftime(form) if day.year >= 1000 else day.replace(year=day.year + 1000).strftime(form)
+    sure = {"%d": "31/12/1999", "%m": "12/31/1999"}.get(form[:2] if "/" in form else "", shown)
+    found = order_of([shown, sure])
+    assert found is not None
+    back = dates_of([shown], found[0])[0].astype(object).date()
+    assert back.strftime(form) == shown
+
+
+def test_the_row_named_in_an_error_is_the_line_of_the_file(tmp_path: Path) -> None:
+    cells = [str(i) for i in range(40)]
+    cells[7] = "oops"
+    with pytest.raises(DataError, match="'oops' in line 10 \\(1 of 40 cells\\)"):
+        read_table(written(tmp_path, "\na,b\n" + "".join(f"{cell},x\n" for cell in cells)))
+
+
+def test_two_notations_in_a_column_are_refused_with_both(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'\$5' in line 2 and '€5' in line 3 differ in unit or decimal mark"):
+        read_table(written(tmp_path, "a,b\n$5,x\n€5,y\n"))
+    with pytest.raises(DataError, match=r"'1,5' in line 2 and '2.5' in line 3 differ"):
+        read_table(written(tmp_path, "a;b\n1,5;x\n2.5;y\n"))
+
+
+def test_a_dash_that_is_frequent_among_texts_is_a_category_and_a_rare_one_is_missing(tmp_path: Path) -> None:
+    often = read_table(written(tmp_path, "a,b\n" + "1,-\n2,x\n" * 5))
+    assert often["b"].tolist() == ["-", "x"] * 5
+    assert "'-' is too frequent to be missing" in " ".join(often.origin.notes)
+    rare = read_table(written(tmp_path, "a,b\n1,-\n" + "2,x\n" * 15))
+    assert rare["b"].tolist() == [None] + ["x"] * 15
+
+
+def test_a_column_whose_kind_shows_late_in_a_long_file_is_read_as_a_whole(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 7},{i}" for i in range(9000)] + ["00501,x,1"] * 9000
+    table = read_table(written(tmp_path, "code,kind,n\n" + "\n".join(rows)))
+    assert table["code"][[5, 9000]].tolist() == ["5", "00501"]
+    assert table["kind"][[5, 9000]].tolist() == ["5", "x"]
+    assert table["n"].sum() == 9000 * 8999 / 2 + 9000
+
+
+def test_many_numbers_with_decimal_commas_are_read_alike_in_every_block(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(0, 1000, 50_000).round(2)
+    shown = [f"{v:,.2f}".translate(str.maketrans(",.", ".,")) for v in values]
+    table = read_table(written(tmp_path, "v;w\n" + "".join(f"{cell};1\n" for cell in shown)))
+    np.testing.assert_array_equal(table["v"], values)
+
+
+def test_what_a_user_says_of_a_file_holds(tmp_path: Path) -> None:
+    path = written(tmp_path, "a,b\nx,y\nx,y\n")
+    assert columns(read_table(path, header=False)) == {"column_1": ["a", "x", "x"], "column_2": ["b", "y", "y"]}
+    path = written(tmp_path, "è;1,5\nà;2,5\n".encode("cp1252"))
+    assert columns(read_table(path, header=False, encoding="cp1252", delimiter="semicolon")) == {
+        "column_1": ["è", "à"],
+        "column_2": [1.5, 2.5],
+    }
+    with pytest.raises(ConfigurationError, match="no encoding named 'cp99'"):
+        read_table(path, encoding="cp99")
+    with pytest.raises(ConfigurationError, match="delimiter must be"):
+        read_table(path, delimiter="x")
+
+
+def test_a_workbook_is_read_as_its_first_sheet(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+    import datetime
+
+    book = openpyxl.Workbook()
+    rows = [
+        ("code", "size", "day", "ok"),
+        ("00501", 1.06, datetime.datetime(2023, 1, 5), True),
+        ("7", 12345, None, False),
+    ]
+    for row in rows:
+        book.active.append(row)
+    book.create_sheet("other").append(["x"])
+    book.save(tmp_path / "book.xlsx")
+    table = read_table(tmp_path / "book.xlsx")
+    assert table["code"].tolist() == ["00501", "7"]
+    assert table["size"].tolist() == [1.06, 12345.0]
+    assert table["day"].astype(str).tolist() == ["2023-01-05T00:00:00", "NaT"]
+    assert table["ok"].tolist() == [1.0, 0.0]
+    assert table.at(1) == "row 3"
+    assert "1 more are not read" in table.origin.notes[0]
+    with pytest.raises(FileFormatError, match="is no readable workbook"):
+        read_table(written(tmp_path, b"PK\x03\x04rest", "broken.xlsx"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -51,12 +50,24 @@ def _commands(
 @app.command()
 def train(
     data: Annotated[
-        str, typer.Argument(help="A data set by name (see `chainrule datasets`) or a CSV or Parquet file.")
+        str, typer.Argument(help="A data set by name (see `chainrule datasets`) or a CSV, .xlsx or Parquet file.")
     ],
-    target: Annotated[str | None, typer.Option(help="Column to predict.", show_default="the last")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict; several with commas.", show_default="the last")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="classes or values.", show_default="as the target looks")] = None,
     missing: Annotated[str, typer.Option(help="error, or impute missing values.")] = "error",
     drop: Annotated[str, typer.Option(help="Columns to leave out, with commas.")] = "",
+    text: Annotated[str, typer.Option(help="Columns of numbers that are names, with commas.")] = "",
+    header: Annotated[
+        str | None, typer.Option(help="yes or no: whether line 1 names the columns.", show_default="as it looks")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a file of text, such as cp1250.", show_default="by its bytes")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help=", ; tab pipe or space.", show_default="as the lines look")
+    ] = None,
     layers: Annotated[
         str | None,
         typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.", show_default=_STARTING.format("128")),
@@ -70,6 +81,23 @@ def train(
     ] = None,
     optimizer: Annotated[str, typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = "adam",
     lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="the optimizer's")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the rate: constant, cosine, onecycle, step, exponential or inverse.",
+            show_default=_STARTING.format("constant"),
+        ),
+    ] = None,
+    dropout: Annotated[float, typer.Option(help="Part of the activations set to 0 in training.")] = 0.0,
+    class_weights: Annotated[str, typer.Option(help="balanced, or weights such as no:1,yes:20.")] = "",
+    early_stopping: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after so many epochs without a better val_loss, and take the best."),
+    ] = None,
+    validation: Annotated[
+        float | None,
+        typer.Option(help="Part of the training samples to validate on.", show_default="0.1 to stop early"),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
     engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
     seed: Annotated[
@@ -78,6 +106,7 @@ def train(
     ] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="runs/DATA")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    recipe: Annotated[bool, typer.Option("--recipe", help="Print the same run as Python and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Train a dense network on data, test it on the part held out, and save what it learned."""
@@ -92,9 +121,16 @@ def train(
         batch_size=batch_size,
         engine=engine,
         seed=seed,
+        regime=commands.Regime(dropout, class_weights, schedule, early_stopping, validation),
     )
-    reading = {"target": target, "task": task, "missing": missing, "drop": [c for c in drop.split(",") if c]}
-    interrupted = commands.train(data, reading, settings, out, resume, json)
+    reading: dict[str, object] = {"target": target, "task": task, "missing": missing, "drop": commands.listed(drop)}
+    reading |= {
+        "text": commands.listed(text),
+        "header": commands.yes_or_no("--header", header),
+        "encoding": encoding,
+        "delimiter": delimiter,
+    }
+    interrupted = commands.train(data, reading, settings, out, resume, json, recipe)
     if interrupted:
         raise typer.Exit(130)
 
@@ -264,7 +300,9 @@ def main() -> None:
         message = "there is not enough memory for this" if isinstance(error, MemoryError) else str(error)
         if isinstance(error, OSError) and error.filename and error.strerror:
             message = f"{error.filename}: {error.strerror}."
-        print(f"chainrule: {_for_the_shell(message)}", file=sys.stderr)
+        from .commands.console import in_the_shell
+
+        print(f"chainrule: {in_the_shell(message)}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
@@ -273,12 +311,6 @@ def _require_readable_width() -> None:
     width = shutil.get_terminal_size().columns  # 80 where COLUMNS is no number above 0 and there is no terminal
     if "COLUMNS" in os.environ or width < _NARROWEST:
         os.environ["COLUMNS"] = str(min(max(width, _NARROWEST), _WIDEST))
-
-
-def _for_the_shell(message: str) -> str:
-    """Reword the fix in an error message from Python arguments to command-line options."""
-    message = message.replace('missing="impute"', "--missing impute")
-    return re.sub(r"drop=\[['\"](.*?)['\"]\]", r"--drop \1", message)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from .explain import explain
 from .info import info, list_datasets
 from .play import play
 from .predict import predict
+from .regime import Regime, listed, yes_or_no
 from .train import Settings, train
 
 __all__ = [
     "Asked",
+    "Regime",
     "Settings",
     "bench",
     "check",
@@ -18,7 +20,9 @@ __all__ = [
     "explain",
     "info",
     "list_datasets",
+    "listed",
     "play",
     "predict",
     "train",
+    "yes_or_no",
 ]

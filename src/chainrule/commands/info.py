@@ -89,6 +89,7 @@ def _print_model(path: Path, json: bool) -> None:
         "seed": model.run.seed,
         "classes": list(model.class_names),
         "target": None if model.preprocessing is None else model.preprocessing.target,
+        "columns": {} if model.preprocessing is None else columns(model.preprocessing),
         "features": [] if model.preprocessing is None else list(model.preprocessing.feature_names),
     }
     if json:
@@ -98,8 +99,26 @@ def _print_model(path: Path, json: bool) -> None:
     console.print(summary)
     last = model.history.last
     facts["optimizer"] = type(model.optimizer).__name__
+    facts["columns"] = [f"{name} ({kind})" for name, kind in facts["columns"].items()]
+    facts["features"] = len(facts["features"]) if len(facts["features"]) > 20 else facts["features"]
     facts |= {name: f"{last[name]:.4f}" for name in measured(last)}
     _print_facts(console, facts)
+
+
+def columns(preprocessing: datasets.Preprocessing) -> dict[str, str]:
+    """What each column of the table is taken as."""
+    kinds = {"number": "number", "truth": "yes or no", "time": "time of the day, in hours"}
+    found = {}
+    for column in preprocessing.columns:
+        inputs = len(column.feature_names)
+        if column.written.kind == "text":
+            rest = ", the others together" * any(name.endswith("=(other)") for name in column.feature_names)
+            found[column.name] = f"text of {inputs - bool(rest)} categories{rest}"
+        elif column.written.kind == "date":
+            found[column.name] = f"date, {inputs} inputs"
+        else:
+            found[column.name] = kinds[column.written.kind] + ", decimal comma" * (column.written.mark == ",")
+    return found | dict.fromkeys(preprocessing.ignored, "left out")
 
 
 def list_datasets() -> None:

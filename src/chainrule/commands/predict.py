@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,20 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     from rich.console import Console
 
     model = Model.load(path)
-    X, _, wanted = rows_for(model, name)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        X, _, wanted = rows_for(model, name)
+    notes = [str(warning.message) for warning in warned]
     predicted = _decoded(model, model.predict(X))
+    targets = () if model.preprocessing is None else model.preprocessing.targets
     table: dict[str, Any] = {"prediction": [_plain(value) for value in predicted]}
+    if len(targets) > 1:
+        table = {name: predicted[:, i].tolist() for i, name in enumerate(targets)}
     if model.loss.classifies:
         table["probability"] = [round(float(p), 6) for p in model.predict_proba(X).max(axis=1)]
     score = None if wanted is None else _score(model, wanted, predicted)
     if json:
-        print(jsons.dumps(table | ({} if score is None else score)))
+        print(jsons.dumps(table | ({} if score is None else score) | ({"notes": notes} if notes else {})))
         return
     text = to_csv(list(table), (dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)))
     if out is None:
@@ -37,6 +44,8 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     else:
         write_atomically(out, text.encode())
     console = Console(stderr=out is None)
+    for note in notes:
+        say(console, note)
     if score is not None:
         shown = ", ".join(f"{key} {value:.4g}" for key, value in score.items())
         say(console, f"{len(predicted)} rows: {shown}")
@@ -55,6 +64,10 @@ def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:
 def _score(model: Model, wanted: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
     if model.loss.classifies:
         return {"accuracy": metrics.accuracy(wanted, predicted)}
+    names = () if model.preprocessing is None else model.preprocessing.targets
+    if len(names) > 1:
+        columns = zip(names, wanted.T, predicted.T, strict=True)
+        return {f"mae {name}": metrics.mean_absolute_error(one, other) for name, one, other in columns}
     return {"mae": metrics.mean_absolute_error(wanted, predicted), "r2": metrics.r2(wanted, predicted)}
 
 

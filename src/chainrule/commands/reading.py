@@ -38,8 +38,7 @@ def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None
             raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
         return np.stack(columns, axis=1), None, None
     table = preprocessing.read(name)
-    used = (*(column.name for column in preprocessing.columns), preprocessing.target)
-    table = datasets.Table({column: table[column] for column in table.names if column in used}, table.name)
+    table = table.only([*(column.name for column in preprocessing.columns), *preprocessing.targets])
     inputs = preprocessing.transform(table)
     try:
         targets = preprocessing.encode_target(table)

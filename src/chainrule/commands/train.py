@@ -7,40 +7,29 @@ import json as jsons
 import math
 import os
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import datasets, layers, metrics, optimizers
+from .. import datasets, metrics, optimizers
 from ..datasets import Dataset, Start, start_for
 from ..engines import require_known
 from ..errors import ConfigurationError, UnknownNameError
 from ..files import save_figure, write_atomically
-from ..graph import snake_case
-from ..layer import Layer
+from ..initializers import He
 from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
-from ..schedules import CosineDecay
+from ..recipe import activation, dense_network
 from ..training.history import INTERRUPTED, History
-from .console import say
+from .console import in_the_shell, say
 from .ending import print_ending
 from .explain import MOST as EXPLAINED
+from .recipe import recipe
+from .regime import Regime
 
-_ACTIVATIONS = {
-    snake_case(kind.__name__): kind
-    for kind in (
-        layers.ReLU,
-        layers.LeakyReLU,
-        layers.ELU,
-        layers.GELU,
-        layers.SiLU,
-        layers.Sigmoid,
-        layers.Tanh,
-    )
-}
 _OPTIMIZERS: dict[str, Any] = {
     "sgd": lambda **rate: optimizers.SGD(momentum=0.9, **rate),
     "adagrad": optimizers.Adagrad,
@@ -64,25 +53,20 @@ class Settings:
     batch_size: int
     engine: str
     seed: int
-    decays: bool = False  # the learning rate, over the whole run
+    regime: Regime = field(default_factory=Regime)
 
     def beginning(self, start: Start) -> Settings:
         """The same with what was not asked for as the data set begins; a network of one's own has the usual rate."""
-        own = self.layers is not None or self.activation is not None or self.optimizer != "adam"
+        own = self.layers is not None or self.activation is not None or self.optimizer != "adam" or self.lr is not None
+        falls = start.decays and not own and self.regime.schedule is None
         return replace(
             self,
             layers=start.layers if self.layers is None else self.layers,
             activation=start.activation if self.activation is None else self.activation,
             epochs=start.epochs if self.epochs is None else self.epochs,
-            lr=start.learning_rate if self.lr is None and not own else self.lr,
-            decays=start.decays and self.lr is None and not own,
+            lr=self.lr if own else start.learning_rate,
+            regime=replace(self.regime, schedule="cosine") if falls else self.regime,
         )
-
-    def steps(self, samples: int) -> tuple[int, int]:
-        """The epochs of the run, and its steps."""
-        each = math.ceil(samples / self.batch_size)
-        epochs = self.epochs or max(40, math.ceil(_STEPS / each))
-        return epochs, epochs * each
 
     def sizes(self) -> list[int]:
         """The neurons of the hidden layers."""
@@ -94,10 +78,17 @@ class Settings:
             raise ConfigurationError(f"--layers: write whole numbers with commas, such as 128,64; not {self.layers!r}.")
         return sizes
 
+    def passes(self, data: Dataset) -> int:
+        """The epochs, enough for the usual number of steps where none are given."""
+        return self.epochs or max(40, math.ceil(_STEPS / math.ceil(len(data.X_train) / self.batch_size)))
+
+    def fitting(self, data: Dataset) -> dict[str, Any]:
+        """The arguments of `fit` beside the samples."""
+        options = {"epochs": self.passes(data), "batch_size": self.batch_size, "engine": require_known(self.engine)}
+        return options | dict(self.regime.options(data))
+
     def model(self, data: Dataset) -> Model:
         """A new model for the data."""
-        if self.activation not in _ACTIVATIONS:
-            raise UnknownNameError("activation", str(self.activation), _ACTIVATIONS)
         require_known(self.engine)
         if self.optimizer not in _OPTIMIZERS:
             raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
@@ -105,13 +96,12 @@ class Settings:
         sizes = [data.X_train.shape[1], *self.sizes(), outputs]
         _require_memory(sizes, min(max(self.batch_size, 1024), len(data.X_train)))
         loss: Loss = SoftmaxCrossentropy() if data.class_names else MeanSquaredError()
-        rate: dict[str, Any] = {} if self.lr is None else {"learning_rate": self.lr}
-        if self.lr is not None and self.decays:
-            rate["learning_rate"] = CosineDecay(self.lr, self.steps(len(data.X_train))[1])
+        rate = _OPTIMIZERS[self.optimizer]().learning_rate if self.lr is None else self.lr
+        schedule = self.regime.rate(rate, len(data.X_train), self.passes(data), self.batch_size)
         return Model(
-            dense_network(sizes, _ACTIVATIONS[self.activation]),
+            dense_network(sizes, activation(str(self.activation)), dropout=self.regime.dropout, initializer=He()),
             loss,
-            _OPTIMIZERS[self.optimizer](**rate),
+            _OPTIMIZERS[self.optimizer](learning_rate=schedule),
             seed=self.seed,
             preprocessing=data.preprocessing,
             class_names=data.class_names,
@@ -133,31 +123,38 @@ def _require_memory(sizes: list[int], rows: int) -> None:
         )
 
 
-def dense_network(sizes: list[int], activation: Any) -> list[Layer]:
-    """Dense layers of these sizes with activations between them; none after the last, because the loss takes logits."""
-    network: list[Layer] = []
-    for n_inputs, n_neurons in itertools.pairwise(sizes):
-        network += [layers.Dense(n_inputs, n_neurons), activation()]
-    return network[:-1]
-
-
-def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | None, resume: bool, json: bool) -> bool:
-    """Train, test, save and report; returns whether Ctrl-C ended the run."""
+def train(
+    name: str,
+    reading: dict[str, Any],
+    settings: Settings,
+    out: Path | None,
+    resume: bool,
+    json: bool,
+    as_recipe: bool = False,
+) -> bool:
+    """Train, test, save and report, or print the run as Python; returns whether Ctrl-C ended the run."""
     from rich.console import Console
 
     console = Console(quiet=json)
     is_table = name not in datasets.NAMES and os.path.isfile(name)
-    data = datasets.resolve(name, **(_given(reading) | {"seed": settings.seed} if is_table else _given(reading)))
+    given = _given(reading) | ({"seed": settings.seed} if is_table else {})
+    data = datasets.resolve(name, **given)
     settings = settings.beginning(Start() if is_table else start_for(name))
     model = settings.model(data)
-    epochs, _ = settings.steps(len(data.X_train))
+    fitting = settings.fitting(data)
     folder = out if out is not None else Path("runs") / Path(name).name.split(".")[0]
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
+    if as_recipe:
+        held_out = fitting.pop("validation_data", None) is not None
+        print(recipe(name, given, model, fitting, held_out, path), end="")
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
 
     sizes = [data.X_train.shape[1], *settings.sizes(), model.network.output_shape(data.X_train.shape[1:])[0]]
     target = "" if data.preprocessing is None else f" of the column {data.preprocessing.target!r}"
     say(console, f"{data.name}: {data.title or data.task + target}")
+    for note in data.notes:
+        say(console, f"  {in_the_shell(note)}")
     say(
         console,
         f"{len(data.X_train)} samples to train on, {len(data.X_test)} held out; network {'-'.join(map(str, sizes))}, "
@@ -173,13 +170,10 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
     history = model.fit(
         data.X_train,
         data.y_train,
-        epochs=epochs,
-        batch_size=settings.batch_size,
-        validation_data=(data.X_test, data.y_test),
         verbose=not json,
         checkpoint=path,
         resume=resume,
-        engine=require_known(settings.engine),
+        **fitting,
     )
     files = [path, folder / "history.csv"]
     write_atomically(files[1], history.to_csv().encode())
@@ -192,7 +186,12 @@ def train(name: str, reading: dict[str, Any], settings: Settings, out: Path | No
     if json:
         print(
             jsons.dumps(
-                {"data": data.name, "epochs": model.run.epoch, "interrupted": interrupted}
+                {
+                    "data": data.name,
+                    "notes": [in_the_shell(note) for note in data.notes],
+                    "epochs": model.run.epoch,
+                    "interrupted": interrupted,
+                }
                 | measured
                 | {"files": [str(file) for file in files]}
             )
@@ -223,15 +222,23 @@ def _busiest(model: Model, data: Dataset) -> str:
     return f"{name}[{','.join(map(str, np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)))}]"
 
 
-def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
+def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
     """The metrics on one part of the data, in the table's own unit."""
     if data.class_names:
         predicted = model.predict(X)
         return model.evaluate(X, y) | {"f1": float(metrics.f1(y, predicted, average="macro"))}
     decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
     wanted, given = decode(y), decode(model.predict(X))
+    names = () if data.preprocessing is None else data.preprocessing.targets
+    measured: dict[str, Any] = {"loss": model.evaluate(X, y)["loss"]}
+    if len(names) < 2:
+        return measured | _of_values(wanted, given)
+    each = {name: _of_values(wanted[:, i], given[:, i]) for i, name in enumerate(names)}  # in its own unit
+    return measured | {"r2": float(np.mean([one["r2"] for one in each.values()])), "targets": each}
+
+
+def _of_values(wanted: NDArray[Any], given: NDArray[Any]) -> dict[str, float]:
     return {
-        "loss": model.evaluate(X, y)["loss"],
         "mae": metrics.mean_absolute_error(wanted, given),
         "rmse": metrics.root_mean_squared_error(wanted, given),
         "r2": metrics.r2(wanted, given),
@@ -249,13 +256,20 @@ def _best_epoch(history: History) -> int | None:
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
     """The options that differ from their defaults, so that built-in data sets receive none."""
-    return {name: value for name, value in reading.items() if value and (name, value) != ("missing", "error")}
+    return {
+        name: value
+        for name, value in reading.items()
+        if value not in (None, "", []) and (name, value) != ("missing", "error")
+    }
 
 
-def _print_metrics(console: Any, measured: dict[str, dict[str, float]]) -> None:
+def _print_metrics(console: Any, measured: dict[str, dict[str, Any]]) -> None:
     from rich.table import Table
 
-    names = list(measured["test"])
+    if "targets" in measured["test"]:
+        parts = {part: numbers["targets"].items() for part, numbers in measured.items()}
+        measured = {f"{part}, {name}": one for part, each in parts.items() for name, one in each}
+    names = list(next(iter(measured.values())))
     table = Table("", *names)
     for part, numbers in measured.items():
         table.add_row(part, *(f"{numbers[n]:.2%}" if n in ("accuracy", "f1") else f"{numbers[n]:.4g}" for n in names))

@@ -1,9 +1,11 @@
-"""One column of a table as inputs: a number standardized, a text one-hot."""
+"""One column of a table as inputs: a number standardized, a text one-hot, a date as trend, season, day and hour."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +14,42 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError, NonFiniteError
 from ..registry import record
-from .tables import as_text
+from .cells import ColumnFormat
+from .tables import Table, as_text
 
-__all__ = ["Categorical", "Numeric", "is_missing", "numbers", "standardization"]
+__all__ = [
+    "MOST_CATEGORIES",
+    "Categorical",
+    "Date",
+    "Numeric",
+    "frequent",
+    "is_missing",
+    "least",
+    "numbers",
+    "standardization",
+]
+
+MOST_CATEGORIES = 100  # with an input each; where there are more, the rarer ones share one input
+_OTHER = "(other)"
+_PARTS = {"trend": 1, "year": 2, "week": 7, "day": 2}  # what a date becomes, and the inputs of each
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+Place = Callable[[int], str]
 
 
 @record
 @dataclass(frozen=True)
 class Numeric:
-    """A column of numbers becomes one input, (value - center) / scale; `fill` stands for missing values."""
+    """A column of numbers becomes one input, (value - center) / scale; `fill` stands for missing values.
+
+    `kind` is number, truth or time, and `mark` the decimal mark: how a file writes them.
+    """
 
     name: str
     center: float
     scale: float
     fill: float | None = None
+    kind: str = "number"
+    mark: str = ""
 
     def __post_init__(self) -> None:
         given = (self.center, self.scale, 0.0 if self.fill is None else self.fill)
@@ -34,41 +58,56 @@ class Numeric:
                 f"The column {self.name!r} needs finite floats and a positive scale, "
                 f"not center={self.center!r}, scale={self.scale!r}, fill={self.fill!r}."
             )
+        if self.kind not in ("number", "truth", "time") or self.mark not in ("", ".", ","):
+            raise ConfigurationError(f"The column {self.name!r} cannot be {self.kind!r} with the mark {self.mark!r}.")
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The column's own name."""
         return (self.name,)
 
+    @property
+    def written(self) -> ColumnFormat:
+        """How a file writes the column."""
+        return ColumnFormat(self.kind, self.mark)
+
     @classmethod
-    def fit(cls, name: str, column: NDArray[Any], rows: Any, impute: bool, standardize: bool, where: str) -> Numeric:
+    def fit(cls, table: Table, name: str, rows: Any, impute: bool, standardize: bool) -> Numeric:
         """Center, scale and median of the training rows, the median standing for their missing values."""
-        values = numbers(column, f"{where}: the column {name!r}")[rows]
+        where = f"{table.name}: the column {name!r}"
+        values = numbers(table[name], where, table.at, impute)[rows]
         present = values[~np.isnan(values)]
         if not len(present):
-            raise DataError(f'{where}: the column {name!r} has no value in the training part; add drop=["{name}"].')
+            raise DataError(f'{where} has no value in the training part; add drop=["{name}"].')
         fill = float(np.median(present)) if impute else None
+        known = table.origin.written.get(name, ColumnFormat("number"))
+        how = (known.kind if known.kind in ("truth", "time") else "number", known.mark)
         if not standardize:
-            return cls(name, 0.0, 1.0, fill)
+            return cls(name, 0.0, 1.0, fill, *how)
         filled = np.where(np.isnan(values), fill, values) if fill is not None else values
-        return cls(name, *standardization(filled, f"{where}: the column {name!r}"), fill)
+        return cls(name, *standardization(filled, where), fill, *how)
 
-    def encode(self, column: NDArray[Any], where: str) -> NDArray[np.float64]:
-        """(B,) -> (B, 1)."""
-        values = numbers(column, f"{where}: the column {self.name!r}")
+    def encode(self, table: Table, rows: Any, out: NDArray[Any]) -> None:
+        """Write the inputs of these rows, (B,) -> (B, 1)."""
+        where = f"{table.name}: the column {self.name!r}"
+        values = numbers(table[self.name], where, table.at, self.fill is not None)[rows]
         if self.fill is not None:
             values = np.where(np.isnan(values), self.fill, values)
-        return ((values - self.center) / self.scale).reshape(-1, 1)
+        out[:, 0] = (values - self.center) / self.scale
 
 
 @record
 @dataclass(frozen=True)
 class Categorical:
-    """A column of text becomes one input for each category, 1 where the row has it, else 0."""
+    """A column of text becomes one input for each category, 1 where the row has it, else 0.
+
+    With `other` one more input is 1 for all further texts; without it they have 0 everywhere.
+    """
 
     name: str
     categories: tuple[str, ...]
     fill: str | None = None
+    other: bool = False
 
     def __post_init__(self) -> None:
         if not all(isinstance(c, str) for c in self.categories) or list(self.categories) != sorted(
@@ -81,57 +120,203 @@ class Categorical:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """One name for each category, such as "island=Biscoe"."""
-        return tuple(f"{self.name}={category}" for category in self.categories)
+        return tuple(f"{self.name}={category}" for category in (*self.categories, *[_OTHER] * self.other))
+
+    @property
+    def written(self) -> ColumnFormat:
+        """How a file writes the column."""
+        return ColumnFormat("text", known=frozenset(self.categories))
 
     @classmethod
-    def fit(cls, name: str, column: NDArray[Any], rows: Any, impute: bool, where: str) -> Categorical:
-        """The categories of the whole column, and the most frequent one of the training rows (ties: the first)."""
+    def fit(cls, table: Table, name: str, rows: Any, impute: bool) -> Categorical:
+        """The categories of the whole column, and the most frequent one of the training rows (ties: the first).
+
+        Of more than `MOST_CATEGORIES` the most frequent keep an input, if they have at least ten training rows and one
+        in a thousand; the others share one.
+        """
+        column, where = table[name], f"{table.name}: the column {name!r}"
         found = sorted({value for value in column if value is not None})
         if len(found) > 20 and 2 * len(found) > len(column):
             raise DataError(
-                f"{where}: the column {name!r} holds {len(found)} different texts in {len(column)} rows, "
+                f"{where} holds {len(found)} different texts in {len(column)} rows, "
                 f'too many for one input each; add drop=["{name}"].'
             )
-        kept = [value for value in column[rows] if value is not None]
+        counts = Counter(value for value in column[rows] if value is not None)
+        if not counts:
+            raise DataError(f'{where} has no value in the training part; add drop=["{name}"].')
+        fill = max(found, key=lambda value: counts[value]) if impute else None
+        if len(found) <= MOST_CATEGORIES:
+            return cls(name, tuple(found), fill)
+        kept = frequent(counts)
         if not kept:
-            raise DataError(f'{where}: the column {name!r} has no value in the training part; add drop=["{name}"].')
-        counts = Counter(kept)
-        return cls(name, tuple(found), max(found, key=lambda value: counts[value]) if impute else None)
+            raise DataError(
+                f"{where} holds {len(found)} different texts, none of them in {least(counts)} training rows; "
+                f'add drop=["{name}"].'
+            )
+        return cls(name, tuple(sorted(kept)), fill, True)
 
-    def encode(self, column: NDArray[Any], where: str) -> NDArray[np.float64]:
-        """(B,) -> (B, number of categories). Raises `DataError` for a category that was not there in fitting."""
+    def encode(self, table: Table, rows: Any, out: NDArray[Any]) -> None:
+        """Write the inputs of these rows, (B,) -> (B, number of inputs).
+
+        Warns of texts that were not there in fitting, with their count.
+        """
         place = {category: i for i, category in enumerate(self.categories)}
         if self.fill is not None:
             place |= {None: place[self.fill]}  # type: ignore[dict-item]
-        text = as_text(column)
-        for row, value in enumerate(text, start=1):
-            if value not in place:
-                raise DataError(
-                    f"{where}, row {row}: the column {self.name!r} has the unknown category {value!r}; "
-                    f"known are {', '.join(map(repr, self.categories))}."
-                )
-        one_hot = np.zeros((len(text), len(self.categories)))
-        one_hot[np.arange(len(text)), [place[value] for value in text]] = 1.0
-        return one_hot
+        text = as_text(table[self.name])
+        places = np.array([place.get(value, -1) for value in text[rows].tolist()], dtype=np.int64)
+        known = places >= 0
+        out[:] = 0.0
+        out[np.flatnonzero(known), places[known]] = 1.0
+        if self.other:
+            out[~known, -1] = 1.0
+        elif not known.all():
+            self._warn(table, text, np.arange(len(text))[rows][~known])
+
+    def _warn(self, table: Table, text: NDArray[Any], rows: NDArray[np.int64]) -> None:
+        listed = ", ".join(f"{text[row]!r} in {table.at(row)}" for row in rows[:5].tolist())
+        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+        count = "1 row has a category" if len(rows) == 1 else f"{len(rows)} rows have categories"
+        warnings.warn(
+            f"{table.name}: {self.name!r}: {count} that training did not have ({listed}{more}); taken as none of "
+            f"{', '.join(map(repr, self.categories[:5]))}{', ...' if len(self.categories) > 5 else ''}.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def least(counts: Counter[str]) -> int:
+    """The rows that a category needs to keep an input where there are too many."""
+    return max(10, sum(counts.values()) // 1000)
+
+
+def frequent(counts: Counter[str]) -> list[str]:
+    """The categories that keep an input where there are too many."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [category for category, count in ranked[:MOST_CATEGORIES] if count >= least(counts)]
+
+
+@record
+@dataclass(frozen=True)
+class Date:
+    """A column of dates becomes the days since `center`, divided by `scale`; and of year, week and day, `parts`.
+
+    The place in the year and in the day are a sine and a cosine each, the day of the week seven inputs, one of them 1.
+    `fill`, in days since 1970, stands for missing dates; `order` is how a file writes them: "ymd", "dmy" or "mdy".
+    """
+
+    name: str
+    center: float
+    scale: float
+    parts: tuple[str, ...]
+    fill: float | None = None
+    order: str = "ymd"
+
+    def __post_init__(self) -> None:
+        given = (self.center, self.scale, 0.0 if self.fill is None else self.fill)
+        if not all(isinstance(n, float) and math.isfinite(n) for n in given) or self.scale <= 0:
+            raise ConfigurationError(f"The column {self.name!r} needs finite floats and a positive scale.")
+        if not self.parts or [part for part in _PARTS if part in self.parts] != list(self.parts):
+            raise ConfigurationError(f"The column {self.name!r} needs some of {list(_PARTS)}, in this order.")
+        if self.order not in ("ymd", "dmy", "mdy"):
+            raise ConfigurationError(f'The column {self.name!r} needs the order "ymd", "dmy" or "mdy".')
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Such as "day, days", "day, sine of the year", "day=Mon"."""
+        names = {
+            "trend": [f"{self.name}, days"],
+            "year": [f"{self.name}, sine of the year", f"{self.name}, cosine of the year"],
+            "week": [f"{self.name}={day}" for day in _DAYS],
+            "day": [f"{self.name}, sine of the day", f"{self.name}, cosine of the day"],
+        }
+        return tuple(name for part in self.parts for name in names[part])
+
+    @property
+    def written(self) -> ColumnFormat:
+        """How a file writes the column."""
+        return ColumnFormat("date", self.order)
+
+    @classmethod
+    def fit(cls, table: Table, name: str, rows: Any, impute: bool, standardize: bool) -> Date:
+        """Center and scale of the training rows, and the parts in which they differ; the year from 60 days on."""
+        days = _days(table[name])[rows]
+        present = days[~np.isnan(days)]
+        where = f"{table.name}: the column {name!r}"
+        if not len(present):
+            raise DataError(f'{where} has no value in the training part; add drop=["{name}"].')
+        fill = float(np.median(present)) if impute else None
+        center, scale = standardization(present, where) if standardize else (0.0, 1.0)
+        whole = np.floor(present)
+        differ = {
+            "trend": True,
+            "year": bool(whole.max() - whole.min() >= 60),
+            "week": len(np.unique(whole % 7)) > 1,
+            "day": len(np.unique(present - whole)) > 1,
+        }
+        known = table.origin.written.get(name)
+        order = known.mark if known is not None and known.kind == "date" else "ymd"
+        return cls(name, center, scale, tuple(part for part in _PARTS if differ[part]), fill, order)
+
+    def encode(self, table: Table, rows: Any, out: NDArray[Any]) -> None:
+        """Write the inputs of these rows, (B,) -> (B, number of inputs)."""
+        column = table[self.name]
+        if column.dtype.kind != "M":
+            numbers(column, f"{table.name}: the column {self.name!r}", table.at, False, "dates")
+            if not np.isnan(column.astype(np.float64)).all():
+                raise DataError(f"{table.name}: the column {self.name!r} holds numbers where dates belong.")
+            column = np.full(len(column), "NaT", dtype="datetime64[s]")
+        days = _days(column[rows])
+        if self.fill is not None:
+            days = np.where(np.isnan(days), self.fill, days)
+        whole = np.floor(days)  # a NaN has been refused
+        first = whole.astype("datetime64[D]").astype("datetime64[Y]").astype("datetime64[D]").astype(np.float64)
+        turn = 2 * np.pi * (whole - first) / 365.25, 2 * np.pi * (days - whole)
+        blocks = {
+            "trend": [(days - self.center) / self.scale],
+            "year": [np.sin(turn[0]), np.cos(turn[0])],
+            "week": [((whole + 3) % 7 == day).astype(np.float64) for day in range(7)],  # 1970 began on a Thursday
+            "day": [np.sin(turn[1]), np.cos(turn[1])],
+        }
+        for place, block in enumerate(block for part in self.parts for block in blocks[part]):
+            out[:, place] = block
+
+
+def _days(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Dates as days since 1970, NaN where missing."""
+    seconds = column.astype("datetime64[s]").astype(np.int64)
+    return np.where(np.isnat(column), np.nan, seconds / 86400)
 
 
 def is_missing(column: NDArray[Any]) -> NDArray[np.bool_]:
     """Which values of a column are missing, (B,)."""
     if column.dtype == object:
         return np.array([value is None for value in column], dtype=bool)
-    return np.asarray(np.isnan(column))
+    return np.asarray(np.isnat(column) if column.dtype.kind == "M" else np.isnan(column))
 
 
-def numbers(column: NDArray[Any], where: str) -> NDArray[np.float64]:
+def numbers(
+    column: NDArray[Any], where: str, at: Place, infinite_is_missing: bool = False, what: str = "numbers"
+) -> NDArray[np.float64]:
     """The column as float64, NaN where missing. Raises `DataError` for text, `NonFiniteError` for an infinity."""
     if column.dtype == object:
-        for row, value in enumerate(column, start=1):
+        for row, value in enumerate(column):
             if value is not None:
-                raise DataError(f"{where} holds text where numbers belong: {value!r} in row {row}.")
+                raise DataError(f"{where} holds text where {what} belong: {value!r} in {at(row)}.")
         return np.full(len(column), np.nan)
-    if np.isinf(column).any():
-        row = int(np.argmax(np.isinf(column))) + 1
-        raise NonFiniteError(f"{where} holds {column[row - 1]} in row {row}; write a finite number or leave it empty.")
+    if column.dtype.kind == "M":
+        raise DataError(f"{where} holds dates where {what} belong.")
+    infinite = np.isinf(column)
+    if infinite.any() and infinite_is_missing:
+        return np.where(infinite, np.nan, column)
+    if infinite.any():
+        firsts = sorted(int(np.argmax(column == value)) for value in (np.inf, -np.inf) if (column == value).any())
+        listed = " and ".join(f"{column[row]} in {at(row)}" for row in firsts)
+        count = f" ({infinite.sum()} infinite values in all)" if infinite.sum() > 1 else ""
+        raise NonFiniteError(
+            f"{where} holds {listed}{count}; write a finite number or leave it empty. "
+            'With missing="impute" they count as missing.'
+        )
     return column
 
 

@@ -48,6 +48,7 @@ class Dataset:
     title: str = ""
     source: str = ""
     licence: str = ""
+    notes: tuple[str, ...] = ()  # what was decided about the table, and how to decide otherwise
 
     @property
     def task(self) -> str:
@@ -76,10 +77,12 @@ class Dataset:
         )
 
 
-def from_table(name: str, table: Table, fitted: Preprocessing, mask: NDArray[np.bool_], **words: str) -> Dataset:
+def from_table(name: str, table: Table, fitted: Preprocessing, mask: NDArray[np.bool_], **words: Any) -> Dataset:
     """The data set of a table whose rows in `mask` are held out."""
-    X, y = fitted.transform(table), fitted.encode_target(table)
-    return from_arrays(name, X, y, mask, fitted.feature_names, fitted.class_names, preprocessing=fitted, **words)
+    y, train, test = fitted.encode_target(table), np.flatnonzero(~mask), np.flatnonzero(mask)
+    X_train, X_test = (fitted.transform(table, rows) for rows in (train, test))
+    names = fitted.feature_names, fitted.class_names
+    return Dataset(name, X_train, y[train], X_test, y[test], *names, preprocessing=fitted, **words)
 
 
 def from_arrays(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from ..errors import ConfigurationError, DataError, FileFormatError, NonFiniteError, UnknownNameError
 from ..jsontext import parse_json, to_json
 from ..registry import build, describe, record
-from .columns import Categorical, Numeric, is_missing
+from .columns import Categorical, Date, Numeric, is_missing
 from .tables import Table, read_table
-from .target import Target
+from .target import Target, Targets
 
 __all__ = ["Preprocessing"]
 
-_FORMAT = "chainrule preprocessing 1"
+_FORMAT, _EARLIER = "chainrule preprocessing 2", "chainrule preprocessing 1"
+Column = Numeric | Categorical | Date
 
 
 @record
@@ -26,7 +28,8 @@ _FORMAT = "chainrule preprocessing 1"
 class Preprocessing:
     """What was learned from a table: center, scale and fill of each column, its categories, and the target's classes.
 
-    Numbers are standardized, text is one-hot. Where `fit` is given the training rows, numbers (center, scale, fill)
+    Numbers are standardized, text is one-hot, dates become a trend and the places in year, week and day. Where `fit` is
+    given the training rows, numbers (center, scale, fill)
     come from those alone; names (categories, classes) come from the whole table, so that a rare category does not
     depend on the split. `ignored` are the columns left out; `missing` is "error" or "impute" (the median of a number,
     the most frequent category).
@@ -42,13 +45,13 @@ class Preprocessing:
     True
     """
 
-    columns: tuple[Numeric | Categorical, ...]
-    outcome: Target
+    columns: tuple[Numeric | Categorical | Date, ...]
+    outcome: Target | Targets
     missing: Literal["error", "impute"] = "error"
     ignored: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [*(column.name for column in self.columns), self.outcome.name, *self.ignored]
+        names = [*(column.name for column in self.columns), *self.outcome.names, *self.ignored]
         if not all(isinstance(name, str) and name for name in names) or len({*names}) < len(names):
             raise ConfigurationError(f"The columns need different, non-empty names, not {names}.")
         if not self.columns:
@@ -63,8 +66,13 @@ class Preprocessing:
 
     @property
     def target(self) -> str:
-        """The name of the target's column."""
+        """The name of the target's column; of several, with commas."""
         return self.outcome.name
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the columns to predict."""
+        return self.outcome.names
 
     @property
     def task(self) -> str:
@@ -85,7 +93,7 @@ class Preprocessing:
     def fit(
         cls,
         table: Table,
-        target: str,
+        target: str | Sequence[str],
         *,
         rows: NDArray[Any] | None = None,
         task: str | None = None,
@@ -102,35 +110,36 @@ class Preprocessing:
             raise ConfigurationError(f"drop takes a list of names; write drop=[{drop!r}].")
         if missing not in ("error", "impute"):
             raise ConfigurationError(f'missing must be "error" or "impute", not {missing!r}.')
-        for name in (target, *drop):
+        targets = (target,) if isinstance(target, str) else tuple(target)
+        for name in (*targets, *drop):
             table[name]
-        if target in drop:
-            raise ConfigurationError(f"The target {target!r} is among the dropped columns.")
-        used = [name for name in table.names if name != target and name not in drop]
+        for name in targets:
+            if name in drop:
+                raise ConfigurationError(f"The target {name!r} is among the dropped columns.")
+        used = [name for name in table.names if name not in targets and name not in drop]
         if not used:
-            raise DataError(f"{table.name} has no column to learn from besides the target {target!r}.")
+            raise DataError(f"{table.name} has no column to learn from besides the target {', '.join(targets)!r}.")
         if missing == "error":
             _refuse_missing(table, used)
         chosen: Any = slice(None) if rows is None else rows
-        columns: list[Numeric | Categorical] = []
-        for name in used:
-            if table[name].dtype == object:
-                columns.append(Categorical.fit(name, table[name], chosen, missing == "impute", table.name))
-            else:
-                columns.append(Numeric.fit(name, table[name], chosen, missing == "impute", standardize, table.name))
-        outcome = Target.fit(target, table[target], chosen, task, standardize, table.name)
-        return cls(tuple(columns), outcome, missing, tuple(name for name in table.names if name in drop))
+        columns = tuple(_fitted(table, name, chosen, missing == "impute", standardize) for name in used)
+        outcomes = tuple(Target.fit(name, table, chosen, task, standardize) for name in targets)
+        outcome = outcomes[0] if len(outcomes) == 1 else Targets(outcomes)
+        return cls(columns, outcome, missing, tuple(name for name in table.names if name in drop))
 
-    def transform(self, source: Any) -> NDArray[np.float32]:
+    def transform(self, source: Any, rows: NDArray[Any] | None = None) -> NDArray[np.float32]:
         """X (B, I) of a table, or of what `read_table` reads; the target's column may be left out.
 
-        Raises `UnknownNameError` for a column that is missing or was not there in fitting, `DataError` for an unknown
-        category, for text among numbers and for missing values unless they are imputed, and `NonFiniteError` for
-        infinities and for what is too large for float32.
+        `rows` are the indices of those to take, all by default.
+
+        A category that was not there in fitting is none of those that were, with a `UserWarning` that counts such rows.
+        Raises `UnknownNameError` for a column that is missing or was not there in fitting, `DataError` for text among
+        numbers and for missing values unless they are imputed, and `NonFiniteError` for infinities and for what is too
+        large for float32.
         """
         table = self.read(source)
         used = {column.name: None for column in self.columns}  # a dict keeps the order
-        known = {**used, self.target: None} | dict.fromkeys(self.ignored)
+        known = {**used} | dict.fromkeys((*self.targets, *self.ignored))
         for name in used:
             table[name]
         for name in table.names:
@@ -138,20 +147,27 @@ class Preprocessing:
                 raise UnknownNameError("column in this preprocessing", name, known)
         if self.missing == "error":
             _refuse_missing(table, used)
+        chosen: Any = slice(None) if rows is None else rows
+        X = np.empty((len(table) if rows is None else len(rows), len(self.feature_names)), dtype=np.float32)  # (B,I)
+        first = 0
         with np.errstate(over="ignore"):
-            blocks = [column.encode(table[column.name], table.name) for column in self.columns]
-            X = np.concatenate(blocks, axis=1).astype(np.float32)  # (B,I)
-        if not np.isfinite(X).all():
-            row, place = np.argwhere(~np.isfinite(X))[0]
+            for column in self.columns:
+                inputs = len(column.feature_names)
+                column.encode(table, chosen, X[:, first : first + inputs])
+                first += inputs
+        largest = np.maximum(X.max(axis=1), -X.min(axis=1)) if len(X) else X[:, 0]  # (B,), NaN where there is one
+        if not np.isfinite(largest).all():
+            row = int(np.argmax(~np.isfinite(largest)))
+            place = int(np.argmax(~np.isfinite(X[row])))
+            row = row if rows is None else int(rows[row])
             raise NonFiniteError(
-                f"{table.name}, row {row + 1}: {self.feature_names[place]!r} is too large for float32."
+                f"{table.name}, {table.at(row)}: {self.feature_names[place]!r} is too large for float32."
             )
         return X
 
     def encode_target(self, source: Any) -> NDArray[Any]:
         """y of a table: the index of the class, int64 (B,), or the standardized value, float32 (B, 1)."""
-        table = self.read(source)
-        return self.outcome.encode(table[self.target], table.name)
+        return self.outcome.encode(self.read(source))
 
     def decode_target(self, predictions: Any) -> NDArray[Any]:
         """The names of predicted classes, (B,), or predicted values in the table's own unit, shaped as they came.
@@ -163,9 +179,25 @@ class Preprocessing:
         return self.outcome.decode(predictions)
 
     def read(self, source: Any) -> Table:
-        """The table of a source, with the columns as text that were text when this was fitted."""
-        text = [column.name for column in self.columns if isinstance(column, Categorical)]
-        return read_table(source, text=text + [self.target] * self.outcome.is_text)
+        """The table of a source, its columns read as they were when this was fitted."""
+        written = {column.name: column.written for column in self.columns} | self.outcome.written
+        table = read_table(source, written=written, expected=[column.name for column in self.columns])
+        if isinstance(source, str | os.PathLike):
+            self._refuse_shifted(table)
+        return table
+
+    def _refuse_shifted(self, table: Table) -> None:
+        """Without a header columns are known by their place: none may be left out but the target, at the end."""
+        names = {*(column.name for column in self.columns), *self.targets, *self.ignored}
+        numbered = {f"column_{i}" for i in range(1, len(names) + 1)}
+        if names != numbered or not {*table.names} <= numbered | {f"column_{len(table.names)}"}:
+            return
+        without_last = len(table.names) == len(names) - 1 and f"column_{len(names)}" in self.targets
+        if len(table.names) != len(names) and not without_last:
+            raise DataError(
+                f"{table.name} has {len(table.names)} columns and no header; the model was trained on {len(names)}, of "
+                f"which {self.target} was predicted. Keep all of them, in the same order."
+            )
 
     def to_json(self) -> str:
         """This preprocessing as JSON; floats come back bit for bit."""
@@ -177,11 +209,29 @@ class Preprocessing:
         try:
             described = parse_json(text, finite=True)
             found = described.pop("format", None) if isinstance(described, dict) else _FORMAT
-            if found != _FORMAT:
+            if found == _EARLIER:
+                _complete(described)
+            elif found != _FORMAT:
                 raise FileFormatError(f"its format is {found!r}, expected {_FORMAT!r}.")
             return build(described, Preprocessing)  # type: ignore[no-any-return]
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise FileFormatError(f"This is not the JSON of a preprocessing: {error}") from None
+
+
+def _fitted(table: Table, name: str, rows: Any, impute: bool, standardize: bool) -> Column:
+    """One column, by what it holds."""
+    kind = table[name].dtype.kind
+    if kind == "O":
+        return Categorical.fit(table, name, rows, impute)
+    return (Date if kind == "M" else Numeric).fit(table, name, rows, impute, standardize)
+
+
+def _complete(described: Mapping[str, Any]) -> None:
+    """Add to an earlier description what it did not have."""
+    new: tuple[dict[str, Any], ...] = ({"kind": "number", "mark": ""}, {"other": False})
+    for column in described["columns"]:
+        column.update(new["categories" in column])
+    described["outcome"].update(mark="")
 
 
 def _refuse_missing(table: Table, names: Collection[str]) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import ConfigurationError, DataError
 from .dataset import Dataset, from_table, held_out, strata
+from .policy import left_out, notes_on_columns, notes_on_target, targets_of, truths_as_classes, without_gaps
 from .preprocessing import Preprocessing
-from .tables import read_table
+from .tables import Table, read_table
 from .target import Target
 
 __all__ = ["read"]
@@ -20,7 +21,7 @@ __all__ = ["read"]
 def read(
     source: Any,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     test: float = 0.2,
     seed: int = 0,
     missing: Literal["error", "impute"] = "error",
@@ -28,14 +29,22 @@ def read(
     standardize: bool = True,
     drop: Collection[str] = (),
     text: Collection[str] = (),
+    header: bool | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> Dataset:
     """A data set from whatever `read_table` reads: one column is the target, the others, but for `drop`, become X.
 
-    The columns in `text` are categories even if they look like numbers (a post code, a class of 1 to 3).
-    `target` is the last column by default. Text and few whole numbers are classes, other numbers values
-    (`datasets.target.is_classes`); `task="classes"` or `"values"` overrides that. A part `test` is held out, drawn with
-    `seed`: of every class, or evenly over the values. Numbers are standardized, a target of values too, unless
-    `standardize` is False: `preprocessing.decode_target` leads back to the table's own unit.
+    `target` is the last column by default; several, a list or "a,b", are values predicted together. Text and few whole
+    numbers are classes, other numbers values (`datasets.target.is_classes`); `task="classes"` or `"values"` overrides
+    that. The columns in `text` are categories even if they look like numbers (a post code, a class of 1 to 3). A part
+    `test` is held out, drawn with `seed`: of every class, or evenly over the values. Numbers are standardized, a target
+    of values too, unless `standardize` is False: `preprocessing.decode_target` leads back to the table's own unit.
+
+    Columns that nothing can be learned from are left out: those with no value or with one, texts that differ in nearly
+    every row; with `missing="impute"` also rows without a target. Of more than a hundred texts in a column the most
+    frequent have an input each, the others share one. `notes` says what was decided; `header`, `encoding` and
+    `delimiter` are those of `read_table`.
 
     Raises what `read_table` and `Preprocessing.fit` raise, and `DataError` where no row can be held out.
 
@@ -49,27 +58,45 @@ def read(
     for option, names in (("drop", drop), ("text", text)):
         if isinstance(names, str):
             raise ConfigurationError(f"{option} takes a list of names; write {option}=[{names!r}].")
-    table = read_table(source, text=text)
+    table = read_table(source, text=text, header=header, encoding=encoding, delimiter=delimiter)
     for column in (*drop, *text):
         table[column]
-    name, title = "table", ""
-    if isinstance(source, str | os.PathLike):
-        name, title = table.name.split(".")[0] or table.name, f"{table.name}, "
-    last = next((column for column in reversed(table.names) if column not in drop), table.names[-1])
-    chosen = last if target is None else target
-    title += f"target column {chosen!r}" + (" (the last)" if target is None else "")
+    targets = targets_of(table, target, list(drop))
+    table = truths_as_classes(table, targets)
+    table, rows_left_out = without_gaps(table, targets) if missing == "impute" else (table, [])
     if len(table) < 2:
         raise DataError(f"{table.name} has too few rows to hold any out: {len(table)}.")
-    whole = Target.fit(chosen, table[chosen], slice(None), task, False, table.name)
-    mask = held_out(strata(whole.encode(table[chosen], table.name)), test, seed, table.name)
+    whole = [Target.fit(name, table, slice(None), task, False) for name in targets]
+    mask = held_out(strata(whole[0].encode(table)), test, seed, table.name)
+    rows = np.flatnonzero(~mask)
+    used = [name for name in table.names if name not in targets and name not in drop]
+    reasons = left_out(table, used, rows, missing)
+    if used and len(reasons) == len(used):
+        listed = ", ".join(f"{name!r} has {reason}" for name, reason in reasons.items())
+        raise DataError(f"{table.name} has no column to learn from: {listed}.")
     fitted = Preprocessing.fit(
         table,
-        chosen,
-        rows=np.flatnonzero(~mask),
-        task=whole.task,
+        targets if len(targets) > 1 else targets[0],
+        rows=rows,
+        task=task if len(targets) > 1 else whole[0].task,
         missing=missing,
         standardize=standardize,
-        drop=drop,
+        drop=[*drop, *reasons],
     )
-    source_text = os.fspath(source) if isinstance(source, str | os.PathLike) else table.name
-    return from_table(name, table, fitted, mask, title=title, source=source_text, licence="not stated")
+    notes = [*table.origin.notes, *rows_left_out, *notes_on_columns(table, reasons, fitted, rows)]
+    notes += [note for each in whole for note in notes_on_target(table, each, task)]
+    return from_table(
+        _name(source, table), table, fitted, mask, **_words(source, table, targets, target), notes=tuple(notes)
+    )
+
+
+def _name(source: Any, table: Table) -> str:
+    return table.name.split(".")[0] or table.name if isinstance(source, str | os.PathLike) else "table"
+
+
+def _words(source: Any, table: Table, targets: Sequence[str], given: Any) -> dict[str, str]:
+    """Title, source and licence."""
+    is_file = isinstance(source, str | os.PathLike)
+    columns = f"target column{'s' * (len(targets) > 1)} {', '.join(map(repr, targets))}"
+    title = f"{f'{table.name}, ' if is_file else ''}{columns}{' (the last)' if given is None else ''}"
+    return {"title": title, "source": os.fspath(source) if is_file else table.name, "licence": "not stated"}

@@ -1,28 +1,32 @@
-"""Table: named columns, read from a CSV or Parquet file, any data frame, or a dict."""
+"""Table: named columns, read from a text file, a workbook or a Parquet file, any data frame, or a dict."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
+from ..errors import DataError, FileFormatError, UnknownNameError
+from .cells import ColumnFormat
+from .frames import as_text, from_frame, from_mapping, label, optional
+from .textfile import Origin, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import ModuleType
 
-__all__ = ["Table", "as_text", "label", "optional", "read_table"]
+__all__ = ["Table", "as_text", "label", "read_table"]
+
+_DTYPES = (np.dtype(np.float64), np.dtype(object), np.dtype("datetime64[s]"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Table:
-    """Columns of B rows by name: float64 for numbers (NaN is missing), objects for text (None is missing).
+    """Columns of B rows by name: float64 for numbers (NaN is missing), datetime64[s] for dates (NaT), objects for text
+    (None). `origin` knows the line of each row, and `origin.notes` what was decided in reading.
 
     Raises `DataError` where a column is not of that form or the lengths differ. Made by `read_table`.
 
@@ -33,13 +37,14 @@ class Table:
 
     columns: Mapping[str, NDArray[Any]]
     name: str = "the table"  # what errors call it
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         if not self.columns:
             raise DataError(f"{self.name} has no columns.")
         first = self.names[0]
         for name, column in self.columns.items():
-            if not isinstance(column, np.ndarray) or column.ndim != 1 or column.dtype not in (np.float64, object):
+            if not isinstance(column, np.ndarray) or column.ndim != 1 or column.dtype not in _DTYPES:
                 raise DataError(
                     f"{self.name}: the column {name!r} is not a float64 or object array of shape (B,); use read_table."
                 )
@@ -53,6 +58,14 @@ class Table:
         """The names of the columns, in order."""
         return tuple(self.columns)
 
+    def at(self, row: int) -> str:
+        """What errors call the row with this index: its line in the file, or its number from 1."""
+        return self.origin.at(row)
+
+    def only(self, names: Collection[str]) -> Table:
+        """The table of these columns."""
+        return Table({name: column for name, column in self.columns.items() if name in names}, self.name, self.origin)
+
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
@@ -65,150 +78,77 @@ class Table:
         return f"Table({self.name!r}: {len(self)} rows of {', '.join(map(repr, self.names))})"
 
 
-def read_table(source: str | Path | Mapping[str, Any] | Any, *, text: Collection[str] = ()) -> Table:
-    """The table in a CSV or Parquet file, a data frame (pandas, Polars, PyArrow, ...) or a dict of columns.
+def read_table(
+    source: str | Path | Mapping[str, Any] | Any,
+    *,
+    text: Collection[str] = (),
+    header: bool | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    written: Mapping[str, ColumnFormat] | None = None,
+    expected: Collection[str] = (),
+) -> Table:
+    """The table in a text file, a workbook (.xlsx), a Parquet file, a data frame (pandas, Polars, ...) or a dict.
 
-    A CSV file has a header, is UTF-8 and separated by commas, semicolons or tabs; it may be compressed with gzip. A
-    column is numbers where every cell is one (true and false are 1 and 0; in a file with semicolons 1,5 is 1.5), else
-    text. Missing are empty cells, NA, N/A, NaN, null and ?. The columns in `text` stay text even if they look like
-    numbers.
+    A text file is UTF-8, UTF-16 or in an encoding that its letters tell, separated by commas, semicolons, tabs, pipes
+    or spaces, and may be compressed with gzip; `encoding`, `delimiter` and `header` say so where it is told wrongly. A
+    first line that looks like a row is one, and the columns are then column_1, column_2 and so on.
+
+    A column is numbers, dates, truths (yes and no, 1 and 0) or text, whatever all of its cells are. Numbers may have
+    decimal commas, separators of thousands, percent and currency signs. Codes with leading zeros and whole numbers from
+    2^53 on are text, and so are the columns in `text`. Missing are empty cells, NA, N/A, None, NULL, #N/A, -, ? and
+    their like. `origin.notes` lists what was decided. `written` and `expected`, the names that a model asks for, come
+    from a `Preprocessing`, so that a later file is read as the first one was.
 
     Raises `FileFormatError` for a file that is no such table, with its line; `DataError` for columns that cannot be
-    used; `ConfigurationError` where a package for data frames or Parquet is not installed.
+    used; `ConfigurationError` where a package for data frames, workbooks or Parquet is not installed.
 
     >>> read_table({"size": [1, 2, None], "colour": ["red", "", "blue"]}).columns
     {'size': array([ 1.,  2., nan]), 'colour': array(['red', None, 'blue'], dtype=object)}
     """
+    origin = Origin()
     if isinstance(source, Table):
-        columns, name = dict(source.columns), source.name
+        columns, name, origin = dict(source.columns), source.name, source.origin
     elif isinstance(source, str | os.PathLike):
-        columns, name = _from_file(os.fspath(source), text), os.path.basename(source)
+        hints = {column: ColumnFormat("text") for column in text} | dict(written or {})
+        name = os.path.basename(source)
+        columns, origin = _from_file(
+            os.fspath(source), hints, header=header, encoding=encoding, delimiter=delimiter, expected=expected
+        )
     elif isinstance(source, Mapping):
-        columns, name = _from_mapping(source), "the table"
+        columns, name = from_mapping(source), "the table"
     else:
-        columns, name = _from_frame(source), "the data frame"
-    for column in set(text) & set(columns):
+        columns, name = from_frame(source), "the data frame"
+    texts = {*text, *(column for column, hint in (written or {}).items() if hint.kind == "text")}
+    for column in texts & set(columns):
         columns[column] = as_text(columns[column])
-    return Table(columns, name)
+    return Table(columns, name, origin)
 
 
-def label(value: float) -> str:
-    """A number as the name of a class: 3.0 is "3", 0.5 is "0.5"."""
-    return str(int(value)) if value.is_integer() else repr(value)
-
-
-def as_text(column: NDArray[Any]) -> NDArray[Any]:
-    """A column as text: numbers become their labels."""
-    if column.dtype == object:
-        return column
-    return _objects([None if np.isnan(value) else label(value) for value in column.tolist()])
-
-
-def optional(module: str, purpose: str) -> ModuleType:
-    """Import a module of the extra `tables`. Raises `ConfigurationError` with the line that installs it."""
-    from importlib import import_module
-
-    try:
-        return import_module(module)
-    except ImportError:
-        package = module.partition(".")[0]
-        raise ConfigurationError(f'{purpose} needs {package}; run: pip install "chainrule[tables]"') from None
-
-
-def _objects(values: list[Any]) -> NDArray[Any]:
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
-
-
-def _from_file(path: str, text: Collection[str]) -> dict[str, NDArray[Any]]:
-    from .csvfile import read_csv
-
+def _from_file(path: str, hints: Mapping[str, ColumnFormat], **options: Any) -> tuple[dict[str, NDArray[Any]], Origin]:
     try:
         with open(path, "rb") as file:
-            kind = file.read(4)
+            kind = file.read(8)
     except FileNotFoundError:
         raise FileFormatError(f"{path}: there is no such file.") from None
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
-    if kind == b"PAR1":
-        pyarrow = optional("pyarrow.parquet", "Reading a Parquet file")
-        try:
-            frame = pyarrow.read_table(path)
-        except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
-            first = str(error).splitlines()[0]
-            raise FileFormatError(f"{path} is not a readable Parquet file: {first}") from None
-        return _from_frame(frame)
-    if kind == b"PK\x03\x04":
-        raise FileFormatError(f"{path} is a spreadsheet or an archive; save the table as CSV.")
-    return read_csv(path, text)
+    if kind.startswith(b"PAR1"):
+        return _from_parquet(path), Origin()
+    if kind.startswith(b"PK\x03\x04"):
+        from .workbook import read_workbook
+
+        return read_workbook(path, hints, header=options["header"], expected=options["expected"])
+    if kind == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise FileFormatError(f"{path} is a workbook of the old kind (.xls); save it as .xlsx or CSV.")
+    return read_text(path, hints, **options)
 
 
-def _from_mapping(source: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    _refuse_duplicates([str(name) for name in source])
-    return {str(name): _from_values(str(name), values) for name, values in source.items()}
-
-
-def _refuse_duplicates(names: list[str]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise DataError(f"Two columns are named {name!r}; rename one.")
-
-
-def _from_frame(source: Any) -> dict[str, NDArray[Any]]:
-    if isinstance(source, list | tuple | np.ndarray) or source is None:
-        raise DataError(
-            f"A table is a path, a data frame or a dict of columns, not a value of type {type(source).__name__}; "
-            'write {"x": [...], "y": [...]}.'
-        )
-    nw = optional("narwhals", "Reading a data frame")
+def _from_parquet(path: str) -> dict[str, NDArray[Any]]:
+    pyarrow = optional("pyarrow.parquet", "Reading a Parquet file")
     try:
-        frame = nw.from_native(source)
-        if isinstance(frame, nw.LazyFrame):
-            frame = frame.collect()
-        series = [frame.get_column(name) for name in frame.columns]
-        names = [str(name) for name in frame.columns]
-    except TypeError:
-        raise DataError(
-            f"A table is a path, a data frame or a dict of columns, not a value of type {type(source).__name__}."
-        ) from None
-    except nw.exceptions.NarwhalsError as error:
-        raise DataError(f"The data frame cannot be used: {' '.join(str(error).split())}") from None
-    _refuse_duplicates(names)
-    return {name: _from_series(nw, name, one) for name, one in zip(names, series, strict=True)}
-
-
-def _from_series(nw: ModuleType, name: str, series: Any) -> NDArray[Any]:
-    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
-        missing = series.is_null().to_numpy().astype(bool)  # (B,)
-        filled = series.fill_null(False if series.dtype == nw.Boolean else 0) if missing.any() else series
-        return np.where(missing, np.nan, filled.to_numpy().astype(np.float64))
-    column = _from_values(name, series.to_list())
-    return as_text(column) if series.dtype in (nw.Categorical, nw.Enum) else column
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or isinstance(value, float | np.floating):
-        return value is None or bool(np.isnan(value))
-    return (isinstance(value, str) and not value.strip()) or type(value).__name__ in ("NAType", "NaTType")
-
-
-def _from_values(name: str, values: Any) -> NDArray[Any]:
-    """A column from the values of a dict or of a data frame, whose types say what they are."""
-    if isinstance(values, np.ndarray) and values.ndim != 1:
-        raise DataError(f"The column {name!r} has shape {values.shape}; pass one value for each row, (B,).")
-    if isinstance(values, str | bytes | Mapping) or not (hasattr(values, "__len__") and hasattr(values, "__getitem__")):
-        raise DataError(f"The column {name!r} is of type {type(values).__name__}; pass a list or an array of values.")
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and not isinstance(values, np.ma.MaskedArray):
-        return values.astype(np.float64)
-    listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    present = [value for value in listed if not _is_missing(value)]
-    if all(isinstance(value, int | float | np.number | np.bool_) for value in present):
-        try:
-            return np.array([np.nan if _is_missing(value) else float(value) for value in listed], dtype=np.float64)
-        except OverflowError:
-            raise DataError(f"The column {name!r} holds a whole number too large for float64.") from None
-    if all(isinstance(value, str) for value in present):
-        return _objects([None if _is_missing(value) else str(value).strip() for value in listed])
-    kinds = " and ".join(sorted({type(value).__name__ for value in present}))
-    raise DataError(f"The column {name!r} holds {kinds} values; make them all numbers or all text.")
+        frame = pyarrow.read_table(path)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
+        first = str(error).splitlines()[0]
+        raise FileFormatError(f"{path} is not a readable Parquet file: {first}") from None
+    return from_frame(frame)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from ..arrays import plain_array
 from ..errors import ConfigurationError, DataError
 from ..registry import record
+from .cells import TRUTHS, ColumnFormat
 from .columns import is_missing, numbers, standardization
-from .tables import as_text, label, read_table
+from .tables import Table, as_text, label, read_table
 
-__all__ = ["Target", "encoded", "is_classes"]
+__all__ = ["Target", "Targets", "encoded", "is_classes"]
 
 
 def is_classes(column: NDArray[Any]) -> bool:
@@ -31,6 +32,8 @@ def is_classes(column: NDArray[Any]) -> bool:
     """
     if column.dtype == object:
         return True
+    if column.dtype.kind == "M":
+        return False
     present = column[np.isfinite(column)]
     few = len(np.unique(present))
     return bool((present == np.floor(present)).all()) and (few <= 2 or (few <= 20 and 10 * few <= len(present)))
@@ -46,6 +49,7 @@ class Target:
     class_names: tuple[str, ...] = ()
     center: float = 0.0
     scale: float = 1.0
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if self.task not in ("classes", "values"):
@@ -57,6 +61,8 @@ class Target:
             raise ConfigurationError(
                 f"The target {self.name!r} has {len(names)} class names; classes need two or more, values none."
             )
+        if self.mark not in ("", ".", ","):
+            raise ConfigurationError(f"The target {self.name!r} cannot have the decimal mark {self.mark!r}.")
         finite = all(isinstance(n, float) and math.isfinite(n) for n in (self.center, self.scale))
         if not finite or self.scale <= 0 or (self.task == "classes" and (self.center, self.scale) != (0.0, 1.0)):
             raise ConfigurationError(
@@ -71,38 +77,61 @@ class Target:
         except ValueError:
             return True
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The one name."""
+        return (self.name,)
+
+    @property
+    def written(self) -> dict[str, ColumnFormat]:
+        """How a file writes the column, as far as that is known."""
+        if self.task == "values":
+            return {self.name: ColumnFormat("number", self.mark)}
+        return {self.name: ColumnFormat("text", known=frozenset(self.class_names))} if self.is_text else {}
+
     @classmethod
-    def fit(cls, name: str, column: NDArray[Any], rows: Any, task: str | None, standardize: bool, where: str) -> Target:
+    def fit(cls, name: str, table: Table, rows: Any, task: str | None, standardize: bool) -> Target:
         """The classes of the whole column, or center and scale of the training rows."""
-        place = f"{where}: the target column {name!r}"
-        _refuse_missing(column, place)
+        column, place = table[name], f"{table.name}: the target column {name!r}"
+        _refuse_missing(column, place, table)
         if task not in (None, "classes", "values"):
             raise ConfigurationError(f'task must be "classes" or "values", not {task!r}.')
         if task == "classes" or (task is None and is_classes(column)):
-            return cls(name, "classes", _class_names(column, place))
-        values = numbers(column, place)
+            return cls(name, "classes", _class_names(column, place, table))
+        values = numbers(column, place, table.at)
         if values.min() == values.max():
             raise DataError(f"{place} has one value only, {label(float(values[0]))}.")
-        return cls(name, "values", (), *(standardization(values[rows], place) if standardize else (0.0, 1.0)))
+        known = table.origin.written.get(name)
+        mark = known.mark if known is not None and known.kind == "number" else ""
+        return cls(name, "values", (), *(standardization(values[rows], place) if standardize else (0.0, 1.0)), mark)
 
-    def encode(self, column: NDArray[Any], where: str) -> NDArray[Any]:
+    def encode(self, table: Table) -> NDArray[Any]:
         """(B,) -> int64 (B,) for classes, float32 (B, 1) for values."""
-        place = f"{where}: the target column {self.name!r}"
-        _refuse_missing(column, place)
+        column, place = table[self.name], f"{table.name}: the target column {self.name!r}"
+        _refuse_missing(column, place, table)
         if self.task == "values":
             with np.errstate(over="ignore"):
-                standardized = (numbers(column, place) - self.center) / self.scale
+                standardized = (numbers(column, place, table.at) - self.center) / self.scale
                 y = standardized.reshape(-1, 1).astype(np.float32)  # (B,1)
             if not np.isfinite(y).all():
                 raise DataError(f"{place} holds a number too large for float32.")
             return y
-        index = {class_name: i for i, class_name in enumerate(self.class_names)}
+        index = self._index()
         text = as_text(column)
-        for row, value in enumerate(text, start=1):
+        for row, value in enumerate(text):
             if value not in index:
                 known = ", ".join(map(repr, self.class_names))
-                raise DataError(f"{place} has the unknown class {value!r} in row {row}; known are {known}.")
+                raise DataError(f"{place} has the unknown class {value!r} in {table.at(row)}; known are {known}.")
         return np.array([index[value] for value in text], dtype=np.int64)
+
+    def _index(self) -> dict[str, int]:
+        """The number of each class; yes and no in whatever spelling, where these are the classes."""
+        index = {class_name: i for i, class_name in enumerate(self.class_names)}
+        truths = {TRUTHS[name.lower()]: i for name, i in index.items() if name.lower() in TRUTHS}
+        if self.is_text and len(index) == len(truths) == 2:
+            forms = (str, str.upper, str.title)
+            return {form(word): truths[truth] for word, truth in TRUTHS.items() for form in forms} | index
+        return index
 
     def decode(self, predictions: Any) -> NDArray[Any]:
         """Class indices (B,) -> names (B,); standardized values -> values, float64."""
@@ -118,7 +147,59 @@ class Target:
         return np.asarray(np.array(self.class_names)[given])
 
 
-def encoded(y: Any, outcome: Target | None, class_names: Sequence[str] = ()) -> NDArray[Any]:
+@record
+@dataclass(frozen=True)
+class Targets:
+    """Several columns to predict at once, each of them values: y is (B, O), a column for each."""
+
+    targets: tuple[Target, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.targets) < 2 or not all(isinstance(each, Target) for each in self.targets):
+            raise ConfigurationError("Several targets are two or more.")
+        classes = [each.name for each in self.targets if each.task != "values"]
+        if classes:
+            raise ConfigurationError(
+                f"Several targets must all be values, and {classes[0]!r} has classes; train a model for each, "
+                f'leaving the others out with drop=["{classes[0]}"], or pass task="values".'
+            )
+
+    @property
+    def task(self) -> str:
+        """Always "values"."""
+        return "values"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in the order of y's columns."""
+        return tuple(each.name for each in self.targets)
+
+    @property
+    def name(self) -> str:
+        """The names in one line."""
+        return ", ".join(self.names)
+
+    @property
+    def written(self) -> dict[str, ColumnFormat]:
+        """How a file writes the columns."""
+        return {name: how for each in self.targets for name, how in each.written.items()}
+
+    def encode(self, table: Table) -> NDArray[Any]:
+        """float32 (B, O)."""
+        return np.concatenate([each.encode(table) for each in self.targets], axis=1)
+
+    def decode(self, predictions: Any) -> NDArray[Any]:
+        """Standardized values (B, O) -> values, float64."""
+        given = np.asarray(predictions)
+        return np.stack([each.decode(given[:, i]) for i, each in enumerate(self.targets)], axis=1)
+
+
+def encoded(y: Any, outcome: Target | Targets | None, class_names: Sequence[str] = ()) -> NDArray[Any]:
     """Targets as an array that a loss reads.
 
     Class names become the numbers of their classes, by the `outcome` of a preprocessing or by `class_names`; a column
@@ -128,6 +209,8 @@ def encoded(y: Any, outcome: Target | None, class_names: Sequence[str] = ()) -> 
     >>> encoded(["no", "yes"], None, ("no", "yes"))
     array([0, 1])
     """
+    if isinstance(outcome, Targets):
+        return plain_array(y, "y")
     column = outcome is not None and not isinstance(y, np.ndarray | list | tuple) and _is_column(y)
     array = plain_array(y, "y")
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array  # (B,)
@@ -138,7 +221,7 @@ def encoded(y: Any, outcome: Target | None, class_names: Sequence[str] = ()) -> 
         outcome = Target("y", "classes", tuple(class_names))
     if outcome is None or (words and outcome.task == "values"):
         return array
-    return outcome.encode(read_table({outcome.name: flat})[outcome.name], "y")
+    return outcome.encode(Table(read_table({outcome.name: flat}).columns, "y"))
 
 
 def _is_word(value: Any) -> bool:
@@ -150,22 +233,25 @@ def _is_column(y: Any) -> bool:
     return hasattr(y, "__len__") and hasattr(y, "__getitem__") and hasattr(y, "dtype") and not hasattr(y, "__dlpack__")
 
 
-def _class_names(column: NDArray[Any], place: str) -> tuple[str, ...]:
-    if column.dtype == object:
-        names = sorted(set(column))
+def _class_names(column: NDArray[Any], place: str, table: Table) -> tuple[str, ...]:
+    if column.dtype != np.float64:
+        names = sorted(set(as_text(column)))
         if len(names) > 20 and 2 * len(names) > len(column):
             raise DataError(
                 f"{place} holds {len(names)} different texts in {len(column)} rows; choose another with target=..."
             )
     else:
-        names = [label(value) for value in sorted(set(numbers(column, place).tolist()))]
+        names = [label(value) for value in sorted(set(numbers(column, place, table.at).tolist()))]
     if len(names) == 1:
         raise DataError(f"{place} has one class only, {names[0]!r}.")
     return tuple(names)
 
 
-def _refuse_missing(column: NDArray[Any], place: str) -> None:
+def _refuse_missing(column: NDArray[Any], place: str, table: Table) -> None:
     missing = is_missing(column)
     if missing.any():
-        row = int(np.argmax(missing)) + 1
-        raise DataError(f"{place} has {missing.sum()} missing values, the first in row {row}; leave those rows out.")
+        row = table.at(int(np.argmax(missing)))
+        raise DataError(
+            f"{place} has {missing.sum()} missing values, the first in {row}; "
+            'leave those rows out, as missing="impute" does.'
+        )

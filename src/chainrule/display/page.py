@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from importlib import resources
 
 from .markup import Html, joined, tag
-from .palette import LAYERS, variables
+from .palette import JUPYTER, LAYERS, variables
 from .svg import picture_style
 
 __all__ = ["article", "folded", "fragment", "page", "scrolled", "style_sheet", "table"]
@@ -80,5 +80,6 @@ def style_sheet() -> str:
     return (
         f"{where}{{{variables(dark=False)}}}"
         f"@media screen and (prefers-color-scheme:dark){{{where}{{{variables(dark=True)}}}}}"
+        f"{''.join(f'{theme} .chainrule{{{variables(theme == JUPYTER[True])}}}' for theme in JUPYTER)}"
         f"{sheet}{layers}{picture_style()}"
     )

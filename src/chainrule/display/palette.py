@@ -9,6 +9,7 @@ __all__ = [
     "BLACK",
     "BLUE",
     "GREY",
+    "JUPYTER",
     "LAYERS",
     "LIGHT_GREY",
     "OKABE_ITO",
@@ -52,6 +53,9 @@ TOKENS = {
     "badfill": ("#f6cfcb", "#6b2420"),
     "warnfill": ("#f5e3b5", "#5a4a1c"),
 } | {f"c{i}": pair for i, pair in enumerate(LAYERS)}
+
+# What a notebook is set to in JupyterLab, whatever the machine prefers: (light, dark). `:where` outranks no other rule.
+JUPYTER = (':where([data-jp-theme-light="true"])', ':where([data-jp-theme-light="false"])')
 
 _ABOVE, _BELOW = (230, 126, 50), (60, 140, 210)  # the full shade of a number above 0, and of one below
 

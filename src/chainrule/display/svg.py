@@ -7,7 +7,7 @@ from importlib import resources
 
 from .layout import Lane
 from .markup import Html, tag
-from .palette import LAYERS, with_colors
+from .palette import JUPYTER, LAYERS, with_colors
 
 __all__ = ["edge", "picture", "picture_style", "sign", "text_width"]
 
@@ -80,8 +80,12 @@ def picture_style() -> str:
         f".chainrule-picture rect.c{i}{{stroke:var(--c{i})}}.chainrule-picture text.c{i}{{fill:var(--c{i})}}"
         for i in range(len(LAYERS))
     )
-    dark = "".join(line for line in _rules(sheet) if "var(" in line)
-    return f"{with_colors(sheet, False)}@media screen and (prefers-color-scheme:dark){{{with_colors(dark, True)}}}"
+    coloured = [rule for rule in _rules(sheet) if "var(" in rule]
+    dark = with_colors("".join(coloured), True)
+    in_notebooks = "".join(
+        with_colors("".join(f"{theme} {rule}" for rule in coloured), theme == JUPYTER[True]) for theme in JUPYTER
+    )
+    return f"{with_colors(sheet, False)}@media screen and (prefers-color-scheme:dark){{{dark}}}{in_notebooks}"
 
 
 def _rules(sheet: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +17,18 @@ from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from ..graph import Graph
 from ..nodes import INPUTS, parts_of
 from ..value import Value
+from .pictured import SMALLEST_IMAGE, shown_network
 from .render.network import network_picture
 from .render.values import value_picture
-from .shown import SMALLEST_IMAGE, shown_network
 from .upstream import objective
 
 __all__ = ["Drawing", "draw"]
 
 Array = NDArray[Any]
+SHOWN_WHOLE = '<svg style="max-width:none" '  # a narrow page scrolls it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawing:
     """A picture as SVG text; a notebook shows it, `save` writes it."""
 
@@ -40,8 +42,15 @@ class Drawing:
 
         write_atomically(Path(path), self.svg.encode())
 
+    def __repr__(self) -> str:
+        size = re.search(r'width="(\d+)" height="(\d+)"', self.svg)
+        return f"Drawing of {size[1]}×{size[2]} pixels; .save(path) writes it" if size else "Drawing"
+
     def _repr_svg_(self) -> str:
         return self.svg
+
+    def _repr_html_(self) -> str:  # preferred by notebooks: as an image the units could be neither hovered nor reached
+        return f'<div style="overflow-x:auto">{self.svg.replace("<svg ", SHOWN_WHOLE, 1)}</div>'
 
 
 def draw(

@@ -120,7 +120,7 @@ class Plan:
         data += [] if self.validation is None else [self.validation.X, self.validation.y]
         checksum = 0
         for array in data:
-            checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
+            checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, checksum)
         settings = {
             "batch_size": int(self.batch_size),
             "shuffle": bool(self.shuffle),

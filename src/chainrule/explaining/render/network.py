@@ -14,7 +14,7 @@ from ...display.layout import Box, Layout, arranged
 from ...display.palette import shade
 from ...display.svg import edge, picture, sign, text_width
 from ...nodes import INPUTS
-from ..shown import LOSS, Map, Shown, Unit, Wires, short
+from ..pictured import LOSS, Map, Pictured, Unit, Wires, short
 
 __all__ = ["network_picture"]
 
@@ -53,7 +53,7 @@ class _Ids:
         return plain
 
 
-def network_picture(nodes: Mapping[str, Shown], wires: Sequence[Wires], sample: int, samples: int) -> Html:
+def network_picture(nodes: Mapping[str, Pictured], wires: Sequence[Wires], sample: int, samples: int) -> Html:
     """The picture of the nodes and of what runs between them."""
     sources = {name: tuple(dict.fromkeys(w.source for w in wires if w.reader == name)) for name in nodes}
     labelled = [w for w in wires if _is_labelled(w, nodes)]
@@ -92,7 +92,7 @@ def network_picture(nodes: Mapping[str, Shown], wires: Sequence[Wires], sample: 
     )
 
 
-def _legend(nodes: Mapping[str, Shown], sample: int, samples: int) -> str:
+def _legend(nodes: Mapping[str, Pictured], sample: int, samples: int) -> str:
     """What the numbers are of."""
     what = "∂ is the derivative of the loss by the number before it."
     if LOSS not in nodes:
@@ -104,19 +104,19 @@ def _legend(nodes: Mapping[str, Shown], sample: int, samples: int) -> str:
     return what
 
 
-def _words(nodes: Mapping[str, Shown], sample: int, samples: int) -> str:
+def _words(nodes: Mapping[str, Pictured], sample: int, samples: int) -> str:
     """The picture in a few sentences, for whoever cannot see it."""
     layers = ", ".join(_title(node) for node in nodes.values())
     colours = "Orange is above 0, blue below; a line is as wide as its weight."
     return f"From left to right: {layers}. {_legend(nodes, sample, samples)} {colours}"
 
 
-def _title(node: Shown) -> str:
+def _title(node: Pictured) -> str:
     kind = f" ({node.kind})" if node.kind else ""
     return f"{node.name}{kind}" if node.name == LOSS else f"{node.name}{kind} with {_count(node)}"
 
 
-def _count(node: Shown) -> str:
+def _count(node: Pictured) -> str:
     if node.maps:
         channels = node.size // node.maps[0].values.size
         shape = "×".join(map(str, node.maps[0].values.shape))
@@ -128,10 +128,10 @@ def _count(node: Shown) -> str:
 # Sizes
 
 
-def _pitch(node: Shown, nodes: Mapping[str, Shown], labelled: Sequence[Wires]) -> float:
+def _pitch(node: Pictured, nodes: Mapping[str, Pictured], labelled: Sequence[Wires]) -> float:
     """From one unit to the next; where edges have labels the same in every column, so that these keep apart."""
 
-    def notes(node: Shown) -> int:
+    def notes(node: Pictured) -> int:
         return max((len(unit.notes) for unit in node.units), default=0)
 
     most = max(map(notes, nodes.values()))
@@ -141,14 +141,14 @@ def _pitch(node: Shown, nodes: Mapping[str, Shown], labelled: Sequence[Wires]) -
     return UNIT + NOTE * max(notes(node), min(1, most)) + APART
 
 
-def _room(nodes: Mapping[str, Shown], w: Wires) -> float:
+def _room(nodes: Mapping[str, Pictured], w: Wires) -> float:
     """Between two columns: enough for the labels nearest to a side."""
     widest = max(text_width(text, LABEL) for _, _, text in _weights(w, nodes))
     fewer = min(len(nodes[w.source].units), len(nodes[w.reader].units))
     return max(ROOM, (fewer + 1) * (widest / 2 + 6))
 
 
-def _column(node: Shown, pitch: float) -> _Column:
+def _column(node: Pictured, pitch: float) -> _Column:
     titles = max(text_width(_clipped(node.name), 13.5, bold=True), text_width(_subtitle(node), 11.5))
     if node.maps:
         rows, across = node.maps[0].values.shape
@@ -172,7 +172,7 @@ def _clipped(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _subtitle(node: Shown) -> str:
+def _subtitle(node: Pictured) -> str:
     return node.kind if node.name == LOSS else f"{node.kind} · {_count(node)}" if node.kind else _count(node)
 
 
@@ -184,7 +184,7 @@ def _place(box: Box, column: _Column, k: int) -> Box:
 # Nodes
 
 
-def _heading(box: Box, node: Shown, ids: _Ids) -> Html:
+def _heading(box: Box, node: Pictured, ids: _Ids) -> Html:
     x = box.x + box.width / 2
     return tag(
         "g",
@@ -202,7 +202,7 @@ def _heading(box: Box, node: Shown, ids: _Ids) -> Html:
     )
 
 
-def _body(box: Box, node: Shown, column: _Column, ids: _Ids) -> Iterator[Html]:
+def _body(box: Box, node: Pictured, column: _Column, ids: _Ids) -> Iterator[Html]:
     largest = max((abs(unit.value) for unit in node.units), default=0.0)
     for k, unit in enumerate(node.units):
         yield _unit(_place(box, column, k), node, unit, column, largest, ids)
@@ -213,7 +213,7 @@ def _body(box: Box, node: Shown, column: _Column, ids: _Ids) -> Iterator[Html]:
         yield tag("text", f"and {node.more:,} more", cls="soft middle", id=ids(node.name, "more"), **middle)
 
 
-def _unit(box: Box, node: Shown, unit: Unit, column: _Column, largest: float, ids: _Ids) -> Html:
+def _unit(box: Box, node: Pictured, unit: Unit, column: _Column, largest: float, ids: _Ids) -> Html:
     """A box with the caption, the value and the gradient; below it the bias, the target."""
     name, y = (node.name, unit.place), box.y + 15
     words = f"{node.name}[{unit.place}]" + ("" if unit.caption.startswith("[") else f", {unit.caption}")
@@ -254,7 +254,7 @@ def _unit(box: Box, node: Shown, unit: Unit, column: _Column, largest: float, id
     )
 
 
-def _maps(box: Box, node: Shown, ids: _Ids) -> Iterator[Html]:
+def _maps(box: Box, node: Pictured, ids: _Ids) -> Iterator[Html]:
     """Each channel twice: its values in grey or by sign, and its gradients by sign."""
     side = _pixel(node.maps[0])
     rows, across = node.maps[0].values.shape
@@ -293,12 +293,12 @@ def _pixels(x: float, y: float, side: float, array: np.ndarray, grey: bool, word
 # Lines
 
 
-def _is_labelled(w: Wires, nodes: Mapping[str, Shown]) -> bool:
+def _is_labelled(w: Wires, nodes: Mapping[str, Pictured]) -> bool:
     edges = len(nodes[w.source].units) * len(nodes[w.reader].units)
     return w.weights is not None and 0 < edges <= LABELLED
 
 
-def _weights(w: Wires, nodes: Mapping[str, Shown]) -> Iterator[tuple[int, int, str]]:
+def _weights(w: Wires, nodes: Mapping[str, Pictured]) -> Iterator[tuple[int, int, str]]:
     """The numbers of each edge that is drawn."""
     assert w.weights is not None and w.gradients is not None
     for i, source in enumerate(nodes[w.source].units):
@@ -317,7 +317,7 @@ def _ends(
 
 def _lines(
     layout: Layout,
-    nodes: Mapping[str, Shown],
+    nodes: Mapping[str, Pictured],
     columns: Mapping[str, _Column],
     w: Wires,
     largest: float,
@@ -355,7 +355,7 @@ def _lines(
 
 
 def _from_maps(
-    layout: Layout, nodes: Mapping[str, Shown], columns: Mapping[str, _Column], w: Wires, ids: _Ids
+    layout: Layout, nodes: Mapping[str, Pictured], columns: Mapping[str, _Column], w: Wires, ids: _Ids
 ) -> Iterator[Html]:
     """A line from a picture to each unit, or one line to another picture."""
     source, reader = layout.boxes[w.source], layout.boxes[w.reader]
@@ -373,7 +373,7 @@ def _from_maps(
 
 def _labels(
     layout: Layout,
-    nodes: Mapping[str, Shown],
+    nodes: Mapping[str, Pictured],
     columns: Mapping[str, _Column],
     labelled: Sequence[Wires],
     ids: _Ids,

@@ -8,7 +8,7 @@ from ...display.palette import shade
 from ...display.svg import edge, picture, sign, text_width
 from ...errors import DataError
 from ...value import Value
-from ..shown import short
+from ..pictured import short
 
 __all__ = ["value_picture"]
 

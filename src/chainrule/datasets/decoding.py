@@ -1,0 +1,111 @@
+"""A file as text: gzip, byte order marks, UTF-8 and UTF-16, and the single-byte encodings of spreadsheets."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, TextIO, cast
+
+from ..errors import ConfigurationError, FileFormatError
+
+__all__ = ["encoding_of", "opened", "refusing_damage"]
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WEST = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíóúüñ", "àáâãçéêíóôõú", "àèéìíòóùú", "åäö", "æøåé", "ëéïèöü")
+_CENTRE = ("áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "ăâîşţ", "čćđšž", "äöüß")
+_CYRILLIC = ("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",)
+_LETTERS = {  # encoding: the letters, beyond ASCII, of the languages that are written in it
+    "cp1252": _WEST,
+    "cp1250": _CENTRE,
+    "iso-8859-2": _CENTRE,
+    "cp1251": _CYRILLIC,
+    "cp1253": ("αάβγδεέζηήθιίϊκλμνξοόπρσςτυύφχψωώ",),
+    "cp1254": ("çğıöşüâîû",),
+}
+_SEEN = 2**22  # bytes from which the encoding is told
+_BLOCK = 2**20
+
+
+@contextmanager
+def refusing_damage(path: str) -> Iterator[None]:
+    """What goes wrong in reading, as a `FileFormatError` that names the file."""
+    import gzip
+    import zlib
+
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise FileFormatError(f"{path}: the compressed file is damaged or cut short.") from None
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"{path}: not {error.encoding}; name the encoding that it has, such as encoding='cp1250'."
+        ) from None
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def opened(path: str, encoding: str) -> TextIO:
+    """The file as text, unpacked, with the ends of its lines as they are."""
+    return io.TextIOWrapper(_unpacked(path), encoding=encoding, newline="")
+
+
+def encoding_of(path: str, given: str | None = None) -> tuple[str, bool]:
+    """The encoding of a file, and whether it was guessed from its letters. Raises `ConfigurationError` for no codec."""
+    if given is not None:
+        try:
+            return codecs.lookup(given).name, False
+        except LookupError:
+            raise ConfigurationError(
+                f"There is no encoding named {given!r}; write utf-8, utf-16, cp1250, cp1252 or another of Python's."
+            ) from None
+    with _unpacked(path) as file:
+        start = file.read(_BLOCK)
+        for mark, encoding in _MARKS:
+            if start.startswith(mark):
+                return encoding, False
+        zeros = start[:4096:2].count(0), start[1:4096:2].count(0)  # every other byte of plain letters in UTF-16
+        if max(zeros) > len(start[:4096]) / 4:
+            return ("utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"), False
+        decoder, block = codecs.getincrementaldecoder("utf-8")(), start
+        try:
+            while block:
+                decoder.decode(block)
+                block = file.read(_BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            file.seek(0)
+            return _by_letters(file.read(_SEEN)), True
+    return "utf-8", False
+
+
+def _unpacked(path: str) -> BinaryIO:
+    import gzip
+
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return cast(BinaryIO, gzip.open(path, "rb")) if packed else open(path, "rb")
+
+
+def _by_letters(content: bytes) -> str:
+    """The encoding in which the bytes beyond ASCII are most nearly the letters of one language.
+
+    >>> _by_letters("Třebíč,déšť".encode("cp1250")), _by_letters("père,où,Noël".encode("cp1252"))
+    ('cp1250', 'cp1252')
+    """
+    beyond = {bytes([byte]): content.count(byte) for byte in {*content} if byte >= 128}
+
+    def covered(encoding: str) -> float:
+        letters = [(byte.decode(encoding, "replace").lower(), count) for byte, count in beyond.items()]
+        shares = (sum(n for letter, n in letters if letter in language) for language in _LETTERS[encoding])
+        strange = sum(n for letter, n in letters if not letter.isalpha() and letter not in "°€£§²³µ–—„“”’«»\u00a0")
+        return max(shares) - strange
+
+    return max(_LETTERS, key=covered)  # the first, where two cover as much

@@ -1,0 +1,166 @@
+"""How a file of text separates its cells, and whether its first line names the columns."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError, FileFormatError
+from .cells import MISSING
+from .dates import order_of
+from .numerals import read_number
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+__all__ = ["Header", "checked_delimiter", "delimiter_of", "header_of", "reader_of", "refuse_ragged"]
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
+_SAMPLE = 100  # records that tell the delimiter
+_NUMBERED = re.compile(r"column_\d+")
+
+
+def reader_of(lines: Iterable[str], delimiter: str) -> Reader:
+    """Records of cells; a run of spaces is one delimiter."""
+    if delimiter == " ":
+        lines = (line.replace("\t", " ").strip() + "\n" for line in lines)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+
+
+def delimiter_of(sample: str, path: str) -> str:
+    """The delimiter that gives most records as many cells as the first has; spaces where no other gives any.
+
+    >>> delimiter_of("a;b\\n1,5;2,5\\n", "x.csv"), delimiter_of("a|note\\n1|x, y\\n", "x.csv")
+    (';', '|')
+    """
+    if path.removesuffix(".gz").endswith(".tsv"):
+        return "\t"
+
+    def agreement(delimiter: str) -> tuple[float, int]:
+        records: list[list[str]] = []
+        with contextlib.suppress(csv.Error):  # told with its line when the file is read
+            for record in itertools.islice(reader_of(io.StringIO(sample, newline=""), delimiter), _SAMPLE):
+                records += [record] if record else []
+        first = len(records[0]) if records else 0
+        same = sum(len(record) in (first, first + 1) for record in records[1:])
+        return (same / max(1, len(records) - 1) if first > 1 else 0.0), first
+
+    marks = {delimiter: agreement(delimiter) for delimiter in ",;\t|"}
+    best = max(marks, key=lambda delimiter: marks[delimiter])
+    if marks[best][0] < 0.5 and agreement(" ")[0] > max(0.9, marks[best][0]):
+        return " "
+    return best
+
+
+def checked_delimiter(given: str) -> str:
+    """The delimiter that a user named. Raises `ConfigurationError` for what is none."""
+    named = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}.get(given, given)
+    if named not in _DELIMITERS:
+        raise ConfigurationError(f'delimiter must be "," ";" "|" tab or space, not {given!r}.')
+    return named
+
+
+@dataclass(frozen=True)
+class Header:
+    """Names of the columns, how many lines they took, and what was decided about them."""
+
+    names: tuple[str, ...]
+    is_a_line: bool
+    trailing: bool = False  # every row has one more cell than the header, an empty one
+    unnamed: tuple[str, ...] = ()  # names given to columns that had none
+    notes: tuple[str, ...] = ()
+
+
+def header_of(
+    path: str, first: Sequence[str], rows: Sequence[Sequence[str]], given: bool | None, expected: Collection[str] = ()
+) -> Header:
+    """What the first record is; `given` is what the user says of it, `expected` names that a model asks for."""
+    is_a_line = _is_header(first, rows, expected) if given is None else given
+    notes: list[str] = []
+    if not is_a_line:
+        names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
+        if given is None and not expected:
+            notes.append(
+                f"no header: line 1 is a row like the others; the columns are {names[0]} to {names[-1]} "
+                "(header=True if it names them)"
+            )
+        return Header(names, False, notes=tuple(notes))
+    given_names = list(first)
+    trailing = bool(rows) and len(first) > 1 and all(len(row) == len(first) + 1 and not row[-1].strip() for row in rows)
+    if trailing:
+        notes.append("every row ends in a delimiter that the header has not: the empty last cells are left out")
+    elif rows and all(len(row) == len(first) + 1 for row in rows):
+        given_names.insert(0, "")
+        notes.append("every row has one cell more than the header: the first cells are taken as names of the rows")
+    names, unnamed = _different(given_names, notes)
+    return Header(names, True, trailing, unnamed, tuple(notes))
+
+
+def _is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Collection[str]) -> bool:
+    """Names rather than a row: text above numbers; a row: numbers that are no count, or words that come back below."""
+    if expected:
+        return not all(map(_NUMBERED.fullmatch, expected)) or not {*expected}.isdisjoint(first)
+    columns = [[row[i].strip() for row in rows if i < len(row)] for i in range(len(first))]
+    words, values, again = 0, [], 0
+    for cell, cells in zip(first, columns, strict=True):
+        below = {*cells} - MISSING
+        if _is_value(cell):
+            values.append(cell)
+        elif cell not in MISSING:
+            if below and 10 * sum(map(_is_value, below)) >= 9 * len(below):
+                return True
+            words, again = words + 1, again + (cell in below)
+    if len(rows) > 1 and words and 2 * again >= words:
+        return False
+    return not values or _is_count(values)
+
+
+def _is_value(cell: str) -> bool:
+    return read_number(cell.strip()) is not None or order_of([cell.strip()]) is not None
+
+
+def _is_count(values: Sequence[str]) -> bool:
+    """Whether numbers can be names: 0, 1, 2, … or years."""
+    if not all(value.isdigit() for value in values):
+        return False
+    whole = [int(value) for value in values]
+    years = len({*whole}) == len(whole) and all(1800 <= value <= 2200 for value in whole)
+    return years or (whole[0] in (0, 1) and whole == [*range(whole[0], whole[0] + len(whole))])
+
+
+def _different(given: Sequence[str], notes: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names that are not empty and stand once each, and those among them that had none."""
+    names: list[str] = []
+    unnamed: list[str] = []
+    places: dict[str, list[int]] = {}
+    for position, name in enumerate(given, start=1):
+        if not name:
+            name = next(n for n in _numbered(f"column_{position}") if n not in (*names, *given))  # noqa: PLW2901
+            unnamed.append(name)
+        else:
+            places.setdefault(name, []).append(position)
+            if name in names:
+                name = next(n for n in _numbered(name) if n not in (*names, *given))  # noqa: PLW2901
+        names.append(name)
+    twice = {name: positions for name, positions in places.items() if len(positions) > 1}
+    if twice:
+        listed = ", ".join(f"columns {' and '.join(map(str, at))} are named {name!r}" for name, at in twice.items())
+        renamed = ", ".join(names[position - 1] for positions in twice.values() for position in positions[1:])
+        notes.append(f"{listed}: the later ones are now {renamed}")
+    return tuple(names), tuple(unnamed)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield from itertools.chain([name] if _NUMBERED.fullmatch(name) else [], (f"{name}_{i}" for i in itertools.count(2)))
+
+
+def refuse_ragged(path: str, line: int, cells: int, header: int) -> None:
+    """Raise for a row of another length than the header."""
+    count = f"{cells} cell" if cells == 1 else f"{cells} cells"
+    raise FileFormatError(f"{path}, line {line}: {count} where the header has {header}.")

@@ -1,0 +1,192 @@
+"""Files of rows as columns: CSV in its many forms, and sheets of a workbook. A file is read in blocks of rows."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from array import array
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FileFormatError
+from .cells import ColumnFormat, TextColumn, unguarded
+from .decoding import encoding_of, opened, refusing_damage
+from .dialect import Header, checked_delimiter, delimiter_of, header_of, reader_of, refuse_ragged
+
+__all__ = ["Origin", "read_rows", "read_text"]
+
+Record = tuple[int, list[str]]  # the line, or the row of a sheet, and its cells
+_BLOCK = 4096  # rows
+_SAMPLE = 65536  # characters that tell the delimiter
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a table came from: which row stood where, how each column is written, and what was decided in reading."""
+
+    lines: Sequence[int] = ()  # of each row; empty where rows are simply counted
+    unit: str = "row"
+    written: Mapping[str, ColumnFormat] = field(default_factory=dict)
+    unnamed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def at(self, row: int) -> str:
+        """What errors call the row with this index: its line in the file, or its number from 1."""
+        return f"{self.unit} {self.lines[row] if len(self.lines) else row + 1}"
+
+
+def read_text(
+    path: str,
+    hints: Mapping[str, ColumnFormat],
+    *,
+    header: bool | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    expected: Collection[str] = (),
+) -> tuple[dict[str, NDArray[Any]], Origin]:
+    """The columns of a file of delimited text by name, and where they came from. See `read_table`."""
+    notes: list[str] = []
+    with refusing_damage(path):
+        codec, guessed = encoding_of(path, encoding)
+        with opened(path, codec) as file:
+            sample = file.read(_SAMPLE)
+    if guessed:
+        shown = ", ".join([word for word in re.findall(r"\w+", sample) if not word.isascii()][:3])
+        notes.append(f"not UTF-8: read as {codec} ({shown}); where these words are wrong, pass encoding='...'")
+    if len(sample) == _SAMPLE:
+        sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
+    chosen = delimiter_of(sample, path) if delimiter is None else checked_delimiter(delimiter)
+    if chosen in "| ":
+        notes.append(f"cells are separated by {'pipes' if chosen == '|' else 'spaces'}")
+
+    def records() -> Iterator[Record]:
+        import csv
+
+        with refusing_damage(path), opened(path, codec) as file:
+            reader = reader_of(file, chosen)
+            try:
+                for row in reader:
+                    if row:
+                        yield reader.line_num, row
+            except csv.Error as error:
+                raise FileFormatError(
+                    f"{path}, line {reader.line_num}: a quoted cell is not closed properly ({error})."
+                ) from None
+
+    return read_rows(path, records, hints, notes, header=header, expected=expected, unit="line")
+
+
+def read_rows(
+    path: str,
+    records: Callable[[], Iterator[Record]],
+    hints: Mapping[str, ColumnFormat],
+    notes: Sequence[str] = (),
+    *,
+    header: bool | None = None,
+    expected: Collection[str] = (),
+    unit: str = "row",
+) -> tuple[dict[str, NDArray[Any]], Origin]:
+    """The columns of rows of cells by name; `records` gives the rows anew at each call."""
+    start = list(itertools.islice(records(), _BLOCK))
+    if not start:
+        raise FileFormatError(f"{path} is empty; its first line must name the columns.")
+    first = [unguarded(cell.strip()) for cell in start[0][1]]
+    found = header_of(path, first, [row for _, row in start[1:200]], header, expected)
+    lines = array("q")
+    columns = _filled(path, records(), found, {name: TextColumn(name, hints.get(name)) for name in found.names}, lines)
+    if not lines:
+        raise FileFormatError(f"{path} has a header and no rows below it.")
+    again = {name for name, cells in columns.items() if cells.needs_text}
+    if again:
+        columns |= _anew(path, records, found, hints, again)
+    marks = {cells.mark for cells in columns.values()}
+    assumed = "," if "," in marks else "."
+    again = {name for name, cells in columns.items() if cells.needs_mark(assumed)}
+    if again:
+        columns |= _anew(path, records, found, hints, again)
+    origin = Origin(lines, unit)
+    tables: dict[str, NDArray[Any]] = {}
+    written: dict[str, ColumnFormat] = {}
+    for name in found.names:
+        where = f"{path}: the column {name!r}"
+        tables[name], written[name] = columns.pop(name).finish(assumed, origin.at, where)
+    said = (*notes, *found.notes, *_notes(written, tables))
+    return tables, Origin(lines, unit, written, found.unnamed, said)
+
+
+def _anew(
+    path: str,
+    records: Callable[[], Iterator[Record]],
+    found: Header,
+    hints: Mapping[str, ColumnFormat],
+    names: set[str],
+) -> dict[str, TextColumn]:
+    return _filled(path, records(), found, {name: TextColumn(name, hints.get(name), as_text=True) for name in names})
+
+
+def _filled(
+    path: str, records: Iterator[Record], found: Header, columns: dict[str, TextColumn], lines: array[int] | None = None
+) -> dict[str, TextColumn]:
+    """Add all rows to the columns, a block at a time."""
+    if found.is_a_line:
+        next(records)
+    places = [(index, columns[name]) for index, name in enumerate(found.names) if name in columns]
+    while block := list(itertools.islice(_rows(path, records, found), _BLOCK)):
+        for index, cells in places:
+            cells.add([row[index] for _, row in block])
+        if lines is not None:
+            lines.extend(line for line, _ in block)
+    return columns
+
+
+def _rows(path: str, records: Iterator[Record], found: Header) -> Iterator[Record]:
+    """The rows, all of one length; spreadsheets end a file with lines of delimiters, which are none."""
+    width, blank = len(found.names), []
+    for line, row in records:
+        if found.trailing and len(row) == width + 1 and not row[-1].strip():
+            row.pop()
+        if len(row) != width:
+            refuse_ragged(path, line, len(row), width)
+        if width > 1 and not any(map(str.strip, row)):
+            blank.append((line, row))
+            continue
+        yield from blank
+        blank.clear()
+        yield line, row
+
+
+def _notes(written: Mapping[str, ColumnFormat], columns: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+    """What was decided about the columns, a line for each kind."""
+
+    def listed(names: Sequence[str]) -> str:
+        return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+    def those(test: Callable[[ColumnFormat], bool]) -> list[str]:
+        return [name for name, each in written.items() if test(each)]
+
+    if commas := those(lambda w: w.kind == "number" and w.mark == ","):
+        yield f"decimal commas in {listed(commas)}: 1.234,5 is 1234.5"
+    for name in those(lambda w: w.kind == "number" and not w.certain and bool(w.mark)):
+        yield f"{name}: every number could be read in two ways; the decimal mark was taken to be {written[name].mark!r}"
+    if percent := those(lambda w: w.unit == "%"):
+        yield f"percent in {listed(percent)}: 10% is 10"
+    if money := those(lambda w: w.unit not in ("", "%")):
+        yield f"amounts of money in {listed(money)}: read as numbers ({', '.join({written[n].unit: 0 for n in money})})"
+    if times := those(lambda w: w.kind == "time"):
+        yield f"times of the day in {listed(times)}: made into hours"
+    for name in those(lambda w: w.kind == "date"):
+        order = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, day, year"}[written[name].mark]
+        unsure = "" if written[name].certain else "; no cell shows which of day and month comes first"
+        days = columns[name][~np.isnat(columns[name])].astype("datetime64[D]")
+        yield f"{name}: dates from {days.min()} to {days.max()}, written {order}{unsure}"
+    for name in those(lambda w: bool(w.why)):
+        yield f"{name}: kept as text ({written[name].why})"
+    for name in those(lambda w: w.kind == "truth" and not w.certain):
+        no, yes = written[name].names
+        yield f"{name}: read as {yes} or {no}, whatever the spelling"
+    for name in those(lambda w: w.kind == "text" and bool(w.names)):
+        yield f"{name}: {', '.join(map(repr, written[name].names))} is too frequent to be missing: a category"
