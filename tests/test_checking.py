@@ -76,8 +76,8 @@ def test_this_battery_fails_when_the_checker_always_passes(name: str, monkeypatc
     """The negative control: with a comparison that finds nothing, the test above must fail."""
     real = measure.measure
 
-    def blind(*arguments: Any) -> Any:
-        result = real(*arguments)
+    def blind(*arguments: Any, **named: Any) -> Any:
+        result = real(*arguments, **named)
         result.wrong[:] = False
         return result
 

@@ -61,7 +61,7 @@ from chainrule.engines.fused.program import why_not
 from chainrule.errors import ConfigurationError, NonFiniteError, UnknownNameError
 from support import public
 
-MET = ("data_losses", "penalties", "predictions")
+MET = ("data_losses", "penalties")
 SAMPLES, INPUTS, OUTPUTS, BATCH, STEPS = 44, 4, 3, 16, 100  # the last batch of an epoch has 12 samples
 RNG = np.random.default_rng(0)
 X, CLASSES = RNG.normal(size=(SAMPLES, INPUTS)), RNG.integers(0, OUTPUTS, SAMPLES)
@@ -162,9 +162,9 @@ def carry_out(engine: str, task: Task, steps: int, cuts: tuple[int, ...] = ()) -
     parts = []
     for begin, end in zip((0, *cuts), (*cuts, steps), strict=True):
         epoch, first = divmod(begin, task.steps_per_epoch)
-        parts.append(session.run(Block(begin, end - begin, first, order[epoch:], rates[begin:end], True)))
+        parts.append(session.run(Block(begin, end - begin, first, order[epoch:], rates[begin:end], record=True)))
     joined = [np.concatenate([getattr(part, name) for part in parts]) for name in MET]
-    held = session.values() | session.slots() | {"squares": np.array(list(session.gradient_squares().values()))}
+    held = session.values() | session.slots() | {"squares": parts[-1].records.squares[-1]}
     return Outcome(sum(part.steps for part in parts), *joined), held
 
 

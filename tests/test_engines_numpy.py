@@ -192,12 +192,12 @@ def beginning(task: Task) -> tuple[dict[str, Any], dict[str, Any], Block]:
     order = np.stack([np.random.default_rng(e).permutation(SAMPLES) for e in range(-(-STEPS // task.steps_per_epoch))])
     rates = np.array([[task.optimizer.rate(step, name) for name in trainable] for step in range(STEPS)])
     values = parameters | task.network.initial_state(dtype)
-    return values, task.optimizer.initial_slots(np, trainable), Block(0, STEPS, 0, order, rates, True)
+    return values, task.optimizer.initial_slots(np, trainable), Block(0, STEPS, 0, order, rates, record=True)
 
 
 def by_advance(task: Task, values: Any, slots: Any, block: Block) -> tuple[Outcome, Any, Any, Any]:
     """The block by `advance` alone: its outcome, values, slots and last gradients."""
-    losses, penalties, predictions = [], [], []
+    losses, penalties = [], []
     for index, (rows, size) in enumerate(block.batches(task)):
         context = Context(not task.network.frozen, task.seed, block.step + index)
         named = dict(zip(task.network.trainable_names(), block.rates[index].tolist(), strict=True))
@@ -207,10 +207,8 @@ def by_advance(task: Task, values: Any, slots: Any, block: Block) -> tuple[Outco
         )  # fmt: skip
         losses.append(result.data_loss)
         penalties.append(result.penalty)
-        predictions.append(result.predictions)
-    met = np.concatenate(predictions)
     return (
-        Outcome(block.steps, np.array(losses, float), np.array(penalties, float), met),
+        Outcome(block.steps, np.array(losses, float), np.array(penalties, float)),
         values,
         slots,
         result.gradients,
@@ -233,13 +231,13 @@ def test_every_bit_is_that_of_advance(name: str, dtype: str) -> None:
         session = start("numpy")(task, values, slots)
         outcome = session.run(block)
         expected, values, slots, gradients = by_advance(task, values, slots, block)
-        for field in ("data_losses", "penalties", "predictions"):
+        for field in ("data_losses", "penalties"):
             assert getattr(outcome, field).tobytes() == getattr(expected, field).tobytes(), (kind, field)
         assert outcome.steps == STEPS
         assert_same_bits(session.values(), values)
         assert_same_bits(session.slots(), slots)
-        squares = {name: float(np.sum(np.square(gradients[name], dtype=np.float64))) for name in session.names}
-        assert session.gradient_squares() == pytest.approx(squares, rel=1e-6 if dtype == "float32" else 1e-14)
+        squares = [float(np.sum(np.square(gradients[name], dtype=np.float64))) for name in session.names]
+        assert outcome.records.squares[-1] == pytest.approx(squares, rel=1e-6 if dtype == "float32" else 1e-14)
 
 
 @pytest.mark.parametrize("name", ["batch_norm", "of one's own", "careless of dtype"])

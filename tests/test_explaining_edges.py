@@ -91,7 +91,7 @@ def test_a_clipped_probability_is_said_and_is_no_contradiction() -> None:
     case = clipped()
     one = ask(**case)
     assert [w.agrees for w in one.witnesses] == [True, True, None, None]
-    assert "clipped prediction" in one.witnesses[2].note and "clipped prediction" in str(one)
+    assert "clipped prediction" in one.witnesses[2].note and "clipped prediction" in one.to_text(full=True)
 
 
 def test_a_wrong_backward_does_not_hide_behind_a_clipped_probability() -> None:

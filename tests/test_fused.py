@@ -70,7 +70,7 @@ LARGE: dict[str, tuple[Graph, int, int]] = {  # batch, samples
         1000,
     ),
     "one layer": (Sequential(Dense(300, 40)), 96, 100),
-    "copies of weights": (Sequential(Dense(150, 260), ReLU(), Dense(260, 270), ReLU(), Dense(270, 3)), 70, 150),
+    "large weights": (Sequential(Dense(150, 260), ReLU(), Dense(260, 270), ReLU(), Dense(270, 3)), 70, 150),
     "a batch of less than a vector at the end": (Sequential(Dense(40, 300), ReLU(), Dense(300, 3)), 96, 101),
 }
 
@@ -87,11 +87,11 @@ def run_of(
     values = network.initial_parameters(0)
     session = start(engine)(task, values, optimizer.initial_slots(np, values))
     order = np.stack([rng.permutation(samples) for _ in range(steps)])
-    outcome = session.run(Block(0, steps, 0, order, np.full((steps, len(values)), 0.01), True))
+    outcome = session.run(Block(0, steps, 0, order, np.full((steps, len(values)), 0.01), record=True))
     assert outcome.steps == steps
     if engine == "fused":
         assert isinstance(session, FusedSession) and session.threads == wanted and session.pieces.count(batch) >= 3
-    return session.values() | session.slots() | {"losses": outcome.data_losses, "predictions": outcome.predictions}
+    return session.values() | session.slots() | outcome.records._asdict() | {"losses": outcome.data_losses}
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.01), Adam(0.01, clip_norm=0.3, weight_decay=0.01)], ids=["sgd", "adam"])
@@ -119,8 +119,8 @@ def test_samples_without_weights_count_alike(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_logarithm_of_softmax_is_as_exact_for_large_inputs() -> None:
     X = np.array([[30000.25, 30000.0, 29999.0], [-5e5, -5e5, -5e5]], np.float32)
     task = Task.of(Sequential(LogSoftmax()), MeanSquaredError(), SGD(), 0, X, np.zeros((2, 3)), None, 2)
-    block = Block(0, 1, 0, None, np.zeros((1, 0)), True)
-    expected, actual = (start(engine)(task, {}, {}).run(block).predictions for engine in ("numpy", "fused"))
+    block = Block(0, 1, 0, None, np.zeros((1, 0)))
+    expected, actual = (start(engine)(task, {}, {}).run(block).data_losses for engine in ("numpy", "fused"))
     np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 

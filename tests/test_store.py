@@ -431,4 +431,4 @@ def test_model_parameters_and_trace_say_what_they_are() -> None:
     assert "dense_1  Dense  relu_0   (B, 2)          10" in table
     assert repr(one.parameters).splitlines()[:2] == ["4 parameters {", "  'dense_0.weights': float64 (3, 4),"]
     assert repr(one.trace(X, Y)).startswith("Trace of 40 samples: loss 0.")
-    assert "\n  relu_0: output (40, 4) from 0 to " in repr(one.trace(X, Y))
+    assert "\n  relu_0   (40, 4)  0 to " in repr(one.trace(X, Y))

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule import check
+import habits  # noqa: F401, more rows of the table
+from chainrule import Layer, check
+from chainrule.checking import on_purpose
 from chainrule.checking.files import check_file, load
 from chainrule.errors import ConfigurationError
 from strangers import STRANGERS, Stranger
@@ -38,8 +40,8 @@ def test_every_wrong_twin_of_it_fails(stranger: Stranger, tmp_path: Path) -> Non
 
 
 def test_the_table_is_as_large_as_promised() -> None:
-    assert len(STRANGERS) >= 60
-    assert sum(len(stranger.twins) for stranger in STRANGERS.values()) >= 80
+    assert len(STRANGERS) >= 78
+    assert sum(len(stranger.twins) for stranger in STRANGERS.values()) >= 125
 
 
 # What is told of a guess
@@ -110,8 +112,35 @@ def test_what_is_meant_so_is_no_error_and_is_told() -> None:
 
     assert not check(Reverse()).passed
     meant = check(Reverse(), on_purpose=True)
-    assert meant.passed and meant.arrays == ()
-    assert "Meant so" in meant.findings[0].says
+    assert meant.passed and meant.arrays == () and meant.declared == ("dinputs",)
+    assert "declared on purpose and not judged" in str(meant)
+    assert not check(on_purpose("reversal")(Reverse)(), on_purpose=False).passed
+
+
+def test_a_declaration_counts_for_layers_of_the_library_and_names_its_reason() -> None:
+    class Through(Layer):
+        def pure_forward(self, xp, inputs):
+            return xp.sign(inputs)
+
+        @on_purpose("straight through")
+        def pure_backward(self, xp, dvalues, inputs):
+            return dict(dinputs=dvalues)
+
+    report = check(Through())
+    assert report.declared == ("dinputs",) and "straight through" in str(report)
+
+
+def test_a_declaration_covers_no_other_mistake() -> None:
+    @on_purpose("reversal")
+    class Overwrites:
+        def forward(self, x):
+            return 1.0 * x
+
+        def backward(self, d):
+            d *= -1
+            return d
+
+    assert check(Overwrites()).mistakes == ("dvalues_overwritten",)
 
 
 def test_a_size_written_into_a_formula_is_found() -> None:

@@ -34,10 +34,11 @@ from .training.callbacks import (
     TerminateOnNaN,
 )
 from .training.history import History
+from .training.weighthistory import WeightHistory
 from .value import Value
 
 if typing.TYPE_CHECKING:
-    from .explaining import Explanation, Rule, draw, explain, explain_neuron, explain_rule
+    from .explaining import Explanation, Rule, draw, explain, explain_neuron, explain_prediction, explain_rule
 
 __version__ = "0.1.0"
 
@@ -78,6 +79,7 @@ __all__ = [
     "TerminateOnNaN",
     "Trace",
     "Value",
+    "WeightHistory",
     "Zeros",
     "__version__",
     "check",
@@ -85,6 +87,7 @@ __all__ = [
     "draw",
     "explain",
     "explain_neuron",
+    "explain_prediction",
     "explain_rule",
     "loss_and_gradients",
     "per_sample_gradients",
@@ -103,6 +106,7 @@ _EXPLAINING = (
     "draw",
     "explain",
     "explain_neuron",
+    "explain_prediction",
     "explain_rule",
 )  # imported at their first use
 

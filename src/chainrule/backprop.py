@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import plain_array
+from .display import article, fragment, table, tag
 from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
 from .losses import Loss
@@ -296,10 +297,41 @@ class Trace:
         return len(self.nodes)
 
     def __repr__(self) -> str:
-        lines = [f"Trace of {len(self.predictions)} samples: loss {self.loss:.6g}"]
-        lines[0] += f", {self.penalty:.6g} of it penalties" if self.penalty else ""
-        lines += [f"  {name}: {node!r}" for name, node in self.nodes.items()]
-        return "\n".join(lines)
+        rows = [_HEAD, *self._rows()]
+        wide = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+        lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip() for row in rows]
+        return "\n".join([self._title(), *(f"  {line}" for line in lines)])
+
+    def _repr_html_(self) -> str:
+        return fragment(article(tag("p", self._title()), table(_HEAD, self._rows())))
+
+    def _title(self) -> str:
+        samples = f"{len(self.predictions)} sample{'s' if len(self.predictions) != 1 else ''}"
+        penalty = f", {self.penalty:.6g} of it penalties" if self.penalty else ""
+        return f"Trace of {samples}: loss {self.loss:.6g}{penalty}"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                name,
+                str(np.shape(node.output)),
+                _range(node.output),
+                _range(node.dvalues),
+                ", ".join(f"d{own} {_range(gradient)}" for own, gradient in node.gradients.items()),
+            )
+            for name, node in self.nodes.items()
+        ]
+
+
+_HEAD = ("node", "shape", "output", "dvalues", "gradients")
+
+
+def _range(array: Array) -> str:
+    """The smallest and the largest number of an array."""
+    if not np.size(array):
+        return "empty"
+    low, high = f"{np.min(array):.4g}", f"{np.max(array):.4g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def trace(
@@ -324,11 +356,11 @@ def trace(
     >>> list(one), one["relu_0"].output, one["dense_0"].dvalues, one["dense_0"].dinputs
     (['dense_0', 'relu_0', 'loss'], array([[6.]]), array([[2.]]), array([[4.]]))
     >>> one
-    Trace of 1 samples: loss 1
-      dense_0: output (1, 1) from 6 to 6, dvalues (1, 1) from 2 to 2, dweights (1, 1) from 6 to 6,
-               dbiases (1, 1) from 2 to 2
-      relu_0: output (1, 1) from 6 to 6, dvalues (1, 1) from 2 to 2
-      loss: output (1,) from 1 to 1, dvalues (1, 1) from 1 to 1
+    Trace of 1 sample: loss 1
+      node     shape   output  dvalues  gradients
+      dense_0  (1, 1)  6       2        dweights 6, dbiases 2
+      relu_0   (1, 1)  6       2
+      loss     (1,)    1       1
     """
     record: dict[str, Arrays] = {}
     context = Context(training, seed, step, record=record)

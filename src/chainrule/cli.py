@@ -162,6 +162,9 @@ def check(
     ] = None,
     reduction: Annotated[str | None, typer.Option(help="mean or sum: what a loss for each sample means.")] = None,
     at_kinks: Annotated[str | None, typer.Option(help="zero, or any slope between the two sides.")] = None,
+    on_purpose: Annotated[
+        str | None, typer.Option(help="Why gradients are not meant to be derivatives: declared, and not judged.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Time for each submission of a folder.")] = 60,
     megabytes: Annotated[int, typer.Option(min=128, help="Memory for each submission of a folder.")] = 2048,
     html: Annotated[Path | None, typer.Option(help="Write the report of a file as a page.")] = None,
@@ -175,7 +178,7 @@ def check(
     from . import commands
     from .checking.submissions import Limits
 
-    settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks}
+    settings = {"rtol": rtol, "reduction": reduction, "at_kinks": at_kinks, "on_purpose": on_purpose}
     code = commands.check(target, inputs, arguments, settings, Limits(seconds, megabytes), json, csv, html)
     if code:
         raise typer.Exit(code)
@@ -186,13 +189,23 @@ def explain(
     model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
     data: Annotated[str, typer.Argument(help="A data set by name, or a CSV or Parquet file with the target's column.")],
     weight: Annotated[
-        str,
-        typer.Option(help="Which gradient: dense_0.weights[20,5], inputs[3,7], or a node's output, relu_0[3,5]."),
-    ],
+        str | None,
+        typer.Option(
+            help="Which gradient: dense_0.weights[20,5], or with the names of columns and classes, "
+            "dense_0.weights[petal length,5]; inputs[3,7]; a node's output, relu_0[3,5].",
+            show_default="the largest of all weights",
+        ),
+    ] = None,
     sample: Annotated[int | None, typer.Option(help="Take the loss of this row alone, counted from 0.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="How many rows, from the first on.")] = 128,
     training: Annotated[bool, typer.Option("--training", help="Layers run as in training, not inference.")] = False,
     max_terms: Annotated[int, typer.Option(min=1, help="Terms shown of each sum; the rest is folded.")] = 5,
+    full: Annotated[
+        bool, typer.Option("--full", help="Unfold witnesses, paths, the optimizer's step and factors of one.")
+    ] = False,
+    notation: Annotated[
+        str, typer.Option(help="book (dvalues, dweights), calculus (∂L/∂w), or numpy (lines of code).")
+    ] = "book",
     html: Annotated[Path | None, typer.Option(help="Also write a page with the network's picture.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX and nothing else.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -200,7 +213,9 @@ def explain(
     """Write one gradient out: the chain rule with its numbers, from the loss down to the weight."""
     from . import commands
 
-    commands.explain(model, data, weight, sample, samples, training, max_terms, html, latex, json)
+    commands.explain(
+        model, data, weight, sample, samples, training, max_terms, html, latex, json, full=full, notation=notation
+    )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 __all__ = [
@@ -72,6 +73,7 @@ class Column:
     node: str = ""
 
     @classmethod
+    @lru_cache(1024)
     def of(cls, name: str) -> Self:
         """The column of a name."""
         start, _, node = name.partition(".")

@@ -82,6 +82,8 @@ class Graph(Layer):
                     "tied parameters must have the same shape."
                 )
         self.parameters = tuple(name for name in owned if name not in self.ties)  # type: ignore[misc]
+        self._shapes = {name: owned[name] for name in self.parameters}
+        self._state_shapes: dict[str, Shape] = self._gather(lambda layer: layer.state_shapes())
         self.state = tuple(f"{node.name}.{local}" for node in self for local in node.layer.state)  # type: ignore[misc]
         self._names = {
             node.name: {
@@ -177,14 +179,11 @@ class Graph(Layer):
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """The shape of every parameter, by dotted name; a tied one appears once."""
-        shapes = {
-            f"{node.name}.{local}": shape for node in self for local, shape in node.layer.parameter_shapes().items()
-        }
-        return {name: shapes[name] for name in self.parameters}
+        return dict(self._shapes)
 
     def state_shapes(self) -> dict[str, Shape]:
         """The shape of every state array, by dotted name."""
-        return self._gather(lambda layer: layer.state_shapes())
+        return dict(self._state_shapes)
 
     def initial_parameters(
         self, rng: np.random.Generator | int | None = None, dtype: DTypeLike = np.float64

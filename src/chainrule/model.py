@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -275,6 +275,8 @@ class Model:
         max_terms: int = 5,
         max_paths: int = 200,
         points: int = 25,
+        parts: Collection[str] | None = None,
+        feature_names: Sequence[str] = (),
     ) -> Explanation:
         """Why one gradient on these samples is what it is, with formulas and numbers: see `chainrule.explain`.
 
@@ -305,6 +307,10 @@ class Model:
             max_terms=max_terms,
             max_paths=max_paths,
             points=points,
+            parts=parts,
+            feature_names=feature_names,
+            class_names=self.class_names,
+            preprocessing=self.preprocessing,
         )
 
     def summary(self) -> Summary:

@@ -3,5 +3,6 @@
 from .checker import CHECKS, check
 from .findings import Checked, Diagnosis, Finding, Grid, Sample
 from .report import Report
+from .subjects.declared import on_purpose
 
-__all__ = ["CHECKS", "Checked", "Diagnosis", "Finding", "Grid", "Report", "Sample", "check"]
+__all__ = ["CHECKS", "Checked", "Diagnosis", "Finding", "Grid", "Report", "Sample", "check", "on_purpose"]

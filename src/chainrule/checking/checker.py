@@ -19,6 +19,7 @@ from .explained import explained
 from .findings import Checked, Finding
 from .handmade import handmade
 from .measure import Tolerance
+from .purpose import told_as_declared
 from .report import Report, joined
 from .streams import streams_kept
 from .subjects import Subject, subjects_of
@@ -48,7 +49,7 @@ def check(
     atol: float = 1e-8,
     at_kinks: str = "zero",
     only: tuple[str, ...] = (),
-    on_purpose: bool = False,
+    on_purpose: bool | str | None = None,
     numeric: Callable[..., Any] | None = None,
     seed: int = 0,
     raises: bool = False,
@@ -66,11 +67,13 @@ def check(
     random directions, each of which moves every entry, and where these disagree entry by entry. If a loss returns one
     number per sample, `reduction` says whether its gradient is that of their "mean" or their "sum". At a kink with a
     flat side, such as that of max(x, 0) at 0, the gradient must be 0, or with `at_kinks="any"` any slope between the
-    two sides. `only` names some of the checks: "gradients" and those in `chainrule.checking.CHECKS`. With
-    `on_purpose`, or where a comment in the backward pass says `# on purpose`, a gradient that is not the derivative
-    is a note and no error. `numeric` is a numeric check of one's own, `numeric(f, x)`, for the gradient of a number
-    f(x): where it disagrees with gradients that are right, a note says why. With `raises`, a failing check raises
-    `GradientMismatch`.
+    two sides. `only` names some of the checks: "gradients" and those in `chainrule.checking.CHECKS`.
+
+    With `on_purpose` (True, or a reason), under the decorator `chainrule.checking.on_purpose`, or where a comment in
+    the backward pass says `# on purpose`, a gradient that is not the derivative is declared: a note, no error, named in
+    `.declared` and not among what was compared. With `on_purpose=False` no declaration counts. `numeric` is a numeric
+    check of one's own, `numeric(f, x)`, for the gradient of a number f(x): where it disagrees with gradients that are
+    right, a note says why. With `raises`, a failing check raises `GradientMismatch`.
 
     Raises `ConfigurationError` for an item that cannot be checked, or where no inputs can be found on which it runs.
 
@@ -116,7 +119,7 @@ def check(
 
 
 def _subjects(
-    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
+    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool | str | None
 ) -> Iterator[Subject]:
     try:
         yield from subjects_of(item, inputs, targets, arguments=arguments, reduction=reduction, on_purpose=on_purpose)
@@ -164,30 +167,11 @@ def _check_one(bench: Bench, only: tuple[str, ...], numeric: Callable[..., Any] 
         findings += handmade(bench, numeric)
     findings += [bench.note("guess", "", says, "guessed") for says in bench.subject.notes]
     if bench.subject.on_purpose:
-        findings, arrays = _meant_so(findings, arrays)
+        findings, arrays = told_as_declared(findings, arrays, bench.subject.on_purpose)
     tolerance = bench.tolerance
     return Report(
         bench.subject.title, tuple(arrays), _by_severity(findings), tolerance.rtol, tolerance.atol, bench.seed
     )
-
-
-def _meant_so(findings: list[Finding], arrays: list[Checked]) -> tuple[list[Finding], list[Checked]]:
-    """A gradient that its author says is not meant to be the derivative is no error; how it differs is still told."""
-    kinds = ("gradient", "kinks", "finite", "switch", "batch")
-    meant = {f.array for f in findings if f.severity == "error" and f.kind in kinds}
-    told = [
-        replace(
-            f,
-            kind="on_purpose",
-            severity="note",
-            says=f"Meant so, by its author: {f.array} is not the derivative. {f.says}",
-            diagnoses=(),
-        )
-        if f.severity == "error" and f.kind in kinds
-        else f
-        for f in findings
-    ]
-    return told, [a for a in arrays if a.array not in meant]
 
 
 def _run(run: Callable[[Bench], Iterator[Finding]], bench: Bench, before: list[Finding]) -> list[Finding]:

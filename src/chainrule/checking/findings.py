@@ -117,6 +117,11 @@ class CheckResult:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
+    def declared(self) -> tuple[str, ...]:
+        """The gradients that are not derivatives, and are declared not to be meant so: neither right nor wrong."""
+        return tuple(dict.fromkeys(finding.array for finding in self.findings if finding.kind == "on_purpose"))
+
+    @property
     def causes(self) -> tuple[Finding, ...]:
         """The errors without those that follow from another."""
         return tuple(finding for finding in self.errors if not finding.follows)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigurationError
 from .bench import Bench, Broken
 from .diagnose import diagnose, diagnose_shape
 from .equal_sizes import with_equal_sizes
@@ -22,6 +23,7 @@ __all__ = ["compare"]
 Floats = NDArray[Any]
 
 _GRID = (12, 16)  # rows and columns of the picture of an array
+_DIRECTIONS = 2  # along which every setting but the first is compared
 _SHOWN = 5  # entries listed in a finding
 
 
@@ -31,14 +33,15 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     measured: dict[tuple[str, bool], list[Comparison]] = {}
     for training in bench.subject.modes:
         others = bench.subject.settings if training == bench.subject.modes[0] else bench.subject.settings // 2
-        for point in points(bench.subject, bench.rng, training, others):
-            for name, item in _in_setting(bench, point):
+        for position, point in enumerate(points(bench.subject, bench.rng, training, others)):
+            for name, item in _in_setting(bench, point, _DIRECTIONS if position else None):
                 if isinstance(item, Comparison):
                     measured.setdefault((name, training), []).append(item)
                 elif not any(_alike(item, other) for other in findings):
                     findings.append(item)
             if any(finding.kind == "raises" and finding.severity == "error" for finding in findings):
                 break
+    _require_compared(bench, measured)
     for (name, _), items in measured.items():
         wrong = [m for m in items if m.wrong.any()]
         if wrong:  # right elsewhere along directions alone: for the diagnosis every entry counts
@@ -61,7 +64,18 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     return findings, checked
 
 
-def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Comparison | Finding]]:
+def _require_compared(bench: Bench, measured: dict[tuple[str, bool], list[Comparison]]) -> None:
+    """Nothing passes that was not compared. Raises `ConfigurationError` where no entry of a gradient could be."""
+    for name in dict.fromkeys(name for name, _ in measured):
+        items = [m for (other, _), found in measured.items() if other == name for m in found]
+        if all(m.kinks.all() and not m.projections for m in items) and any(m.value.size for m in items):
+            raise ConfigurationError(
+                f"check: every entry of {bench.label(name)} lies on a kink or where {bench.subject.title} clips, so "
+                "that nothing could be compared. Pass inputs away from there: check(layer, inputs)."
+            )
+
+
+def _in_setting(bench: Bench, point: Any, directions: int | None = None) -> Iterator[tuple[str, Comparison | Finding]]:
     try:
         setting = bench.setting(point)
     except Broken as broken:
@@ -81,7 +95,7 @@ def _in_setting(bench: Bench, point: Any) -> Iterator[tuple[str, Comparison | Fi
         if problem is not None:
             yield name, problem
         else:
-            yield name, measure(setting, name, bench.tolerance, rng)
+            yield name, measure(setting, name, bench.tolerance, rng, directions=directions)
 
 
 def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
@@ -108,7 +122,7 @@ def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
 
 def _wrong_shape(bench: Bench, setting: Setting, name: str, received: Floats) -> Finding:
     whole = Setting(**{**vars(setting), "gradients": {name: np.zeros(setting.values[name].shape)}})
-    right = measure(whole, name, Tolerance(1.0, 1.0), bench.rng)
+    right = measure(whole, name, Tolerance(1.0, 1.0), bench.rng, True)
     shape = setting.values[name].shape
     says = f"{bench.label(name)} has shape {received.shape}; {name} has shape {shape}, and its gradient must too."
     diagnosis = Diagnosis("wrong_shape", says, f"received {received.shape}")

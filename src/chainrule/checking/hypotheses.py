@@ -228,7 +228,7 @@ def derivative_elsewhere(m: Comparison) -> Iterator[Candidate]:
             yield Candidate("derivative_at_input", d * at_input, says)
     moved = m.setting.at(values={m.name: m.setting.output})
     with np.errstate(all="ignore"):
-        again = measure(moved, m.name, Tolerance(1.0, 1.0), np.random.default_rng(0)) if m.complete else None
+        again = measure(moved, m.name, Tolerance(1.0, 1.0), np.random.default_rng(0), True) if m.complete else None
     if again is not None and again.columns.shape == m.columns.shape:
         says = f"The derivative is taken at {own}output; it belongs to {own}inputs."
         yield Candidate("derivative_at_output", d * _diagonal(again), says)
@@ -272,7 +272,7 @@ def _other_classes(m: Comparison, t: Floats) -> Iterator[Candidate]:
     classes = t.shape[1]
     for shift in (1, -1):
         other = (targets + shift) % classes if targets.ndim == 1 else np.roll(targets, shift, axis=1)
-        moved = measure(m.setting.at(targets=other), m.name, Tolerance(1.0, 1.0), np.random.default_rng(0))
+        moved = measure(m.setting.at(targets=other), m.name, Tolerance(1.0, 1.0), np.random.default_rng(0), True)
         if moved.expected.shape == m.expected.shape:
             says = (
                 f"The class index is off by one: it is the gradient for the class {'after' if shift > 0 else 'before'}."

@@ -63,8 +63,9 @@ def noise_level(f: Curve, spacing: float) -> float:
 def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> Slope:
     """Central differences at h, h/2 and h/4, extrapolated to h = 0; the step shrinks until they converge.
 
-    The error is the difference of the last two extrapolations, plus what rounding (`noise`, relative to f) makes of
-    the smallest step. A kink closer than the smallest step leaves a large error.
+    Where those at h and h/2 are the same but for rounding, f is a straight line there and h/4 is left out. The error
+    is the difference of the last two extrapolations, plus what rounding (`noise`, relative to f) makes of the smallest
+    step. A kink closer than the smallest step leaves a large error.
 
     >>> slope = central_slope(lambda t: np.array([(2.0 + t) ** 3]), 1e-2, 1e-16)
     >>> slope.value.round(9), bool(slope.error[0] < 1e-9)
@@ -75,9 +76,14 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
     best: Slope | None = None
     moved: Any = False
     for _ in range(_HALVINGS):
-        low, high = np.asarray(f(-step / 4)), np.asarray(f(step / 4))
         at_h = (np.asarray(f(step)) - np.asarray(f(-step))) / (2 * step)
-        at_half = (np.asarray(f(step / 2)) - np.asarray(f(-step / 2))) / step
+        low, high = np.asarray(f(-step / 2)), np.asarray(f(step / 2))
+        at_half = (high - low) / step
+        rounding = 4 * noise / step * float(np.max(np.abs(high), initial=0.0)) * ((high != low) | (at_h != 0))
+        if best is None and np.all(np.abs(at_half - at_h) <= rounding):
+            rounding = rounding if np.any(rounding) else _stuck(high, noise, step)
+            return Slope(at_half, np.abs(at_half - at_h) + rounding)
+        low, high = np.asarray(f(-step / 4)), np.asarray(f(step / 4))
         at_quarter = (high - low) / (step / 2)
         first, second = (4 * at_half - at_h) / 3, (4 * at_quarter - at_half) / 3
         value = (16 * second - first) / 15
@@ -95,6 +101,14 @@ def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> 
         step /= 8
     assert best is not None
     return best
+
+
+def _stuck(output: NDArray[Any], noise: float, step: float) -> NDArray[Any]:
+    """Where no output moved at all, one of them may have moved by less than its rounding: the largest, say."""
+    error = np.zeros(output.shape)
+    if output.size and noise > 1e-12:
+        error.flat[np.argmax(np.abs(output))] = 8 * noise / step * float(np.max(np.abs(output)))
+    return error
 
 
 def one_sided_slopes(f: Curve, step: float) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -54,10 +54,18 @@ def headline(result: CheckResult) -> str:
     wrong = len(result.causes)
     if wrong:
         return f"{result.subject}: {wrong} thing{'s are' if wrong > 1 else ' is'} wrong."
-    more = len(result.findings)
-    tail = f", {more} thing{'s' if more > 1 else ''} to know" if more else ""
-    compared = len(result.arrays)
-    return f"{result.subject}: {compared} gradient{'s are' if compared > 1 else ' is'} right{tail}."
+    parts = []
+    if result.arrays or not result.declared:
+        parts.append(f"{_gradients(len(result.arrays))} right")
+    if result.declared:
+        parts.append(f"{_gradients(len(result.declared))} declared on purpose and not judged")
+    more = len([finding for finding in result.findings if finding.kind != "on_purpose"])
+    parts += [f"{more} thing{'s' if more > 1 else ''} to know"] if more else []
+    return f"{result.subject}: {', '.join(parts)}."
+
+
+def _gradients(count: int) -> str:
+    return f"{count} gradient{'s are' if count > 1 else ' is'}"
 
 
 def how(result: CheckResult) -> str:
@@ -155,10 +163,12 @@ def _arrays(arrays: list[Checked], several: bool) -> Any:
 
 def compared(item: Checked) -> str:
     """How many entries of an array were compared, how, and the largest error."""
-    entries = f"all {item.size}" if item.entries == item.size or item.projections else f"{item.entries} of {item.size}"
-    one_by_one = f", {item.entries} one by one" if item.entries < item.size else ""
-    directions = f" along {item.projections} random directions{one_by_one}" if item.projections else ""
+    whole = item.entries == item.size
+    entries = f"all {item.size}" if whole or item.projections else f"{item.entries} of {item.size}"
+    directions = f" along {item.projections} random directions" if item.projections else ""
+    directions = f" one by one and{directions}" if whole and directions else directions
     settings = f" in {item.settings} settings" if item.settings > 1 else ""
+    settings = settings if whole else f"{settings}, {item.entries} one by one"
     kinks = f", {item.kinks} on a kink" if item.kinks else ""
     worst = tolerance(float(f"{item.worst:.0e}"))
     return f"{entries} entries{directions}{settings}, {item.method}, largest error {worst}{kinks}"

@@ -42,7 +42,7 @@ class Report(CheckResult):
         >>> Report("Dense").to_json()["passed"]
         True
         """
-        return {"passed": self.passed, **asdict(self)}
+        return {"passed": self.passed, "declared": list(self.declared), **asdict(self)}
 
 
 def joined(reports: Iterable[Report]) -> Report:

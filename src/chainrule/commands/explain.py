@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import datasets
 from ..errors import ConfigurationError, DataError
 from ..files import write_atomically
 from ..model import Model
@@ -18,7 +23,7 @@ MOST = 128  # samples, by default
 def explain(
     path: Path,
     name: str,
-    weight: str,
+    weight: str | None,
     sample: int | None,
     samples: int,
     training: bool,
@@ -26,12 +31,21 @@ def explain(
     html: Path | None,
     latex: bool,
     json: bool,
+    full: bool = False,
+    notation: str = "book",
 ) -> None:
-    """Print the derivation of a gradient, on the first rows of a table or of a data set's held-out part."""
+    """Print the derivation of a gradient, on the first rows of a table or of a data set's held-out part.
+
+    Where no weight is named it is the largest gradient of all weights.
+    """
     from rich.console import Console
+
+    from ..explaining.notations import require_notation
+    from ..explaining.render.terminal import OnTerminal
 
     if latex and json:
         raise ConfigurationError("--latex and --json: choose one of them.")
+    require_notation(notation)
     model = Model.load(path)
     X, y, _ = rows_for(model, name)
     if y is None:
@@ -40,14 +54,31 @@ def explain(
     if sample is not None and not 0 <= sample < len(X):
         raise DataError(f"--sample must be from 0 to {len(X) - 1}, not {sample}.")
     rows = max(samples, 0 if sample is None else sample + 1)
-    one = model.explain(X[:rows], y[:rows], weight, sample=sample, training=training, max_terms=max_terms)
+    chosen = slice(rows) if sample is None else slice(sample, sample + 1)
+    asked = weight if weight is not None else _largest(model, X[chosen], y[chosen], training)
+    names = datasets.load(name).feature_names if name in datasets.NAMES else ()
+    options: dict[str, Any] = {"training": training, "max_terms": max_terms, "feature_names": names}
+    one = model.explain(X[:rows], y[:rows], asked, sample=sample, **options)
     if html is not None:
-        write_atomically(html, one.to_html().encode())
+        write_atomically(html, one.to_html(notation=notation).encode())
     if json or latex:
         print(one.to_json() if json else one.to_latex())
         return
     console = Console()
     say(console, f"The first {min(rows, len(X))} of {len(X)} rows of {name}; --samples takes more.")
-    console.print(one)
+    if weight is None:
+        say(console, f'The weight with the largest gradient: --weight "{one.title}".')
+    console.print(OnTerminal(one, full=full, notation=notation))
     if html is not None:
         say(console, f"Saved {html}")
+
+
+def _largest(model: Model, X: NDArray[Any], y: NDArray[Any], training: bool) -> str:
+    """The weight with the largest gradient, as it is written; biases only where there is nothing else."""
+    gradients = model.gradients(X, y, training=training)
+    if not gradients:
+        raise DataError("This network has no parameters: ask for an input, such as --weight inputs[0,0].")
+    weights = {name: array for name, array in gradients.items() if array.ndim > 1 and array.shape[0] > 1} or gradients
+    name = max(weights, key=lambda n: float(np.max(np.abs(weights[n]), initial=0.0)))
+    place = np.unravel_index(int(np.argmax(np.abs(weights[name]))), weights[name].shape)
+    return f"{name}[{','.join(str(int(i)) for i in place)}]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -74,7 +75,7 @@ class Task:
             return replace(self, optimizer=optimizer, seed=int(seed))
         return Task.of(self.network, loss, optimizer, seed, self.X, self.y, self.metric_weights, self.batch_size)
 
-    @property
+    @cached_property
     def outputs(self) -> int:
         """The number of columns of the predictions."""
         return int(self.network.output_shape(self.X.shape[1:])[0])
@@ -139,8 +140,7 @@ class Block:
 
     The first is batch number `first` of its epoch. `order` (E, S) is the order of the samples in each epoch that the
     block touches, or None where every epoch takes them as they lie. `rates` (steps, T) holds the learning rate of each
-    trainable parameter at each step. `predict` asks for the predictions that the steps met, `record` for what their
-    epochs came to.
+    trainable parameter at each step. `record` asks for what the epochs came to.
     """
 
     step: int
@@ -148,12 +148,11 @@ class Block:
     first: int
     order: NDArray[np.int64] | None
     rates: NDArray[np.float64]
-    predict: bool = False
     record: bool = False
 
     def head(self, steps: int) -> Block:
         """The block's first steps alone."""
-        return replace(self, steps=steps, rates=self.rates[:steps], predict=False)
+        return replace(self, steps=steps, rates=self.rates[:steps])
 
     def batches(self, task: Task) -> Iterator[tuple[Any, int]]:
         """The rows of each step, a slice where they lie side by side, and how many they are."""
@@ -174,7 +173,6 @@ class Outcome(NamedTuple):
     steps: int
     data_losses: NDArray[np.float64]  # (steps,)
     penalties: NDArray[np.float64]  # (steps,)
-    predictions: NDArray[Any] | None  # (rows of all steps, C), where the block asks for them
     records: Records | None = None  # where the block asks for it and every step was carried out
 
 
@@ -196,6 +194,3 @@ class Session(Protocol):
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         """Go on from other values and slots."""
-
-    def gradient_squares(self) -> dict[str, float]:
-        """Σg² over the gradient of each parameter in the last step, penalties included, by dotted name."""

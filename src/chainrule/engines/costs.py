@@ -1,30 +1,41 @@
 """Which engine a run should take: a fixed table of costs, so that the choice is the same on every machine.
 
-The figures are microseconds per step and seconds before the first step, measured on two cores and rounded to the
-disadvantage of `fused` and `jax`, so that a run does not end later than on NumPy.
+The figures were measured on two cores with AVX-512; `benchmarks/auto.py` prints how often the choice is right.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from .contract import Task
 
 __all__ = ["Choice", "choose", "estimate"]
 
-# µs of a step, of each of its nodes, of the update of one parameter array
-_NUMPY_STEP, _NUMPY_NODE, _NUMPY_PARAMETER = 20.0, 10.0, 5.0
-_FUSED_STEP, _FUSED_NODE, _JAX_STEP = 3.0, 0.5, 15.0
-# multiplications and additions in a µs, in steps that have less than _LARGE of them and in larger ones
-_LARGE = 2**24
-_RATES = {"numpy": (30e3, 90e3), "fused": (60e3, 170e3), "jax": (25e3, 150e3)}
-# seconds before the first step
-_FUSED_START, _JAX_START = 0.002, 4.0
+
+class Costs(NamedTuple):
+    """What a step costs on an engine: µs of it, of a layer, of a thousand parameters and of a thousand outputs of
+    layers for all samples, and its multiplications and additions in a µs, if it has few of them and if it has many."""
+
+    step: float
+    layer: float
+    parameters: float
+    outputs: float
+    few: float
+    many: float
+
+
+_LARGE = 2**22  # operations that are many
+_COSTS = {
+    "numpy": Costs(66, 18.5, 4.5, 2.5, 60e3, 120e3),
+    "fused": Costs(2, 0.6, 0.5, 0, 100e3, 165e3),
+    "jax": Costs(20, 2.5, 0.5, 10, 60e3, 165e3),
+}
+_SHORT = 0.005  # seconds on NumPy that are over before another engine has been loaded
+_JAX_START = 4.0  # seconds before the first step
 # JAX on a GPU, measured on an H100: µs of a step, multiplications and additions in a µs, seconds
 _GPU_STEP, _GPU_RATE, _GPU_START = 40.0, 3e7, 10.0
 
@@ -38,15 +49,16 @@ class Choice(NamedTuple):
 
 def estimate(task: Task) -> dict[str, float]:
     """Microseconds of a step on each engine."""
-    sizes = [int(np.prod(shape)) for shape in task.network.parameter_shapes().values()]
-    work = 6.0 * task.batch_size * sum(sizes)
-    nodes = len(task.network.flat)
-    around = {
-        "numpy": _NUMPY_STEP + _NUMPY_NODE * nodes + _NUMPY_PARAMETER * len(sizes),
-        "fused": _FUSED_STEP + _FUSED_NODE * nodes,
-        "jax": _JAX_STEP,
-    }
-    found = {engine: fixed + work / _RATES[engine][work >= _LARGE] for engine, fixed in around.items()}
+    network = task.network
+    sizes = [math.prod(shape) for shape in network.parameter_shapes().values()]
+    work, layers = 6.0 * task.batch_size * sum(sizes), len(network.flat)
+    shapes = network.flat.shapes(task.X.shape[1:])
+    outputs = task.batch_size * sum(math.prod(shapes[leaf.name]) for leaf in network.flat)
+    found = {
+        engine: own.step + own.layer * layers + (own.parameters * sum(sizes) + own.outputs * outputs) / 1e3
+        + work / (own.many if work >= _LARGE else own.few)
+        for engine, own in _COSTS.items()
+    }  # fmt: skip
     return found | ({"jax": _GPU_STEP + work / _GPU_RATE} if has_gpu() else {})
 
 
@@ -64,24 +76,19 @@ def _has_jax() -> bool:
 
 def choose(task: Task, steps: int) -> Choice:
     """The engine on which `steps` steps of a task end first, NumPy where it is close."""
-    micro = estimate(task)
-    seconds = {"numpy": steps * micro["numpy"] / 1e6}
+    seconds = {engine: steps * micro / 1e6 for engine, micro in estimate(task).items()}
     reasons = {"numpy": "the run is short"}
-    if seconds["numpy"] < _FUSED_START:  # over before another engine has begun, and before it is looked for
+    if seconds["numpy"] < _SHORT:
         return Choice("numpy", reasons["numpy"])
     from .fused import library
     from .fused.program import why_not
 
     if library.why_missing() is None and why_not(task) is None:
-        seconds["fused"] = _FUSED_START + steps * micro["fused"] / 1e6
         reasons["fused"] = "compiled code"
     if _has_jax():
-        seconds["jax"] = (_GPU_START if has_gpu() else _JAX_START) + steps * micro["jax"] / 1e6
-        reasons["jax"] = "a network of many products" if "fused" in seconds else "a network beyond the fused engine"
-        reasons["jax"] = "on the GPU" if has_gpu() else reasons["jax"]
-    best = min(seconds, key=lambda name: seconds[name])
-    if seconds[best] > 0.8 * seconds["numpy"]:
-        best = "numpy"
-    if len(seconds) == 1:
+        seconds["jax"] += _GPU_START if has_gpu() else _JAX_START
+        reasons["jax"] = "on the GPU" if has_gpu() else "a network beyond the fused engine"
+    best = min(reasons, key=lambda name: seconds[name])
+    if len(reasons) == 1:
         reasons["numpy"] = "no other is installed"
     return Choice(best, reasons[best])

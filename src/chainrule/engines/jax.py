@@ -82,11 +82,11 @@ class JaxSession:
         """The steps from where the session stands: what each met, part by part, and whether the end is finite."""
         if block.step + block.steps > _MOST:
             raise ConfigurationError(f'engine "jax" counts to {_MOST:,} steps; write engine="numpy" to go on.')
-        parts, ends, record = [], [], block.record or block.predict
+        parts, ends, record = [], [], block.record
         for start, count, rows in self._parts(block, record):
             capacity = self._capacity(self.task.samples if rows is None else rows.shape[1], record)
             rates = block.rates[start : start + count].astype(self.task.X.dtype)
-            self.carry, self.squares, met, end = self.loop(
+            self.carry, met, end = self.loop(
                 self.data, self.carry, self.seed, np.int32(block.step + start), np.int32(count),
                 _padded(rows, capacity), _padded(rates, capacity), record=record, checked=checked,
             )  # fmt: skip
@@ -106,9 +106,8 @@ class JaxSession:
             good = np.isfinite(numbers.sum(axis=1))
         done = block.steps if good.all() else int(np.argmin(good))
         losses, penalties = numbers[:done, :2].T.astype(np.float64)
-        met = np.concatenate([p[1].reshape(-1, self.task.outputs) for p in parts]) if block.predict else None
         records = self._records(block, parts) if block.record and done == block.steps else None
-        return Outcome(done, losses, penalties, met, records)
+        return Outcome(done, losses, penalties, records)
 
     def _records(self, block: Block, parts: list[list[Any]]) -> Records:
         recorder, steps = Recorder(self.task, block), itertools.chain.from_iterable(zip(*p, strict=True) for p in parts)
@@ -128,9 +127,6 @@ class JaxSession:
         with self._precision():
             put = self.jax.numpy.asarray
             self.carry = ({n: put(v) for n, v in values.items()}, {n: put(v) for n, v in slots.items()})
-
-    def gradient_squares(self) -> dict[str, float]:
-        return {name: float(square) for name, square in zip(self.names, self.squares, strict=True)}
 
 
 def _padded(array: Any, length: int) -> Any:

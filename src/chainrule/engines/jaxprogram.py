@@ -172,11 +172,11 @@ class JaxSteps:
         *,
         record: bool,
         checked: bool,
-    ) -> tuple[Any, Any, Any, Any]:
+    ) -> tuple[Any, Any, Any]:
         """`count` steps, of the rows and rates that each finds in its place.
 
-        Returns the carry; Σg² of each gradient in the last step; of each step (loss, penalty, 0) and, with `record`,
-        predictions, Σg² of each gradient and whether each unit of a ReLU was above 0 for a sample; and 0.
+        Returns the carry; of each step (loss, penalty, 0) and, with `record`, predictions, Σg² of each gradient and
+        whether each unit of a ReLU was above 0 for a sample; and 0.
 
         Where a number is not finite, NaN stands for 0. Only a `checked` loop looks at the values after each step, which
         is one more way through the memory: infinity and NaN are still there at the end.
@@ -189,7 +189,7 @@ class JaxSteps:
             met += tuple(jnp.zeros((capacity, units), bool) for units in self.units.values())
 
         def body(i: Any, state: Any) -> Any:
-            carry, _, met = state
+            carry, met = state
             own = None if rows is None else jax.lax.dynamic_index_in_dim(rows, i, keepdims=False)
             rate = jax.lax.dynamic_index_in_dim(rates, i, keepdims=False)
             nodes: dict[str, Arrays] = {}
@@ -198,17 +198,16 @@ class JaxSteps:
             )
             numbers = [result.data_loss, result.penalty, self._zero(carry[0] if checked else result.state)]
             found = [jnp.stack([jnp.asarray(n, kind) for n in numbers])]
-            gradients = [result.gradients[name] for name in self.names]
             if record:
+                gradients = [result.gradients[name] for name in self.names]
                 found += [result.predictions, jnp.stack([jnp.sum(g * g) for g in gradients] or [jnp.zeros(0, kind)])]
                 found += [jnp.any(nodes[name]["output"] > 0, axis=0).reshape(-1) for name in self.units]
             pairs = zip(met, found, strict=True)
             met = tuple(jax.lax.dynamic_update_index_in_dim(into, number, i, 0) for into, number in pairs)
-            return carry, gradients, met
+            return carry, met
 
-        none = [jnp.zeros_like(carry[0][name]) for name in self.names]
-        carry, gradients, met = jax.lax.fori_loop(0, count, body, (carry, none, met))
-        return carry, [jnp.sum(g * g) for g in gradients], met, self._zero(carry[0])
+        carry, met = jax.lax.fori_loop(0, count, body, (carry, met))
+        return carry, met, self._zero(carry[0])
 
     def _zero(self, arrays: Arrays) -> Any:
         """0, or NaN where a number is not finite."""

@@ -38,7 +38,7 @@ class NumpySession:
 
     def run(self, block: Block) -> Outcome:
         task, network = self.task, self.task.network
-        data_losses, penalties, predictions = [], [], []
+        data_losses, penalties = [], []
         recorder = Recorder(task, block) if block.record else None
         training, terms, rates = not network.frozen, network.penalty_terms(), block.rates.tolist()
         with np.errstate(all="ignore"):
@@ -52,19 +52,16 @@ class NumpySession:
                 )  # fmt: skip
                 if not (math.isfinite(result.loss) and self._update(context.step, result, rates[index])):
                     break
-                self._gradients = result.gradients
                 data_losses.append(float(result.data_loss))
                 penalties.append(float(result.penalty))
-                if block.predict:
-                    predictions.append(result.predictions)
                 if recorder is not None:
-                    squares = [self._square(name) for name in self.names] if recorder.looks(index) else None
+                    gradients = result.gradients
+                    squares = [_square(gradients[name]) for name in self.names] if recorder.looks(index) else None
                     alive = [outputs[name]["output"].max(axis=0) > 0 for name in recorder.units]
                     recorder.add(rows, data_losses[-1], penalties[-1], result.predictions, squares, alive)
-        met = np.concatenate(predictions) if predictions else None
         whole = recorder is not None and len(data_losses) == block.steps
         records = recorder.finished() if recorder is not None and whole else None
-        return Outcome(len(data_losses), np.array(data_losses), np.array(penalties), met, records)
+        return Outcome(len(data_losses), np.array(data_losses), np.array(penalties), records)
 
     def _shares(self, rows: Any, size: int) -> NDArray[Any]:
         if self.task.weights is not None:
@@ -100,18 +97,12 @@ class NumpySession:
     def slots(self) -> Arrays:
         return self._slots if self._flat is None else self._slots | self._flat.slots()
 
-    def gradient_squares(self) -> dict[str, float]:
-        return {name: self._square(name) for name in self.names}
 
-    def _square(self, name: str) -> float:
-        gradient = self._gradients[name].reshape(-1)
-        return float(np.dot(gradient, gradient)) if gradient.dtype == np.float64 else _square32(gradient)
-
-
-def _square32(gradient: NDArray[Any]) -> float:
-    """Σg² of float32 numbers, whose squares may be too large for float32."""
-    square = float(np.dot(gradient, gradient))
-    return square if math.isfinite(square) else float(np.sum(np.square(gradient, dtype=np.float64)))
+def _square(gradient: NDArray[Any]) -> float:
+    """Σg², also of float32 numbers whose squares are too large for float32."""
+    vector = gradient.reshape(-1)
+    square = float(np.dot(vector, vector))
+    return square if math.isfinite(square) else float(np.sum(np.square(vector, dtype=np.float64)))
 
 
 def _finite(arrays: Iterable[NDArray[Any]]) -> bool:

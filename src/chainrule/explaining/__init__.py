@@ -9,7 +9,19 @@ from .answer import explain
 from .drawing import Drawing, draw
 from .explanation import Explanation
 from .neuron import NeuronExplanation, explain_neuron
+from .prediction import PredictionExplanation, explain_prediction
 from .rules import Rule
 from .teaching import explain_rule
 
-__all__ = ["Drawing", "Explanation", "NeuronExplanation", "Rule", "draw", "explain", "explain_neuron", "explain_rule"]
+__all__ = [
+    "Drawing",
+    "Explanation",
+    "NeuronExplanation",
+    "PredictionExplanation",
+    "Rule",
+    "draw",
+    "explain",
+    "explain_neuron",
+    "explain_prediction",
+    "explain_rule",
+]

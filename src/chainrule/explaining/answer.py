@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..backprop import as_inputs, check_arrays
-from ..errors import ConfigurationError, DataError, NonFiniteError
+from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layer import Array, Context, Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
 from .building import derivation
 from .cells import Cells
-from .derivation import Line, OptimizerStep, Quantity, Witness
+from .derivation import AxisNames, Line, OptimizerStep, Paths, Quantity, Witness
 from .explanation import Explanation
+from .finite import require_finite, require_finite_values
+from .labels import Labels
 from .question import resolve
 from .stepping import optimizer_step
+from .steps import steps_of
 from .upstream import objective
 from .views import batch_view, diagram, path_view
+from .why import why_zero
 from .witnesses import central_difference, loss_curve, scalar_oracle
 
-__all__ = ["explain"]
+__all__ = ["PARTS", "explain"]
+
+PARTS = ("witnesses", "batch", "step", "paths", "curve")
 
 
 def explain(
@@ -50,6 +56,10 @@ def explain(
     max_terms: int = 5,
     max_paths: int = 200,
     points: int = 25,
+    parts: Collection[str] | None = None,
+    feature_names: Sequence[str] = (),
+    class_names: Sequence[str] = (),
+    preprocessing: Any = None,
 ) -> Explanation:
     """Why the gradient of one number is what it is: the chain rule from the loss down, with formulas and numbers.
 
@@ -59,7 +69,10 @@ def explain(
     a layer alone: it stands for `loss` and `y`. `parameters` and `state` are the network's own where left out.
     `sample` takes the loss of one sample alone. With an `optimizer` (its `slots` and `rates` new where left out) the
     explanation says what its step would do. Sums show `max_terms` terms, the largest first, and add up the rest; up to
-    `max_paths` paths are listed; the loss along the number is taken at `points` values (0 for none).
+    `max_paths` paths are listed; the loss along the number is taken at `points` values (0 for none). `parts` says what
+    beside the derivation is worked out, of `PARTS`: "witnesses", "batch", "step", "paths", "curve"; all of them where
+    it is left out. `feature_names`, `class_names` and `preprocessing` give names to columns and classes, which an index
+    may hold too: `"dense_0.weights[petal length,5]"`.
 
     Everything is calculated in float64, from the layers' own pairs. Raises `UnknownNameError` with the names that
     exist, `ShapeError` for an index outside or data that do not fit, `NonFiniteError` for parameters that are not
@@ -87,14 +100,17 @@ def explain(
     for option, given, least in (("max_terms", max_terms, 1), ("max_paths", max_paths, 0), ("points", points, 0)):
         if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < least:
             raise ConfigurationError(f"explain: {option} must be a whole number of at least {least}, not {given!r}.")
+    wanted = _parts(parts)
+    features, classes = _names(feature_names, class_names, preprocessing)
     values = _values(network, parameters, state)
     inputs = as_inputs(X, np.float64)
     weights = _weights_of_sample(sample, len(inputs), sample_weights)
     context = Context(training and not network.frozen, seed, step)
     with np.errstate(all="ignore"), _one_thread():
         cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
-        quantity, kind, notes = resolve(cells, network, name, index)
-        _require_finite(cells)
+        labels = Labels(cells, features, classes, preprocessing)
+        quantity, kind, notes = resolve(cells, network, name, index, labels)
+        require_finite(cells)
         if dvalue is not None:
             notes.append("There is no loss: dvalue, the gradient at the output, is given, and L = Σ dvalue·output.")
         lines = derivation(cells, quantity, min(int(max_terms), sys.maxsize))
@@ -106,13 +122,9 @@ def explain(
             if kind == "parameter"
             else cells.output(quantity.name)[quantity.index]
         )
-        witnesses = (
-            Witness("chain rule, summed above", lines[-1].value, None, _close(lines[-1], value, cells)),
-            Witness("backward pass", value, None, True),
-            central_difference(cells, quantity, current, value),
-            scalar_oracle(cells, quantity, value),
-        )
-        planned = _step(cells, network, quantity, kind, optimizer, slots, rates, step, notes)
+        planned = None
+        if "step" in wanted:
+            planned = _step(cells, network, quantity, kind, optimizer, slots, rates, step, notes)
         return Explanation(
             quantity=quantity,
             kind=kind,
@@ -123,14 +135,43 @@ def explain(
             sample=None if sample is None else int(sample) % len(inputs),
             training=context.training,
             lines=tuple(lines),
-            witnesses=witnesses,
-            batch=None if sample is not None else batch_view(cells, quantity),
+            witnesses=_witnesses(cells, quantity, lines, current, value) if "witnesses" in wanted else (),
+            batch=batch_view(cells, quantity) if sample is None and "batch" in wanted else None,
             step=planned,
-            paths=path_view(cells, quantity, int(max_paths)),
-            loss_curve=tuple(loss_curve(cells, quantity, current, int(points))) if points else (),
+            paths=path_view(cells, quantity, int(max_paths)) if "paths" in wanted else Paths(0, (), None),
+            loss_curve=tuple(loss_curve(cells, quantity, current, int(points))) if points and "curve" in wanted else (),
             nodes=tuple(diagram(cells, lines, quantity)),
             notes=tuple(notes),
+            steps=steps_of(cells, lines, quantity, labels, int(max_terms)),
+            labels=tuple(AxisNames(n, axis, names) for n, axes in labels.axes.items() for axis, names in axes.items()),
+            answer=why_zero(cells, quantity, value, labels),
         )
+
+
+def _witnesses(
+    cells: Cells, quantity: Quantity, lines: Sequence[Line], current: float, value: float
+) -> tuple[Witness, ...]:
+    return (
+        Witness("chain rule, summed above", lines[-1].value, None, _close(lines[-1], value, cells)),
+        Witness("backward pass", value, None, True),
+        central_difference(cells, quantity, current, value),
+        scalar_oracle(cells, quantity, value),
+    )
+
+
+def _parts(parts: Collection[str] | None) -> Collection[str]:
+    """What to work out. Raises `UnknownNameError` for a part that does not exist."""
+    for part in (parts := PARTS if parts is None else [parts] if isinstance(parts, str) else parts):
+        if part not in PARTS:
+            raise UnknownNameError("part of an explanation", str(part), PARTS)
+    return parts
+
+
+def _names(features: Sequence[str], classes: Sequence[str], preprocessing: Any) -> tuple[Sequence[str], Sequence[str]]:
+    """The names of columns and classes: those given, else the preprocessing's."""
+    if preprocessing is None:
+        return features, classes
+    return features or preprocessing.feature_names, classes or preprocessing.class_names
 
 
 def _one_thread() -> Any:
@@ -150,10 +191,7 @@ def _values(
     check_arrays("parameter", chosen, network.parameter_shapes())
     check_arrays("state array", own_state, network.state_shapes())
     values = {name: np.array(array, dtype=np.float64) for name, array in {**chosen, **own_state}.items()}
-    for name, array in values.items():
-        if not np.isfinite(array).all():
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise NonFiniteError(f"{name} holds {array[where]} at {where}: its gradients explain nothing.")
+    require_finite_values(values)
     return values
 
 
@@ -169,18 +207,6 @@ def _weights_of_sample(sample: int | None, samples: int, weights: ArrayLike | No
         return given  # the loss says what is wrong with it
     alone[sample] = given[sample]
     return alone
-
-
-def _require_finite(cells: Cells) -> None:
-    for cell in cells.cells:
-        output = cells.available[cell.name][cell.pair.result]
-        if not np.isfinite(output).all():
-            what = "the loss" if cell.name == "loss" else f"the output of {cell.name}"
-            raise NonFiniteError(f"{what} is not finite in float64: there is no gradient to explain.")
-    for cell in reversed(cells.cells[:-1]):
-        if not np.isfinite(cells.upstream_gradient(cell.name)).all():
-            readers = " or ".join(reader.name for reader, _ in cells.readers[cell.name])
-            raise NonFiniteError(f"The backward pass of {readers} gives a gradient that is not finite.")
 
 
 def _close(line: Line, other: float, cells: Cells) -> bool:

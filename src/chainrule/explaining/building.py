@@ -18,7 +18,7 @@ from .derivation import Line, Quantity, Term
 from .formula import ARRAYS, NO_NAMES, bound, derivative_symbol, evaluate, fixed, free_indices, pattern, substituted
 from .upstream import Upstream
 
-__all__ = ["derivation", "line_of", "loss_line", "penalty_terms"]
+__all__ = ["derivation", "line_of", "loss_line", "penalty_terms", "share_of"]
 
 Array = NDArray[Any]
 Index = tuple[int, ...]
@@ -89,7 +89,7 @@ def loss_line(cells: Cells, max_terms: int) -> Line:
     penalty = cells.trace.penalty
     rest = float(np.delete(products, shown).sum())
     others = int(np.count_nonzero(products)) - len(shown)
-    share = _share(cells, 0)[0]
+    share = share_of(cells, 0)[0]
     formula = {"1/B": "sum(b, ell[b])/B", "1": "sum(b, ell[b])"}.get(share, "sum(b, s[b]*ell[b])")
     if penalty:
         formula += " + penalty"
@@ -171,7 +171,7 @@ def _cancellation_scale(cells: Cells, cell: Cell) -> float:
 
 def _share_line(cells: Cells, quantity: Quantity) -> Line:
     """dL/dℓ_b: the share of one sample in the loss."""
-    formula, numbers = _share(cells, quantity.index[0])
+    formula, numbers = share_of(cells, quantity.index[0])
     share = float(cells.shares[quantity.index][0])
     terms = (Term(LOSS, None, 1.0, share, formula, numbers, share),)
     return Line(quantity, (LOSS,), (cells[LOSS].kind,), formula, terms, 0, 0.0, 0, share)
@@ -185,7 +185,7 @@ def _given_line(cells: Cells, quantity: Quantity) -> Line:
     return Line(quantity, (), (), formula, terms, 0, 0.0, 0, value)
 
 
-def _share(cells: Cells, row: int) -> tuple[str, str]:
+def share_of(cells: Cells, row: int) -> tuple[str, str]:
     """The share of a sample in the loss, as a formula and in numbers."""
     shares = cells.shares[:, 0]
     mean = getattr(cells[LOSS].pair, "reduction", "mean") == "mean"
@@ -289,11 +289,24 @@ def _by_search(cells: Cells, cell: Cell, source: Source, index: Index, limit: in
     unknown = int(np.count_nonzero(upstream[list(rows)])) - len(tried) if rows else 0
     others = int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])) + unknown
     zeros = len(moving) - len(best) - (int(np.count_nonzero(products)) - int(np.count_nonzero(products[best])))
+    moved = _moved_entry(cells, cell, source, index) if not len(best) else None
+    if moved is not None:  # no gradient arrives there
+        return _ReaderTerms(cell, source, index, [moved], np.ones(1), others, 0)
     if not len(best):  # nothing moves: one entry stands for all
         first = tried[:1] or [(rows[0], *(0,) * (upstream.ndim - 1))] if rows else []
         numbers = cells.jacobian(cell, source, index, first)
         return _ReaderTerms(cell, source, index, first, numbers, others, size - 1)
     return _ReaderTerms(cell, source, index, [tried[k] for k in best], numbers[best], others, zeros)
+
+
+def _moved_entry(cells: Cells, cell: Cell, source: Source, index: Index) -> Index | None:
+    """Where a layer that only moves entries puts this one: they come back numbered through its backward pass."""
+    if cell.rule is None or cell.rule.placed or cell.rule.derivatives.get(source.entry) != "1" or cell.mixes:
+        return None
+    shape = cells.output(cell.name).shape
+    numbered = np.broadcast_to(np.arange(1.0, 1 + np.prod(shape[1:])).reshape(shape[1:]), shape)
+    place = round(cells.vjp(cell, source, index, np.ascontiguousarray(numbered))) - 1
+    return (index[0], *(int(i) for i in np.unravel_index(place, shape[1:])))
 
 
 def _candidates(upstream: Array, rows: Sequence[int]) -> Iterator[Index]:

@@ -9,6 +9,7 @@ from ..registry import build, describe, record
 from .formula import derivative_symbol
 
 __all__ = [
+    "AxisNames",
     "Batch",
     "Derivation",
     "DiagramNode",
@@ -17,6 +18,7 @@ __all__ = [
     "Path",
     "Paths",
     "Quantity",
+    "ReadingStep",
     "StepLine",
     "Term",
     "Witness",
@@ -68,6 +70,7 @@ class Term(Data):
     formula: str  # the rule's formula for it, "" without a rule
     numbers: str  # the same with numbers in the place of symbols
     product: float  # upstream_gradient · local
+    named: str = ""  # the product as a formula, with the names of columns and classes
 
     @property
     def shown(self) -> str:
@@ -111,6 +114,41 @@ class Line(Data):
     def symbol(self) -> str:
         """The left-hand side, as a formula."""
         return "L" if self.is_loss else self.quantity.gradient
+
+
+@dataclass(frozen=True)
+class ReadingStep(Data):
+    """One step as a reader follows it, forward or backward: a sentence, the formula, the numbers, the value.
+
+    `id` names the step for good: part, array and index. `value` is the sum of the terms' products and of `rest_sum`,
+    which `rest_count` further terms add up to; `zeros` terms are 0. A `folded` step multiplies by one.
+    """
+
+    id: str
+    part: str  # "forward", "loss" or "backward"
+    title: str
+    node: str  # the layer
+    kind: str  # its class
+    sentence: str
+    symbol: str  # the left-hand side, a formula
+    formula: str  # the right-hand side
+    numpy: str  # the line of NumPy that computes the whole array
+    terms: tuple[Term, ...]
+    rest_count: int = 0
+    rest_sum: float = 0.0
+    zeros: int = 0
+    value: float = 0.0
+    folded: bool = False
+    nodes: tuple[str, ...] = ()  # of a gradient that comes back from several layers: all of them
+
+
+@dataclass(frozen=True)
+class AxisNames(Data):
+    """What the entries of an axis, counted from the last, are called."""
+
+    array: str
+    axis: int
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -189,7 +227,7 @@ class Paths(Data):
     count: int
     paths: tuple[Path, ...]
     total: float | None  # the sum of their products, None where they are too many
-    note: str = ""
+    note: str = ""  # empty too where the paths were not asked for
 
 
 @dataclass(frozen=True)
@@ -226,6 +264,9 @@ class Derivation(Data):
     loss_curve: tuple[tuple[float, float], ...]  # (value of the quantity, loss)
     nodes: tuple[DiagramNode, ...]
     notes: tuple[str, ...]
+    steps: tuple[ReadingStep, ...] = ()
+    labels: tuple[AxisNames, ...] = ()
+    answer: str = ""  # why the gradient is 0, or nearly so; empty where it is not
 
     @property
     def agrees(self) -> bool:
@@ -236,3 +277,17 @@ class Derivation(Data):
     def name(self) -> str:
         """The quantity as it is written: dense_0.weights[20,5]."""
         return str(self.quantity)
+
+    def written(self, quantity: Quantity) -> str:
+        """A quantity with the names of columns and classes: dense_0.weights[petal length,5]."""
+        known = {(one.array, one.axis): one.names for one in self.labels}
+        parts = []
+        for place, entry in enumerate(quantity.index):
+            names = known.get((quantity.name, place - len(quantity.index)))
+            parts.append(str(entry) if names is None else names[entry])
+        return f"{quantity.name}[{','.join(parts)}]"
+
+    @property
+    def title(self) -> str:
+        """The quantity that is asked for, with the names of columns and classes."""
+        return self.written(self.quantity)

@@ -11,6 +11,7 @@ from ..graph import Graph
 from ..nodes import INPUTS
 from .cells import Cells
 from .derivation import Quantity
+from .labels import Labels
 
 __all__ = ["resolve", "written_entry"]
 
@@ -36,8 +37,12 @@ def written_entry(text: str, known: Container[str] = ()) -> tuple[str, tuple[int
     return match[1], None if match[2] is None else tuple(int(part) for part in match[2].split(","))
 
 
-def resolve(cells: Cells, network: Graph, name: str, index: Index) -> tuple[Quantity, str, list[str]]:
+def resolve(
+    cells: Cells, network: Graph, name: str, index: Index, labels: Labels | None = None
+) -> tuple[Quantity, str, list[str]]:
     """The quantity, its kind ("parameter", "inputs", "output"), and notes on its name.
+
+    An index may hold names of columns and classes where `labels` knows them.
 
     The index stands in `name`, as in "dense_0.weights[20,5]", or in `index`. Raises `UnknownNameError` with all names
     for one that does not exist, `ShapeError` for an index outside or none at all, `ConfigurationError` for two.
@@ -48,6 +53,9 @@ def resolve(cells: Cells, network: Graph, name: str, index: Index) -> tuple[Quan
     if not isinstance(name, str):
         raise UnknownNameError("quantity", str(name), known)
     asked = name
+    name, named = _split_names(name, known, cells)
+    if named is not None:
+        name = _with_numbers(name, named, network, cells, labels)
     name, written = written_entry(name, (*known, *(f"{node}.output" for node in cells.outputs)))
     if written is not None and index is not None:
         raise ConfigurationError(f"{asked} holds an index already, and index={index!r} is another: leave one out.")
@@ -76,3 +84,46 @@ def resolve(cells: Cells, network: Graph, name: str, index: Index) -> tuple[Quan
         first = ",".join("0" for _ in shape)
         raise ShapeError(f"{name} has shape {shape}: say which entry, such as {name}[{first}].")
     return Quantity(name, entry_of(name, shape, () if index is None else index)), kind, notes
+
+
+def _split_names(text: str, known: Sequence[str], cells: Cells) -> tuple[str, list[str] | None]:
+    """Name and index of a number whose index holds words; None as index where it holds none."""
+    whole = {*known, *(f"{node}.output" for node in cells.outputs)}
+    stripped = text.strip()
+    for name in sorted((n for n in whole if stripped.startswith(n)), key=len, reverse=True):
+        rest = stripped[len(name) :].strip()
+        if rest.startswith("[") and rest.endswith("]") and len(rest) > 2:
+            parts = [part.strip() for part in rest[1:-1].split(",")]
+            return (text, None) if all(re.fullmatch(r"-?\d+", part, re.ASCII) for part in parts) else (name, parts)
+    return text, None
+
+
+def _with_numbers(name: str, parts: list[str], network: Graph, cells: Cells, labels: Labels | None) -> str:
+    """The name with its index in numbers. Raises `UnknownNameError` for a word that names no entry."""
+    own = name.removesuffix(".output")
+    own = network.flat.ties.get(own, cells.outputs.get(own, own))
+    axes = labels.axes.get(own, {}) if labels is not None and isinstance(own, str) else {}
+    numbers = [
+        part if re.fullmatch(r"-?\d+", part, re.ASCII) else _number_of(part, name, axes.get(place - len(parts)))
+        for place, part in enumerate(parts)
+    ]
+    return f"{name}[{','.join(numbers)}]"
+
+
+def _number_of(word: str, name: str, names: Sequence[str] | None) -> str:
+    """Which entry a word names: its whole name, or a beginning that no other has."""
+    if names is None:
+        raise ConfigurationError(
+            f"{word!r} is no index of {name}: write a name and an index, such as dense_0.weights[20,5]; columns and "
+            "classes have names where the model knows those of its data."
+        )
+    wanted = _plain(word)
+    found = [i for i, known in enumerate(names) if _plain(known) == wanted]
+    found = found or [i for i, known in enumerate(names) if _plain(known).startswith(wanted)]
+    if len(found) != 1:
+        raise UnknownNameError(f"entry of {name}", word, names)
+    return str(found[0])
+
+
+def _plain(word: str) -> str:
+    return " ".join(word.replace("_", " ").lower().split())

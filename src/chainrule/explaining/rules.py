@@ -22,8 +22,8 @@ def rule_of(pair: Pair, training: bool = True, parts: int = 1) -> Rule | None:
 
     >>> from chainrule import ReLU
     >>> print(rule_of(ReLU()))
-    y = max(x, 0)
-    ∂y/∂x = 1 if x > 0 else 0
+    out = max(x, 0)
+    ∂out/∂x = 1 if x > 0 else 0
     """
     own = getattr(pair, "rule", None)
     if own is not None:

@@ -33,7 +33,7 @@ _OF_INPUT = (
 )
 
 DENSE = Rule(
-    "y[b,n]",
+    "z[b,n]",
     "sum(i, x[b,i]*w[i,n]) + bias[0,n]",
     {"inputs": "x[b,i]", "weights": "w[i,n]", "biases": "bias[0,n]"},
     {"inputs": "w[i,n]", "weights": "x[b,i]", "biases": "1"},
@@ -90,10 +90,10 @@ SOFTMAX = Rule(
 )
 
 LOG_SOFTMAX = Rule(
-    "y[...,j]",
+    "out[...,j]",
     "z[...,j] - log(sum(k, exp(z[...,k])))",
-    {"inputs": "z[...,k]", "output": "y[...,j]"},
-    {"inputs": "delta(j,k) - exp(y[...,k])"},
+    {"inputs": "z[...,k]", "output": "out[...,j]"},
+    {"inputs": "delta(j,k) - exp(out[...,k])"},
     steps={
         "inputs": (
             ("the logarithm of a softmax", "D(z[...,j] - log(sum(i, exp(z[...,i]))), z[...,k])"),
@@ -101,18 +101,18 @@ LOG_SOFTMAX = Rule(
                 "the first term moves with z_j only; the derivative of log is one over, times the inside's",
                 "delta(j,k) - exp(z[...,k])/sum(i, exp(z[...,i]))",
             ),
-            ("the fraction is the softmax, exp(y_k)", "delta(j,k) - exp(y[...,k])"),
+            ("the fraction is the softmax, exp(out_k)", "delta(j,k) - exp(out[...,k])"),
         )
     },
 )
 
 _MOVES = "The layer moves entries and computes nothing."
-FLATTEN = Rule("y", "", {"inputs": "x[...]"}, {"inputs": "1"}, note=_MOVES)
+FLATTEN = Rule("out", "", {"inputs": "x[...]"}, {"inputs": "1"}, note=_MOVES)
 
 
 _NORMALIZED = "Mean and variance move with every entry: that is where the two subtracted terms come from."
 LAYER_NORM = Rule(
-    "y[b,n]",
+    "out[b,n]",
     "gamma[0,n]*xhat[b,n] + beta[0,n]",
     {
         "inputs": "x[b,m]",
@@ -153,7 +153,7 @@ LAYER_NORM = Rule(
 )
 
 BATCH_NORM = Rule(
-    "y[b,n]",
+    "out[b,n]",
     "gamma[0,n]*xhat[b,n] + beta[0,n]",
     {
         "inputs": "x[c,n]",
@@ -194,7 +194,7 @@ BATCH_NORM = Rule(
 )
 
 BATCH_NORM_INFERENCE = Rule(
-    "y[b,n]",
+    "out[b,n]",
     "gamma[0,n]*xhat[b,n] + beta[0,n]",
     {
         "inputs": "x[b,n]",
@@ -319,7 +319,7 @@ def _always(rule: Rule) -> Callable[[Any, bool, int], Rule]:
 
 def _moved(layer: Any, training: bool, parts: int) -> Rule:
     entries = {f"inputs.{m}": f"x{m}[...]" for m in range(parts)}
-    return Rule("y", "", entries, dict.fromkeys(entries, "1"), note=_MOVES)
+    return Rule("out", "", entries, dict.fromkeys(entries, "1"), note=_MOVES)
 
 
 RULES: dict[type, Callable[[Any, bool, int], Rule]] = {
@@ -389,7 +389,7 @@ STEPS: dict[type, Steps | Callable[[Any, bool], Steps]] = {
         ("the logistic function", "D(1/(1 + exp(-x[...])), x[...])"),
         ("the quotient rule; the derivative of exp(-x) is -exp(-x)", "exp(-x[...])/(1 + exp(-x[...]))**2"),
         ("split the fraction", "1/(1 + exp(-x[...])) * (exp(-x[...])/(1 + exp(-x[...])))"),
-        ("the first factor is y, the second is 1 - y", DERIVATIVE),
+        ("the first factor is the output, the second is 1 minus it", DERIVATIVE),
     ),
     layers.Tanh: (
         ("the hyperbolic tangent", "D((exp(x[...]) - exp(-x[...]))/(exp(x[...]) + exp(-x[...])), x[...])"),
@@ -397,7 +397,7 @@ STEPS: dict[type, Steps | Callable[[Any, bool], Steps]] = {
             "the quotient rule",
             "((exp(x[...]) + exp(-x[...]))**2 - (exp(x[...]) - exp(-x[...]))**2)/(exp(x[...]) + exp(-x[...]))**2",
         ),
-        ("divide: the second part is y²", DERIVATIVE),
+        ("divide: the second part is the output squared", DERIVATIVE),
     ),
     layers.Linear: _IDENTITY,
     layers.Dropout: lambda layer, training: _DROPOUT if training else _IDENTITY,

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from .. import layers
 from ..display import article, fragment, table, tag
 from ..errors import ConfigurationError, UnknownNameError
 from ..pair import Pair
@@ -69,8 +70,9 @@ class RuleDerivation(Data):
 def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     """How the derivatives of a layer or loss are derived, step by step with the reason for each.
 
-    `layer` is a class or an object; `training` matters where the two modes differ. Raises `ConfigurationError` with
-    the reason for a layer that has no formulas: it may carry its own, see `Rule`; `UnknownNameError` for anything else.
+    `layer` is a class, an object, or a name such as "Softmax"; `training` matters where the two modes differ. Raises
+    `ConfigurationError` with the reason for a layer that has no formulas: it may carry its own, see `Rule`;
+    `UnknownNameError` for anything else.
 
     >>> from chainrule import MeanSquaredError
     >>> print(explain_rule(MeanSquaredError))
@@ -83,6 +85,7 @@ def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
       = (-2)·(y[b,o] - p[b,o]) / O                the chain rule: the inside gives -1
       = 2·(p[b,o] - y[b,o]) / O                   turn the difference
     """
+    layer = _by_name(layer) if isinstance(layer, str) else layer
     pair = an_object(layer)
     rule = rule_of(pair, training, 2) if isinstance(pair, Pair) else None
     name = getattr(layer, "__name__", type(layer).__name__)
@@ -94,6 +97,14 @@ def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
     forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
     derivatives = tuple(_derived(rule, source) for source in rule.derivatives)
     return RuleDerivation(name, forward, derivatives, rule.note)
+
+
+def _by_name(name: str) -> type:
+    """The layer, loss or penalty of that name."""
+    known = {cls.__name__: cls for cls in (*RULES, *STEPS, layers.Add, layers.Multiply)}
+    if name not in known:
+        raise UnknownNameError("layer or loss with a rule", name, known)
+    return known[name]
 
 
 def _derived(rule: Rule, source: str) -> DerivativeSteps:

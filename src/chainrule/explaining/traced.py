@@ -19,8 +19,8 @@ from .rule import Rule, Steps
 __all__ = ["DERIVATIVE", "FORWARD", "traced_rule"]
 
 FORWARD, DERIVATIVE = "{forward}", "{derivative}"  # in steps that are written by hand: the traced formulas
-_ARRAYS = {"inputs": "x", "output": "y", "noise": "u", "predictions": "p", "targets": "y", "parameter": "w"}
-_RESERVED = {"D", "delta", "sum", "x", "y", "u", "p", "w", "b", "n", "o", "k", "ell", "pi", "if", "else", "max"}
+_ARRAYS = {"inputs": "x", "output": "out", "noise": "u", "predictions": "p", "targets": "y", "parameter": "w"}
+_RESERVED = {"D", "delta", "sum", "x", "y", "out", "u", "p", "w", "b", "n", "o", "k", "ell", "pi", "if", "else", "max"}
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def traced_rule(pair: Pair, training: bool, parts: int, steps: Steps = (), note:
     ...         s = 1 / (1 + xp.exp(-inputs))
     ...         return dict(dinputs=dvalues * (s + inputs * s * (1 - s)))
     >>> print(traced_rule(Swish(), True, 1))
-    y = x / (1 + exp(-x))
+    out = x / (1 + exp(-x))
     s = 1 / (1 + exp(-x))
-    ∂y/∂x = s + x·s·(1 - s)
+    ∂out/∂x = s + x·s·(1 - s)
     """
     traced = trace_pair(pair, training=training)
     if not traced and isinstance(pair, Layer):
@@ -69,14 +69,14 @@ def _roots(pair: Pair, traced: Traced) -> _Roots | None:
             return None
         shapes = {**pair.parameter_shapes(), **pair.state_shapes()}
         index = "[b,n]" if shapes else "[...]"
-        return _Roots(f"y{index}", index, traced.forward, derivatives, shapes)
+        return _Roots(f"out{index}", index, traced.forward, derivatives, shapes)
     if isinstance(pair, Loss):
         sums = {node.operation for node in sizes_of(traced.forward, *derivatives.values())}
         return None if sums - {"size", "sum_features"} else _Roots("ell[b]", "[b,o]", traced.forward, derivatives, {})
     entry = _of_one_entry(traced.forward)
     if entry is None or sizes_of(entry, *derivatives.values()):
         return None
-    return _Roots("y", "[...]", entry, derivatives, {})
+    return _Roots("out", "[...]", entry, derivatives, {})
 
 
 def _of_one_entry(penalty: Expression) -> Expression | None:

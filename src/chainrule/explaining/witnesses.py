@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = ["central_difference", "loss_curve", "scalar_oracle", "shifted_loss"]
 
 STEPS = tuple(4.0**-k for k in range(3, 12))  # 0.016 … 2.4e-7, times the size of the quantity
 EPSILON = float(np.finfo(np.float64).eps)
+TOLD = 1e-3  # two numbers that are further apart, though within the rounding, confirm nothing
 VALUE_LIMIT = 40_000  # scalar operations
 
 
@@ -69,7 +70,12 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
         if not (math.isfinite(above) and math.isfinite(below)):
             continue
         slope = (above - below) / (2 * h)
-        rounding = 4 * EPSILON * max(abs(above), abs(below), abs(loss)) / h
+        rounding = (
+            4
+            * EPSILON
+            * max(_rounded_away(cells, p) + abs(at) for p, at in ((passed, above), (passed_below, below)))
+            / h
+        )
         if crossed:
             if scale == STEPS[-1]:
                 best, error, step = slope, math.nan, h
@@ -94,7 +100,28 @@ def central_difference(cells: Cells, quantity: Quantity, current: float, backwar
             note = f"the slopes to both sides differ by {jump:.2g}: a kink at the current value"
             return Witness("central difference", best, None, None, note)
     allowed = max(20 * error, 1e-7 * abs(backward), 1e-10 * abs(loss))
-    return _compared(cells, quantity, Witness("central difference", best, error, note=note), backward, allowed)
+    found = _compared(cells, quantity, Witness("central difference", best, error, note=note), backward, allowed)
+    if found.agrees and abs(best - backward) > TOLD * max(abs(best), abs(backward)):
+        note = f"rounding of the loss, ± {max(error, allowed):.1g}, is as large as the gradient"
+        return replace(found, agrees=None, note=note)
+    return found
+
+
+def _rounded_away(cells: Cells, passed: Mapping[str, Mapping[str, Any]]) -> float:
+    """What the rounding of a loss is proportional to, beside its size: a tiny loss is the difference of larger numbers.
+
+    The predictions are rounded, and with them the loss by its slope there. A logarithm rounds like 1, however close to
+    0 it is: the rounding of its argument stays.
+    """
+    loss, arrays = cells[LOSS], passed[LOSS]
+    predictions = np.abs(arrays["predictions"])  # (B,O)
+    slopes = loss.pair.run_backward(np, cells.shares, arrays)["predictions"]  # (B,O)
+    whole = float(np.sum(np.abs(slopes) * predictions.max(axis=1, keepdims=True)))
+    if loss.rule is None or any(
+        "log(" in text or "exp(" in text for text in (loss.rule.forward, *loss.rule.where.values())
+    ):
+        whole += float(np.sum(cells.shares[:, 0] * np.maximum(predictions.max(axis=1), 1.0)))
+    return whole
 
 
 def _compared(cells: Cells, quantity: Quantity, witness: Witness, backward: float, allowed: float) -> Witness:
@@ -178,16 +205,40 @@ def scalar_oracle(cells: Cells, quantity: Quantity, backward: float) -> Witness:
     if size > VALUE_LIMIT:
         return Witness(name, None, note=f"left out: about {size:,} operations, the limit is {VALUE_LIMIT:,}")
     try:
-        value, loss = _by_values(cells, quantity)
+        value, loss, coarse = _by_values(cells, quantity)
     except (ChainruleError, KeyError, TypeError, AttributeError, OverflowError) as error:
         return Witness(name, None, note=f"left out: {error}")
     whole = cells.trace.loss
     if not math.isclose(loss, whole, rel_tol=1e-9, abs_tol=1e-12):
+        if _tiny(cells):
+            return Witness(name, None, note="left out: numbers below 1e-100 lose their digits")
         return Witness(name, value, None, False, f"its loss is {loss:.9g}, that of the network {whole:.9g}")
     largest = float(np.max(np.abs(cells.gradient(quantity.name)), initial=0.0))
     rounding = 1e-14 * max(cells.largest_upstream(cell.name) for cell in cells.cells)
     allowed = max(1e-9 * max(abs(backward), largest), rounding)
-    return _compared(cells, quantity, Witness(name, value, note="from the forward formulas alone"), backward, allowed)
+    found = _compared(cells, quantity, Witness(name, value, note="from the forward formulas alone"), backward, allowed)
+    if found.agrees is False and (coarse or _tiny(cells)):
+        what = (
+            f"the formula of {coarse} loses digits at these numbers" if coarse else "numbers below 1e-100 lose digits"
+        )
+        return replace(found, agrees=None, note=what)
+    return found
+
+
+def _tiny(cells: Cells) -> bool:
+    """Whether a number of the pass is so close to 0 that its products leave the range of float64."""
+    arrays = (array for each in cells.available.values() for array in each.values() if isinstance(array, np.ndarray))
+    return any(bool(((array != 0) & (np.abs(array) < 1e-100)).any()) for array in arrays if array.dtype.kind == "f")
+
+
+def _coarse(output: NDArray[Any], known: NDArray[Any]) -> bool:
+    """Whether a formula gives a layer's output but for rounding, and yet not to nine digits: log(1 + exp(-30))."""
+    numbers = np.array([float(one.data if isinstance(one, Value) else one) for one in output.reshape(-1)]).reshape(
+        known.shape
+    )
+    apart = np.abs(numbers - known)
+    rounded = apart <= 1e-12 * max(1.0, float(np.max(np.abs(known), initial=0.0)))
+    return bool(rounded.all() and (apart > 1e-10 * np.abs(known)).any())
 
 
 def _operations(cells: Cells) -> int:
@@ -200,7 +251,9 @@ def _operations(cells: Cells) -> int:
     return total
 
 
-def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float]:
+def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float, str]:
+    """The gradient, the loss, and the class of the first layer whose formula loses digits."""
+    coarse = ""
     values = {name: array.astype(object) for name, array in cells.values.items()}
     moved = Value(float(cells.output(quantity.name)[quantity.index]) if quantity.name not in values else 0.0)
     if quantity.name in values:
@@ -213,6 +266,8 @@ def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float]:
         read = _gathered(cell.reads, found)
         own = {local: values[name] for local, name in cell.parameters.items()}
         found[cell.name] = _forward_by_values(cells, cell, read, own)
+        if not coarse and _coarse(found[cell.name], cells.output(cell.name)):
+            coarse = cell.kind
         if cell.name == quantity.name:
             found[cell.name][quantity.index] = moved
     loss = Value(0.0)
@@ -227,7 +282,7 @@ def _by_values(cells: Cells, quantity: Quantity) -> tuple[float, float]:
                 scope = rule_scope(cell, {"parameter": values[name]}, VALUES, {"...": index})
                 loss = loss + evaluate(cell.rule.forward, scope)
     loss.backward()
-    return moved.grad, loss.data
+    return moved.grad, loss.data, coarse
 
 
 def _gathered(tree: Any, found: dict[str, Any]) -> Any:

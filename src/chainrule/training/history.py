@@ -92,7 +92,7 @@ class History:
     def _part(self, start: int, stop: int) -> History:
         part = History(None, self.stopped, self.notes)
         cut = {name: column[start:stop] for name, column in self._columns.items()}
-        part._columns = {name: column for name, column in cut.items() if name == EPOCH or set(column) != {None}}
+        part._columns = {name: column for name, column in cut.items() if name == EPOCH or _holds(column)}
         return part
 
     @property
@@ -150,6 +150,11 @@ class History:
         rows = [[f"{record[name]:.5g}" if name in record else "" for name in names] for record in records]
         caption = f"{len(rows)} of {len(self)} epochs" if len(rows) < len(self) else ""
         return fragment(article(table(names, rows, numeric=range(len(names)), caption=caption)))
+
+
+def _holds(column: list[Any]) -> bool:
+    """Whether any epoch has the number."""
+    return any(value is not None for value in column)
 
 
 def summary_line(record: Mapping[str, float], names: Sequence[str]) -> str:

@@ -63,9 +63,9 @@ class Plan:
 
     def recorded(self, columns: Mapping[str, list[Any]], first: int) -> dict[str, list[Any]]:
         """Of the epochs that ended those that are recorded, where the plan began after epoch `first`."""
-        due = [self.due(epoch - first) for epoch in columns.get(EPOCH, ())]
-        if all(due):
+        if self.every == 1:
             return dict(columns)
+        due = [self.due(epoch - first) for epoch in columns.get(EPOCH, ())]
         return {name: list(itertools.compress(column, due)) for name, column in columns.items()} if any(due) else {}
 
     def task(self, run: Run) -> Task:

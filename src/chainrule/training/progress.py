@@ -49,10 +49,12 @@ class Progress(AbstractContextManager["Progress"]):
 
     def show(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """After some epochs: the last one on the bar, some of a long run as lines."""
+        if self.bar is None and not self.verbose:
+            return
         names = measured(columns)
         if self.bar is not None and columns:
             self.bar.update(self.task, shown="  ".join(f"{name} {columns[name][-1]:.4f}" for name in names))
-        elif self.verbose:
+        elif self.bar is None:
             for row, epoch in enumerate(columns.get(EPOCH, ())):
                 if self._is_shown(epoch - self.first):
                     print(summary_line({name: columns[name][row] for name in (EPOCH, *names)}, names), flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from ..layer import Arrays, Context
 from ..store import set_writeable
 from .run import Run
 
-__all__ = ["Columns", "Steps", "batch_rows", "find_non_finite"]
+__all__ = ["Columns", "Steps", "find_non_finite"]
 
 BLOCK_SECONDS = 0.08
 _ENTRIES = 2**21  # the most numbers of an order, or of records, that a block holds
@@ -29,18 +28,8 @@ _ENTRIES = 2**21  # the most numbers of an order, or of records, that a block ho
 Columns = dict[str, list[Any]]  # a number of each epoch, by the name of what was measured
 
 
-def batch_rows(samples: int, batch_size: int, seed: int, epoch: int, shuffle: bool = True) -> Iterator[NDArray[Any]]:
-    """The rows of each batch of an epoch: a permutation that depends on (seed, epoch) only, cut into batches.
-
-    >>> [rows.tolist() for rows in batch_rows(5, 2, seed=0, epoch=0, shuffle=False)]
-    [[0, 1], [2, 3], [4]]
-    """
-    order = _order(samples, batch_size, seed, epoch) if shuffle else np.arange(samples)
-    for start in range(0, samples, batch_size):
-        yield order[start : start + batch_size]
-
-
 def _order(samples: int, batch_size: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The samples of an epoch: a permutation that depends on (seed, epoch) only."""
     if batch_size >= samples:
         return np.arange(samples)  # the mean over a full batch does not depend on the order
     return np.random.default_rng([seed, epoch]).permutation(samples)
@@ -66,7 +55,6 @@ class Steps:
 
     def _open(self) -> None:
         run = self.run
-        self.task = self.task.of_run(run.loss, run.optimizer, run.seed)
         self.values, self.slots = run.values, run.slots
         _hold_still(self.values)
         self.session = self.start(self.task, self.values, self.slots)
@@ -143,6 +131,7 @@ class Steps:
     def _brought_up_to_date(self) -> Arrays:
         """The parameters, which the session holds too: also where a callback has changed them, a layer or a setting."""
         if self.opened != _settings(self.run):
+            self.task = self.task.of_run(self.run.loss, self.run.optimizer, self.run.seed)
             self._open()
         run, values = self.run, self.run.values
         if run.slots is not self.slots or any(values[name] is not array for name, array in self.values.items()):

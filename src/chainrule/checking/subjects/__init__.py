@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError
@@ -55,48 +56,57 @@ def subjects_of(
     *,
     arguments: tuple[Any, ...] = (),
     reduction: str = "mean",
-    on_purpose: bool = False,
+    on_purpose: bool | str | None = None,
 ) -> Iterator[Subject]:
     """What there is to check in an item: one subject, or for a graph or a model one for each node and the whole.
 
+    `on_purpose` says that gradients are not meant to be derivatives; None leaves it to what the item declares.
+
     Raises `ConfigurationError` for an item that is none of the kinds, and where no inputs can be found.
     """
+    for subject in _subjects_of(item, inputs, targets, arguments, reduction):
+        declared = subject.on_purpose if on_purpose is None else "" if on_purpose is False else on_purpose
+        yield replace(subject, on_purpose="as it was called" if declared is True else declared)
+
+
+def _subjects_of(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
     if isinstance(item, type) and issubclass(item, Layer | Loss | Penalty):
         from .construct import construct
 
         item = construct(item, arguments, inputs)
     if isinstance(item, Brought):
-        yield from item.subjects(
-            inputs=inputs, targets=targets, arguments=arguments, reduction=reduction, on_purpose=on_purpose
-        )
+        yield from item.subjects(inputs=inputs, targets=targets, arguments=arguments, reduction=reduction)
     elif isinstance(item, Model):
         yield from model_subjects(item, inputs, targets)
     elif isinstance(item, Graph):
         yield from graph_subjects(item, inputs)
     elif isinstance(item, Layer) and not _has_its_own_shell(item):
-        yield layer_subject(item, inputs)
+        yield _declared(layer_subject(item, inputs), item)
     elif isinstance(item, Loss):
-        yield loss_subject(item, inputs, targets)
+        yield _declared(loss_subject(item, inputs, targets), item)
     elif isinstance(item, Penalty):
         yield penalty_subject(item, inputs)
     elif _is_torch(item):
         from .torch import torch_subject
 
-        yield torch_subject(item, inputs)
+        yield _declared(torch_subject(item, inputs), item)
     else:
-        yield _written(item, inputs, targets, arguments, reduction, on_purpose)
+        yield from _written(item, inputs, targets, arguments, reduction)
 
 
-def _written(
-    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, on_purpose: bool
-) -> Subject:
+def _declared(subject: Subject, item: Any) -> Subject:
+    from .declared import declared_by
+
+    return replace(subject, on_purpose=declared_by(item))
+
+
+def _written(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
     """What is no kind of ours: functions, objects and classes. The machinery for these is imported when it is used."""
-    from .written import written_subject
-
     first: ConfigurationError | None = None
     for call in _calls(item, arguments, inputs):
         try:
-            return written_subject(call, inputs, targets, reduction=reduction, on_purpose=on_purpose)
+            yield from _by_word(call, inputs, targets, reduction)
+            return
         except ConfigurationError as error:
             first = first or error
     if first is not None:
@@ -110,9 +120,26 @@ def _written(
     )
 
 
+def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str) -> Iterator[Subject]:
+    """The subject of a call; where it asks for a word, as in `if activation == "relu":`, one for each of the words."""
+    from .sources import words_for
+    from .written import written_subject
+
+    words = words_for(call.of(call.value, call.item)) if inputs is None or isinstance(inputs, dict) else {}
+    asked = [name for name in words if name not in (inputs or {})]
+    if not asked:
+        yield written_subject(call, inputs, targets, reduction=reduction)
+        return
+    first, *others = asked
+    for word in words[first]:
+        one = call._replace(words=((first, word), *((other, words[other][0]) for other in others)))
+        subject = written_subject(one, inputs, targets, reduction=reduction)
+        yield replace(subject, title=f"{subject.title} with {first}={word!r}")
+
+
 def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passes]:
-    from .calls import calls_of, is_loss_with_gradient, is_static, pair_of
-    from .construct import construct
+    from .calls import calls_of, is_loss_with_gradient, is_static, pair_of, returns_backward
+    from .construct import constructed
     from .plans import Passes
 
     if isinstance(item, Passes):
@@ -124,9 +151,10 @@ def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passe
         if any(is_static(item, call) for call in calls):
             yield from (call for call in calls if is_static(item, call))
         elif calls:
-            yield from calls_of(construct(item, arguments, inputs))
+            for made in constructed(item, arguments, inputs):
+                yield from calls_of(made)
     elif callable(item) and hasattr(item, "__code__"):
-        if is_loss_with_gradient(item) or inputs is not None:
+        if is_loss_with_gradient(item) or returns_backward(item) or inputs is not None:
             yield pair_of(item)
     else:
         yield from calls_of(item)

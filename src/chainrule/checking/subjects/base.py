@@ -127,7 +127,7 @@ class Subject:
     updates: bool = False  # whether backward takes the step itself
     any_rank: bool = False  # whether each entry of the output comes of its own entry of the input
     undefined: bool = False  # whether nobody calls backward after inference
-    on_purpose: bool = False  # whether its author says that the gradient is not meant to be the derivative
+    on_purpose: str = ""  # why the gradient is not meant to be the derivative, where its author says so
     slack: float = 0.0  # a relative error that is none, such as that of a small number inside a logarithm
     notes: tuple[str, ...] = ()  # what was guessed, and what could not be matched
     elsewhere: bool = False  # whether its code runs in another process, where no line of it can be tried

@@ -54,7 +54,21 @@ def calls_of(item: Any) -> Iterator[Passes]:
     for value, gradient in _METHODS:
         names = [name for name in (value, gradient) if name is not None]
         if all(_is_own(kind, name) for name in names) and (gradient is not None or _returns_gradients(kind, value)):
-            yield Passes(kind.__name__, item, value, gradient)
+            call = Passes(kind.__name__, item, value, gradient)
+            box = box_of(kind) if (value, gradient) == ("forward", "backward") else None
+            yield from [call] if box is None else [call._replace(box=box), call]
+
+
+def box_of(kind: type) -> type | None:
+    """The class of the boxes that `__call__` hands to forward, as in a tape of functions of variables; or None."""
+    calling = next((vars(base)["__call__"] for base in kind.__mro__[:-1] if "__call__" in vars(base)), None)
+    text = source_of(calling) if calling is not None else ""
+    if ".data" not in text or "self.forward(" not in text:
+        return None
+    known = getattr(calling, "__globals__", {})
+    names = [node.func.id for node in ast.walk(ast.parse(text))
+             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]  # fmt: skip
+    return next((known[n] for n in names if isinstance(known.get(n), type) and n[:1].isupper()), None)
 
 
 def _is_own(kind: type, name: str) -> bool:
@@ -101,7 +115,29 @@ def is_written(item: Any) -> bool:
 def pair_of(forward: Callable[..., Any], backward: Callable[..., Any] | None = None) -> Passes:
     """A pair of functions, or a function that returns a loss and its gradients."""
     name = getattr(forward, "__name__", "the function")
+    if backward is None and returns_backward(forward):
+        return Passes(name, None, forward, _by_the_returned)
     return Passes(name, None, forward, backward)
+
+
+def _by_the_returned(dout: Any, cache: Any) -> Any:
+    return cache(dout)
+
+
+def returns_backward(function: Callable[..., Any]) -> bool:
+    """Whether a function returns its value and, made inside, the function that gives the gradients.
+
+    >>> def twice(x):
+    ...     def backward(dout): return 2 * dout
+    ...     return 2 * x, backward
+    >>> returns_backward(twice), returns_backward(len)
+    (True, False)
+    """
+    names = returned_names(function)
+    if len(names) != 2 or not _takes_arguments(function):
+        return False
+    inside = [node.name for node in ast.walk(ast.parse(source_of(function))) if isinstance(node, ast.FunctionDef)]
+    return names[1] in inside[1:] and re.search(r"(?i)back|grad|vjp|pull|bwd|bprop", names[1]) is not None
 
 
 _SUFFIXES = ("backward", "prime", "derivative", "deriv", "grad", "gradient", "derivate", "back", "bwd", "d", "der",
@@ -138,7 +174,9 @@ def pairs_in(functions: Mapping[str, Callable[..., Any]]) -> Iterator[tuple[str,
             taken |= {name, partner}
             yield _FORWARD.sub("", name) or "forward and backward", pair_of(function, functions[partner])
     for name, function in functions.items():
-        if name not in taken and is_loss_with_gradient(function):
+        if name not in taken and returns_backward(function):
+            yield name, Passes(name, None, function, _by_the_returned)
+        elif name not in taken and is_loss_with_gradient(function):
             yield name, pair_of(function)
 
 

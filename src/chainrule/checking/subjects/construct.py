@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,13 +13,18 @@ import numpy as np
 from ...errors import ConfigurationError
 from .base import is_shape
 
-__all__ = ["construct"]
+__all__ = ["construct", "constructed"]
 
 _NEURONS = 3
 _FEATURES = 4
 _OUT = ("neuron", "out", "unit", "hidden", "class")
 _IN = ("in", "feature", "size", "dim", "num", "n")
 _RATE = ("rate", "p", "prob", "drop", "alpha", "slope", "momentum", "keep")
+_SEVERAL = ("kernel", "pool", "filter", "window", "shape", "size", "stride", "pad", "dilation")  # may be tuples
+_LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists of widths
+_BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
+          "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip
+_DEPTH = 2  # how many constructors may stand inside of each other
 
 
 def construct(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -> Any:
@@ -29,26 +37,123 @@ def construct(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -
     >>> construct(Layer).shape, construct(Layer, (7, 2)).shape
     ((4, 3), (7, 2))
     """
-    chosen = arguments or _guessed(kind, inputs)
-    try:
-        return kind(*chosen)
-    except (Exception, SystemExit) as error:  # a constructor that is not ours: anything may come
-        tried = ", ".join("an array" if isinstance(each, np.ndarray) else repr(each) for each in chosen)
-        raise ConfigurationError(
-            f"check: {kind.__name__}({tried}) fails ({type(error).__name__}: {error}). Pass an object instead of the "
-            "class, or its arguments: check(kind, arguments=(4, 3)), in the shell --arguments 4,3."
-        ) from None
+    return next(constructed(kind, arguments, inputs))
 
 
-def _guessed(kind: type, inputs: Any) -> tuple[Any, ...]:
+def constructed(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -> Iterator[Any]:
+    """Objects of the class, the likeliest first: numbers for its arguments, then tuples and lists of numbers.
+
+    Raises `ConfigurationError` where every way fails, saying what was tried first.
+
+    >>> class Pool:
+    ...     def __init__(self, kernel_size): self.high, self.wide = kernel_size
+    >>> construct(Pool).wide
+    2
+    """
+    failed: ConfigurationError | None = None
+    found = False
+    for chosen in [arguments] if arguments else _guesses(kind, inputs):
+        try:
+            made = kind(*chosen)
+        except (Exception, SystemExit) as error:  # a constructor that is not ours: anything may come
+            tried = ", ".join(_shown(each) for each in chosen)
+            failed = failed or ConfigurationError(
+                f"check: {kind.__name__}({tried}) fails ({type(error).__name__}: {error}). Pass an object instead of "
+                "the class, or its arguments: check(kind, arguments=(4, 3)), in the shell --arguments 4,3."
+            )
+            continue
+        found = True
+        yield made
+        yield from _built(made, inputs)
+    if failed is not None and not found:
+        raise failed
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return "an array"
+    return repr(value) if isinstance(value, int | float | str | tuple | list) else type(value).__name__
+
+
+def _guesses(kind: type, inputs: Any, depth: int = _DEPTH) -> Iterator[tuple[Any, ...]]:
+    """Arguments for the constructor: plain numbers, then one kind of several numbers in the place of some of them."""
+    names = _required(kind)
+    features = _features(inputs)
+    plain = tuple(_value(name.lower(), place, features) for place, name in enumerate(names))
+    objects = _of_annotations(kind, names, inputs, depth) if depth else {}
+    yield tuple(objects.get(name, value) for name, value in zip(names, plain, strict=True))
+    for words, several in ((_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple)):
+        places = [any(word in name.lower() for word in words) for name in names]
+        if any(places):
+            changed = [several(v) if here and isinstance(v, int) else v for v, here in zip(plain, places, strict=True)]
+            yield tuple(objects.get(name, value) for name, value in zip(names, changed, strict=True))
+
+
+def _pair(value: int) -> tuple[int, ...]:
+    return (2, 2)
+
+
+def _triple(value: int) -> tuple[int, ...]:
+    return (2, 6, 6)
+
+
+def _widths(value: int) -> list[int]:
+    return [_FEATURES, 5, _NEURONS]
+
+
+def _required(kind: type) -> list[str]:
     try:
         parameters = list(inspect.signature(kind).parameters.values())
     except (TypeError, ValueError):
-        return ()
+        return []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [p.name.lower() for p in parameters if p.kind in positional and p.default is p.empty]
+    return [p.name for p in parameters if p.kind in positional and p.default is p.empty]
+
+
+def _of_annotations(kind: type, names: list[str], inputs: Any, depth: int) -> dict[str, Any]:
+    """Objects for the arguments that are annotated with a class of the same file."""
+    module = sys.modules.get(kind.__module__)
+    known = {**vars(module)} if module is not None else {}
+    annotated = getattr(vars(kind).get("__init__"), "__annotations__", {})
+    found: dict[str, Any] = {}
+    for name in names:
+        wanted = annotated.get(name)
+        wanted = known.get(wanted) if isinstance(wanted, str) else wanted
+        if not isinstance(wanted, type) or wanted.__module__ != kind.__module__:
+            continue
+        for concrete in [*_subclasses(wanted), wanted]:
+            with contextlib.suppress(Exception, SystemExit):
+                found[name] = concrete(*next(_guesses(concrete, inputs, depth - 1)))
+                break
+    return found
+
+
+def _subclasses(kind: type) -> list[type]:
+    """The classes that fill in an abstract one."""
+    below: list[type] = kind.__subclasses__() if inspect.isabstract(kind) else []
+    return [each for each in below if not inspect.isabstract(each)]
+
+
+def _built(made: Any, inputs: Any) -> Iterator[Any]:
+    """The object once more after it was told the shape of its inputs, where it has a method for that."""
     features = _features(inputs)
-    return tuple(_value(name, position, features) for position, name in enumerate(needed))
+    shapes = [(features,), (None, features), (5, features), features, (2, 6, 6)]
+    for method in (getattr(made, name, None) for name in _BUILD):
+        if not callable(method):
+            continue
+        wanted = len(_required_of(method))
+        for shape in shapes if wanted == 1 else [None] if wanted == 0 else []:
+            with contextlib.suppress(Exception, SystemExit):
+                method(*([shape] if wanted else []))
+                yield made
+
+
+def _required_of(method: Any) -> list[str]:
+    try:
+        known = inspect.signature(method).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in known if p.default is p.empty and p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
 
 
 def _features(inputs: Any) -> int:

@@ -13,11 +13,12 @@ import numpy as np
 from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import Arrays, is_shape
-from .names import RATES, TARGETS, TRAINING, role_of, setting
+from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext
 from .sources import parameters_of, ranks_in, ranks_told
-from .unknown import AnySettings, Choices, TracedArray, Unknown, World, plain
+from .unknown import AnySettings, TracedArray, Unknown, plain
+from .world import Choices, World
 
 __all__ = ["Draft", "arguments_of", "drafts"]
 
@@ -67,6 +68,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     names, target, training, keywords = arguments_of(call)
     arrays = [n for n in names if n not in (target, training, "xp", "ctx")]
     given, joined = _given(call, inputs, arrays)
+    given |= {name: word for name, word in call.words if name not in given}
     keywords |= {n for n in given if n not in names}
     names += tuple(n for n in given if n not in names and not joined)
     if targets is not None and not target and len(arrays) > 1:
@@ -143,6 +145,7 @@ def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -
         rng = np.random.default_rng(_SEED)
         world = World(choices, rng, ranks, sizes)
         world.compares = bool(base.target)
+        world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
         handed = {name: _first(name, given, base, world) for name in base.names}
         try:
             _run(call, base, {n: v.made() if eager and isinstance(v, Unknown) else v for n, v in handed.items()})

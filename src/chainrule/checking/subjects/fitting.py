@@ -38,7 +38,9 @@ def fitted(
     ]
     wanted += [Wanted(group[0], point.values[group[0]].shape, group) for group in held.groups]
     rng = np.random.default_rng(_SEED + 1)
-    plan.clears = clears = may_clear and _lists_grow(plan, point)
+    grows, goes_on = _lists_grow(plan, point)
+    plan.clears = clears = may_clear and grows and WrittenInstance(plan).can_clear()
+    plan.fresh = grows and goes_on and not clears
     instance = WrittenInstance(plan)
     seed_streams(_SEED)
     instance.restart()
@@ -47,20 +49,24 @@ def fitted(
         return None  # an array of errors, entry by entry, is no loss
     dvalues = np.ones(()) if plan.kind == "loss" else np.asarray(rng.normal(size=output.shape))
     reading = Reading(plan, draft, point, form, domain, output, wanted)
-    before = dict(arrays_of(instance.item, scalars=True)) if instance.item is not None else {}
-    before = {path: value.copy() for path, value in before.items()}
+    before: dict[str, Any] = {}
+    if instance.item is not None:
+        before = {path: value.copy() for path, value in arrays_of(instance.item, scalars=True)}
     plan.find = lambda used, result: _sources(plan, used, result, wanted, before, dvalues, None)
     try:
         returned = instance.run_backward(dvalues)
     except (Exception, SystemExit) as error:  # the code is not ours: anything may come
         if plan.clears and may_clear:  # its own way of clearing may be what breaks it
-            return fitted(plan, draft, point, form, domain, may_clear=False)
+            return fitted(replace(plan, clears=False), draft, point, form, domain, may_clear=False)
         reading.error = error
         return reading if not isinstance(error, TypeError) or "argument" not in str(error) else None
     slope = Slopes(plan, point, dvalues, rng)
     plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope)
     reading.matched = len(plan.sources)
-    plan.clears = clears or (may_clear and instance.can_clear() and _piles_up(plan, point, dvalues))
+    steps = any(role_of(name) == "state" for name in plan.names)  # of a recurrent network: gradients are a sum of them
+    if not clears and instance.item is not None and (steps or instance.can_clear()) and _piles_up(plan, point, dvalues):
+        plan.clears = may_clear and instance.can_clear()
+        plan.fresh |= steps and not plan.clears
     gradients = {}
     with contextlib.suppress(Exception, SystemExit):
         again = WrittenInstance(plan)
@@ -75,19 +81,19 @@ def fitted(
     return reading
 
 
-def _lists_grow(plan: Recipe, point: Point) -> bool:
-    """Whether every forward pass adds to a list, which a method of the object empties."""
-    if plan.call.item is None or isinstance(plan.call.item, type) or not WrittenInstance(plan).can_clear():
-        return False
-    instance, lengths = WrittenInstance(plan), []
+def _lists_grow(plan: Recipe, point: Point) -> tuple[bool, bool]:
+    """Whether every forward pass adds to a list, and whether the next pass goes on from there: gives another output."""
+    if plan.call.item is None or isinstance(plan.call.item, type):
+        return False, False
+    instance, lengths, outputs = WrittenInstance(plan), [], []
     try:
         for _ in range(2):
             seed_streams(_SEED)
-            instance.forward(point.copied())
+            outputs.append(np.array(instance.forward(point.copied())))
             lengths.append(lists_in(instance.item))
     except (Exception, SystemExit):  # the code is not ours: anything may come
-        return False
-    return lengths[0] != lengths[1]
+        return False, False
+    return lengths[0] != lengths[1], not _alike(*outputs)
 
 
 def _piles_up(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ..streams import seed_streams
 from .base import Arrays, Point
 from .names import is_gradient_name, role_of
-from .objects import arrays_of, copied, gradient_path, write
+from .objects import arrays_of, copied, gradient_path, growing, read, write
 from .plans import Passes, Recipe, WrittenInstance, leaf
 
 __all__ = ["OwnArrays", "held_by", "made_by", "state_of"]
@@ -84,15 +85,25 @@ def _output(plan: Recipe, point: Point, changed: dict[str, Any]) -> tuple[Any, d
 
 
 def _has_gradient(plan: Recipe, point: Point, path: str) -> bool:
-    """Whether backward stores a gradient for a plain number of the object."""
+    """Whether backward stores a gradient for a plain number of the object, or returns one for what is named so."""
     instance = WrittenInstance(plan)
     try:
         seed_streams(_SEED)
         output = instance.forward(point.copied())
-        instance.run_backward(np.ones(output.shape))
+        returned = instance.run_backward(np.ones(output.shape))
     except (Exception, SystemExit):
         return False
-    return gradient_path(instance.item, path) is not None
+    if gradient_path(instance.item, path) is not None:
+        return True
+    several = returned if isinstance(returned, tuple | list) and role_of(leaf(path)) in ("weights", "bias") else ()
+    numbers = [each for each in several if isinstance(each, float | np.floating) and not np.ndim(each)]
+    return len(numbers) == 1 and "." not in path and "[" not in path and _moves(plan, point, path)
+
+
+def _moves(plan: Recipe, point: Point, path: str) -> bool:
+    output, _ = _output(plan, point, {})
+    moved, _ = _output(plan, point, {path: float(read(plan.call.item, path)) * 1.5 + 0.25})
+    return output is not None and moved is not None and not _same(moved, output)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -113,7 +124,25 @@ def made_by(call: Passes, draft: Any) -> Any:
     except (Exception, SystemExit):  # the code is not ours: anything may come
         return item
     made = [path for path, value in arrays_of(instance.item) if value.dtype.kind == "f" and not _passes(path, plan)]
-    return instance.item if any(role_of(leaf(path)) in ("weights", "bias", "scale") for path in made) else item
+    if not any(role_of(leaf(path)) in ("weights", "bias", "scale") for path in made):
+        return item
+    _put_back(instance)
+    return instance.item
+
+
+def _put_back(instance: WrittenInstance) -> None:
+    """What the first pass added to lists and counters is taken out, as far as a second pass shows it."""
+    later = WrittenInstance(replace(instance.plan, call=instance.plan.call._replace(item=instance.item)))
+    try:
+        later.run_forward(instance.point.copied())
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return
+    grown = dict(growing(later.item))
+    for path, value in list(growing(instance.item)):
+        if isinstance(value, list) and len(grown.get(path, value)) > len(value):
+            value.clear()
+        elif isinstance(value, int) and isinstance(grown.get(path), int) and grown[path] > value:
+            write(instance.item, path, 2 * value - grown[path])
 
 
 def state_of(plan: Recipe, point: Point) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ _SETTINGS = re.compile(
 _INTEGERS = re.compile(r"(?i)^(idx|ids?|ind(ex|ices)|tokens?|words?|token_ids|input_ids|labels_idx|positions?)$")
 _MASKS = re.compile(r"(?i)(^|_)masks?$")
 _STATES = re.compile(
-    r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)|[hcs]|hidden|state|cell|hx|cx)$"
+    r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)(_\w)?|[hcs]|hidden|state|cell|hx|cx)$"
 )
 _BIASES = re.compile(r"(?i)^(b|bias(es)?|beta|b_?\w{0,3}|\w{0,3}_?bias(es)?)$")
 _SCALES = re.compile(r"(?i)^(gamma|scale_?factor|gain|g)$")

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import random
 import re
+import types
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["arrays_of", "copied", "generators_of", "gradient_of", "gradient_path", "lists_in", "read", "write"]
+__all__ = [
+    "arrays_of",
+    "copied",
+    "generators_of",
+    "gradient_of",
+    "gradient_path",
+    "growing",
+    "lists_in",
+    "read",
+    "write",
+]
 
 _DEPTH = 4
 _MOST = 64  # items of a list or dict that are looked into
+_CLOSED = np.ndarray | np.random.Generator | np.random.RandomState | random.Random | type | types.ModuleType
 _PATH = re.compile(r"\.?([^.\[\]]+)|\[([^\]]+)\]")
 
 
@@ -26,12 +39,17 @@ def _held(item: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"[{position}]", value) for position, value in enumerate(item[:_MOST]))
     else:
         yield from ((f".{name}", value) for name, value in list(getattr(item, "__dict__", {}).items()))
-        slots = [name for kind in type(item).__mro__ for name in getattr(kind, "__slots__", ())]
+        slots = [name for kind in type(item).__mro__ for name in _slots_of(kind)]
         yield from ((f".{name}", getattr(item, name)) for name in slots if hasattr(item, name))
         if getattr(item, "__dict__", None) is not None and not isinstance(item, type):
             own = getattr(item, "__dict__", {})
             shared = {n: v for kind in reversed(type(item).__mro__) for n, v in vars(kind).items() if n not in own}
             yield from ((f".{name}", value) for name, value in shared.items() if isinstance(value, np.ndarray))
+
+
+def _slots_of(kind: type) -> tuple[str, ...]:
+    named = vars(kind).get("__slots__", ())
+    return (named,) if isinstance(named, str) else tuple(named)
 
 
 def _walk(item: Any, depth: int, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
@@ -40,8 +58,8 @@ def _walk(item: Any, depth: int, path: str, seen: set[int]) -> Iterator[tuple[st
     seen.add(id(item))
     for part, value in _held(item):
         yield path + part, value
-        inside = isinstance(value, dict | list | tuple) or (hasattr(value, "__dict__") and not callable(value))
-        known = isinstance(value, np.ndarray | np.random.Generator | np.random.RandomState | random.Random | type)
+        known = inspect.isroutine(value) or isinstance(value, _CLOSED)
+        inside = isinstance(value, dict | list | tuple) or hasattr(value, "__dict__") or hasattr(value, "__slots__")
         if depth > 1 and inside and not known:
             yield from _walk(value, depth - 1, path + part, seen)
 
@@ -62,6 +80,13 @@ def arrays_of(item: Any, scalars: bool = False) -> Iterator[tuple[str, NDArray[A
             yield path.removeprefix("."), value
         elif scalars and isinstance(value, float):
             yield path.removeprefix("."), np.array(float(value))
+
+
+def growing(item: Any) -> Iterator[tuple[str, Any]]:
+    """Every list and every whole number that an object holds, by its path: what grows from step to step."""
+    for path, value in _walk(item, _DEPTH, "", set()):
+        if isinstance(value, list | int) and not isinstance(value, bool):
+            yield path.removeprefix("."), value
 
 
 def lists_in(item: Any) -> int:

@@ -59,6 +59,8 @@ class Passes(NamedTuple):
     item: Any  # the object, or None where there are plain functions
     value: Any  # the name of a method, or a function
     gradient: Any  # likewise; None where the value comes with its gradients
+    words: tuple[tuple[str, str], ...] = ()  # arguments that are words, such as the name of an activation
+    box: Any = None  # the class that __call__ wants its inputs in, where forward leaves it to __call__ to keep them
 
     def of(self, which: Any, item: Any) -> Callable[..., Any]:
         """The method of an object, or the function."""
@@ -88,12 +90,29 @@ class Recipe:
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
     rate: float = _RATE
     clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
+    fresh: bool = False  # whether each pass begins with a new copy: what grows from step to step cannot be cleared
     find: Callable[[Any, Any], dict[str, Place]] | None = None  # the sources, where backward did not run before
 
     @property
     def updates(self) -> bool:
         """Whether backward takes the step."""
         return any(source.kind == "moved" for source in self.sources.values())
+
+
+def boxed(item: Any, box: Any) -> Callable[..., Any]:
+    """The `__call__` of a function of a tape: takes and gives arrays, which lie in boxes inside."""
+
+    def run(*arrays: Any) -> Any:
+        given = item(*(box(array) for array in arrays))
+        several = isinstance(given, tuple | list)
+        return type(given)(unboxed(each) for each in given) if several else unboxed(given)
+
+    return run
+
+
+def unboxed(value: Any) -> Any:
+    """What lies in a box, or the value itself."""
+    return getattr(value, "data", value) if not isinstance(value, np.ndarray | np.generic) else value
 
 
 def leaf(path: str) -> str:
@@ -126,10 +145,14 @@ class WrittenInstance(Instance):
     """One object in use, or a pair of functions, run by a plan."""
 
     def __init__(self, plan: Recipe) -> None:
-        self.plan, self.item = plan, None
+        self.plan = plan
+        self.item: Any = None
         self.available: dict[str, Any] = {}
-        if plan.call.item is None:
-            return
+        if plan.call.item is not None:
+            self._begin()
+
+    def _begin(self) -> None:
+        plan = self.plan
         self.item = plan.call.item if isinstance(plan.call.item, type) else copied(plan.call.item)
         self.generators = [(path, copy.deepcopy(generator)) for path, generator in generators_of(self.item)]
         wide: dict[int, Any] = {}
@@ -145,6 +168,8 @@ class WrittenInstance(Instance):
         """Put the generators, and what is carried on between calls, back to where they stood."""
         if self.item is None:
             return
+        if self.plan.fresh:
+            self._begin()
         for path, generator in self.generators:
             with contextlib.suppress(AttributeError, TypeError):
                 write(self.item, path, copy.deepcopy(generator))
@@ -180,6 +205,8 @@ class WrittenInstance(Instance):
         self.point = point
         self.context = SavingContext(len(arguments))
         value = plan.call.of(plan.call.value, self.item)
+        if plan.call.box is not None:
+            value = boxed(self.item, plan.call.box)
         leading = [self.context] if "ctx" in plan.names[:1] else []
         named = {name: self.available[name] for name in plan.names if name in plan.keywords}
         self.returned = value(*leading, *arguments, **named)
@@ -255,7 +282,10 @@ class WrittenInstance(Instance):
             return self.returned
         parts = apart(dvalues, self.shapes)
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
-        return self.plan.call.of(self.plan.call.gradient, self.item)(*arguments)
+        result = self.plan.call.of(self.plan.call.gradient, self.item)(*arguments)
+        if self.plan.call.box is None:
+            return result
+        return tuple(unboxed(r) for r in result) if isinstance(result, tuple | list) else unboxed(result)
 
     def _slot(self, slot: str, parts: list[NDArray[Any]]) -> Any:
         kind, _, which = slot.partition(":")

@@ -50,6 +50,11 @@ class Reading:
         return self.error is None and self.matched > 0 and not missing and self.shaped == self.matched
 
     @property
+    def mostly(self) -> bool:
+        """Whether so many gradients fit that what backward was handed must be what it is meant to get."""
+        return self.coherent and self.fitting > 1 and 2 * self.fitting > self.matched
+
+    @property
     def score(self) -> tuple[float, int, int]:
         """For choosing among readings none of which fits whole."""
         return (self.fitting / max(len(self.wanted), 1), self.matched, self.shaped)

@@ -22,7 +22,7 @@ _UPSTREAM = re.compile(
 _CACHE = re.compile(r"(?i)(^|_)(cache[sd]?|ctx|memory|tape|saved|stash|state_cache|aux)$|^cache")
 _OUTPUT = re.compile(r"(?i)^(out(put)?s?|y_?pred|y_?hat|pred(iction)?s?|al|probs?|a|activated|activations?)$")
 _LOCAL = re.compile(r"(?i)prime|deriv|gradient|^grad|_grad$|^d_?f|^der|^df|^d[a-z]+$|jacobian")
-_MOST = 16
+_MOST = 32
 
 
 class Manner(NamedTuple):
@@ -79,6 +79,8 @@ def _all(
     named = call.gradient if isinstance(call.gradient, str) else call.gradient.__name__
     local = bool(_LOCAL.search(re.sub(r"^_+", "", named))) and "back" not in named.lower()
     options = [_options(name, position, names, target, local, number) for position, name in enumerate(wants)]
+    if not isinstance(returned, tuple | list):  # there is no cache to hand on
+        options = [[o for o in each if o != "cache"] or each for each in options]
     for slots in itertools.islice(itertools.product(*options), _MOST):
         for placed, outputs in _placed(slots, returned, call):
             has_upstream = any(slot.partition(":")[0] in ("upstream", "upstreams", "list") for slot in placed)
@@ -102,7 +104,7 @@ def _options(name: str, position: int, names: tuple[str, ...], target: str, loca
     if mine is not None and mine == target:
         return ["target"]
     if mine is not None:
-        return [f"argument:{mine}"] + (["activated"] if target else []) + (["output"] if local else [])
+        return [f"argument:{mine}"] + (["activated"] if target else ["output"] if local else [])
     if low in TRAINING:
         return ["training"]
     if _CACHE.search(name):
@@ -119,7 +121,8 @@ def _options(name: str, position: int, names: tuple[str, ...], target: str, loca
         return [*others, "output"]
     if _UPSTREAM.match(name) or position == 0:
         return ["upstream"]
-    return ["output"] if _OUTPUT.match(name) else ["cache", "output"]
+    every = [f"argument:{n}" for n in names if n not in (target, "xp", "ctx")]
+    return ["output"] if _OUTPUT.match(name) else ["cache", "output", *every]
 
 
 def _placed(slots: tuple[str, ...], returned: Any, call: Passes) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:

@@ -19,14 +19,21 @@ __all__ = [
     "returned_names",
     "small_in_logarithm",
     "source_of",
+    "words_for",
 ]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The positional parameters, each with its default or `inspect.Parameter.empty`; raises what `signature` raises."""
-    return {p.name: p.default for p in inspect.signature(function).parameters.values() if p.kind in _POSITIONAL}
+    """The positional parameters, each with its default or `inspect.Parameter.empty`; raises what `signature` raises.
+
+    Where there is nothing but `*arguments`, that is one parameter.
+    """
+    every = inspect.signature(function).parameters.values()
+    any_number = [p for p in every if p.kind is inspect.Parameter.VAR_POSITIONAL]
+    named = {p.name: p.default for p in every if p.kind in _POSITIONAL}
+    return named or {p.name: inspect.Parameter.empty for p in any_number}
 
 
 def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -151,6 +158,22 @@ def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, st
 def mentions(source: str, words: Iterable[str]) -> bool:
     """Whether one of the words stands in the source."""
     return re.search(rf"\b({'|'.join(map(re.escape, words))})\b", source) is not None
+
+
+def words_for(function: Callable[..., Any]) -> dict[str, list[str]]:
+    """The words that arguments are compared with: in `if kind == "relu":` the argument is one of these words.
+
+    >>> def act(x, kind): return x if kind == "linear" else 0 * x
+    >>> words_for(act)
+    {'kind': ['linear']}
+    """
+    tree, found = _parsed(function), dict[str, list[str]]()
+    required = required_of(function)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id in required:
+            words = [e.value for e in ast.walk(node.comparators[0]) if isinstance(e, ast.Constant)]
+            found.setdefault(node.left.id, []).extend(w for w in words if isinstance(w, str))
+    return {name: list(dict.fromkeys(words)) for name, words in found.items() if words}
 
 
 def remark_in(function: Callable[..., Any]) -> bool:

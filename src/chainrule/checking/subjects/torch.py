@@ -15,9 +15,9 @@ from ...errors import ConfigurationError
 from .axes import find_groups
 from .base import Instance, Point, Style, Subject, is_shape
 from .compared import redrawn_like
+from .declared import declared_by
 from .names import role_of, setting
 from .plans import apart, together
-from .sources import remark_in
 
 __all__ = ["is_torch", "torch_subject"]
 
@@ -139,7 +139,7 @@ def torch_subject(item: Any, inputs: Any = None) -> Subject:
         fixed=fixed,
         groups=groups,
         redraw_fixed=lambda rng, name, shape: redrawn_like(rng, fixed[name], shape),
-        on_purpose=remark_in(getattr(item, "backward", item.forward)),
+        on_purpose=declared_by(getattr(item, "backward", item.forward)),
     )
 
 

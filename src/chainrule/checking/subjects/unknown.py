@@ -14,42 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .names import role_of, setting
+from .world import FEATURES, MULTIPLES, NEURONS, SAMPLES, STEPS, Shape, World, drawn, usual_shapes
 
-__all__ = ["AnySettings", "Choices", "TracedArray", "Unknown", "World", "plain"]
-
-SAMPLES, FEATURES, NEURONS, STEPS, SIDE = 5, 4, 3, 4, 6
-_MULTIPLES = (1, 4, 3, 2)  # of an LSTM's or a GRU's gates in one matrix
-
-Shape = tuple[int, ...]
-
-
-class Choices:
-    """The decisions of one run; `next` turns to the next combination, the last decision first."""
-
-    def __init__(self) -> None:
-        self.taken: list[int] = []
-        self.many: list[int] = []
-        self.at = 0
-
-    def of(self, options: Sequence[Any]) -> Any:
-        """One of the options."""
-        if self.at == len(self.taken):
-            self.taken.append(0)
-            self.many.append(len(options))
-        self.at += 1
-        return options[min(self.taken[self.at - 1], len(options) - 1)]
-
-    def next(self) -> bool:
-        """Whether there is another combination, which the next run takes."""
-        del self.taken[self.at :], self.many[self.at :]
-        while self.taken and self.taken[-1] + 1 >= self.many[-1]:
-            self.taken.pop()
-            self.many.pop()
-        self.at = 0
-        if not self.taken:
-            return False
-        self.taken[-1] += 1
-        return True
+__all__ = ["AnySettings", "TracedArray", "Unknown", "plain"]
 
 
 class TracedArray(np.ndarray):
@@ -73,17 +40,6 @@ def plain(array: Any) -> Any:
     return np.array(array) if isinstance(array, TracedArray) else array
 
 
-class World:
-    """What the unknown arguments of one run share."""
-
-    def __init__(self, choices: Choices, rng: np.random.Generator, ranks: dict[str, int], sizes: Sequence[int]) -> None:
-        self.choices, self.rng, self.ranks = choices, rng, ranks
-        self.sizes = tuple(dict.fromkeys([*sizes, FEATURES]))  # how wide the inputs may be
-        self.samples = SAMPLES
-        self.compares = False  # whether there are targets
-        self.columns = False  # whether the samples are columns
-
-
 class Unknown:
     """An argument that is no array yet."""
 
@@ -102,25 +58,11 @@ class Unknown:
             return self.base.become(*(shape[::-1] for shape in shapes)).T
         if self.array is None:
             shape = self.world.choices.of(list(dict.fromkeys(shapes)))
-            self.array = self._drawn(shape).view(TracedArray)
+            self.array = drawn(self.role, shape, self.world).view(TracedArray)
             self.fresh = np.array(self.array)
             if self.role == "input" and shape and not self.world.columns:
                 self.world.samples = shape[0]
         return self.array
-
-    def _drawn(self, shape: Shape) -> NDArray[Any]:
-        rng = self.world.rng
-        if self.role == "mask":
-            mask = rng.random(shape) < 0.7
-            mask[..., :1] = True
-            return np.asarray(mask)
-        if self.role == "integers":
-            return rng.integers(0, 2, shape)
-        if self.role == "target" and len(shape) < 2:
-            return rng.integers(0, 2, shape)
-        if self.role in ("target", "scale"):
-            return rng.uniform(0.5, 1.5, shape)
-        return np.asarray(rng.normal(size=shape))
 
     def as_index(self, below: int) -> NDArray[Any]:
         """Integers below a size."""
@@ -140,60 +82,9 @@ class Unknown:
 
     def alone(self) -> Any:
         """The array where nothing is known but the name, and how many axes it has."""
-        return self.become(*self._usual())
-
-    def _usual(self) -> Iterator[Shape]:
-        rank = self.world.ranks.get(self.name)
         if self.base is not None:
-            yield from (shape[::-1] for shape in self.base._usual())
-            return
-        shapes = {
-            "weights": self._weights, "bias": self._bias, "scale": self._bias, "state": self._state,
-            "target": self._target, "number": self._number,
-        }.get(self.role, self._input)()  # fmt: skip
-        yield from (shape for shape in shapes if rank is None or len(shape) == rank or (rank < 2 < len(shape)))
-
-    def _input(self) -> Iterator[Shape]:
-        n = self.world.samples
-        widths = self.world.sizes
-        ranks = self.world.ranks.get(self.name)
-        if ranks in (None, 2):
-            yield from ((n, width) for width in widths)
-        if ranks is None and self.world.compares:
-            yield from ((n,), (n, 1), (n, 2))
-        if ranks in (None, 3):
-            yield from ((3, STEPS, width) for width in widths)
-            yield from ((2, width, SIDE) for width in (2, *widths, 1, 3))
-        if ranks in (None, 4):
-            yield from ((2, width, SIDE, SIDE) for width in dict.fromkeys((2, *widths, 1, 3)))
-            yield from ((2, SIDE, SIDE, width) for width in dict.fromkeys((2, *widths, 1, 3)))
-        if ranks in (None, 1):
-            yield (n,)
-            yield from ((width,) for width in widths)
-
-    def _weights(self) -> Iterator[Shape]:
-        recurrent = re.search("h|^U", self.name[1:] or self.name) is not None
-        shapes = ((NEURONS, NEURONS), (FEATURES, NEURONS))[:: 1 if recurrent else -1]
-        yield from shapes
-        yield from ((shape[0], k * NEURONS) for shape in shapes[:1] for k in _MULTIPLES[1:])
-        yield 3, 2, 3, 3
-        yield 3, 2, 3
-        yield (FEATURES,)
-
-    def _bias(self) -> Iterator[Shape]:
-        yield from ((NEURONS,), (1, NEURONS), (NEURONS, 1), (FEATURES,))
-
-    def _state(self) -> Iterator[Shape]:
-        n = self.world.samples
-        yield from ((n, NEURONS), *((n, width) for width in self.world.sizes), (NEURONS, n), (NEURONS, 1), (NEURONS,))
-
-    def _number(self) -> Iterator[Shape]:
-        yield ()
-
-    def _target(self) -> Iterator[Shape]:
-        n = self.world.samples
-        widths = dict.fromkeys((NEURONS, *self.world.sizes, 1, 2))
-        yield from ((n,), *((n, width) for width in widths), (1, n))
+            return self.base.alone().T
+        return self.become(*usual_shapes(self.name, self.role, self.world))
 
     # In a product
 
@@ -202,7 +93,7 @@ class Unknown:
         inner = other.shape[0] if other.ndim == 1 else other.shape[-2]
         if self.role in ("weights", "bias"):
             self.world.columns |= other.ndim == 2
-            return self.become(*((k * NEURONS, inner) for k in _MULTIPLES), (inner,))
+            return self.become(*((k * NEURONS, inner) for k in MULTIPLES), (inner,))
         n, rank = self.world.samples, self.world.ranks.get(self.name)
         batch = other.shape[:-2] if other.ndim > 2 else ()
         usual = ((n, inner), (3, STEPS, inner), (inner,)) if not batch else ((*batch, STEPS, inner),)
@@ -213,7 +104,7 @@ class Unknown:
         inner = other.shape[-1]
         if self.role == "weights":
             vector = [(inner,)] if self.world.compares else []
-            return self.become((inner, NEURONS), *vector, *((inner, k * NEURONS) for k in _MULTIPLES[1:]),
+            return self.become((inner, NEURONS), *vector, *((inner, k * NEURONS) for k in MULTIPLES[1:]),
                                (inner, inner), (inner,), (inner, 1))  # fmt: skip
         if other.ndim > 2:  # matrices of a batch
             return self.become((*other.shape[:-2], inner, STEPS), (inner, NEURONS))

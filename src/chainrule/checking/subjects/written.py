@@ -16,6 +16,7 @@ from ..streams import seed_streams
 from .axes import find_groups
 from .base import Arrays, Group, Point, Style, Subject, is_shape
 from .compared import redrawn_like
+from .declared import declared_by
 from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
@@ -24,7 +25,7 @@ from .reading import Reading, is_needed, whole_source
 from .readings import readings_of
 from .slopes import Slopes
 from .slots import unknown_to
-from .sources import mentions, parameters_of, remark_in, small_in_logarithm, source_of
+from .sources import mentions, parameters_of, small_in_logarithm, source_of
 from .targets import Redraw, counts_classes
 
 __all__ = ["written_subject"]
@@ -34,9 +35,7 @@ _TRIES = 80  # readings that are run before the best of them is taken
 _ALIKE = 6  # arguments of the same ranks among them
 
 
-def written_subject(
-    call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean", on_purpose: bool = False
-) -> Subject:
+def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean") -> Subject:
     """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
     best: Reading | None = None
     tries, seen = 0, Counter[Any]()
@@ -60,7 +59,7 @@ def written_subject(
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
             "it takes."
         )
-    unsure = [] if best.whole else unknown_to(call, best.draft.names, best.plan.slots)
+    unsure = [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots)
     if unsure:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
@@ -71,7 +70,7 @@ def written_subject(
             f"check: {call.title} runs, but nothing that its backward pass returns or stores could be matched with "
             f"what a gradient can be taken by ({', '.join(best.point.values) or 'no array of numbers'})."
         )
-    return _subject(best, inputs, targets, on_purpose)
+    return _subject(best, inputs, targets)
 
 
 def _may_have_other_ranks(reading: Reading) -> bool:
@@ -80,7 +79,7 @@ def _may_have_other_ranks(reading: Reading) -> bool:
     return bool(weights and reading.draft.guessed and reading.plan.kind == "loss") and len(reading.draft.values) > 1
 
 
-def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> Subject:
+def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     plan, draft, point = reading.plan, reading.draft, reading.point
     unmatched = [w for w in reading.wanted if w.key not in plan.sources]
     held = {group[0] for group in plan.parameters}
@@ -123,7 +122,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> S
         any_rank=_any_rank(plan, own, fixed, point, reading.output),
         undefined=undefined,
         slack=slack,
-        on_purpose=on_purpose or remark_in(gradient),
+        on_purpose=declared_by(gradient) or (declared_by(plan.call.item) if plan.call.item is not None else ""),
         notes=tuple(_notes(reading, values, undefined, small)),
     )
 
@@ -131,7 +130,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any, on_purpose: bool) -> S
 def _title(call: Passes) -> str:
     if call.item is not None:
         return call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
-    if call.gradient is None:
+    if call.gradient is None or call.gradient.__name__.startswith("_by"):
         return str(call.value.__name__)
     return f"{call.value.__name__} and {call.gradient.__name__}"
 
@@ -251,6 +250,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Ite
         )
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
+    if plan.fresh:
+        yield "It adds up from step to step and has no way to begin anew: every comparison began with a new object."
     if plan.state:
         yield f"It carries {', '.join(plan.state)} on from call to call: every comparison began from the same."
 

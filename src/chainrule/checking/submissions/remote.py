@@ -111,7 +111,7 @@ class RemoteItem(Brought):
             raise Ended("garbage")
         for number, description in enumerate(described):
             try:
-                self.on_purpose |= description["on_purpose"] is True
+                self.on_purpose |= bool(description["on_purpose"])
                 yield _subject(self.remote, [self.name, number], description)
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise Ended("garbage") from None

@@ -14,7 +14,7 @@ from ..contract import Task
 from .layout import DEFINES, ENUMS, PART
 from .program import Program
 
-__all__ = ["Pieces", "copies_of", "parts_of", "pieces_of", "spaced"]
+__all__ = ["Pieces", "parts_of", "pieces_of", "read_by_rows", "spaced"]
 
 LINE = DEFINES["LINE"]
 _WORK_FOR_PIECES = 2**18  # multiplications forward in a step from which on it is worth to be shared
@@ -24,7 +24,7 @@ _CACHED = 2**18  # weights that stay there
 _PIECES = 8  # at most
 _CACHE_BYTES = 2**19  # what outputs and gradients of a tile of samples may take
 _PARTS, _PART = 16, 2**13  # parts of all parameters, about; parameters of one, at least
-_FAR = 128  # inputs and neurons from which on the forward pass reads a copy of the weights that is turned
+_FAR = 128  # inputs and neurons from which on the forward pass reads the weights row by row
 
 
 class Pieces(NamedTuple):
@@ -58,15 +58,11 @@ def pieces_of(task: Task, program: Program) -> Pieces:
     return Pieces(piece, tile, whole, spaced(whole_batch if whole else tile))
 
 
-def copies_of(program: Program) -> int:
-    """Give every large dense layer room for a copy of its weights, turned; returns the entries of all."""
-    end = 0
-    for op in program.operations:
-        inputs, neurons = int(op["features"]), int(op["outputs"])
-        if op["kind"] == ENUMS["Kind"]["dense"] and min(inputs, neurons) >= _FAR:
-            op["copied"], op["copy"] = 1, end
-            end += neurons * spaced(inputs)
-    return end
+def read_by_rows(program: Program) -> None:
+    """Say which dense layers' weights are read forward as they lie."""
+    dense = program.operations["kind"] == ENUMS["Kind"]["dense"]
+    least = np.minimum(program.operations["features"], program.operations["outputs"])
+    program.operations["large"] = dense & (least >= _FAR)
 
 
 def parts_of(program: Program, whole: bool) -> NDArray[Any]:
@@ -79,7 +75,7 @@ def parts_of(program: Program, whole: bool) -> NDArray[Any]:
         start, terms, outputs = int(op["parameters"]), int(op["features"]) + 1, int(op["outputs"])
         if op["kind"] != ENUMS["Kind"]["dense"]:
             terms, outputs = 1, 2 * int(op["features"])
-        together = not whole and not op["copied"]
+        together = not whole
         if together and rows and rows[-1][2] < 0 and rows[-1][1] == start and start - rows[-1][0] < size:
             rows[-1][1] = start + terms * outputs
             continue

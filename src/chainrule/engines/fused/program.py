@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,13 @@ from ...layer import Layer
 from ...nodes import INPUTS
 from ...noise import node_key
 from ..contract import NotCovered, Task
-from .entrywise import Entrywise, entrywise_of
 from .layout import DEFINES, ENUMS, LINE_OF_CODE, OPERATION, WATCHED
 from .segments import segments_of
 
-__all__ = ["ACTIVATIONS", "Program", "compile_network", "loss_of", "why_not"]
+if TYPE_CHECKING:
+    from .entrywise import Entrywise
+
+__all__ = ["ACTIVATIONS", "Program", "compiled", "loss_of", "why_not"]
 
 LINE = DEFINES["LINE"]
 # Each activation's kind, and the number that it reads
@@ -161,6 +164,8 @@ class _Builder:
             return made
         made = self.value(source.features, source.behind or trains)
         if kind not in _LIBRARY:
+            from .entrywise import entrywise_of  # it takes longer to import than all else here
+
             self.add(source, made, "entrywise", lines=entrywise_of(layer, active))
         elif kind in _BY_ROWS:
             self.add(source, made, _BY_ROWS[kind])
@@ -252,13 +257,13 @@ def compile_network(task: Task) -> Program:
     unbiased = {f"{n.name}.weights": n.layer.n_neurons for n in network.flat if _is_unbiased(n.layer)}
     begin = 0
     for name, size in network.parameter_shapes().items():
-        builder.places[name] = (begin, begin + int(np.prod(size)))
+        builder.places[name] = (begin, begin + math.prod(size))
         begin = builder.places[name][1] + unbiased.get(name, 0)
     end = begin
     for name, size in network.state_shapes().items():
-        builder.places[name] = (end, end + int(np.prod(size)))
+        builder.places[name] = (end, end + math.prod(size))
         end = builder.places[name][1]
-    given = builder.value(int(np.prod(shape)), False)
+    given = builder.value(math.prod(shape), False)
     output = builder.network(network, given)
     builder.finish(output)
     operations = np.zeros(len(builder.operations), OPERATION)
@@ -311,11 +316,20 @@ def loss_of(task: Task) -> int:
     return ENUMS["LossKind"][_LOSSES[type(task.loss)]]
 
 
+def compiled(task: Task) -> tuple[Program, NDArray[Any]]:
+    """The program of a task and its segments, made once for each task. Raises `NotCovered`."""
+    kept = vars(task)
+    if "_fused" not in kept:
+        loss_of(task)
+        program = compile_network(task)
+        kept["_fused"] = program, segments_of(task, program.places)
+    return kept["_fused"]  # type: ignore[no-any-return]
+
+
 def why_not(task: Task) -> str | None:
     """What in a task the kernels do not cover; None where they cover all."""
     try:
-        segments_of(task, compile_network(task).places)
-        loss_of(task)
+        compiled(task)
     except NotCovered as error:
         return str(error)
     return None

@@ -16,9 +16,8 @@ from . import library
 from .alignment import aligned_zeros
 from .cores import cores
 from .layout import DEFINES, ENUMS, Call
-from .pieces import copies_of, parts_of, pieces_of, spaced
-from .program import compile_network, loss_of
-from .segments import segments_of
+from .pieces import parts_of, pieces_of, read_by_rows, spaced
+from .program import compiled, loss_of
 
 __all__ = ["FusedSession"]
 
@@ -30,9 +29,9 @@ class FusedSession:
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
         self.task, self.dtype = task, task.X.dtype
-        self.program, self.names = compile_network(task), task.network.trainable_names()
-        self.segments, self.pieces = segments_of(task, self.program.places), pieces_of(task, self.program)
-        self.copies = aligned_zeros(copies_of(self.program), self.dtype)
+        (self.program, self.segments), self.names = compiled(task), task.network.trainable_names()
+        self.pieces = pieces_of(task, self.program)
+        read_by_rows(self.program)
         self.parts = parts_of(self.program, self.pieces.whole)
         self.threads = min(cores(), self.pieces.count(task.batch_size), DEFINES["THREADS"])
         self.block = getattr(library.load(), f"block_{self.dtype.name}")
@@ -90,8 +89,8 @@ class FusedSession:
         areas = 1 if cut.whole else self.threads
         rows, stride, pieces = program.rows, cut.stride, cut.count(task.batch_size)
         columns = 0
-        for op in program.operations:  # dvalues turned: with `whole` each layer's wait for the gradients
-            own = spaced(int(op["outputs"])) if op["trains"] else 0
+        for op in program.operations:  # samples as rows: with `whole` each layer's dvalues wait for the gradients
+            own = spaced(int(op["outputs"])) if op["trains"] or op["large"] else 0
             op["turned"], columns = (columns, columns + own) if cut.whole else (0, max(columns, own))
         A, D = (aligned_zeros((areas, rows, stride), self.dtype) for _ in range(2))
         A[:, program.ones] = 1
@@ -103,12 +102,12 @@ class FusedSession:
             watched_count=len(program.watched), trainable_count=len(self.names),
             unit_count=int(program.watched["units"].sum()), operations=program.operations, lines=program.lines,
             segments=self.segments,
-            parts=self.parts, copies=self.copies, watched=program.watched, A=A, D=D,
+            parts=self.parts, watched=program.watched, A=A, D=D,
             places=np.array([program.places[name] for name in self.names], np.int64).reshape(-1, 2),
             turned=aligned_zeros(areas * columns * stride, self.dtype),
             T=aligned_zeros((areas, task.outputs + 3, stride), self.dtype),
-            sums=aligned_zeros(2 * max(pieces, len(self.parts)) * 8, np.float64),
-            meeting=aligned_zeros((max(pieces, len(self.parts)) + 2) * 8, np.int64),
+            sums=aligned_zeros(max(pieces, len(self.parts)) * 8, np.float64),
+            meeting=aligned_zeros((max(pieces, len(self.parts)) + 3) * 8, np.int64),
             G=aligned_zeros((1 if cut.whole else pieces) * program.size, self.dtype),
         )  # fmt: skip
 
@@ -123,29 +122,22 @@ class FusedSession:
             self.held["P"][slice(*program.places[name])] = value.ravel()
         for name, value in slots.items():
             self._slot(name)[:] = value.ravel()
-        for op in program.operations[program.operations["copied"] == 1]:
-            inputs, neurons, start = int(op["features"]), int(op["outputs"]), int(op["parameters"])
-            copy = self.copies[op["copy"] : op["copy"] + neurons * spaced(inputs)].reshape(neurons, -1)
-            copy[:, :inputs] = self.held["P"][start : start + inputs * neurons].reshape(inputs, neurons).T
 
     def _slot(self, name: str) -> NDArray[Any]:
         own, _, kind = name.rpartition(".")
         return self.held[_SLOTS[kind]][slice(*self.program.places[own])]
 
     def run(self, block: Block) -> Outcome:
-        task = self.task
         order = None if block.order is None else np.ascontiguousarray(block.order)
-        rows = sum(size for _, size in block.batches(task)) if block.predict else 0
-        predictions = np.zeros((rows, task.outputs), self.dtype) if block.predict else None
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
         self._set(
             step=block.step, steps=block.steps, first=block.first, order=order, rates=np.ascontiguousarray(block.rates),
-            losses=losses, penalties=penalties, predictions=predictions,
+            losses=losses, penalties=penalties,
         )  # fmt: skip
         records = self._record(block)
         done = int(self.block(self.call))
         records = records if done == block.steps else None
-        return Outcome(done, losses[:done], penalties[:done], predictions, records)
+        return Outcome(done, losses[:done], penalties[:done], records)
 
     def _record(self, block: Block) -> Records | None:
         """Room for the records of a block that asks for them."""
@@ -164,10 +156,6 @@ class FusedSession:
 
     def slots(self) -> Arrays:
         return {n: self._slot(n).reshape(self.shapes[n.rpartition(".")[0]]).copy() for n in self.slot_names}
-
-    def gradient_squares(self) -> dict[str, float]:
-        G, places = self.held["G"], self.program.places
-        return {n: float(np.sum(np.square(G[slice(*places[n])], dtype=np.float64))) for n in self.names}
 
 
 def _doubles(weights: NDArray[Any] | None) -> NDArray[np.float64] | None:

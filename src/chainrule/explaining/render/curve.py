@@ -14,7 +14,7 @@ WIDTH, HEIGHT, LEFT, TOP = 480.0, 180.0, 60.0, 12.0  # of the axes, and the spac
 def loss_curve(e: Derivation) -> Html:
     """The curve, the tangent, and where the number lies on them."""
     xs, ys = zip(*e.loss_curve, strict=True)
-    margin = 0.08 * (max(ys) - min(ys)) or 1.0
+    margin = max(0.08 * (max(ys) - min(ys)), 1e-6 * max(map(abs, ys))) or 1.0
     low, high = min(ys) - margin, max(ys) + margin
 
     def at(x: float, y: float) -> tuple[float, float]:

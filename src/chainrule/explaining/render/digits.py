@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..derivation import Line, Path, StepLine
+from ..derivation import Line, Path, ReadingStep, StepLine
 from ..formula import NO_NAMES, evaluate, rounded
 from ..notation import number
 
@@ -44,7 +44,7 @@ def _fitting(terms: tuple[str, ...], rest: float | None, value: float) -> Shown:
     return shown
 
 
-def shown_line(line: Line) -> Shown:
+def shown_line(line: Line | ReadingStep) -> Shown:
     """A line of the derivation as it is printed."""
     rest = line.rest_sum if line.rest_count else None
     return _fitting(tuple(term.shown for term in line.terms), rest, line.value)

@@ -2,221 +2,157 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from ..derivation import Batch, Derivation, Line, OptimizerStep, Paths, Witness
+from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number, text
-from .digits import short, shown_line, shown_path, shown_step
+from ..notations import asked_in, require_notation, written_in
+from ..words import OUTPUT
+from .digits import short, shown_line
+from .extras import extras
+from .spans import Span, Spans, cells, wrapped
 
-__all__ = ["Span", "as_text", "written"]
+__all__ = ["as_text", "circumstances", "heading", "is_told", "written"]
 
-BAR = 24  # characters
-
-
-class Span(NamedTuple):
-    """Some text and what it is: "title", "faint", "good", "bad", "value", or a layer's name, whose colour it has."""
-
-    text: str
-    style: str = ""
+NARROWEST = 40
+HEADINGS = {
+    "forward": "Forward: what the network computed",
+    "loss": "The loss",
+    "backward": "Backward: from the loss down",
+}
 
 
-Spans = list[Span]
-
-
-def as_text(explanation: Derivation, width: int = 100) -> str:
+def as_text(explanation: Derivation, width: int = 100, *, full: bool = False, notation: str = "book") -> str:
     """The whole explanation."""
-    return "\n".join("".join(span.text for span in line).rstrip() for line in written(explanation, width))
+    lines = written(explanation, width, full=full, notation=notation)
+    return "\n".join("".join(span.text for span in line).rstrip() for line in lines)
 
 
-def written(explanation: Derivation, width: int = 100) -> Iterator[Spans]:
-    """Line by line."""
-    yield from _head(explanation)
-    yield from _lines(explanation, width)
-    yield from _witnesses(explanation)
-    if explanation.step is not None:
-        yield from _step(explanation.step, width)
-    if explanation.batch is not None:
-        yield from _batch(explanation.batch, explanation.name)
-    yield from _paths(explanation.paths, width)
+def written(e: Derivation, width: int = 100, *, full: bool = False, notation: str = "book") -> Iterator[Spans]:
+    """Line by line; without `full`, what multiplies by one, witnesses, paths and the optimizer take a line each."""
+    require_notation(notation)
+    width = max(width, NARROWEST)
+    for indent, line in _all(e, width, full, notation):
+        yield from wrapped(line, width, indent)
 
 
-def _title(title: str) -> Iterator[Spans]:
-    yield []
-    yield [Span(title, "title")]
+def _all(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tuple[int, Spans]]:
+    """Each line with how far its rest is indented where it is wrapped."""
+    yield from ((2, line) for line in _head(e, notation))
+    yield from _steps(e, width, full, notation)
+    yield from ((4, line) for line in extras(e, width, full))
 
 
-def _head(e: Derivation) -> Iterator[Spans]:
-    yield [Span(f"Why is ∂L/∂{e.name} = {short(e.value)}?", "title")]
-    yield [Span(f"  {e.name} = {short(e.current)}, L = {short(e.loss)}; {circumstances(e)}", "faint")]
+def _head(e: Derivation, notation: str) -> Iterator[Spans]:
+    yield [Span(f"Why is {asked_in(e, notation)} = {short(e.value)}?", "title")]
+    if e.answer:
+        yield [Span(f"  {e.answer}", "value")]
+    yield [Span(f"  {e.title} is {short(e.current)}; {circumstances(e)}.", "faint")]
+    if e.value:
+        way = "up" if e.value > 0 else "down"
+        size = short(abs(e.value))
+        yield [Span(f"  If it grew by a little, L would go {way} by {size} times as much.", "faint")]
     for note in e.notes:
         yield [Span(f"  {note}", "faint")]
 
 
 def circumstances(e: Derivation) -> str:
-    """On what the gradient was taken."""
+    """What the loss is, and on what the gradient was taken."""
+    parts = {step.part for step in e.steps}
+    asked = any(step.kind == OUTPUT for step in e.steps)
+    what = "the output" if asked else "the loss" if "loss" in parts or not parts else "Σ dvalues·output"
     which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
     if e.sample is not None:
         which = f"the loss of sample {e.sample} alone"
-    return f"{which}, {'training' if e.training else 'inference'} mode, float64"
+    return f"{what} is L = {short(e.loss)}, on {which}, in {'training' if e.training else 'inference'} mode and float64"
 
 
-def _lines(e: Derivation, width: int) -> Iterator[Spans]:
+def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tuple[int, Spans]]:
     heads = {node.name: node for node in e.nodes}
-    column = min(max(cells(text(line.symbol)) for line in e.lines), 34)
     before: tuple[str, ...] = ()
-    for line in e.lines:
-        if line.nodes != before:
-            yield []
-            for name, kind in zip(line.nodes, line.kinds, strict=True):
-                rule = ", ".join(f"{text(left)} = {text(right)}" for left, right in heads[name].rule[:2])
-                yield [Span(name, name), Span(f" · {kind}", name), Span(f"   {rule}" if rule else "", "faint")]
-            before = line.nodes
-        yield from _line(line, column, width)
+    part = said = ""
+    for step in e.steps:
+        if step.part != part:
+            part, before = step.part, ()
+            yield 0, []
+            yield 2, [Span(heading(step, e), "title")]
+        group = step.nodes or (step.node,)
+        if group != before and step.node in heads and part != "loss":
+            yield 0, []
+            yield from ((4, line) for line in _layers(step, heads, rules=step.part == "forward"))
+        before, known = group, said
+        said = step.sentence
+        if step.folded and not full:
+            told = f": {step.sentence}" if is_told(step, known) else ""
+            left = text(written_in(step, notation).left)
+            yield 4, [Span(f"  {left}", step.node), Span(" = "), Span(short(step.value), "value"), Span(told, "faint")]
+            continue
+        if step.sentence and (step.sentence != known):
+            yield 2, [Span(f"  {step.sentence}")]
+        yield from _step(step, width, notation)
 
 
-def _line(line: Line, column: int, width: int) -> Iterator[Spans]:
-    """Symbol, formula, numbers, value: in one line of text where they fit, else one below the other."""
-    shown = shown_line(line)
-    name = line.quantity.name if not line.is_loss else line.nodes[0]
-    symbol = Span(f"  {pad(text(line.symbol), column)} ", name)
-    formula, value = text(line.formula), [Span("= "), Span(short(shown.value), "value")]
-    sum_of = [Span(text(term, 17), of.node) for term, of in zip(shown.terms, line.terms, strict=True)]
+def is_told(step: ReadingStep, before: str) -> bool:
+    """Whether a folded step says its sentence: one that multiplies by one does, one that is like another does not."""
+    return step.part != "forward" and len(step.terms) + step.rest_count + step.zeros == 1 and step.sentence != before
+
+
+def heading(step: ReadingStep, e: Derivation) -> str:
+    """What a part of the steps is about."""
+    shown = HEADINGS[step.part]
+    if any(one.kind == OUTPUT for one in e.steps) or all(one.part != "loss" for one in e.steps):  # there is no loss
+        shown = shown.replace("loss", "output")
+    if step.part == "forward" and e.samples > 1:
+        row = next((s.title.rpartition(" ")[2] for s in e.steps if s.id.startswith("forward-loss-")), "")
+        shown += f" for sample {row}" + (", which counts most" if e.kind == "parameter" and e.sample is None else "")
+    return f"{shown} to {e.title}" if step.part == "backward" else shown
+
+
+def _layers(step: ReadingStep, heads: dict[str, DiagramNode], rules: bool) -> Iterator[Spans]:
+    for name in step.nodes or (step.node,):
+        node = heads[name]
+        shown = ", ".join(f"{text(left)} = {text(right)}" for left, right in node.rule[:2]) if rules else ""
+        title = f"{name} · {node.kind}" if node.kind else name
+        yield [Span(title, name), Span(f"   {shown}" if shown else "", "faint")]
+
+
+def _step(step: ReadingStep, width: int, notation: str) -> Iterator[tuple[int, Spans]]:
+    """Left side and formula, then the numbers, one term a line with its name beside it, then the value."""
+    shown = shown_line(step)
+    form = written_in(step, notation)
+    right = form.code.partition(" = ")[2] if form.code else text(form.right) if form.right else ""
+    yield 6, [Span(f"  {text(form.left)}", step.node), Span(f" = {right}" if right else "")]
+    numbers = [text(term, 17) for term in shown.terms]
+    numbers = [_signed(n) if i else n for i, n in enumerate(numbers)]
+    names = [text(name) if name else "" for name in form.terms]
+    value = [Span("= "), Span(short(shown.value), "value")]
+    if len(numbers) == 1 and shown.rest is None and not step.zeros:
+        alone = [] if numbers[0] in (short(shown.value), right) else [Span(f"= {numbers[0]} ")]
+        yield 6, [Span("    "), *alone, *value]
+        return
+    rows = [(Span(n, term.node), name) for n, name, term in zip(numbers, names, step.terms, strict=True)]
     if shown.rest is not None:
-        count = f"{line.rest_count:,} more term{'s' if line.rest_count != 1 else ''}"
-        sum_of.append(Span(f"{_signed(number(shown.rest, 17))} ({count})", "faint"))
-    if line.zeros:
-        sum_of.append(Span(f"0 ({line.zeros:,} term{'s' if line.zeros != 1 else ''})", "faint"))
-    numbers = [part for span in sum_of for part in (Span(" + "), span)][1:]
-    middle = (
-        [Span("= "), *numbers, Span(" ")]
-        if "".join(p.text for p in numbers) not in (formula, short(shown.value))
-        else []
-    )
-    whole = [symbol, Span(f"= {formula} "), *middle, *value]
-    if sum(cells(span.text) for span in whole) <= width:
-        yield whole
-        return
-    yield [symbol, Span(f"= {formula}")]
-    if middle:
-        yield from _sum(sum_of, column, width)
-    yield [Span(f"  {' ' * column} "), *value]
+        more = f"{step.rest_count:,} more term{'s' if step.rest_count != 1 else ''}"
+        rows.append((Span(_signed(number(shown.rest, 17))), more))
+    if step.zeros:
+        rows.append((Span("0"), f"{step.zeros:,} term{'s that are' if step.zeros != 1 else ' that is'} 0"))
+    column = min(max((cells(shown_numbers.text) for shown_numbers, _ in rows), default=0), width // 2)
+    for i, (shown_numbers, name) in enumerate(rows):
+        yield from _term("+" if i else "=", shown_numbers, name, column, width)
+    yield 6, [Span("    "), *value]
 
 
-def _sum(spans: Spans, column: int, width: int) -> Iterator[Spans]:
-    """Terms with + between them, in as many lines as they need."""
-    start = f"  {' ' * column} "
-    line: Spans = [Span(f"{start}= ")]
-    used = len(start) + 2
-    for i, span in enumerate(spans):
-        plus = " + " if i else ""
-        if i and used + cells(span.text) + 3 > width:
-            yield line
-            line, used, plus = [Span(start)], len(start), "+ "
-        line += [Span(plus), span]
-        used += len(plus) + cells(span.text)
-    yield line
-
-
-def _witnesses(e: Derivation) -> Iterator[Spans]:
-    yield from _title("Witnesses")
-    wide = max(len(witness.name) for witness in e.witnesses)
-    for witness in e.witnesses:
-        yield _witness(witness, wide)
-    if not e.agrees:
-        yield [Span("  They disagree: a backward pass is not the derivative of its forward pass.", "bad")]
-
-
-def _witness(witness: Witness, wide: int) -> Spans:
-    if witness.value is None:
-        return [Span(f"  {witness.name:<{wide}}  -  "), Span(witness.note, "faint")]
-    error = "" if witness.error is None else f" ± {witness.error:.1g}"
-    verdict = {
-        True: Span("  agrees", "good"),
-        False: Span("  DISAGREES", "bad"),
-        None: Span("  cannot say", "faint"),
-    }
-    note = f"  {witness.note}" if witness.note else ""
-    return [
-        Span(f"  {witness.name:<{wide}}  {witness.value: .12g}{error}"),
-        verdict[witness.agrees],
-        Span(note, "faint"),
-    ]
-
-
-def _step(step: OptimizerStep, width: int) -> Iterator[Spans]:
-    yield from _title(f"What one step of {step.optimizer} would do to it")
-    wide = max(cells(text(line.name)) for line in step.lines)
-    for line in step.lines:
-        shown = shown_step(line)
-        numbers = text(shown.terms[0], 17)
-        value = short(shown.value)
-        parts = dict.fromkeys([text(line.formula), numbers, value])
-        yield [
-            Span(f"  {pad(text(line.name), wide)} "),
-            Span("".join(f"= {part} " for part in parts)),
-            Span(f"  {line.note}", "faint"),
-        ]
-    yield []
-    change = step.after - step.before
-    yield [Span(f"  it changes by {short(change)}; the loss then changes by")]
-    rows = (
-        ("this weight alone", step.predicted, step.measured),
-        ("the whole step", step.predicted_whole, step.measured_whole),
-    )
-    for label, predicted, measured in rows:
-        yield [Span(f"    {label:<18}  predicted (gradient · change) {predicted: .6g}, measured {measured: .6g}")]
-
-
-def _batch(batch: Batch, name: str) -> Iterator[Spans]:
-    count = len(batch.contributions)
-    yield from _title(f"The same gradient as a sum over the {count} samples")
-    up, down = batch.up, batch.down
-    largest = max((abs(c) for c in batch.contributions), default=0.0) or 1.0
-    for label, rows, sign in (("pull it up", up, 1), ("pull it down", down, -1)):
-        total = sum(batch.contributions[i] for i in rows)
-        yield [Span(f"  {len(rows)} {label}, together {short(total)}")]
-        for i in rows[:5]:
-            bar = "█" * max(1, round(BAR * abs(batch.contributions[i]) / largest))
-            style = "up" if sign > 0 else "down"
-            yield [Span(f"    sample {i:<5} {batch.contributions[i]: .6g}".ljust(32)), Span(bar, style)]
-        if len(rows) > 5:
-            yield [Span(f"    {len(rows) - 5} more: {short(sum(batch.contributions[i] for i in rows[5:]))}", "faint")]
-    zero = count - len(up) - len(down)
-    rest = ([f"{zero} do not move it"] if zero else []) + (
-        [f"the penalties add {short(batch.penalty)}"] if batch.penalty else []
-    )
-    if rest:
-        yield [Span(f"  {'; '.join(rest)}")]
-    if batch.mixed:
-        yield [Span("  The samples take part in each other's output; a sample counts here by its own loss.", "faint")]
-
-
-def _paths(paths: Paths, width: int) -> Iterator[Spans]:
-    if paths.total is None:
-        yield []
-        yield [Span(f"Paths to the loss: {paths.note}.", "faint")]
-        return
-    yield from _title(f"All {len(paths.paths)} paths to the loss that carry something")
-    for path in paths.paths:
-        shown = shown_path(path)
-        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
-        yield [Span(f"  {way}", "faint")]
-        yield [Span(f"    {text(shown.terms[0], 17)} = {short(shown.value)}")]
-    more = f" ({paths.note})" if paths.note else ""
-    yield [Span(f"  their sum: {short(paths.total)}{more}")]
+def _term(sign: str, numbers: Span, name: str, column: int, width: int) -> Iterator[tuple[int, Spans]]:
+    line = [Span(f"    {sign} "), numbers]
+    if name and 6 + max(column, cells(numbers.text)) + 3 + cells(name) <= width:
+        line.append(Span(" " * max(0, column - cells(numbers.text)) + f"   {name}", "faint"))
+        yield 8, line
+    else:
+        yield 8, line
+        if name:
+            yield 10, [Span(f"          {name}", "faint")]
 
 
 def _signed(shown: str) -> str:
+    """A summand: in parentheses where it begins with a minus."""
     return f"({shown})" if shown.startswith("-") else shown
-
-
-def cells(shown: str) -> int:
-    """How many columns a text takes: combining marks take none."""
-    return sum(not unicodedata.combining(c) for c in shown)
-
-
-def pad(shown: str, wide: int) -> str:
-    """The text filled up with spaces to a width."""
-    return shown + " " * max(0, wide - cells(shown))

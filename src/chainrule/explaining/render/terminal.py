@@ -15,14 +15,14 @@ __all__ = ["OnTerminal"]
 class OnTerminal:
     """What rich prints."""
 
-    def __init__(self, derivation: Derivation) -> None:
-        self.derivation = derivation
+    def __init__(self, derivation: Derivation, *, full: bool = False, notation: str = "book") -> None:
+        self.derivation, self.full, self.notation = derivation, full, notation
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
         from rich.text import Text
 
         colors = layer_numbers([node.name for node in self.derivation.nodes])
-        for line in written(self.derivation, max(40, options.max_width)):
+        for line in written(self.derivation, options.max_width, full=self.full, notation=self.notation):
             shown = Text()
             for span in line:
                 name = span.style if span.style in colors else span.style.rpartition(".")[0]

@@ -8,18 +8,11 @@
 
 #define CHUNK 16384 /* parameters that are updated while their gradients are in the cache */
 
-/* What pieces and parts came to; each side is written in every second step, so that who is ahead disturbs nobody. */
+/* What a piece and a part came to. */
 typedef struct Sums {
     double loss, metric, penalty, squares, bad, unused[3];
 } Sums;
 
-static Step step_of(const Run *run, int64_t index) {
-    const int64_t place = run->first + index, begin = place % run->per_epoch * run->batch;
-    Step step = {.index = index, .epoch = place / run->per_epoch, .begin = begin, .total = 1};
-    step.count = smaller(run->batch, run->samples - begin);
-    step.pieces = (step.count + run->piece - 1) / run->piece;
-    return step;
-}
 
 /* The most pieces of samples, or parts of parameters, that threads share. */
 static int64_t most_shares(const Run *run) {
@@ -32,6 +25,16 @@ static double count_of(const Run *run, const Step *step, const double *weights) 
     if (!weights) return (double)step->count;
     for (int64_t s = 0; s < step->count; s++) total += weights[sample_at(run, step->epoch, step->begin + s)];
     return total;
+}
+
+static Step step_of(const Run *run, int64_t index) {
+    const int64_t place = run->first + index, begin = place % run->per_epoch * run->batch;
+    Step step = {.index = index, .epoch = place / run->per_epoch, .begin = begin, .total = 1};
+    step.count = smaller(run->batch, run->samples - begin);
+    step.pieces = (step.count + run->piece - 1) / run->piece;
+    if (run->mean && !(run->still && index > 0)) step.total = count_of(run, &step, run->weights);
+    if (step.total == 0) step.total = 1; /* a batch that does not count: every share is 0 */
+    return step;
 }
 
 /* The gradient of a part of the parameters, where all samples have come through before it is made. */
@@ -63,8 +66,6 @@ static void part_through(const Run *run, const Step *step, const Part *part, int
             if (moves) sums->bad += update(s, &moving, run, from, to);
         }
     }
-    const Operation *op = run->operations + part->operation;
-    if (moves && part->operation >= 0 && op->copied) dense_copy(op, run, part->first_row, part->last_row);
 }
 
 /* The numbers of a step, in the row of its epoch. */
@@ -86,99 +87,127 @@ static void record_squares(const Run *run, const Step *step) {
     }
 }
 
-/* One thread's share of a block; returns how many steps met finite numbers only. */
-static int64_t take_part(const Run *run, Team *team, int64_t thread) {
-    const int64_t most = most_shares(run);
-    const int limited = isfinite(run->clip_norm);
-    int64_t turn = 0, seen = 0, loaded = 0;
-    for (int64_t index = 0; index < run->steps; index++) {
-        Step step = step_of(run, index);
-        Sums *sums = (Sums *)run->sums + index % 2 * most;
-        step.seen = seen, seen += step.count;
-        if (run->mean && !(loaded && run->still)) {
-            step.total = count_of(run, &step, run->weights);
-            if (step.total == 0) step.total = 1; /* a batch that does not count: every share is 0 */
-        }
-        turn++;
-        for (int64_t i = 0; i < step.pieces; i++) {
-            const int64_t piece = (i + thread * step.pieces / team->threads) % step.pieces;
-            if (!take(team, piece, turn)) continue;
-            sums[piece].loss = sums[piece].metric = 0;
-            piece_through(run, &step, piece, run->whole ? 0 : thread, loaded, &sums[piece].loss, &sums[piece].metric);
-        }
-        loaded = run->still;
-        meet(team, turn);
-        turn++;
-        for (int64_t i = 0; i < run->part_count; i++) {
-            const int64_t n = (i + thread * run->part_count / team->threads) % run->part_count;
-            const Part *part = run->parts + n;
-            if (!take(team, n, turn)) continue;
-            sums[n].penalty = sums[n].squares = sums[n].bad = 0;
-            if (run->whole && part->operation >= 0) make_gradient(run, &step, part);
-            part_through(run, &step, part, limited, !limited, 1, &sums[n]);
-        }
-        meet(team, turn);
-        if (limited) {
-            double squares = 0;
-            for (int64_t n = 0; n < run->part_count; n++) squares += sums[n].squares;
-            const double norm = sqrt(squares), scale = norm > run->clip_norm ? run->clip_norm / norm : 1;
-            turn++;
-            for (int64_t i = 0; i < run->part_count; i++) {
-                const int64_t n = (i + thread * run->part_count / team->threads) % run->part_count;
-                if (take(team, n, turn)) part_through(run, &step, run->parts + n, limited, 1, scale, &sums[n]);
-            }
-            meet(team, turn);
-        }
-        Sums all_of = {0};
-        for (int64_t n = 0; n < step.pieces; n++) all_of.loss += sums[n].loss, all_of.metric += sums[n].metric;
-        for (int64_t n = 0; n < run->part_count; n++) all_of.penalty += sums[n].penalty, all_of.bad += sums[n].bad;
-        if (thread == 0) run->losses[index] = all_of.loss, run->penalties[index] = all_of.penalty;
-        if (!isfinite(all_of.loss + all_of.penalty + all_of.bad)) return index;
-        if (!run->epoch_steps) continue;
-        if (thread == 0) record(run, &step, all_of.loss, all_of.metric, all_of.penalty);
-        if (index + 1 == run->steps || (run->first + index + 1) % run->per_epoch == 0) {
-            if (thread == 0) record_squares(run, &step);
-            meet(team, ++turn);
-        }
+/* A block as its threads share it. */
+typedef struct Work {
+    const Run *run;
+    Team team;
+    int64_t phases; /* of a step: its samples, its parameters, and with a limit to their gradient's norm those again */
+    double scale;   /* of the gradient, within that limit */
+    int64_t done;   /* steps that met finite numbers only */
+} Work;
+
+/* Piece or part number n of a phase of a step. */
+static void carry_out(Work *work, const Step *step, int64_t phase, int64_t n, int64_t thread) {
+    const Run *run = work->run;
+    Sums *sums = (Sums *)run->sums + n;
+    const Part *part = run->parts + n;
+    const int limited = work->phases > 2;
+    if (phase == 0) {
+        const int loaded = run->still && step->index > 0;
+        sums->loss = sums->metric = 0;
+        piece_through(run, step, n, run->whole ? 0 : thread, loaded, &sums->loss, &sums->metric);
+        return;
     }
-    return run->steps;
+    if (phase == 1) {
+        sums->penalty = sums->squares = sums->bad = 0;
+        if (run->whole && part->operation >= 0) make_gradient(run, step, part);
+    }
+    part_through(run, step, part, limited, !limited || phase == 2, work->scale, sums);
+}
+
+/* After the last piece of a phase, before anybody goes on; returns 0 where numbers are not finite. */
+static int conclude(Work *work, const Step *step, int64_t phase) {
+    const Run *run = work->run;
+    const Sums *sums = run->sums;
+    Sums all_of = {0};
+    if (phase == 1 && work->phases > 2) {
+        for (int64_t n = 0; n < run->part_count; n++) all_of.squares += sums[n].squares;
+        const double norm = sqrt(all_of.squares);
+        work->scale = norm > run->clip_norm ? run->clip_norm / norm : 1;
+    }
+    if (phase + 1 < work->phases) return 1;
+    for (int64_t n = 0; n < step->pieces; n++) all_of.loss += sums[n].loss, all_of.metric += sums[n].metric;
+    for (int64_t n = 0; n < run->part_count; n++) all_of.penalty += sums[n].penalty, all_of.bad += sums[n].bad;
+    run->losses[step->index] = all_of.loss, run->penalties[step->index] = all_of.penalty;
+    if (!isfinite(all_of.loss + all_of.penalty + all_of.bad)) return 0;
+    work->done = step->index + 1;
+    if (!run->epoch_steps) return 1;
+    record(run, step, all_of.loss, all_of.metric, all_of.penalty);
+    if (work->done == run->steps || (run->first + work->done) % run->per_epoch == 0) record_squares(run, step);
+    return 1;
+}
+
+/* One thread's share of a block. */
+static void take_part(Work *work, int64_t thread) {
+    const Run *run = work->run;
+    Team *team = &work->team;
+    const int64_t phases = work->phases, all_phases = run->steps * phases;
+    int64_t over = 0, phase = 0; /* phases of the block before this one; the number of this one in its step */
+    Step step = step_of(run, 0);
+    while (over < all_phases) {
+        const int64_t shares = phase == 0 ? step.pieces : run->part_count;
+        int64_t own = 0, now = over + 1;
+        for (int64_t i = 0; i < shares; i++) {
+            const int64_t n = (i + thread * shares / team->threads) % shares;
+            if (!take(team, n, now)) continue;
+            carry_out(work, &step, phase, n, thread);
+            own++;
+        }
+        if (was_last(team, own, shares)) {
+            if (!conclude(work, &step, phase)) now = all_phases;
+            end(team, now);
+        } else {
+            now = wait_for(team, now);
+        }
+        const int same_step = now == over + 1 && ++phase < phases;
+        over = now;
+        if (same_step || over == all_phases) continue;
+        step = step_of(run, over / phases), phase = over % phases;
+    }
 }
 
 typedef struct Member {
-    const Run *run;
-    Team *team;
+    Work *work;
     int64_t thread;
 } Member;
 
 static void *join_in(void *given) {
     const Member *member = given;
-    pthread_mutex_lock(&member->team->mutex); /* until it is known how many threads there are */
-    pthread_mutex_unlock(&member->team->mutex);
-    take_part(member->run, member->team, member->thread);
+    pthread_mutex_lock(&member->work->team.mutex); /* until it is known how many threads there are */
+    pthread_mutex_unlock(&member->work->team.mutex);
+    take_part(member->work, member->thread);
     return 0;
 }
 
 /* Carry out run->steps steps; returns how many of them met finite numbers only. */
 int64_t NAME(block)(const Run *run) {
     counter *counters = run->meeting;
-    Team team = {.threads = 1, .arrived = counters, .sleeping = counters + SPACING, .taken = counters + 2 * SPACING};
-    if (run->threads == 1) return take_part(run, &team, 0);
+    Work work = {.run = run, .phases = isfinite(run->clip_norm) ? 3 : 2, .scale = 1};
+    Team *team = &work.team;
+    *team = (Team){
+        .threads = 1, .over = counters, .finished = counters + SPACING, .sleeping = counters + 2 * SPACING,
+        .taken = counters + 3 * SPACING,
+    };
+    if (run->threads == 1) {
+        take_part(&work, 0);
+        return work.done;
+    }
     Member members[THREADS];
     pthread_t others[THREADS];
-    for (int64_t i = 0; i < most_shares(run) + 2; i++) atomic_store(counters + i * SPACING, 0);
-    pthread_mutex_init(&team.mutex, 0);
-    pthread_cond_init(&team.all_here, 0);
-    pthread_mutex_lock(&team.mutex);
-    for (; team.threads < run->threads; team.threads++) { /* fewer where the system gives no more */
-        members[team.threads] = (Member){run, &team, team.threads};
-        if (pthread_create(&others[team.threads], 0, join_in, &members[team.threads])) break;
+    for (int64_t i = 0; i < most_shares(run) + 3; i++) atomic_store(counters + i * SPACING, 0);
+    pthread_mutex_init(&team->mutex, 0);
+    pthread_cond_init(&team->is_over, 0);
+    pthread_mutex_lock(&team->mutex);
+    for (; team->threads < run->threads; team->threads++) { /* fewer where the system gives no more */
+        members[team->threads] = (Member){&work, team->threads};
+        if (pthread_create(&others[team->threads], 0, join_in, &members[team->threads])) break;
     }
-    pthread_mutex_unlock(&team.mutex);
-    const int64_t done = take_part(run, &team, 0);
-    for (int64_t i = 1; i < team.threads; i++) pthread_join(others[i], 0);
-    pthread_cond_destroy(&team.all_here);
-    pthread_mutex_destroy(&team.mutex);
-    return done;
+    pthread_mutex_unlock(&team->mutex);
+    take_part(&work, 0);
+    for (int64_t i = 1; i < team->threads; i++) pthread_join(others[i], 0);
+    pthread_cond_destroy(&team->is_over);
+    pthread_mutex_destroy(&team->mutex);
+    return work.done;
 }
 
 #endif

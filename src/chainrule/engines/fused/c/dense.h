@@ -1,7 +1,8 @@
 /* Dense: output = inputs · weights + biases.
  *
  * Weights (I, N) and biases (1, N) lie one after the other, and the inputs end with a row of ones: so the gradient of
- * both is one product (I+1, N). Large weights have a copy (N, I) that is read forward.
+ * both is one product (I+1, N). Large weights are read in the order in which they lie, forward too: a column of them
+ * would touch as many lines of the cache as there are rows.
  */
 #ifndef CHAINRULE_DENSE_H
 #define CHAINRULE_DENSE_H
@@ -10,23 +11,22 @@
 #include "tile.h"
 
 static void dense_forward(const Operation *op, const Tile *t) {
-    const int64_t I = op->features, N = op->outputs;
-    const real *W = t->P + op->parameters, *copy = (const real *)t->run->copies + op->copy;
-    multiply(&(Product){                            /* Y = Wᵀ · X + biases: (N,I)(I,B) -> (N,B) */
-        .A = op->copied ? copy : W, .across = op->copied ? spaced(I) : 1, .along = op->copied ? 1 : N, .terms = I,
-        .bias = W + I * N,
-        .B = t->A + op->x * t->stride, .ldb = t->stride,
-        .Y = t->A + op->y * t->stride, .ldy = t->stride,
-        .finish = op->rectifies ? RECTIFY : PLAIN,
-    }, N, t->width);
-}
-
-/* The copy of the weights from row `first` to `last`, (I,N) -> (N,I). */
-static void dense_copy(const Operation *op, const Run *run, int64_t first, int64_t last) {
-    const int64_t I = op->features, N = op->outputs;
-    const real *W = (const real *)run->P + op->parameters;
-    real *copy = (real *)run->copies + op->copy;
-    turned(W + first * N, N, copy + first, spaced(I), smaller(last, I) - first, N);
+    const int64_t I = op->features, N = op->outputs, ldt = spaced(N);
+    const real *W = t->P + op->parameters, *X = t->A + op->x * t->stride;
+    real *Y = t->A + op->y * t->stride, *rows = t->turned + op->turned * t->stride + t->column * ldt;
+    const int finish = op->rectifies ? RECTIFY : PLAIN;
+    if (!op->large) {
+        multiply(&(Product){                        /* Y = Wᵀ · X + biases: (N,I)(I,B) -> (N,B) */
+            .A = W, .across = 1, .along = N, .terms = I, .bias = W + I * N,
+            .B = X, .ldb = t->stride, .Y = Y, .ldy = t->stride, .finish = finish,
+        }, N, t->width);
+        return;
+    }
+    multiply(&(Product){                            /* Yᵀ = Xᵀ · W + biases: (B,I)(I,N) -> (B,N) */
+        .A = X, .across = 1, .along = t->stride, .terms = I, .biases = W + I * N,
+        .B = W, .ldb = N, .Y = rows, .ldy = ldt, .finish = finish,
+    }, t->width, N);
+    turned(rows, ldt, Y, t->stride, t->width, N);
 }
 
 /* Whether Σ_s X·dY is cheaper as sums over vectors of samples than with the samples of dY as rows. */

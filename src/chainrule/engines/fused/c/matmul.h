@@ -23,7 +23,8 @@ enum { PLAIN = 0, ADD = 1, RECTIFY = 2, MASK = 4 }; /* added to Y; its part abov
 typedef struct Product {
     const real *A;
     int64_t across, along, terms;
-    const real *bias; /* (rows,), where the sums begin; NULL: at 0 */
+    const real *bias;   /* (rows,), where the sums begin; NULL: at 0 */
+    const real *biases; /* (width,), in its place */
     const real *B;
     int64_t ldb;      /* entries from one row of B to the next */
     real *Y;
@@ -37,7 +38,9 @@ INLINE void block(const Product *p, int64_t r, const int n, int64_t c, const int
     const real *a = p->A + r * p->across, *b = p->B + c;
     vec sums[ROWS][COLUMNS];
     UNROLL for (int i = 0; i < n; i++)
-        UNROLL for (int j = 0; j < m; j++) sums[i][j] = p->bias ? all(p->bias[r + i]) : all(0);
+        UNROLL for (int j = 0; j < m; j++)
+            sums[i][j] = p->bias ? all(p->bias[r + i]) : !p->biases ? all(0)
+                       : count < LANES ? load_part(p->biases + c, count) : load(p->biases + c + j * LANES);
     for (int64_t t = 0; t < p->terms; t++, a += p->along, b += p->ldb) {
         vec row[COLUMNS];
         UNROLL for (int j = 0; j < m; j++) {

@@ -113,12 +113,11 @@ typedef struct Operation {
     int64_t y;             /* the first row of its output */
     int64_t other;         /* the first row of a product's second factor */
     int64_t kept;          /* the first row of what backward reads beside them */
-    int64_t turned;        /* dense: where dvalues lie turned, a row of N for each sample, in columns of `turned` */
+    int64_t turned;        /* dense: where a row of N for each sample lies, of outputs, then of dvalues, in `turned` */
     int64_t features;
     int64_t outputs;       /* dense: N */
     int64_t parameters;    /* dense: weights (I, N), then biases (1, N); normalization: gamma, then beta */
-    int64_t copied;        /* dense: the weights have a copy (N, I) */
-    int64_t copy;          /* ... in `copies`, which begins here */
+    int64_t large;         /* dense: the weights are read forward row by row */
     int64_t state;         /* batch norm: running mean, then running variance */
     int64_t trains;        /* has parameters whose gradient is needed */
     int64_t passes;        /* hands a gradient on to its inputs */
@@ -229,11 +228,10 @@ typedef struct Run {
     void *V;                 /* (size,), the slot of second moments */
     void *A;                 /* (areas, rows, stride), outputs of layers; areas: 1 with `whole`, else threads */
     void *D;                 /* (areas, rows, stride), gradients of A */
-    void *copies;            /* of weights, turned, real */
     void *turned;            /* (areas, turned_columns * stride) */
     void *T;                 /* (areas, C + 3, stride): targets, shares, labels, weights in the metric */
-    void *sums;              /* (2, max(pieces, parts), 8) double: what pieces and parts came to */
-    void *meeting;           /* where the threads meet: 64 bytes for each of max(pieces, parts) + 2 */
+    void *sums;              /* (max(pieces, parts), 8) double: what pieces and parts came to */
+    void *meeting;           /* where the threads meet: 64 bytes for each of max(pieces, parts) + 3 */
     /* the block */
     int64_t step;            /* the number of its first step */
     int64_t steps;
@@ -242,7 +240,7 @@ typedef struct Run {
     const double *rates;     /* (steps, T) */
     double *losses;          /* (steps,) */
     double *penalties;       /* (steps,) */
-    void *predictions;       /* (rows of all steps, C), or NULL */
+    void *predictions;       /* of a few samples without a step, (S, C) */
     /* the records of its epochs, or NULL */
     int64_t *epoch_steps;    /* (E,) */
     double *epoch_losses;    /* (E,) */

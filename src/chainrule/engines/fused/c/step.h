@@ -15,7 +15,6 @@ typedef struct Step {
     int64_t epoch;        /* of those that the block touches */
     int64_t begin, count; /* of its samples, in the order of the epoch */
     int64_t pieces;
-    int64_t seen;         /* samples of the block's steps before */
     double total;         /* what each sample's weight is divided by */
 } Step;
 
@@ -104,13 +103,6 @@ static void backward(const Tile *t) {
     }
 }
 
-/* Predictions (C,B) become rows of users (B,C). */
-static void show(const Tile *t, const real *Z, real *predictions) {
-    const int64_t C = t->run->outputs;
-    for (int64_t s = 0; s < t->samples; s++)
-        for (int64_t c = 0; c < C; c++) predictions[s * C + c] = Z[c * t->stride + s];
-}
-
 /* Units of ReLUs whose output is above 0 for a sample are alive in the epoch. */
 static void watch(const Tile *t, uint8_t *alive) {
     for (const Watched *w = t->run->watched; w < t->run->watched + t->run->watched_count; alive += w->units, w++)
@@ -148,7 +140,6 @@ static void piece_through(const Run *run, const Step *step, int64_t piece, int64
             *metric += metric_of(&t, Z);
             watch(&t, run->alive + step->epoch * run->unit_count);
         }
-        if (run->predictions) show(&t, Z, (real *)run->predictions + (step->seen + first) * C);
         backward(&t);
     }
 }

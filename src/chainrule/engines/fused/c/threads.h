@@ -1,7 +1,8 @@
-/* Threads that share a step: each takes the next piece that nobody has taken, and they meet when all are done.
+/* Threads that share a step, phase by phase: each takes the next piece that nobody has taken.
  *
- * Pieces are the same whoever takes them, so that the numbers do not depend on the threads. Who waits spins for some
- * microseconds and then sleeps: a core that is needed elsewhere is not kept busy.
+ * Pieces are the same whoever takes them, so that the numbers do not depend on the threads. A phase is over when all its
+ * pieces are done, whoever did them: a thread whose core was needed elsewhere, and that holds no piece, is not waited
+ * for. Who waits spins for some microseconds and then sleeps: a core that is needed elsewhere is not kept busy.
  */
 #ifndef CHAINRULE_THREADS_H
 #define CHAINRULE_THREADS_H
@@ -17,9 +18,12 @@ typedef _Atomic int64_t counter;
 
 typedef struct Team {
     int64_t threads;
-    counter *arrived, *sleeping, *taken;
+    counter *over;     /* the last phase that is over, counted from 1 on */
+    counter *finished; /* pieces of the phase that goes on */
+    counter *sleeping; /* threads */
+    counter *taken;    /* of each piece, the phase in which it was taken last */
     pthread_mutex_t mutex;
-    pthread_cond_t all_here;
+    pthread_cond_t is_over;
 } Team;
 
 static inline void pause_a_little(void) {
@@ -30,35 +34,45 @@ static inline void pause_a_little(void) {
 #endif
 }
 
-/* Whether this thread gets piece number `piece` of the phase number `turn`, from 1 on. */
-static inline int take(Team *team, int64_t piece, int64_t turn) {
+/* Whether this thread gets piece number `piece` of a phase. */
+static inline int take(Team *team, int64_t piece, int64_t phase) {
     if (team->threads == 1) return 1;
     counter *taken = team->taken + piece * SPACING;
     int64_t last = atomic_load_explicit(taken, memory_order_relaxed);
-    return last < turn && atomic_compare_exchange_strong(taken, &last, turn);
+    return last < phase && atomic_compare_exchange_strong(taken, &last, phase);
 }
 
-/* Wait until all threads have finished the phase number `turn`. */
-static inline void meet(Team *team, int64_t turn) {
-    const int64_t goal = turn * team->threads;
+/* Whether the pieces that this thread has done, `own` of `all`, were the last ones of their phase. */
+static inline int was_last(Team *team, int64_t own, int64_t all) {
+    if (team->threads == 1) return 1;
+    if (!own || atomic_fetch_add(team->finished, own) + own < all) return 0;
+    atomic_store(team->finished, 0);
+    return 1;
+}
+
+/* Let all go on that wait for the end of a phase. */
+static inline void end(Team *team, int64_t phase) {
     if (team->threads == 1) return;
-    if (atomic_fetch_add(team->arrived, 1) + 1 == goal) {
-        if (atomic_load(team->sleeping)) {
-            pthread_mutex_lock(&team->mutex);
-            pthread_cond_broadcast(&team->all_here);
-            pthread_mutex_unlock(&team->mutex);
-        }
-        return;
-    }
+    atomic_store(team->over, phase);
+    if (!atomic_load(team->sleeping)) return;
+    pthread_mutex_lock(&team->mutex);
+    pthread_cond_broadcast(&team->is_over);
+    pthread_mutex_unlock(&team->mutex);
+}
+
+/* Wait for the end of a phase; returns the last one that is over. */
+static inline int64_t wait_for(Team *team, int64_t phase) {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(team->arrived, memory_order_acquire) >= goal) return;
+        const int64_t over = atomic_load_explicit(team->over, memory_order_acquire);
+        if (over >= phase) return over;
         pause_a_little();
     }
     pthread_mutex_lock(&team->mutex);
     atomic_fetch_add(team->sleeping, 1);
-    while (atomic_load(team->arrived) < goal) pthread_cond_wait(&team->all_here, &team->mutex);
+    while (atomic_load(team->over) < phase) pthread_cond_wait(&team->is_over, &team->mutex);
     atomic_fetch_sub(team->sleeping, 1);
     pthread_mutex_unlock(&team->mutex);
+    return atomic_load(team->over);
 }
 
 #endif

@@ -1,0 +1,141 @@
+"""What unknown arguments share: the decisions of a run, the sizes, the shapes that are usual for each role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FEATURES", "MULTIPLES", "NEURONS", "SAMPLES", "STEPS", "Choices", "Shape", "World", "drawn", "usual_shapes"]
+
+SAMPLES, FEATURES, NEURONS, STEPS, SIDE = 5, 4, 3, 4, 6
+MULTIPLES = (1, 4, 3, 2)  # of an LSTM's or a GRU's gates in one matrix
+
+Shape = tuple[int, ...]
+
+
+class Choices:
+    """The decisions of one run; `next` turns to the next combination, the last decision first."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.many: list[int] = []
+        self.at = 0
+
+    def of(self, options: Sequence[Any]) -> Any:
+        """One of the options."""
+        if self.at == len(self.taken):
+            self.taken.append(0)
+            self.many.append(len(options))
+        self.at += 1
+        return options[min(self.taken[self.at - 1], len(options) - 1)]
+
+    def next(self) -> bool:
+        """Whether there is another combination, which the next run takes."""
+        del self.taken[self.at :], self.many[self.at :]
+        while self.taken and self.taken[-1] + 1 >= self.many[-1]:
+            self.taken.pop()
+            self.many.pop()
+        self.at = 0
+        if not self.taken:
+            return False
+        self.taken[-1] += 1
+        return True
+
+
+class World:
+    """What the unknown arguments of one run share."""
+
+    def __init__(self, choices: Choices, rng: np.random.Generator, ranks: dict[str, int], sizes: Sequence[int]) -> None:
+        self.choices, self.rng, self.ranks = choices, rng, ranks
+        self.sizes = tuple(dict.fromkeys([*sizes, FEATURES]))  # how wide the inputs may be
+        self.samples = SAMPLES
+        self.compares = False  # whether there are targets,
+        self.predicts = False  # and nothing but predictions beside them
+        self.columns = False  # whether the samples are columns
+
+
+def drawn(role: str, shape: Shape, world: World) -> NDArray[Any]:
+    """Random numbers of a shape, of the kind that a role asks for."""
+    rng = world.rng
+    if role == "mask":
+        mask = rng.random(shape) < 0.7
+        mask[..., :1] = True
+        return np.asarray(mask)
+    if role == "integers":
+        return rng.integers(0, 2, shape)
+    if role == "target" and len(shape) < 2:
+        return rng.integers(0, 2, shape)
+    predicts = world.predicts and len(shape) > 1 and shape[-1] > 1
+    if role == "target" and predicts and world.choices.of(("numbers", "one of each row")) != "numbers":
+        return np.asarray(np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])])
+    if role in ("target", "scale"):
+        return rng.uniform(0.5, 1.5, shape)
+    if not (predicts and role == "input") or world.choices.of(("numbers", "shares")) == "numbers":
+        return np.asarray(rng.normal(size=shape))
+    shares = rng.uniform(0.1, 0.9, shape)
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
+def usual_shapes(name: str, role: str, world: World) -> Iterator[Shape]:
+    """The shapes of an argument of which nothing is known but its name, and perhaps how many axes it has."""
+    rank = world.ranks.get(name)
+    for shape in _USUAL.get(role, _input)(name, world):
+        if rank is None or len(shape) == rank or (rank < 2 < len(shape)):
+            yield shape
+
+
+def _input(name: str, world: World) -> Iterator[Shape]:
+    n = world.samples
+    widths = world.sizes
+    ranks = world.ranks.get(name)
+    if ranks in (None, 2):
+        yield from ((n, width) for width in widths)
+    if ranks is None and world.compares:
+        yield from ((n,), (n, 1), (n, 2))
+    if ranks in (None, 3):
+        yield from ((3, STEPS, width) for width in widths)
+        yield from ((2, width, SIDE) for width in (2, *widths, 1, 3))
+    if ranks in (None, 4):
+        yield from ((2, width, SIDE, SIDE) for width in dict.fromkeys((2, *widths, 1, 3)))
+        yield from ((2, SIDE, SIDE, width) for width in dict.fromkeys((2, *widths, 1, 3)))
+    if ranks in (None, 1):
+        yield (n,)
+        yield from ((width,) for width in widths)
+
+
+def _weights(name: str, world: World) -> Iterator[Shape]:
+    recurrent = re.search("h|^U", name[1:] or name) is not None
+    shapes = ((NEURONS, NEURONS), (FEATURES, NEURONS))[:: 1 if recurrent else -1]
+    yield from shapes
+    yield from ((shape[0], k * NEURONS) for shape in shapes[:1] for k in MULTIPLES[1:])
+    yield 3, 2, 3, 3
+    yield 3, 2, 3
+    yield (FEATURES,)
+
+
+def _bias(name: str, world: World) -> Iterator[Shape]:
+    yield from ((NEURONS,), (1, NEURONS), (NEURONS, 1), (FEATURES,))
+
+
+def _state(name: str, world: World) -> Iterator[Shape]:
+    n = world.samples
+    yield from ((n, NEURONS), *((n, width) for width in world.sizes), (NEURONS, n), (NEURONS, 1), (NEURONS,))
+
+
+def _number(name: str, world: World) -> Iterator[Shape]:
+    yield ()
+
+
+def _target(name: str, world: World) -> Iterator[Shape]:
+    n = world.samples
+    widths = dict.fromkeys((NEURONS, *world.sizes, 1, 2))
+    yield from ((n,), *((n, width) for width in widths), (1, n))
+
+
+_USUAL: dict[str, Callable[[str, World], Iterator[Shape]]] = {
+    "weights": _weights, "bias": _bias, "scale": _bias, "state": _state, "target": _target, "number": _number,
+}  # fmt: skip

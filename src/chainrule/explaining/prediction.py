@@ -1,0 +1,282 @@
+"""`explain_prediction`: why the network said what it said, from one output back to the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..display import Html, article, folded, fragment, page, scrolled, table, tag
+from ..display.palette import shade
+from ..display.svg import picture
+from ..errors import DataError
+from ..losses import Loss
+from ..nodes import INPUTS
+from .answer import explain
+from .explanation import Explanation
+from .labels import readable_name
+from .notation import number
+from .render.page import as_fragment
+
+__all__ = ["InputShare", "PredictionExplanation", "explain_prediction"]
+
+SHOWN = 8  # inputs to each side
+PIXEL = 22.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Loss):
+    """One output in the place of a loss: Σ_o target_o · prediction_o, the target 1 for the output that is asked for."""
+
+    reduction: str = "sum"
+
+    def pure_forward(self, xp: Any, predictions: Any, targets: Any) -> Any:
+        return xp.sum(predictions * targets, axis=1)  # (B,O)(B,O) -> (B,)
+
+    def pure_backward(self, xp: Any, dvalues: Any, targets: Any) -> Any:
+        return dict(dpredictions=dvalues * targets)  # (B,1)(B,O) -> (B,O)
+
+
+@dataclass(frozen=True)
+class InputShare:
+    """One input: its value, the slope of the output by it, and their product."""
+
+    place: int
+    name: str
+    value: float
+    slope: float
+
+    @property
+    def share(self) -> float:
+        """value · slope: what the output would lose, to first order, if this input were 0."""
+        return self.value * self.slope
+
+
+@dataclass(frozen=True)
+class PredictionExplanation:
+    """What each input did for one output, with the chain of the weightiest of them in `chain`."""
+
+    said: str
+    output: str  # the name of the output that is explained
+    score: float
+    outputs: tuple[tuple[str, float], ...]  # every class with its probability, or every value
+    inputs: tuple[InputShare, ...]
+    shape: tuple[int, int] | None  # of an image
+    chain: Explanation
+
+    @property
+    def up(self) -> tuple[InputShare, ...]:
+        """The inputs that raise the output, the largest share first."""
+        return tuple(sorted((one for one in self.inputs if one.share > 0), key=lambda one: -one.share))
+
+    @property
+    def down(self) -> tuple[InputShare, ...]:
+        """The inputs that lower it, the largest share first."""
+        return tuple(sorted((one for one in self.inputs if one.share < 0), key=lambda one: one.share))
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def to_text(self, width: int = 100) -> str:
+        """As plain text, with the chain of the weightiest input."""
+        own = [line for whole in self._lines() for line in _folded_lines(whole, width)]
+        return "\n".join([*own, "", self.chain.to_text(width)])
+
+    def _lines(self) -> Iterator[str]:
+        yield f"Why did the network say {self.said}?"
+        listed = sorted(self.outputs, key=lambda one: -one[1])[:3]
+        yield "  " + ", ".join(f"{name} {number(value, 4)}" for name, value in listed)
+        yield f"  The output for {self.output} is {number(self.score)}. An input's share is its value times the"
+        yield "  slope of that output by it: to first order what the output would lose if the input were 0."
+        if self.shape is not None:
+            yield ""
+            yield from (f"  {line}" for line in self._image())
+        for label, side in (("raise it", self.up), ("lower it", self.down)):
+            yield ""
+            yield f"  {len(side)} inputs {label}, together {number(sum(one.share for one in side))}"
+            for one in side[:SHOWN]:
+                yield f"    {one.name}: {number(one.value, 4)} · {number(one.slope, 4)} = {number(one.share, 4)}"
+
+    def _image(self) -> Iterator[str]:
+        """The picture in characters, and beside it where the shares lie: + raises, - lowers."""
+        assert self.shape is not None
+        rows, columns = self.shape
+        brightest = max((abs(one.value) for one in self.inputs), default=0.0) or 1.0
+        largest = max((abs(one.share) for one in self.inputs), default=0.0) or 1.0
+        for row in range(rows):
+            pixels = self.inputs[row * columns : (row + 1) * columns]
+            drawn = "".join(" ░▒▓█"[min(4, round(4 * abs(one.value) / brightest))] * 2 for one in pixels)
+            shares = "".join(_mark(one.share / largest) for one in pixels)
+            yield f"{drawn}   {shares}".rstrip()
+
+    def _repr_html_(self) -> str:
+        return fragment(article(*self._sections())) + as_fragment(self.chain)
+
+    def to_html(self) -> str:
+        """A page that needs no network and no script: the picture, the shares, the chain of the weightiest input."""
+        chain = Html(as_fragment(self.chain))
+        return page(f"Why did the network say {self.said}?", article(*self._sections()), chain)
+
+    def _sections(self) -> Iterator[Html]:
+        yield tag("h1", f"Why did the network say {self.said}?")
+        rows = [(name, number(value, 4)) for name, value in sorted(self.outputs, key=lambda one: -one[1])]
+        yield table((), rows[:3], numeric=[1])
+        yield tag(
+            "p",
+            f"The output for {self.output} is {number(self.score)}. An input's share is its value times the slope of "
+            "that output by it: to first order what the output would lose if the input were 0.",
+        )
+        if self.shape is not None:
+            seen = tag("div", tag("p", "What the network saw"), self._picture(False))
+            up, down = tag("span", "orange raises", cls="up"), tag("span", "blue lowers", cls="down")
+            words = tag("p", up, f" the output for {self.output}, ", down, " it")
+            marked = tag("div", words, self._picture(True))
+            yield scrolled(tag("div", seen, marked, cls="sides"))
+        for label, side in (("raise it", self.up), ("lower it", self.down)):
+            shown = [
+                (one.name, number(one.value, 4), number(one.slope, 4), number(one.share, 4)) for one in side[:SHOWN]
+            ]
+            head = f"{len(side)} inputs {label}, together {number(sum(one.share for one in side))}"
+            yield folded(head, table(("input", "value", "slope", "share"), shown, numeric=[1, 2, 3]))
+
+    def _picture(self, shares: bool) -> Html:
+        assert self.shape is not None
+        rows, columns = self.shape
+        numbers = [one.share if shares else one.value for one in self.inputs]
+        largest = max(map(abs, numbers), default=0.0) or 1.0
+        squares = [
+            tag(
+                "rect",
+                tag("title", f"{one.name}: {number(one.value, 4)}, share {number(one.share, 4)}"),
+                x=PIXEL * (one.place % columns),
+                y=PIXEL * (one.place // columns),
+                width=PIXEL,
+                height=PIXEL,
+                fill=shade(value, largest),
+            )
+            for one, value in zip(self.inputs, numbers, strict=True)
+        ]
+        frame = tag("rect", x=0, y=0, width=PIXEL * columns, height=PIXEL * rows, cls="axis", fill="none")
+        label = "The share of each pixel: orange raises, blue lowers" if shares else "The picture that the network saw"
+        return picture(PIXEL * columns, PIXEL * rows, *squares, frame, label=label)
+
+
+def _mark(part: float) -> str:
+    """Two characters for a share between -1 and 1."""
+    size = abs(part)
+    sign = "+" if part > 0 else "-"
+    return sign * 2 if size > 0.5 else f"{sign} " if size > 0.1 else "· " if size > 0 else "  "
+
+
+def _folded_lines(line: str, width: int) -> Iterator[str]:
+    from .render.spans import Span, wrapped
+
+    for spans in wrapped([Span(line)], width, 4):
+        yield "".join(span.text for span in spans).rstrip()
+
+
+def explain_prediction(
+    model: Any, x: ArrayLike, output: int | str | None = None, *, feature_names: Sequence[str] = ()
+) -> PredictionExplanation:
+    """Why the network said what it said about one sample: the chain rule from an output to every input.
+
+    `x` is one sample, alone or as a batch of one; `output` is a class by name or number, the one that was said where it
+    is left out. The slope of a score is taken where the last layer gives scores. A network of 64 or 784 inputs is
+    taken to look at an image. Raises `DataError` for more than one sample or an output that does not exist.
+
+    >>> from chainrule import Dense, MeanSquaredError, Model
+    >>> model = Model([Dense(2, 1)], loss=MeanSquaredError())
+    >>> model.parameters = {"dense_0.weights": [[2.0], [-3.0]], "dense_0.biases": [[1.0]]}
+    >>> why = explain_prediction(model, [10.0, 1.0])              # 10·2 + 1·(-3) + 1
+    >>> why.score, [one.share for one in why.inputs]
+    (18.0, [20.0, -3.0])
+    """
+    array = model.inputs(x)
+    shape = model.network.input_shape()
+    sample = array[None] if shape is not None and array.shape == shape else array
+    if len(sample) != 1:
+        raise DataError(f"explain_prediction: give one sample, not {len(sample)}.")
+    names = _output_names(model, sample)
+    scores = np.asarray(model.logits(sample), dtype=float)[0]  # (O,)
+    place = int(np.argmax(scores)) if output is None else _place(output, names)
+    chosen = np.zeros((1, len(scores)))  # (1,O)
+    chosen[0, place] = 1.0
+    features = feature_names or (model.preprocessing.feature_names if model.preprocessing is not None else ())
+    flat = sample.reshape(-1)
+    known = features if len(features) == len(flat) else tuple(f"input {i}" for i in range(len(flat)))
+    gradient = _slopes(model, sample, chosen)
+    shares = tuple(
+        InputShare(i, readable_name(str(known[i])), float(flat[i]), float(gradient[i])) for i in range(len(flat))
+    )
+    weightiest = max(shares, key=lambda one: abs(one.share)).place
+    chain = explain(
+        model.network,
+        Output(),
+        sample,
+        chosen,
+        INPUTS,
+        (0, *map(int, np.unravel_index(weightiest, sample.shape[1:]))),
+        parameters=model.parameters,
+        state=model.state,
+        feature_names=features,
+        class_names=model.class_names,
+        preprocessing=model.preprocessing,
+    )
+    probable = np.asarray(model.predict_proba(sample))[0] if model.loss.classifies else scores
+    probable = np.atleast_1d(probable)
+    listed = tuple((name, float(value)) for name, value in zip(names, probable, strict=False))
+    said = names[int(np.argmax(scores))] if model.loss.classifies else f"{float(scores[place]):.6g}"
+    return PredictionExplanation(
+        said, names[place], float(scores[place]), listed, shares, _image_shape(sample.shape[1:]), chain
+    )
+
+
+def _slopes(model: Any, sample: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
+    """d(output)/d(input) in float64, (I,)."""
+    from ..backprop import trace
+
+    values = {name: np.asarray(array, dtype=np.float64) for name, array in model.parameters.items()}
+    one = trace(
+        model.network,
+        Output(),
+        values,
+        sample.astype(np.float64),
+        chosen,
+        state={name: np.asarray(array, dtype=np.float64) for name, array in model.state.items()},
+        training=False,
+    )
+    found = np.zeros(sample.shape)
+    for leaf in model.network.flat:
+        from ..nodes import parts_of
+
+        for source, (_, gradient) in zip(leaf.sources, parts_of(one[leaf.name].dinputs), strict=True):
+            if source == INPUTS:
+                found = found + gradient
+    return found.reshape(-1)
+
+
+def _output_names(model: Any, sample: NDArray[Any]) -> tuple[str, ...]:
+    outputs = int(model.network.output_shape(sample.shape[1:])[-1])
+    if len(model.class_names) == outputs:
+        return tuple(model.class_names)
+    word = "class" if model.loss.classifies else "output"
+    return tuple(f"{word} {i}" for i in range(outputs))
+
+
+def _place(output: int | str, names: Sequence[str]) -> int:
+    if isinstance(output, str) and output in names:
+        return names.index(output)
+    if isinstance(output, int | np.integer) and not isinstance(output, bool) and 0 <= output < len(names):
+        return int(output)
+    raise DataError(f"explain_prediction: there is no output {output!r}; they are {', '.join(names)}.")
+
+
+def _image_shape(shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Rows and columns of what looks like an image: 8 x 8 or 28 x 28 in a row, or two axes."""
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    side = round(float(shape[0]) ** 0.5) if len(shape) == 1 else 0
+    return (side, side) if side >= 8 and side * side == shape[0] else None

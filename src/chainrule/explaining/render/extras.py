@@ -1,0 +1,162 @@
+"""What stands beside the derivation, as text: witnesses, the optimizer's step, the samples, the paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..derivation import Batch, Derivation, OptimizerStep, Paths, Witness
+from ..notation import text
+from .digits import short, shown_path, shown_step
+from .spans import Span, Spans, cells, pad
+
+__all__ = ["extras", "verdict_in_a_line"]
+
+BAR = 24  # characters
+FEW, SHOWN = 3, 5  # samples to each side, in short and in full
+
+
+def extras(e: Derivation, width: int, full: bool) -> Iterator[Spans]:
+    """Everything after the steps; folded to a line each where `full` is not asked for."""
+    if e.batch is not None:
+        yield from _batch(e.batch, SHOWN if full else FEW)
+    if e.witnesses and not full:
+        yield []
+        good = e.agrees
+        yield [Span(verdict_in_a_line(e), "good" if good else "bad")]
+    elif e.witnesses:
+        yield from _witnesses(e)
+    if e.step is not None:
+        yield from (_step(e.step) if full else _step_in_a_line(e.step))
+    if full or e.paths.total is None:
+        yield from _paths(e.paths)
+    else:
+        count = len(e.paths.paths)
+        lead = f"{count:,} paths lead" if count != 1 else "1 path leads"
+        yield [Span(f"{lead} from it to the loss; added up, their products give {short(e.paths.total)}.")]
+    if not full and (e.witnesses or e.step is not None):
+        yield [Span("In full: --full in the shell, .to_text(full=True) in Python.", "faint")]
+
+
+def _title(title: str) -> Iterator[Spans]:
+    yield []
+    yield [Span(title, "title")]
+
+
+def verdict_in_a_line(e: Derivation) -> str:
+    """How many ways agree, in one line."""
+    agreeing = [_short(w) for w in e.witnesses if w.agrees]
+    others = [w for w in e.witnesses if not w.agrees]
+    if not e.agrees:
+        wrong = " and ".join(_short(w) for w in others if w.agrees is False)
+        return f"The ways to this number DISAGREE ({wrong}): a backward pass is not the derivative of its forward pass."
+    said = f"{len(agreeing)} ways agree: {', '.join(agreeing)}."
+    for w in others:
+        said += (
+            f" {_short(w)} was {w.note}." if w.note.startswith("left out") else f" {_short(w)} cannot tell: {w.note}."
+        )
+    return said
+
+
+def _short(witness: Witness) -> str:
+    """The name of a way, without what is said about it after a comma."""
+    return witness.name.partition(",")[0]
+
+
+def _witnesses(e: Derivation) -> Iterator[Spans]:
+    yield from _title("Witnesses")
+    wide = max(len(witness.name) for witness in e.witnesses)
+    for witness in e.witnesses:
+        yield _witness(witness, wide)
+    if not e.agrees:
+        yield [Span("  They disagree: a backward pass is not the derivative of its forward pass.", "bad")]
+
+
+def _witness(witness: Witness, wide: int) -> Spans:
+    if witness.value is None:
+        return [Span(f"  {witness.name:<{wide}}  -  "), Span(witness.note, "faint")]
+    error = "" if witness.error is None else f" ± {witness.error:.1g}"
+    verdict = {
+        True: Span("  agrees", "good"),
+        False: Span("  DISAGREES", "bad"),
+        None: Span("  cannot tell", "faint"),
+    }
+    note = f"  {witness.note}" if witness.note else ""
+    return [
+        Span(f"  {witness.name:<{wide}}  {witness.value: .12g}{error}"),
+        verdict[witness.agrees],
+        Span(note, "faint"),
+    ]
+
+
+def _step_in_a_line(step: OptimizerStep) -> Iterator[Spans]:
+    change, way = short(step.after - step.before), "fall" if step.measured < 0 else "rise"
+    first = f"One step of {step.optimizer} would change it by {change}, to {short(step.after)}; this weight alone "
+    second = f"makes the loss {way} by {short(abs(step.measured))} (gradient · change says {short(step.predicted)})."
+    yield [Span(first + second)]
+
+
+def _step(step: OptimizerStep) -> Iterator[Spans]:
+    yield from _title(f"What one step of {step.optimizer} would do to it")
+    wide = max(cells(text(line.name)) for line in step.lines)
+    for line in step.lines:
+        shown = shown_step(line)
+        numbers = text(shown.terms[0], 17)
+        value = short(shown.value)
+        parts = dict.fromkeys([text(line.formula), numbers, value])
+        yield [
+            Span(f"  {pad(text(line.name), wide)} "),
+            Span("".join(f"= {part} " for part in parts)),
+            Span(f"  {line.note}", "faint"),
+        ]
+    yield []
+    change = step.after - step.before
+    yield [Span(f"  it changes by {short(change)}; the loss then changes by")]
+    rows = (
+        ("this weight alone", step.predicted, step.measured),
+        ("the whole step", step.predicted_whole, step.measured_whole),
+    )
+    for label, predicted, measured in rows:
+        yield [Span(f"    {label:<18}  predicted (gradient · change) {predicted: .6g}, measured {measured: .6g}")]
+
+
+def _batch(batch: Batch, most: int) -> Iterator[Spans]:
+    count = len(batch.contributions)
+    yield from _title(f"The same gradient as a sum over the {count} samples")
+    up, down = batch.up, batch.down
+    largest = max((abs(c) for c in batch.contributions), default=0.0) or 1.0
+    for label, rows, sign in (("pull it up", up, 1), ("pull it down", down, -1)):
+        if not rows:
+            continue
+        total = sum(batch.contributions[i] for i in rows)
+        yield [Span(f"  {len(rows)} {label}, together {short(total)}")]
+        for i in rows[:most]:
+            bar = "█" * max(1, round(BAR * abs(batch.contributions[i]) / largest))
+            style = "up" if sign > 0 else "down"
+            yield [Span(f"    sample {i:<5} {batch.contributions[i]: .6g}".ljust(32)), Span(bar, style)]
+        if len(rows) > most:
+            left = short(sum(batch.contributions[i] for i in rows[most:]))
+            yield [Span(f"    {len(rows) - most} more: {left}", "faint")]
+    zero = count - len(up) - len(down)
+    rest = ([f"{zero} do not move it"] if zero else []) + (
+        [f"the penalties add {short(batch.penalty)}"] if batch.penalty else []
+    )
+    if rest:
+        yield [Span(f"  {'; '.join(rest)}")]
+    if batch.mixed:
+        yield [Span("  The samples take part in each other's output; a sample counts here by its own loss.", "faint")]
+
+
+def _paths(paths: Paths) -> Iterator[Spans]:
+    if paths.total is None:
+        if paths.note:
+            yield []
+            yield [Span(f"Paths to the loss: {paths.note}.", "faint")]
+        return
+    yield from _title(f"All paths to the loss that carry something: {len(paths.paths)}")
+    for path in paths.paths:
+        shown = shown_path(path)
+        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
+        yield [Span(f"  {way}", "faint")]
+        yield [Span(f"    {text(shown.terms[0], 17)} = {short(shown.value)}")]
+    more = f" ({paths.note})" if paths.note else ""
+    yield [Span(f"  their sum: {short(paths.total)}{more}")]

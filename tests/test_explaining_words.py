@@ -1,0 +1,408 @@
+"""explain in the reader's words: steps, names, notations, questions; what a page and a terminal show of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import (
+    SGD,
+    Adam,
+    BatchNorm,
+    CategoricalCrossentropy,
+    Concatenate,
+    Dense,
+    Explanation,
+    Flatten,
+    Graph,
+    LeakyReLU,
+    MeanSquaredError,
+    Model,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    SoftmaxCrossentropy,
+    Tanh,
+    WeightHistory,
+    datasets,
+    explain,
+    explain_prediction,
+    explain_rule,
+)
+from chainrule.errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
+from chainrule.explaining.notations import NOTATIONS
+from chainrule.explaining.render.spans import cells
+
+IRIS = datasets.load("iris")
+WEIGHT = "dense_0.weights[petal length,1]"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    layers = [Dense(4, 3), ReLU(), Dense(3, 3)]
+    one = Model(
+        layers,
+        SoftmaxCrossentropy(),
+        Adam(0.02),
+        dtype="float64",
+        preprocessing=IRIS.preprocessing,
+        class_names=IRIS.class_names,
+    )
+    one.fit(IRIS.X_train, IRIS.y_train, epochs=5, batch_size=32, verbose=False)
+    return one
+
+
+@pytest.fixture(scope="module")
+def why(model: Model) -> Explanation:
+    return model.explain(IRIS.X_test, IRIS.y_test, WEIGHT)
+
+
+def by_hand(weights: Any, X: Any, y: Any, name: str, loss: Any = None, **options: Any) -> Explanation:
+    """A line of Dense, ReLU, Dense with two neurons, and its weights written down."""
+    network = Sequential(Dense(2, 2), ReLU(), Dense(2, 1))
+    names = ("dense_0.weights", "dense_0.biases", "dense_1.weights", "dense_1.biases")
+    parameters = {n: np.array(w, dtype=float) for n, w in zip(names, weights, strict=True)}
+    return explain(network, loss or MeanSquaredError(), X, y, name, parameters=parameters, points=0, **options)
+
+
+ALIVE = ([[1, -1], [0, -1]], [[0, 0]], [[2], [3]], [[0]])
+
+
+# The steps
+
+
+def test_the_steps_go_forward_then_back() -> None:
+    one = by_hand(ALIVE, [[3.0, 1.0]], [4.0], "dense_0.weights[0,0]")
+    assert [step.part for step in one.steps] == ["forward"] * 4 + ["loss"] + ["backward"] * 5
+    assert [(s.title, s.value) for s in one.steps if s.part == "forward"] == [
+        ("dense_0[0,0]", 3.0),
+        ("relu_0[0,0]", 3.0),
+        ("dense_1[0,0]", 6.0),
+        ("loss of sample 0", 4.0),
+    ]
+    assert [s.value for s in one.steps if s.part == "backward"] == [1.0, 4.0, 8.0, 8.0, 24.0]
+    assert [s.title for s in one.steps if s.folded] == ["L", "loss of sample 0", "dense_0[0,0]"]  # one sample; on
+
+
+def test_every_step_adds_up_and_has_its_sentence(why: Explanation) -> None:
+    for step in why.steps:
+        assert sum(t.product for t in step.terms) + step.rest_sum == pytest.approx(step.value, rel=1e-9, abs=1e-15)
+        assert step.sentence.endswith(".") and step.numpy, step.id
+    assert len({step.id for step in why.steps}) == len(why.steps)
+
+
+def test_the_sentences_say_what_happens(why: Explanation) -> None:
+    said = " ".join(step.sentence for step in why.steps)
+    assert "Neuron 1 feeds 3 neurons, so 3 wires are bundled into one" in said
+    assert "the probability minus the target, which is 1 for" in said
+    assert "The loss is the mean over 30 samples" in said
+    assert "The weight multiplies petal length cm" in said
+
+
+def test_scaling_is_the_first_link_in_the_units_of_the_table(why: Explanation) -> None:
+    first = why.steps[0]
+    row = int(first.title.split("[")[1].split(",")[0])
+    column = IRIS.preprocessing.columns[2]  # type: ignore[union-attr]
+    assert first.node == "inputs" and first.value == IRIS.X_test[row, 2]
+    original = round(float(IRIS.X_test[row, 2]) * column.scale + column.center, 4)
+    assert f"petal length cm of sample {row} is {original:g} in the table" in first.sentence
+
+
+def test_lines_of_numpy_compute_what_the_layers_compute() -> None:
+    """Each line that a step shows is run on the arrays of the pass."""
+    rng = np.random.default_rng(0)
+    for layer in (ReLU(), LeakyReLU(0.1), Tanh(), Sigmoid()):
+        network = Sequential(Dense(3, 4), ("it", layer), Dense(4, 2))
+        parameters = network.initial_parameters(0)
+        X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+        one = explain(network, MeanSquaredError(), X, y, "dense_0.weights[1,2]", parameters=parameters, parts=())
+        model = Model(network, MeanSquaredError(), dtype="float64")
+        model.parameters = parameters
+        trace = model.trace(X, y)
+        run = set()
+        for step in (s for s in one.steps if s.part == "backward" and s.node != "loss"):
+            node, names = trace[step.node], {"np": np}
+            names |= {"inputs": node.inputs, "output": node.output, "dvalues": node.dvalues}
+            names["weights"] = parameters.get(f"{step.node}.weights")
+            exec(step.numpy, names)
+            made = step.numpy.split(" = ")[0]
+            expected = node.gradients["weights"] if made == "dweights" else node.dinputs
+            np.testing.assert_allclose(names[made], expected, rtol=1e-12)
+            run.add(made)
+        assert run == {"dinputs", "dweights"}
+
+
+# Names
+
+
+def test_columns_and_classes_can_be_asked_for_by_name(model: Model, why: Explanation) -> None:
+    X, y = IRIS.X_test, IRIS.y_test
+    assert why.quantity.index == (2, 1) and why.title == "dense_0.weights[petal length cm,1]"
+    for written in ("dense_0.weights[petal_length_cm,1]", "dense_0.weights[ PETAL LENGTH , 1 ]", why.title):
+        assert model.explain(X, y, written, parts=()).quantity == why.quantity
+    assert model.explain(X, y, "dense_1.biases[0,versicolor]", parts=()).quantity.index == (0, 1)
+    assert model.explain(X, y, "inputs[3,sepal width]", parts=()).quantity.index == (3, 1)
+    assert model.explain(X, y, "dense_1[3,virginica]", parts=()).quantity.index == (3, 2)
+    with pytest.raises(UnknownNameError, match="petal width cm"):
+        model.explain(X, y, "dense_0.weights[petal,1]")  # two columns begin so
+    with pytest.raises(ConfigurationError, match="no index of relu_0"):
+        model.explain(X, y, "relu_0[3,petal length]")
+    with pytest.raises(ShapeError):
+        model.explain(X, y, "dense_0.weights[petal length,9]")
+
+
+def test_terms_say_whose_they_are(why: Explanation) -> None:
+    text = why.to_text(120)
+    row = why.batch.down[0] if abs(why.value) and why.batch is not None and why.value < 0 else why.batch.up[0]  # type: ignore[union-attr]
+    assert f"dvalues[{row},1]·x[{row},petal length cm]" in text
+    assert "w[1,versicolor]" in text and "ŷ[" in text
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_each_notation_has_its_words(why: Explanation, notation: str) -> None:
+    text, page = why.to_text(120, notation=notation), why.to_html(notation=notation)
+    assert ("∂L/∂dense_0.weights[petal length cm,1]" in text) == (notation == "calculus")
+    assert ("np.dot(inputs.T, dvalues)" in text) == (notation == "numpy")
+    assert ("dweights[petal length cm,1]" in text) == (notation != "calculus")
+    assert ("np.dot(inputs.T, dvalues)" in page) == (notation == "numpy")
+    with pytest.raises(UnknownNameError, match="'book', 'calculus', 'numpy'"):
+        why.to_text(notation="bookish")
+
+
+# How it is shown
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("full", [False, True])
+def test_no_line_is_longer_than_the_width(why: Explanation, width: int, full: bool) -> None:
+    for notation in NOTATIONS:
+        assert max(map(cells, why.to_text(width, full=full, notation=notation).splitlines())) <= width
+
+
+def test_what_is_folded_takes_a_line_and_unfolds(why: Explanation) -> None:
+    short, full = why.to_text(), why.to_text(200, full=True)
+    assert "4 ways agree: chain rule" in short and "central difference  " not in short
+    assert "Witnesses" in full and "running mean of the gradient" in full and "running mean" not in short
+    assert len(short) < len(full) and "from it to the loss" in short
+
+
+def test_the_page_folds_with_details_and_says_formulas_in_words(why: Explanation) -> None:
+    page = why.to_html()
+    assert page.count("<details>") >= 4 and "4 ways agree" in page
+    assert all('alttext="' in tag for tag in re.findall(r"<math[^>]*>", page))
+    assert page.index("Forward: what the network computed") < page.index("The loss</h2>") < page.index("Backward: from")
+    assert 'role="img"' in page and "aria-label" in page
+
+
+def test_a_dictionary_holds_what_a_page_needs_and_comes_back(why: Explanation) -> None:
+    stored = json.loads(why.to_json())
+    assert stored["schema"] == 2 and Explanation.from_json(why.to_json()) == why
+    step = stored["steps"][-1]
+    assert {"id", "part", "title", "sentence", "numpy", "folded", "value", "terms", "text", "mathml"} <= set(step)
+    assert step["id"] == "backward-dense_0.weights-2-1" and step["numpy"] == "dweights = np.dot(inputs.T, dvalues)"
+    assert step["text"]["terms"][0]["name"].startswith("dvalues[") and "·" in step["text"]["terms"][0]["numbers"]
+    assert step["mathml"]["symbol"].startswith("<msub>")
+
+
+def test_parts_are_worked_out_only_where_they_are_asked_for(model: Model) -> None:
+    one = model.explain(IRIS.X_test, IRIS.y_test, WEIGHT, parts=())
+    assert one.witnesses == () and one.batch is None and one.step is None and one.paths.total is None
+    assert one.loss_curve == () and one.steps and one.agrees and one.to_text() and one.to_html()
+    only = model.explain(IRIS.X_test, IRIS.y_test, WEIGHT, parts=["batch"])
+    assert only.batch is not None and only.witnesses == ()
+    with pytest.raises(UnknownNameError, match="'witnesses'"):
+        model.explain(IRIS.X_test, IRIS.y_test, WEIGHT, parts=["witness"])
+
+
+# Weights and smoothing
+
+
+def test_weights_of_samples_and_classes_are_explained() -> None:
+    network = Sequential(Dense(2, 2))
+    loss = SoftmaxCrossentropy(class_weights=(1.0, 3.0))
+    one = explain(network, loss, [[1.0, 2.0], [3.0, 1.0]], [0, 1], "dense_0.biases[1]", parts=())
+    said = " ".join(step.sentence for step in one.steps)
+    assert "weighted mean" in said and re.search(r"sample \d has the share 0\.(75|25)", said)
+    assert "the weight of its class" in said
+    smooth = explain(
+        network, SoftmaxCrossentropy(label_smoothing=0.2), [[1.0, 2.0]], [1], "dense_0.biases[1]", parts=()
+    )
+    said = " ".join(step.sentence for step in smooth.steps)
+    assert "with smoothing 0.2" in said and "0.9" in said and "0.1" in said
+    probabilities = Sequential(Dense(2, 2), Sigmoid())
+    smooth = CategoricalCrossentropy(label_smoothing=0.2)
+    one = explain(probabilities, smooth, [[1.0, 2.0]], [1], "dense_0.biases[1]", parts=())
+    assert "has the target 0.9" in " ".join(step.sentence for step in one.steps)
+
+
+# Why is it zero
+
+
+def test_a_dead_unit_is_named() -> None:
+    one = by_hand(
+        ([[-1, 1], [-1, 1]], [[-1, 0]], [[1], [1]], [[0]]), [[1.0, 1.0], [2.0, 1.0]], [3.0, 1.0], "dense_0.weights[0,0]"
+    )
+    assert one.value == 0 and "neuron 0 of relu_0 is off in every sample" in one.answer
+    assert "the largest number it reads is -3" in one.answer and escape(one.answer) in one.to_html()
+
+
+def test_an_input_that_is_always_zero_is_named() -> None:
+    one = by_hand(ALIVE, [[1.0, 0.0], [2.0, 0.0]], [0.0, 0.0], "dense_0.weights[1,0]")
+    assert one.value == 0 and "is 0 in every one of the 2 samples" in one.answer
+
+
+def test_a_perfect_fit_is_named() -> None:
+    one = by_hand(ALIVE, [[3.0, 1.0]], [6.0], "dense_0.weights[0,0]")
+    assert one.value == 0 and "the fit is perfect" in one.answer and one.agrees
+
+
+def test_a_sample_without_a_share_is_named() -> None:
+    options: dict[str, Any] = {"sample_weights": [1.0, 0.0]}
+    one = by_hand(ALIVE, [[3.0, 1.0], [2.0, 1.0]], [4.0, 1.0], "relu_0[1,0]", **options)
+    assert one.value == 0 and "its weight is 0" in one.answer
+
+
+def test_a_dead_unit_is_named_though_the_first_sample_does_not_count() -> None:
+    weights = ([[-1, 1], [-1, 1]], [[-1, 0]], [[1], [1]], [[0]])
+    options: dict[str, Any] = {"sample_weights": [0.0, 1.0]}
+    one = by_hand(weights, [[1.0, 1.0], [2.0, 1.0]], [3.0, 1.0], "dense_0.weights[0,0]", **options)
+    assert "neuron 0 of relu_0 is off" in one.answer and one.kind == "parameter"
+    assert by_hand(weights, [[1.0, 1.0]], [3.0], "relu_0[0,1]").kind == "output"
+    assert by_hand(weights, [[1.0, 1.0]], [3.0], "inputs[0,1]").kind == "inputs"
+
+
+def test_contributions_that_cancel_are_named() -> None:
+    one = by_hand(ALIVE, [[3.0, 1.0], [3.0, 1.0]], [5.0, 7.0], "dense_0.weights[0,0]")
+    assert one.value == 0 and "the contributions of 2 samples cancel each other" in one.answer
+
+
+def saturated(weight: float) -> Explanation:
+    network = Sequential(Dense(1, 1), Sigmoid(), Dense(1, 1))
+    names = ("dense_0.weights", "dense_0.biases", "dense_1.weights", "dense_1.biases")
+    parameters = {name: np.full((1, 1), w) for name, w in zip(names, (weight, 0.0, 1.0, 0.0), strict=True)}
+    return explain(network, MeanSquaredError(), [[1.0]], [0.0], "dense_0.weights[0,0]", parameters=parameters, points=0)
+
+
+def test_saturation_and_vanishing_are_named_with_the_layer() -> None:
+    one = saturated(30.0)
+    assert "saturated in every sample" in one.answer and "sigmoid_0" in one.answer
+    assert saturated(1.0).answer == ""
+    deep = Sequential(*[layer for _ in range(14) for layer in (Dense(2, 2), Sigmoid())], Dense(2, 1))
+    one = explain(deep, MeanSquaredError(), [[1.0, 2.0]], [5.0], "dense_0.weights[0,0]", parts=())
+    assert "vanishes on the way down" in one.answer and "from the loss down: loss" in one.answer
+
+
+def test_layers_that_move_entries_accuse_nobody_where_no_gradient_arrives() -> None:
+    dead = ([[-1, -1], [-1, -1]], [[-1, -1]])
+    parameters = {"dense_0.weights": np.array(dead[0], float), "dense_0.biases": np.array(dead[1], float)}
+    flat = Sequential(Dense(2, 2), Flatten(), ReLU())
+    one = explain(flat, MeanSquaredError(), [[1.0, 1.0]], [[0.0, 0.0]], "dense_0[0,1]", parameters=parameters)
+    assert one.value == 0 and one.lines[-1].terms[0].upstream.index == (0, 1)  # type: ignore[union-attr]
+    nodes = [("a", Dense(2, 2), "inputs"), ("both", Concatenate(), ("inputs", "a")), ("off", ReLU(), "both")]
+    values = {"a.weights": np.array(dead[0], float), "a.biases": np.array(dead[1], float)}
+    one = explain(Graph(nodes), MeanSquaredError(), [[-1.0, -1.0]], np.full((1, 4), 0.0), "a[0,0]", parameters=values)
+    assert one.agrees and one.lines[-1].terms[0].upstream is not None
+
+
+def test_a_tiny_loss_accuses_nobody(model: Model) -> None:
+    sure = Model([Dense(4, 3)], SoftmaxCrossentropy(), Adam(), dtype="float64")
+    sure.parameters = {"dense_0.weights": 40 * np.ones((4, 3)) * [1, 0, -1], "dense_0.biases": np.zeros((1, 3))}
+    for row in range(8):
+        X = np.abs(IRIS.X_test[row : row + 1]) + 0.1
+        one = sure.explain(X, [0], "dense_0.weights[0,1]", points=0)
+        assert one.loss < 1e-6 and one.agrees, one.witnesses
+        assert one.witnesses[2].agrees is None and "rounding of the loss" in one.witnesses[2].note
+
+
+def test_a_flat_curve_is_drawn() -> None:
+    for w in (0.0, 1e-200):
+        network = Sequential(Dense(1, 1))
+        values = {"dense_0.weights": np.array([[w]]), "dense_0.biases": np.array([[1e9]])}
+        one = explain(network, MeanSquaredError(), [[0.0]], [1.0], "dense_0.weights[0,0]", parameters=values)
+        assert "nan" not in one.to_html() and one.loss_curve[0][1] == one.loss_curve[-1][1]
+
+
+# Other questions
+
+
+def test_a_number_that_is_not_finite_is_traced_to_its_layer() -> None:
+    with pytest.raises(
+        NonFiniteError, match=r"dense_1\[1,0\] = inf: Dense gives it where relu_0 reaches 1e\+200"
+    ) as error:
+        by_hand(([[1, 0], [0, 0]], [[0, 0]], [[1e200], [0]], [[0]]), [[1.0, 0], [1e200, 0]], [0.0, 0.0], "inputs[0,0]")
+    assert "clip_norm" in str(error.value)
+    with pytest.raises(NonFiniteError, match=r"dense_0.biases holds nan at \(0, 1\).*fit\(\) names the step"):
+        by_hand((ALIVE[0], [[0, np.nan]], *ALIVE[2:]), [[1.0, 0]], [0.0], "inputs[0,0]")
+
+
+def test_a_prediction_is_explained_by_its_inputs(model: Model) -> None:
+    one = explain_prediction(model, IRIS.X_test[0])
+    said = IRIS.class_names[int(model.predict(IRIS.X_test[:1])[0])]
+    assert one.said == one.output == said and [share.name for share in one.inputs][2] == "petal length cm"
+    h = 1e-6
+    for share in one.inputs:
+        moved = IRIS.X_test[:1].astype(float)
+        moved[0, share.place] += h
+        place = IRIS.class_names.index(said)
+        slope = (model.logits(moved)[0, place] - model.logits(IRIS.X_test[:1].astype(float))[0, place]) / h
+        assert share.slope == pytest.approx(slope, rel=1e-4, abs=1e-7)
+    assert one.chain.value == pytest.approx(max(one.inputs, key=lambda s: abs(s.share)).slope)
+    other = explain_prediction(model, IRIS.X_test[:1], "virginica")
+    assert other.output == "virginica" and other.score == pytest.approx(float(model.logits(IRIS.X_test[:1])[0, 2]))
+    assert (
+        "raise it" in str(one) and "Why did the network say" in one.to_html() and "L is the output" in one.to_text(80)
+    )
+    for wrong, match in ((IRIS.X_test[:2], "one sample"), (IRIS.X_test[0], "no output 'rose'")):
+        with pytest.raises(DataError, match=match):
+            explain_prediction(model, wrong, "rose" if match.startswith("no") else None)
+
+
+def test_an_image_is_drawn_beside_its_shares() -> None:
+    digits = datasets.load("digits")
+    net = Model([Dense(64, 8), ReLU(), Dense(8, 10)], SoftmaxCrossentropy(), class_names=digits.class_names)
+    one = explain_prediction(net, digits.X_test[0], 3, feature_names=digits.feature_names)
+    assert one.shape == (8, 8) and one.to_html().count("<rect") >= 128 and "█" in str(one)
+
+
+def test_the_history_of_a_weight_says_who_moved_it() -> None:
+    X, y = np.array([[1.0], [2.0]]), np.array([[4.0], [-1.0]])
+    net = Model([Dense(1, 1)], MeanSquaredError(), SGD(0.01), dtype="float64")
+    net.parameters = {"dense_0.weights": [[1.0]], "dense_0.biases": [[0.0]]}
+    way = WeightHistory("dense_0.weights[0,0]", X, y)
+    net.fit(X, y, epochs=3, batch_size=2, callbacks=[way], verbose=False)
+    values = [moment.value for moment in way.moments]
+    assert [m.epoch for m in way.moments] == [0, 1, 2, 3] and values[-1] == net.parameters["dense_0.weights"][0, 0]
+    np.testing.assert_allclose(way.moments[0].contributions, [2 * (1 - 4) * 1 / 2, 2 * (2 + 1) * 2 / 2])
+    for before, after in zip(way.moments, way.moments[1:], strict=False):  # a step of SGD is all that moved it
+        assert after.value - before.value == pytest.approx(-0.01 * before.gradient)
+    np.testing.assert_allclose(0.01 * way.pushes.sum(), values[-1] - values[0])
+    assert "up: sample 0" in str(way) and "down: sample 1" in str(way) and "in 3 epochs" in str(way)
+    again = WeightHistory("dense_0.weights[0,0]", X, y)
+    again.restore(*way.state())
+    assert [m.value for m in again.moments] == values and again.moments[1].gradient == way.moments[1].gradient
+    with pytest.raises(ConfigurationError, match="no weight or bias"):
+        net.fit(X, y, epochs=1, callbacks=[WeightHistory("inputs[0,0]", X, y)], verbose=False)
+
+
+def test_a_rule_is_found_by_name() -> None:
+    assert str(explain_rule("Softmax")).startswith("Softmax\n  S[j] =")
+    assert str(explain_rule("MeanSquaredError")) == str(explain_rule(MeanSquaredError))
+    with pytest.raises(UnknownNameError, match="Did you mean 'Softmax'"):
+        explain_rule("Softmx")
+
+
+def test_y_is_the_target_and_nothing_else() -> None:
+    for name in ("Dense", "ReLU", "Sigmoid", "Tanh", "LayerNorm", "BatchNorm", "LogSoftmax", "Flatten", "GELU", "Add"):
+        assert not re.search(r"\by\b", str(explain_rule(name))), name
+
+
+def test_a_batch_that_is_normalized_is_explained_in_words() -> None:
+    network = Sequential(Dense(2, 3), BatchNorm(3), Dense(3, 1))
+    X, y = np.random.default_rng(0).normal(size=(4, 2)), np.ones((4, 1))
+    one = explain(network, MeanSquaredError(), X, y, "dense_0.weights[0,0]", training=True, points=0)
+    assert "Mean and variance move with this number" in str(one) and one.agrees
