@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backprop import Trace, per_sample_gradients
-from ..explaining.shown import Shown, Wires, shown_network
+from ..explaining.pictured import Pictured, Wires, shown_network
 from ..layers import ReLU, Sigmoid, Tanh
 from ..model import Model
 from ..nodes import INPUTS
@@ -70,7 +70,7 @@ def network_view(
     }
 
 
-def _node(node: Shown) -> dict[str, Any]:
+def _node(node: Pictured) -> dict[str, Any]:
     return {
         "name": node.name,
         "kind": node.kind,
@@ -90,7 +90,7 @@ def _node(node: Shown) -> dict[str, Any]:
     }
 
 
-def _wire(wire: Wires, nodes: Mapping[str, Shown], model: Model, updates: Mapping[str, Array]) -> dict[str, Any] | None:
+def _wire(wire: Wires, nodes: Mapping[str, Pictured], model: Model, updates: Mapping[str, Array]) -> dict[str, Any] | None:
     """A bundle of wires: for each pair of units that are shown the weight, its gradient and its update."""
     if wire.source not in nodes or wire.reader not in nodes:
         return None
