@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ __all__ = ["WAYS", "change"]
 class UnmaskedReLU(ReLU):
     """ReLU whose backward lets every gradient through."""
 
-    def pure_backward(self, xp: Any, dvalues: Any) -> Any:
+    def pure_backward(self, xp: Any, dvalues: Any, inputs: Any) -> Any:
         return dict(dinputs=dvalues)  # (B,N): the mask inputs > 0 is missing
 
 
@@ -67,10 +67,7 @@ def change(model: Model, how: str | None) -> str | None:
     if how not in WAYS:
         raise ConfigurationError(f"There is no way to break a network named {how!r}; there are {', '.join(WAYS)}.")
     _, right, wrong = WAYS[how]
-    fitting: Callable[[Any], bool] = lambda layer: type(layer) is right and (  # noqa: E731
-        how != "transpose" or layer.n_inputs == layer.n_neurons
-    )
-    layers = [leaf.layer for leaf in model.network.flat if fitting(leaf.layer)]
+    layers = [leaf.layer for leaf in model.network.flat if _fits(leaf.layer, how, right)]
     if not layers:
         raise ConfigurationError(
             "This network has no square layer, where a forgotten transpose would not be seen at once; "
@@ -80,5 +77,10 @@ def change(model: Model, how: str | None) -> str | None:
         )
     for layer in layers:
         layer.__class__ = wrong
-    sample = wrong(2, 2) if wrong is UnturnedDense else wrong(3, 2) if right is Dense else wrong()
-    return str(check(sample, np.random.default_rng(0).standard_normal((4, 2 if wrong is UnturnedDense else 3))))
+    example: Layer = Dense(2, 2) if right is Dense else ReLU()
+    example.__class__ = wrong
+    return str(check(example, np.random.default_rng(0).standard_normal((4, 2))))
+
+
+def _fits(layer: Any, how: str, right: type[Layer]) -> bool:
+    return type(layer) is right and (how != "transpose" or layer.n_inputs == layer.n_neurons)

@@ -46,7 +46,8 @@ def _reason(guess: float, right: float, samples: int, explanation: Explanation) 
             return says
     if terms and math.isclose(guess, sum(term.local for term in terms), rel_tol=_CLOSE):
         return "That leaves out the gradient that arrives from above: multiply by it."
-    return f"Off by {guess - right:+.3g}: {abs(ratio):.3g} times the right size{', with the sign turned' if ratio < 0 else ''}."
+    turned = ", with the sign turned" if ratio < 0 else ""
+    return f"Off by {guess - right:+.3g}: {abs(ratio):.3g} times the right size{turned}."
 
 
 def nudged(session: Session, explanation: Explanation, by: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,8 +57,8 @@ class Lesson:
     title: str
     text: str
     goal: str
-    done: Mapping[str, Any] = field(default_factory=dict)  # what the session must have seen
-    build: Callable[[], Setup] = field(default=lambda: _neuron(), repr=False)
+    done: Mapping[str, Any]  # what the session must have seen
+    build: Callable[[], Setup]
 
 
 def _given(layers: list[Layer], arrays: dict[str, Any], loss: Loss, optimizer: Optimizer) -> Model:

@@ -86,11 +86,16 @@ def _node(node: Pictured) -> dict[str, Any]:
             }
             for unit in node.units
         ],
-        "maps": [{"caption": one.caption, "values": _numbers(one.values), "gradients": _numbers(one.gradients)} for one in node.maps],
+        "maps": [
+            {"caption": one.caption, "values": _numbers(one.values), "gradients": _numbers(one.gradients)}
+            for one in node.maps
+        ],
     }
 
 
-def _wire(wire: Wires, nodes: Mapping[str, Pictured], model: Model, updates: Mapping[str, Array]) -> dict[str, Any] | None:
+def _wire(
+    wire: Wires, nodes: Mapping[str, Pictured], model: Model, updates: Mapping[str, Array]
+) -> dict[str, Any] | None:
     """A bundle of wires: for each pair of units that are shown the weight, its gradient and its update."""
     if wire.source not in nodes or wire.reader not in nodes:
         return None
@@ -110,7 +115,9 @@ def _wire(wire: Wires, nodes: Mapping[str, Pictured], model: Model, updates: Map
     }
 
 
-def batch_strip(setup: Setup, X: Array, y: Array, rows: Sequence[int], name: str, index: tuple[int, ...]) -> dict[str, Any]:
+def batch_strip(
+    setup: Setup, X: Array, y: Array, rows: Sequence[int], name: str, index: tuple[int, ...]
+) -> dict[str, Any]:
     """Each sample's own gradient of one parameter, before the loss divides by their number; and their sum."""
     model = setup.model
     each = per_sample_gradients(model.network, model.loss, model.parameters, X, y, names=[name], training=False)[name]
@@ -127,7 +134,12 @@ def data_view(setup: Setup) -> dict[str, Any]:
     if X.shape[1] == 2:
         return base | {"kind": "points", "X": _numbers(X[some]), "y": _numbers(targets)}
     if setup.image is not None:
-        return base | {"kind": "images", "shape": list(setup.image), "X": _numbers(X[some[:60]]), "y": _numbers(targets[:60])}
+        return base | {
+            "kind": "images",
+            "shape": list(setup.image),
+            "X": _numbers(X[some[:60]]),
+            "y": _numbers(targets[:60]),
+        }
     return base | {"kind": "table", "X": _numbers(X[some[:60]]), "y": _numbers(targets[:60])}
 
 
@@ -175,5 +187,3 @@ def badges(model: Model, trace: Trace) -> list[dict[str, Any]]:
         if norm > 1e3:
             found.append({"node": name.rpartition(".")[0], "badge": "exploding", "units": []})
     return found
-
-

@@ -30,7 +30,9 @@ def _whole(low: int, high: int) -> Check:
 
 
 def _real(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e100
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e100
+    )
 
 
 def _between(low: float, high: float) -> Check:

@@ -62,11 +62,13 @@ def _drawn(session: Session, network: dict[str, Any]) -> Any:
 def page(session: Session) -> str:
     """The file. Nothing in it asks the network for anything."""
     static = files(__package__) / "static"
-    style, script, body = ((static / name).read_text(encoding="utf-8") for name in ("play.css", "play.js", "index.html"))
+    style, script, body = (
+        (static / name).read_text(encoding="utf-8") for name in ("play.css", "play.js", "index.html")
+    )
+    script = script.replace("</script", "<\\/script")
     data = json.dumps(recorded(session), allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
     inside = body.replace('<link rel="stylesheet" href="/static/play.css">', f"<style>{style}</style>")
     return inside.replace(
         '<script type="module" src="/static/play.js"></script>',
-        f'<script type="application/json" id="recorded">{data}</script>'
-        f'<script type="module">{script.replace("</script", "<\\/script")}</script>',
+        f'<script type="application/json" id="recorded">{data}</script><script type="module">{script}</script>',
     )

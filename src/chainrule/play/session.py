@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from ..backprop import Trace
 from ..errors import ChainruleError, ConfigurationError, DataError
 from ..explaining import explain
 from ..explaining.question import written_entry
-from ..model import Model
 from . import broken, guesses, setups, taking
 from .frames import Frames
 from .lessons import LESSONS, Setup
@@ -109,7 +108,7 @@ class Session:
         view = self._network()
         units = {node["name"]: [u["unit"] for u in node["units"]] for node in view["nodes"] if node["kind"]}
         units.pop("loss", None)
-        trained = [name for name in self.setup.model.network.trainable_names()]
+        trained = list(self.setup.model.network.trainable_names())
         self.walk = Walk(units, trained, loss=not self.setup.upstream)
 
     def _network(self) -> dict[str, Any]:
@@ -151,7 +150,11 @@ class Session:
             "lesson": self.lesson,
             "lessons": [{"name": o.name, "title": o.title, "text": o.text, "goal": o.goal} for o in LESSONS],
             "reached": self._reached(),
-            "sample": {"place": self.sample, "row": self.sample_row(), "target": np.asarray(setup.y)[self.sample_row()].tolist()},
+            "sample": {
+                "place": self.sample,
+                "row": self.sample_row(),
+                "target": np.asarray(setup.y)[self.sample_row()].tolist(),
+            },
             "batch": {"rows": self.batch, "removed": sorted(self.removed), "reduction": model.loss.reduction},
             "chosen": self.chosen,
             "notation": self.notation,
@@ -162,7 +165,11 @@ class Session:
                 "moment": None if moment is None else moment.to_dict(),
                 "seen": sorted([list(one) for one in self.walk.seen()], key=str),
             },
-            "frames": {"count": len(self.frames), "position": self.frames.position, "curves": _finite(self.frames.curves())},
+            "frames": {
+                "count": len(self.frames),
+                "position": self.frames.position,
+                "curves": _finite(self.frames.curves()),
+            },
             "step": model.run.step,
             "epoch": model.run.epoch,
             "playing": self._playing.is_set(),
@@ -262,7 +269,7 @@ class Session:
             while self._playing.is_set() and not self._closed and model.run.epoch < _EPOCHS:
                 start = time.perf_counter()
                 with self._lock:
-                    engine = "numpy" if self.broken else "auto"
+                    engine: Literal["numpy", "auto"] = "numpy" if self.broken else "auto"
                     X, y = self._all_that_count()
                     model.fit(X, y, epochs=epochs, batch_size=self.setup.batch_size, verbose=False, engine=engine)
                     self.frames.keep(self._measured())
@@ -341,7 +348,9 @@ class Session:
     def _on_curve(self, what: str) -> None:
         explanation = self._explained(what, parts=("curve",), points=41)
         points = [[number(x), number(y)] for x, y in explanation.loss_curve]
-        self._send({"type": "curve", "of": what, "points": points, "at": explanation.current, "slope": explanation.value})
+        self._send(
+            {"type": "curve", "of": what, "points": points, "at": explanation.current, "slope": explanation.value}
+        )
 
     def _on_sample(self, place: int) -> None:
         if not 0 <= place < len(self.batch):
@@ -438,5 +447,3 @@ def _meets(seen: Any, wanted: Any) -> bool:
 
 def _finite(curves: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {name: [number(value) for value in values] for name, values in curves.items()}
-
-

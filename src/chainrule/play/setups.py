@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,11 @@ def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
     inputs = setup.X.shape[1]
     outputs = len(setup.class_names) or np.asarray(setup.y).shape[1]
     sizes = [inputs, *now["sizes"], outputs]
-    parameters = sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+    parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
     if parameters > LARGEST:
         raise ConfigurationError(
-            f"That network has {parameters:,} parameters; this page draws up to {LARGEST:,}. Train larger ones with fit."
+            f"That network has {parameters:,} parameters; this page draws up to {LARGEST:,}. "
+            "Train larger ones with fit."
         )
     model = Model(
         dense_network(

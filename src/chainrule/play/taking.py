@@ -64,7 +64,7 @@ def code(session: Session) -> str:
         "from chainrule.recipe import dense_network",
         "",
         f"data = datasets.resolve({setup.data!r})",
-        f"X, y = np.asarray(data.X_train, dtype=np.float64).reshape(len(data.X_train), -1), data.y_train",
+        "X, y = np.asarray(data.X_train, dtype=np.float64).reshape(len(data.X_train), -1), data.y_train",
         "model = Model(",
         f"    dense_network({sizes!r}, {setup.activation!r}{dropout}{penalty}),",
         f"    {type(model.loss).__name__}(reduction={model.loss.reduction!r}),",
