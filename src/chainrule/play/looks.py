@@ -21,7 +21,7 @@ from .lessons import Setup
 
 __all__ = ["badges", "batch_strip", "data_view", "network_view", "number", "surface"]
 
-_UNITS = 12  # of a layer, at most
+_UNITS = 10  # of a layer, at most
 _POINTS = 600  # of the data, at most
 _SIDE = 40  # of the decision surface
 _ZERO = 1e-12
@@ -112,6 +112,7 @@ def _wire(
         "weight": _numbers(wire.weights[part]),
         "gradient": None if wire.gradients is None else _numbers(wire.gradients[part]),
         "update": None if update is None else _numbers(np.asarray(update)[part]),
+        "after": None if update is None else _numbers((wire.weights + np.asarray(update))[part]),
     }
 
 

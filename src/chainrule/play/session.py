@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..backprop import Trace
 from ..errors import ChainruleError, ConfigurationError, DataError
-from ..explaining import explain
+from ..explaining import Explanation, explain
 from ..explaining.question import written_entry
 from . import broken, guesses, setups, taking
 from .frames import Frames
@@ -53,6 +53,7 @@ class Session:
             self.notation = "book"
             self.broken: str | None = None
             self.seen: dict[str, Any] = {}
+            self._stop_terms, self._by_term = 1, False
             order = np.random.default_rng(setup.model.run.seed).permutation(len(setup.X))
             self.batch = [int(row) for row in np.sort(order[: setup.samples])]
             self.frames.keep(self._measured())
@@ -106,7 +107,7 @@ class Session:
 
     def _new_walk(self) -> None:
         view = self._network()
-        units = {node["name"]: [u["unit"] for u in node["units"]] for node in view["nodes"] if node["kind"]}
+        units = {node["name"]: [u["unit"] for u in node["units"]] for node in view["nodes"]}
         units.pop("loss", None)
         trained = list(self.setup.model.network.trainable_names())
         self.walk = Walk(units, trained, loss=not self.setup.upstream)
@@ -120,8 +121,7 @@ class Session:
             np, run.step, run.trained, {name: trace.gradients[name] for name in run.trained}, run.slots
         )
         updates = {name: following[name] - value for name, value in run.trained.items()}
-        position = self.rows.index(self.sample_row()) if self.sample_row() in self.rows else 0
-        return network_view(self.setup, trace, position, rates, updates) | {
+        return network_view(self.setup, trace, self._place(), rates, updates) | {
             "badges": badges(model, trace),
             "loss": number(trace.loss),
         }
@@ -205,12 +205,12 @@ class Session:
     def _on_go(self, unit: str, way: int) -> None:
         self.pause()
         with self._lock:
-            terms = self._terms() if unit == "multiplication" else 1
-            moved = self.walk.go(unit, way, terms)
+            moved = self.walk.go(unit, way, self._stop_terms)
             if moved == "over":
                 self._one_step()
             elif moved == "start" and self.frames.position > 0:
                 self.frames.show(self.frames.position - 1)
+            self._by_term = unit == "multiplication"
             self._follow()
         self.look()
 
@@ -222,34 +222,50 @@ class Session:
         self.frames.keep(self._measured())
         self._saw("updates", 1)
 
-    def _terms(self) -> int:
-        """How many terms the sum at this stop has."""
-        question = self._question()
-        if question is None:
-            return 1
-        steps = self._explained(question, parts=()).steps
-        return max(1, len(self._of_moment(steps)[0].terms)) if self._of_moment(steps) else 1
+    def _place(self) -> int:
+        """Where the chosen sample stands among those that count."""
+        return self.rows.index(self.sample_row()) if self.sample_row() in self.rows else 0
 
-    def _question(self) -> str | None:
-        """What explains this stop of the walk."""
-        moment = self.walk.moment
-        if moment is None or moment.phase == "loss":
-            return None
+    def _questions(self) -> list[str]:
+        """What may explain this stop of the walk, the likeliest first."""
+        moment, network = self.walk.moment, self.setup.model.network
+        if moment is None:
+            return []
+        place = self._place()
+        if moment.phase == "loss":
+            classes = self.setup.model.loss.classifies
+            unit = int(np.asarray(self.setup.y)[self.sample_row()]) if classes else 0
+            return [f"{network.flat.output}[{place},{unit}]"]
         if moment.phase == "update":
-            return None
-        place = self.rows.index(self.sample_row()) if self.sample_row() in self.rows else 0
-        return f"{moment.node}[{place},{moment.unit}]"
+            written = self.chosen or ""
+            return [written] if written.startswith(f"{moment.node}[") else [f"{moment.node}[0,0]"]
+        sources = [leaf.sources[0] for leaf in network.flat if leaf.name == moment.node and moment.phase == "forward"]
+        return [f"{node}[{place},{moment.unit}]" for node in (moment.node, *sources)]
 
-    def _of_moment(self, steps: Any) -> list[Any]:
+    def _here(self, steps: Any) -> list[Any]:
+        """Those steps of a derivation that tell of this stop."""
         moment = self.walk.moment
-        wanted = [s for s in steps if moment is not None and s.part == moment.phase]
-        return wanted[-1:]
+        if moment is None:
+            return []
+        if moment.phase == "loss":
+            return [step for step in steps if step.part == "loss" or step.id.startswith("forward-loss")]
+        wanted = f"{moment.phase}-{moment.node}-{self._place()}-{moment.unit}"
+        return [step for step in steps if step.id == wanted]
 
     def _follow(self) -> None:
-        """Choose what the walk stands at."""
-        question = self._question()
-        if question is not None:
-            self._tell(question, self.walk.moment.phase if self.walk.moment else None)
+        """Explain what the walk stands at."""
+        explanation, here = None, list[Any]()
+        for question in self._questions():
+            try:
+                explanation = self._explained(question, parts=("step",))
+            except ChainruleError:  # another layer's unit, which this network has not
+                continue
+            here = self._here(explanation.steps)
+            if here:
+                break
+        self._stop_terms = max([len(step.terms) for step in here], default=1)
+        if explanation is not None:
+            self._tell(explanation, here)
 
     def _on_play(self, on: bool) -> None:
         if not on:
@@ -284,7 +300,8 @@ class Session:
             self._send({"type": "problem", "says": str(error)})
         finally:
             self._playing.clear()
-            self._send({"type": "view", **self._state(), "network": self._network()})
+            if not self._closed:
+                self.look()
 
     def _all_that_count(self) -> tuple[Array, Any]:
         if not self.removed:
@@ -302,7 +319,7 @@ class Session:
         if notation is not None:
             self.notation = notation
         self._saw("chosen", what.partition("[")[0])
-        self._tell(what, None)
+        self._tell(self._explained(what, parts=("step",)), [])
 
     def _explained(self, what: str, **options: Any) -> Any:
         """The explanation of one gradient, from a copy of the numbers, so that training goes on meanwhile."""
@@ -331,15 +348,25 @@ class Session:
             **options,
         )
 
-    def _tell(self, what: str, phase: str | None) -> None:
-        explanation = self._explained(what, parts=("step",))
+    def _tell_again(self) -> None:
+        """Tell the chosen gradient anew, after a number has changed."""
+        if self.chosen is not None:
+            self._tell(self._explained(self.chosen, parts=("step",)), [])
+
+    def _tell(self, explanation: Explanation, here: list[Any]) -> None:
         with self._lock:
             self.chosen = str(explanation.quantity)
             strip = None
             if explanation.kind == "parameter":
                 name, index = explanation.quantity.name, explanation.quantity.index
                 strip = batch_strip(self.setup, *self._samples(), self.rows, name, index)
-        self._send({"type": "why", "phase": phase, **told(explanation, self.notation), "strip": strip})
+        moment = self.walk.moment
+        walked = {
+            "phase": moment.phase if moment is not None and (here or moment.phase == "update") else None,
+            "here": [step.id for step in here],
+            "term": self.walk.term if self._by_term and here else None,
+        }
+        self._send({"type": "why", **walked, **told(explanation, self.notation), "strip": strip})
 
     def _on_proof(self, what: str) -> None:
         explanation = self._explained(what, parts=("witnesses",))
@@ -368,8 +395,7 @@ class Session:
                 self.sample = self.batch.index(self.rows[0])
             self._saw("removed", 1)
         self.look()
-        if self.chosen is not None:
-            self._tell(self.chosen, None)
+        self._tell_again()
 
     def _on_reduction(self, to: str) -> None:
         if self.setup.upstream:
@@ -377,8 +403,7 @@ class Session:
         with self._lock:
             setups.reduce(self.setup.model, to)
         self.look()
-        if self.chosen is not None:
-            self._tell(self.chosen, None)
+        self._tell_again()
 
     def _on_set(self, what: str, value: float) -> None:
         """Give one number of the network, or of the chosen sample, another value."""
@@ -397,8 +422,7 @@ class Session:
                 self.setup.model.parameters[name] = array
             self.frames.keep(self._measured())
         self.look()
-        if self.chosen is not None:
-            self._tell(self.chosen, None)
+        self._tell_again()
 
     def _on_nudge(self, what: str, by: float) -> None:
         """What the gradient predicts for a small change, and what the loss really does."""

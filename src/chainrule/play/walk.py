@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..nodes import INPUTS
+
 __all__ = ["UNITS", "Moment", "Walk"]
 
 UNITS = ("multiplication", "node", "layer", "batch")
@@ -90,9 +92,11 @@ class Walk:
 
 def _moments(units: Mapping[str, Sequence[int]], trained: Sequence[str], loss: bool) -> Iterator[Moment]:
     for node, shown in units.items():
+        if node == INPUTS:
+            continue  # they are given; only their gradients are worked out
         yield from (Moment("forward", node, unit) for unit in shown)
     if loss:
         yield Moment("loss", "loss", 0)
-    for node, shown in reversed(units.items()):
+    for node, shown in reversed(list(units.items())):
         yield from (Moment("backward", node, unit) for unit in shown)
     yield from (Moment("update", name) for name in trained)

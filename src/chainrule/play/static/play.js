@@ -35,6 +35,21 @@ function short(value, digits = 3) {
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
+function formula(...inner) { // MathML that the library wrote
+  const box = make("span", { class: "math" });
+  box.innerHTML = `<math>${inner.filter(Boolean).join("")}</math>`;
+  return box;
+}
+
+function keeping(box, draw) { // what has the focus, what is open and what is scrolled stay so through a new drawing
+  const named = (one) => one.id || one.dataset?.what || one.getAttribute("aria-label") || `${one.tagName} ${one.textContent}`;
+  const focused = box.contains(document.activeElement) ? named(document.activeElement) : null;
+  const open = new Map([...box.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
+  draw();
+  for (const one of box.querySelectorAll("details[id]")) if (open.has(one.id)) one.open = open.get(one.id);
+  if (focused) [...box.querySelectorAll("button, input, select, summary, [tabindex]")].find((one) => named(one) === focused)?.focus({ preventScroll: true });
+}
+
 // Where messages go: a WebSocket, a widget, or a record
 
 function socketLink(receive) {
@@ -102,14 +117,14 @@ export function mount(root, connect, { widget = false } = {}) {
   function network() {
     const { network: net, walk, chosen } = state.view;
     const columns = net.nodes;
-    const wide = Math.max(640, 170 * columns.length);
+    const wide = 90 + 165 * columns.length;
     const most = Math.max(...columns.map((node) => (node.maps.length ? 6 : node.units.length)), 2);
-    const high = Math.max(320, 58 * most + 70);
+    const high = Math.max(230, 60 * most + 64);
     const at = new Map();
     columns.forEach((node, column) => {
-      const x = 70 + column * ((wide - 150) / Math.max(1, columns.length - 1));
+      const x = 75 + column * ((wide - 160) / Math.max(1, columns.length - 1));
       node.units.forEach((unit, row) => {
-        at.set(`${node.name}/${unit.unit}`, [x, 50 + (row + 0.5) * ((high - 80) / node.units.length)]);
+        at.set(`${node.name}/${unit.unit}`, [x, 48 + (row + 0.5) * ((high - 64) / node.units.length)]);
       });
       at.set(node.name, [x, high / 2]);
     });
@@ -120,7 +135,7 @@ export function mount(root, connect, { widget = false } = {}) {
     for (const wire of net.wires) svg.append(...wires(wire, at, moment, chosen));
     for (const node of columns) {
       const [x] = at.get(node.name);
-      svg.append(make("text", { x, y: 16, "text-anchor": "middle" }, node.name));
+      svg.append(make("text", { x, y: 16, "text-anchor": "middle", class: "value" }, node.name));
       svg.append(make("text", { x, y: 30, "text-anchor": "middle", class: "soft" }, node.kind));
       for (const badge of net.badges.filter((one) => one.node === node.name)) {
         const words = badge.units.length ? `${badge.units.length} ${badge.badge}` : badge.badge;
@@ -149,18 +164,18 @@ export function mount(root, connect, { widget = false } = {}) {
       id: `unit-${node.name}-${unit.unit}`, "data-what": what, "aria-label": words,
       ...(what ? pressed(() => choose(what)) : {}),
     });
-    group.append(make("title", {}, words), make("circle", { cx: x, cy: y, r: 19 }));
-    group.append(make("text", { x, y: y + 4, "text-anchor": "middle" }, value));
-    if (gradient) group.append(make("text", { x, y: y + 31, "text-anchor": "middle", class: "gradient" }, gradient));
-    if (!unit.caption.startsWith("[")) group.append(make("text", { x: x - 24, y: y - 14, "text-anchor": "end", class: "soft" }, unit.caption.slice(0, 16)));
+    group.append(make("title", {}, words), make("rect", { x: x - 29, y: y - 14, width: 58, height: 28, rx: 14 }));
+    group.append(make("text", { x, y: y + 4.5, "text-anchor": "middle", class: "value" }, value));
+    if (gradient) group.append(make("text", { x, y: y + 27, "text-anchor": "middle", class: "gradient" }, gradient));
+    if (!unit.caption.startsWith("[")) group.append(make("text", { x, y: y - 18, "text-anchor": "middle", class: "soft" }, unit.caption.slice(0, 16)));
     const bias = unit.notes.find((note) => note.startsWith("bias"));
     if (bias) {
       const name = `${node.name}.biases[0,${unit.unit}]`;
-      group.append(make("text", { x: x + 23, y: y - 12, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${name}: ${bias}`,
-        ...pressed((event) => { event.stopPropagation(); choose(name); }) }, bias.split(" ∂")[0]));
+      group.append(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${name}: ${bias}`,
+        ...pressed((event) => { event.stopPropagation(); choose(name); }) }, bias.split(" ∂")[0].replace("-", "−")));
     }
     const target = unit.notes.find((note) => note.includes("target"));
-    if (target) group.append(make("text", { x: x + 23, y: y + 4, class: "soft" }, target));
+    if (target) group.append(make("text", { x: x + 33, y: y + 22, class: "soft" }, target.replaceAll("-", "−")));
     return group;
   }
 
@@ -187,6 +202,7 @@ export function mount(root, connect, { widget = false } = {}) {
 
   function wires(wire, at, moment, chosen) {
     const found = [];
+    const labels = [];
     const numbers = wire[state.mode] ?? wire.weight;
     const [fromColumn, toColumn] = [at.get(wire.from), at.get(wire.to)];
     if (!wire.sources.length || !wire.readers.length) {
@@ -205,73 +221,107 @@ export function mount(root, connect, { widget = false } = {}) {
       const classes = ["wire", number > 0 ? "plus" : number < 0 ? "minus" : "", walks ? `walk-${moment.phase === "loss" ? "forward" : moment.phase}` : "", what && what === chosen ? "chosen" : ""];
       const thick = number === null ? 1 : 0.6 + 3.2 * Math.abs(number) / largest;
       const line = make("path", {
-        class: classes.join(" "), d: `M${a[0] + 19},${a[1]} L${b[0] - 19},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
+        class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - 29},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
         "stroke-opacity": walks ? 1 : 0.75, "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
         ...(what ? { ...pressed(() => choose(what)), tabindex: "-1", "aria-label": `${what}: ${state.mode} ${short(number)}` } : {}),
       });
       if (what) line.append(make("title", {}, `${what}: ${state.mode} ${short(number)}`));
       found.push(line);
+      if (number === null || wire.sources.length * wire.readers.length > 16) return;
+      const along = 0.2 + 0.6 * (j + 0.5) / wire.readers.length;
+      const [x, y] = [a[0] + 29 + along * (b[0] - a[0] - 58), a[1] + along * (b[1] - a[1])];
+      const words = walks && moment.phase === "update" && wire.after ? `${short(wire.weight[i][j], 4)} → ${short(wire.after[i][j], 4)}` : short(number);
+      labels.push(make("text", { x, y: y + 4, "text-anchor": "middle", class: `label ${number < 0 ? "minus" : "plus"}` }, words));
     }));
+    found.push(...labels);
     return found;
   }
 
   function drawNetwork() {
-    const focused = document.activeElement?.dataset?.what;
     const modes = make("div", { class: "row" }, make("span", { class: "soft" }, "Wires show"),
       ...["weight", "gradient", "update"].map((mode) => make("button", { "aria-pressed": String(state.mode === mode), onclick: () => { state.mode = mode; drawNetwork(); } }, mode)),
       make("span", { class: "legend" }, make("span", {}, "blue: above 0"), make("span", {}, "orange, broken: below 0"), make("span", {}, "∂ gradient")));
     const { view } = state;
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    netPane.replaceChildren(head, modes, problem, network());
-    if (focused) netPane.querySelector(`[data-what="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    keeping(netPane, () => netPane.replaceChildren(head, standing(), problem, network(), modes));
+  }
+
+  function standing() { // what to do, or where the walk is
+    const { walk, playing, upstream } = state.view;
+    const { moment } = walk;
+    if (playing) return make("p", { class: "stand" }, "Training. Click any wire or neuron meanwhile: its gradient is derived on the right.");
+    if (!moment) {
+      const train = upstream || !link.live ? "" : ", or press train";
+      return make("p", { class: "stand" }, make("strong", {}, "Press the → key"), ` to go through one training step${train}. Click any wire or number to see its gradient derived.`);
+    }
+    const phases = { forward: "Forward", loss: "Loss", backward: "Backward", update: "Update" };
+    const unit = moment.unit === null || moment.phase === "loss" ? "" : `, number ${moment.unit}`;
+    return make("p", { class: `stand phase-${moment.phase}`, id: "stand" }, make("strong", {}, phases[moment.phase]), ` · ${moment.node}${unit} · stop ${walk.position + 1} of ${walk.stops}`);
   }
 
   // Why
 
   function drawWhy() {
     const { why } = state;
-    if (!why) {
-      whyPane.replaceChildren(make("h2", {}, "Why?"), make("p", { class: "soft" }, "Click a wire, a neuron, a bias or a pixel: its gradient is derived here, with the numbers of this network. The arrow keys step through one training step."));
+    if (why && state.dragging === why.of) { // the slider in hand stays; what depends on it is drawn anew
+      whyPane.querySelector(".values")?.replaceWith(values(why));
+      if (state.curve) whyPane.querySelector("svg.curve")?.replaceWith(curve(state.curve, why));
       return;
     }
-    const hidden = state.hide;
-    const head = make("h2", {}, why.title);
-    const numbers = make("p", { class: "number" }, make("span", {}, `value ${short(why.value, 6)} · gradient `),
-      make("span", { class: "big", id: "gradient" }, hidden ? "?" : short(why.gradient, 6)));
-    const notations = make("div", { class: "row" }, ...["book", "calculus", "numpy"].map((notation) =>
-      make("button", { "aria-pressed": String(why.notation === notation), onclick: () => send("choose", { what: why.of, notation }) },
-        { book: "dvalues", calculus: "∂L/∂w", numpy: "NumPy" }[notation])),
-      make("button", { onclick: () => { state.hide = !state.hide; drawWhy(); } }, hidden ? "Show it" : "Predict first"),
-      make("button", { onclick: () => send("proof", { what: why.of }) }, "Prove it"), make("span", { id: "proof" }));
-    const parts = [head, numbers, notations];
-    if (hidden) parts.push(predict(why));
-    if (why.answer) parts.push(make("p", {}, make("strong", {}, why.answer)));
-    if (why.kind === "parameter") parts.push(handle(why));
-    if (why.strip) parts.push(strip(why.strip));
-    if (!hidden) parts.push(...why.steps.map(step));
-    if (why.update && !hidden) parts.push(update(why.update));
-    parts.push(...why.notes.map((note) => make("p", { class: "soft" }, note)));
-    whyPane.replaceChildren(...parts);
+    keeping(whyPane, () => whyPane.replaceChildren(...(why ? reasons(why) : [make("h2", {}, "Why?"),
+      make("p", { class: "soft" }, "Every number of the network has a gradient: by how much the loss rises when the number does. Click a wire, a neuron, a bias or a pixel, and its gradient is derived here, with the numbers of this network.")])));
+    whyPane.querySelector(".step.now")?.scrollIntoView({ block: "nearest" });
   }
 
-  function step(one) {
-    const math = make("div", { class: "formula" });
+  function values(why) {
+    return make("p", { class: "number values" }, make("span", {}, `value ${short(why.value, 6)} · gradient `),
+      make("span", { class: "big", id: "gradient" }, state.hide ? "?" : short(why.gradient, 6)));
+  }
+
+  function reasons(why) {
+    const hidden = state.hide;
+    const notations = make("div", { class: "row" }, make("span", { class: "soft" }, "write it as"), ...["book", "calculus", "numpy"].map((notation) =>
+      make("button", { "aria-pressed": String(why.notation === notation), onclick: () => send("choose", { what: why.of, notation }) },
+        { book: "dvalues", calculus: "∂L/∂w", numpy: "NumPy" }[notation])));
+    const tools = make("div", { class: "row" },
+      make("button", { onclick: () => { state.hide = !state.hide; state.guess = null; drawWhy(); } }, hidden ? "Show it" : "Predict first"),
+      make("button", { onclick: () => send("proof", { what: why.of }) }, "Prove it"), make("span", { id: "proof", class: "proof", role: "status" }));
+    const parts = [make("h2", {}, why.title), values(why), tools];
+    if (hidden) parts.push(predict(why));
+    else if (state.guess) parts.push(make("p", { id: "verdict", role: "status" }, state.guess));
+    if (why.answer && !hidden) parts.push(make("p", {}, make("strong", {}, why.answer)));
+    if (why.kind === "parameter") parts.push(handle(why));
+    if (why.strip && why.strip.rows.length + state.view.batch.removed.length > 1) parts.push(strip(why.strip));
+    if (hidden) return parts;
+    parts.push(notations);
+    if (why.update && why.phase === "update") parts.push(update(why.update, true));
+    const here = why.steps.filter((one) => why.here.includes(one.id));
+    parts.push(...here.map((one) => step(one, true)));
+    const others = why.steps.filter((one) => !why.here.includes(one.id));
+    if (here.length && others.length) parts.push(make("details", { id: "whole" }, make("summary", {}, "The whole derivation"), ...others.map((one) => step(one, false))));
+    else parts.push(...others.map((one) => step(one, false)));
+    if (why.update && why.phase !== "update") parts.push(update(why.update, false));
+    parts.push(...why.notes.map((note) => make("p", { class: "soft" }, note)));
+    return parts;
+  }
+
+  function step(one, now) {
     const { mathml, text } = one;
-    math.innerHTML = [mathml.symbol, mathml.formula ? `= ${mathml.formula}` : ""].join(" ");
+    const line = make("div", { class: "formula" }, formula(mathml.symbol, mathml.formula && `<mo>=</mo>${mathml.formula}`));
     const terms = make("div", { class: "formula" });
-    one.mathml.terms.forEach((term, index) => {
-      const piece = make("span", { class: "number", tabindex: "0", onmouseenter: () => light(one.terms[index]?.from, true), onmouseleave: () => light(one.terms[index]?.from, false),
-        onfocus: () => light(one.terms[index]?.from, true), onblur: () => light(one.terms[index]?.from, false) });
-      piece.innerHTML = `${index ? " + " : "= "}${term.numbers}`;
-      terms.append(piece);
+    mathml.terms.forEach((term, index) => {
+      const lights = (on) => () => light(one.terms[index]?.from, on);
+      const at = now && state.why.term === index;
+      terms.append(make("span", { class: at ? "number now" : "number", tabindex: "0", onmouseenter: lights(true), onmouseleave: lights(false), onfocus: lights(true), onblur: lights(false) },
+        index ? " + " : "= ", formula(term.numbers)), " ");
     });
-    if (mathml.rest) { const rest = make("span", { class: "soft" }); rest.innerHTML = ` + ${mathml.rest} (${one.rest[0]} more)`; terms.append(rest); }
-    const value = make("div", { class: "formula" });
-    value.innerHTML = `= ${mathml.value}`;
-    const content = [make("p", {}, one.sentence), math, terms, value];
+    if (mathml.rest) terms.append(make("span", { class: "soft" }, "+ ", formula(mathml.rest), ` (${one.rest[0]} more)`));
+    const content = [make("p", {}, one.sentence), line];
+    if (mathml.terms.some((term) => term.numbers !== mathml.value)) content.push(terms);
+    content.push(make("div", { class: "formula" }, "= ", formula(mathml.value)));
     if (one.numpy && state.why.notation === "numpy") content.push(make("code", {}, one.numpy));
-    const classes = `step ${one.part}`;
-    if (one.folded) return make("details", { class: classes, id: one.id }, make("summary", {}, `${one.title}: ${text.value}`), ...content);
+    const classes = `step ${one.part}${now ? " now" : ""}`;
+    if (one.folded && !now) return make("details", { class: classes, id: one.id }, make("summary", {}, `${one.title} = ${text.value}`), ...content);
     return make("div", { class: classes, id: one.id }, make("strong", {}, one.title), ...content);
   }
 
@@ -280,9 +330,10 @@ export function mount(root, connect, { widget = false } = {}) {
     for (const element of netPane.querySelectorAll(`[data-what="${CSS.escape(what)}"]`)) element.classList.toggle("lit", on);
   }
 
-  function update(one) {
-    const lines = (one.lines ?? []).map((line) => make("div", { class: "number" }, `${line.symbol} = ${line.numbers ?? ""} = ${short(line.value, 6)}`));
-    return make("details", { class: "step", open: state.view.walk.moment?.phase === "update" }, make("summary", {}, "The optimizer's step"), ...lines);
+  function update(one, now) {
+    const lines = one.lines.map((line) => make("div", { class: "number" }, make("code", {}, `${line.name} = ${line.formula}`), ` = ${short(line.value, 6)} `, make("span", { class: "soft" }, line.note)));
+    const words = `${one.optimizer} makes it ${short(one.before, 6)} → ${short(one.after, 6)}`;
+    return make("details", { class: "step update", id: "update", open: now }, make("summary", {}, words), ...lines);
   }
 
   function predict(why) {
@@ -292,9 +343,9 @@ export function mount(root, connect, { widget = false } = {}) {
   }
 
   function handle(why) {
-    const box = make("details", { open: state.curve?.of === why.of }, make("summary", {}, "Move this weight"));
+    const box = make("details", { open: state.curve?.of === why.of }, make("summary", {}, "Move it along the loss"));
     box.addEventListener("toggle", () => { if (box.open && state.curve?.of !== why.of) send("curve", { what: why.of }); });
-    if (state.curve?.of === why.of) box.append(...curve(state.curve, why));
+    if (state.curve?.of === why.of) box.append(curve(state.curve, why), slide(state.curve, why));
     return box;
   }
 
@@ -306,14 +357,21 @@ export function mount(root, connect, { widget = false } = {}) {
     const X = (x) => 10 + 280 * ((x - low) / (high - low || 1));
     const Y = (y) => 110 - 100 * ((y - bottom) / (top - bottom || 1));
     const lossAt = why.loss;
-    const svg = make("svg", { viewBox: "0 0 300 120", role: "img", "aria-label": `The loss along ${of.of}, with the tangent at ${short(why.value)}` },
+    return make("svg", { viewBox: "0 0 300 120", class: "curve", role: "img", "aria-label": `The loss along ${of.of}, with the tangent at ${short(why.value)}` },
       make("polyline", { points: points.map(([x, y]) => `${X(x)},${Y(y)}`).join(" "), fill: "none", stroke: "var(--soft)", "stroke-width": 1.5 }),
       make("line", { x1: X(low), x2: X(high), y1: Y(lossAt + why.gradient * (low - why.value)), y2: Y(lossAt + why.gradient * (high - why.value)), stroke: "var(--backward)", "stroke-width": 1.2 }),
       make("circle", { cx: X(why.value), cy: Y(lossAt), r: 5, fill: "var(--ink)" }));
+  }
+
+  function slide(of, why) {
+    const xs = of.points.map(([x]) => x);
+    const [low, high] = [Math.min(...xs), Math.max(...xs)];
     let waiting = null;
-    const slider = make("input", { type: "range", min: low, max: high, step: (high - low) / 200 || 0.01, value: why.value, "aria-label": `Value of ${of.of}`,
-      oninput: () => { clearTimeout(waiting); waiting = setTimeout(() => send("set", { what: of.of, value: Number(slider.value) }), 40); } });
-    return [svg, make("div", { class: "row" }, slider, make("button", { onclick: () => send("nudge", { what: of.of, by: 0.001 }) }, "nudge by 0.001"), make("span", { id: "nudged", class: "number" }))];
+    const slider = make("input", { type: "range", min: low, max: high, step: "any", value: why.value, "aria-label": `Value of ${of.of}`,
+      oninput: () => { state.dragging = of.of; clearTimeout(waiting); waiting = setTimeout(() => send("set", { what: of.of, value: Number(slider.value) }), 30); },
+      onchange: () => { setTimeout(() => { state.dragging = null; }, 200); } });
+    return make("div", {}, slider, make("div", { class: "row" }, make("button", { onclick: () => send("nudge", { what: of.of, by: 0.001 }) }, "nudge by 0.001"), make("span", { id: "nudged", class: "number", role: "status" })),
+      make("p", { class: "soft" }, "Grey: the loss at each value. Orange: the slope that the gradient says."));
   }
 
   function strip(of) {
@@ -345,12 +403,10 @@ export function mount(root, connect, { widget = false } = {}) {
     if (data.kind === "points") parts.push(plane());
     else if (data.kind === "images") parts.push(images(), painting());
     else parts.push(table());
-    parts.push(samples());
+    if (view.batch.rows.length > 1) parts.push(samples());
     if (view.frames.count > 1) parts.push(curves(view.frames.curves));
     parts.push(controls(), breaking(), takeaway());
-    const open = [...dataPane.querySelectorAll("details[open]")].map((one) => one.id);
-    dataPane.replaceChildren(...parts);
-    for (const id of open) dataPane.querySelector(`#${id}`)?.setAttribute("open", "");
+    keeping(dataPane, () => dataPane.replaceChildren(...parts));
   }
 
   const hues = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d1f", "#5d3a9b", "#994f00", "#006cd1"];
@@ -367,7 +423,7 @@ export function mount(root, connect, { widget = false } = {}) {
       const best = chances.indexOf(Math.max(...chances));
       context.fillStyle = hues[best % hues.length];
       context.globalAlpha = chances.length > 1 ? 0.05 + 0.45 * (chances[best] - 1 / chances.length) / (1 - 1 / chances.length) : 0.3 * chances[0];
-      context.fillRect((index % side) * (size / side), size - (Math.floor(index / side) + 1) * (size / side), size / side + 1, size / side + 1);
+      context.fillRect((index % side) * (size / side), size - (Math.floor(index / side) + 1) * (size / side), size / side, size / side);
     });
     context.globalAlpha = 1;
     data.X.forEach(([x, y], index) => {
@@ -454,7 +510,6 @@ export function mount(root, connect, { widget = false } = {}) {
       return make("tr", { "aria-selected": String(view.sample.row === row), ...(at >= 0 ? pressed(() => send("sample", { place: at })) : {}), role: "row" },
         ...data.X[index].slice(0, 8).map((value, column) => {
           const cell = make("td", { class: "number" }, short(value));
-          if (view.upstream) cell.append(" "); // edited in place below
           cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
           return cell;
         }), make("td", {}, view.upstream ? `∂ ${target}` : target));
@@ -473,8 +528,8 @@ export function mount(root, connect, { widget = false } = {}) {
   function samples() {
     const { batch, sample } = state.view;
     const picker = make("input", { type: "number", min: 0, max: batch.rows.length - 1, value: sample.place, "aria-label": "Sample of the batch", onchange: () => send("sample", { place: Number(picker.value) }) });
-    return make("div", { class: "row" }, "Sample", picker, `of ${batch.rows.length} in the batch; the loss is a`,
-      ...["mean", "sum"].map((to) => make("button", { "aria-pressed": String(batch.reduction === to), disabled: state.view.upstream, onclick: () => send("reduction", { to }) }, to)));
+    return make("div", { class: "row" }, "Sample", picker, `of ${batch.rows.length} in the batch`,
+      ...(state.view.upstream ? [] : ["; the loss is their", ...["mean", "sum"].map((to) => make("button", { "aria-pressed": String(batch.reduction === to), onclick: () => send("reduction", { to }) }, to))]));
   }
 
   function curves(of) {
@@ -505,12 +560,14 @@ export function mount(root, connect, { widget = false } = {}) {
     ];
     const form = make("form", { class: "controls", onsubmit: (event) => {
       event.preventDefault();
+      document.activeElement?.blur();
       const asked = {};
       for (const [name, , input] of fields) asked[name] = name === "sizes" ? input.value.split(/[ ,]+/).filter(Boolean).map(Number) : input.type === "number" ? Number(input.value) : input.value;
       send("controls", asked);
     } }, ...fields.map(([, words, input]) => make("label", {}, words, input)), make("button", {}, "Begin anew"));
     const file = make("input", { type: "file", accept: ".csv,.tsv,.txt", "aria-label": "A CSV file of your own", onchange: async () => {
       const one = file.files[0];
+      file.blur();
       if (one) send("csv", { name: one.name.slice(0, 200), text: await one.text() });
     } });
     return make("details", { id: "controls" }, make("summary", {}, "Network and training"), form, make("label", {}, "Your own table ", file));
@@ -518,7 +575,7 @@ export function mount(root, connect, { widget = false } = {}) {
 
   function breaking() {
     const ways = { relu: "Take ReLU's mask away", mean: "Mean for sum", transpose: "Forget the transpose" };
-    return make("details", { id: "breaking", open: state.view.broken !== null }, make("summary", {}, "Break it"), make("div", { class: "row" },
+    return make("details", { id: "breaking" }, make("summary", {}, "Break it"), make("div", { class: "row" },
       ...Object.entries(ways).map(([how, words]) => make("button", { "aria-pressed": String(state.view.broken === how), onclick: () => send("break", { how }) }, words)),
       make("button", { disabled: state.view.broken === null, onclick: () => send("break", { how: null }) }, "Mend it")),
       state.report ? make("pre", {}, state.report) : null);
@@ -538,19 +595,28 @@ export function mount(root, connect, { widget = false } = {}) {
 
   // Transport
 
+  const scrub = make("input", { class: "scrub", type: "range", min: 0, "aria-label": "The recorded training", oninput: () => send("seek", { frame: Number(scrub.value) }) });
+  const buttons = make("div", { class: "row" });
+  const clock = make("span", { class: "soft number" });
+  foot.append(buttons, scrub, clock);
+
+  let shown = ""; // what the buttons say now
+
   function drawFoot() {
     const { view } = state;
-    const { walk, frames } = view;
-    const moment = walk.moment;
-    const words = moment ? `${moment.phase}: ${moment.node}${moment.unit === null ? "" : `, unit ${moment.unit}`}` : "before the forward pass";
-    const recorded = view.recorded ?? frames;
-    const scrub = make("input", { class: "scrub", type: "range", min: 0, max: Math.max(0, recorded.count - 1), value: recorded.position, "aria-label": "The recorded training", oninput: () => send("seek", { frame: Number(scrub.value) }) });
-    foot.replaceChildren(
+    const recorded = view.recorded ?? view.frames;
+    scrub.max = Math.max(0, recorded.count - 1);
+    scrub.disabled = recorded.count < 2;
+    if (document.activeElement !== scrub || view.playing) scrub.value = recorded.position;
+    clock.textContent = `recorded ${recorded.position + 1} of ${recorded.count} · epoch ${view.epoch}`;
+    const words = `${view.playing} ${view.upstream} ${state.unit}`;
+    if (words === shown) return;
+    shown = words;
+    keeping(buttons, () => buttons.replaceChildren(
       make("button", { onclick: () => go(-1), "aria-label": "One step back", title: "left arrow" }, "◀ back"),
-      make("button", { onclick: () => go(1), "aria-label": "One step on", title: "right arrow" }, "step ▶"),
-      make("button", { "aria-pressed": String(view.playing), disabled: !link.live || view.upstream, onclick: () => send("play", { on: !view.playing }) }, view.playing ? "pause" : "train"),
-      make("label", {}, "by one ", make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit)))),
-      make("span", { class: "soft" }, words), scrub, make("span", { class: "soft number" }, `epoch ${view.epoch}`));
+      make("button", { class: "first", onclick: () => go(1), "aria-label": "One step on", title: "right arrow" }, "step ▶"),
+      ...(view.upstream || !link.live ? [] : [make("button", { "aria-pressed": String(view.playing), title: "p", onclick: () => send("play", { on: !view.playing }) }, view.playing ? "pause" : "train")]),
+      make("label", {}, "one step is one ", make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit))))));
   }
 
   const go = (way) => send("go", { unit: state.unit, way });
@@ -565,16 +631,26 @@ export function mount(root, connect, { widget = false } = {}) {
 
   function drawLessons() {
     const { lessons: known, lesson } = state.view;
-    lessons.replaceChildren(...known.map((one) => make("button", { "aria-current": String(one.name === lesson), disabled: !link.live, onclick: () => send("lesson", { name: one.name }) }, one.title)));
+    if (lessons.dataset.at === `${lesson}` && lessons.children.length === known.length) return;
+    lessons.dataset.at = `${lesson}`;
+    keeping(lessons, () => lessons.replaceChildren(...known.map((one) => make("button", { "aria-current": String(one.name === lesson), disabled: !link.live, onclick: () => send("lesson", { name: one.name }) }, one.title))));
   }
 
   // What is told
 
+  let held = false; // a button that vanished between press and release would not be clicked
+  let waits = false;
   const calm = (draw) => { // at most one drawing a picture of the screen
     let planned = false;
-    return () => { if (!planned) { planned = true; requestAnimationFrame(() => { planned = false; draw(); }); } };
+    const later = () => {
+      if (held) { waits = true; return; }
+      if (!planned) { planned = true; requestAnimationFrame(() => { planned = false; if (held) waits = true; else draw(); }); }
+    };
+    return later;
   };
-  const drawView = calm(() => { drawLessons(); drawNetwork(); drawFoot(); if (!dataPane.contains(document.activeElement) || document.activeElement.tagName === "BUTTON") drawData(); });
+  page.addEventListener("pointerdown", () => { held = true; });
+  for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => { setTimeout(() => { held = false; if (waits) { waits = false; drawView(); } }, 0); });
+  const drawView = calm(() => { drawLessons(); drawNetwork(); drawFoot(); if (!dataPane.querySelector("form")?.contains(document.activeElement)) drawData(); });
 
   told.session = ({ name }) => {
     sessionStorage.setItem("chainrule", name);
@@ -611,7 +687,7 @@ export function mount(root, connect, { widget = false } = {}) {
   };
   told.curve = (curve) => { state.curve = curve; drawWhy(); };
   told.nudged = ({ predicted, measured }) => { const slot = whyPane.querySelector("#nudged"); if (slot) slot.textContent = `predicted ${short(predicted, 5)}, measured ${short(measured, 5)}`; };
-  told.guessed = ({ close, says }) => { state.guess = says; if (close) state.hide = false; drawWhy(); say(says); if (close) told.problem({ says: "" }); };
+  told.guessed = ({ close, says }) => { state.guess = says; if (close) state.hide = false; drawWhy(); say(says); };
   told.reached = ({ reached }) => { if (state.view) { state.view.reached = reached; drawView(); } };
   told.read = ({ chances, classes }) => {
     const best = chances.indexOf(Math.max(...chances));
