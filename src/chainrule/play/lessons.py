@@ -117,7 +117,7 @@ def of_dataset(
     )
     names = () if data.preprocessing is None else tuple(data.preprocessing.feature_names)
     return Setup(
-        data.title or data.name,
+        data.name.capitalize(),
         model,
         np.asarray(data.X_train, dtype=np.float64).reshape(-1, inputs),
         data.y_train,

@@ -56,6 +56,7 @@ class Session:
             self._stop_terms, self._by_term = 1, False
             order = np.random.default_rng(setup.model.run.seed).permutation(len(setup.X))
             self.batch = [int(row) for row in np.sort(order[: setup.samples])]
+            self.sample = 0 if len(self.batch) < 10 else len(self.batch) // 2
             self.frames.keep(self._measured())
             self._new_walk()
 
@@ -294,7 +295,8 @@ class Session:
                     self._send({"type": "view", **self._state(), "network": self._network()})
                     if model.run.epoch % 5 == 0:
                         self._send({"type": "surface", "surface": surface(self.setup)})
-                epochs = max(1, min(4 * epochs, int(epochs * _CHUNK / max(trained, 1e-4))))
+                fast = int(epochs * _CHUNK / max(trained, 1e-4))
+                epochs = max(1, min(4 * epochs, fast, model.run.epoch // 30))  # slowly at first, to be watched
                 time.sleep(max(0.001, _CHUNK - (time.perf_counter() - start)))
         except ChainruleError as error:
             self._send({"type": "problem", "says": str(error)})
@@ -412,6 +414,8 @@ class Session:
             if index is None:
                 raise DataError(f"Say which entry: {what}[0,0].")
             if name == "inputs":
+                if len(index) != 2 or not (0 <= index[0] < len(self.rows) and 0 <= index[1] < self.setup.X.shape[1]):
+                    raise DataError(f"inputs has {len(self.rows)} rows of {self.setup.X.shape[1]}: no {list(index)}.")
                 place, column = index
                 self.setup.X[self.rows[place], column] = value
             else:

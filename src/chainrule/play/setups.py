@@ -41,12 +41,14 @@ def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str 
 
 def of_model(model: Model, data: Any) -> Setup:
     """A page on a model of the reader's own, with data (X, y) or a name or file of them."""
+    X: Any
+    y: Any
     if data is None:
         shape = model.network.input_shape()
         if shape is None or len(shape) != 1:
             raise ConfigurationError("play: say which data to show: chainrule play MODEL --data TABLE.csv.")
         X = np.random.default_rng(0).standard_normal((30, *shape))
-        y: Any = model.predict(X)
+        y = model.predict(X)
     elif isinstance(data, tuple):
         X, y = model.checked(*data)
     else:

@@ -52,7 +52,7 @@ def code(session: Session) -> str:
     setup, model = session.setup, session.setup.model
     controls = setups.controls_of(setup)
     if not setup.sizes or not setup.data:
-        raise ConfigurationError("There is code for networks on data sets; take the model file instead.")
+        raise ConfigurationError("There is code for networks on data sets only: the spiral and the digits have it.")
     sizes = [setup.X.shape[1], *setup.sizes, len(setup.class_names) or 1]
     penalty = f", penalty=L2({setup.penalty!r})" if setup.penalty else ""
     dropout = f", dropout={controls['dropout']!r}" if controls["dropout"] else ""

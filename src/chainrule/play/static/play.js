@@ -175,7 +175,7 @@ export function mount(root, connect, { widget = false } = {}) {
         ...pressed((event) => { event.stopPropagation(); choose(name); }) }, bias.split(" ∂")[0].replace("-", "−")));
     }
     const target = unit.notes.find((note) => note.includes("target"));
-    if (target) group.append(make("text", { x: x + 33, y: y + 22, class: "soft" }, target.replaceAll("-", "−")));
+    if (target) group.append(make("text", { x: x + 33, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
     return group;
   }
 
@@ -228,7 +228,7 @@ export function mount(root, connect, { widget = false } = {}) {
       if (what) line.append(make("title", {}, `${what}: ${state.mode} ${short(number)}`));
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;
-      const along = 0.2 + 0.6 * (j + 0.5) / wire.readers.length;
+      const along = 0.17 + 0.6 * (j + 0.5) / wire.readers.length + 0.07 * (i % 2);
       const [x, y] = [a[0] + 29 + along * (b[0] - a[0] - 58), a[1] + along * (b[1] - a[1])];
       const words = walks && moment.phase === "update" && wire.after ? `${short(wire.weight[i][j], 4)} → ${short(wire.after[i][j], 4)}` : short(number);
       labels.push(make("text", { x, y: y + 4, "text-anchor": "middle", class: `label ${number < 0 ? "minus" : "plus"}` }, words));
@@ -464,9 +464,9 @@ export function mount(root, connect, { widget = false } = {}) {
     const box = make("div", { class: "images" });
     data.X.forEach((pixels, index) => {
       const at = view.batch.rows.indexOf(data.rows[index]);
-      if (at < 0 && index > 20) return;
+      if (at < 0) return;
       const name = data.classes[data.y[index]] ?? data.y[index];
-      box.append(make("button", { disabled: at < 0, title: `${name}, row ${data.rows[index]}`, "aria-label": `sample ${data.rows[index]}, a ${name}`, "aria-pressed": String(view.sample.place === at), onclick: () => send("sample", { place: at }) }, small(pixels, data.shape)));
+      box.append(make("button", { title: `${name}, row ${data.rows[index]}`, "aria-label": `sample ${data.rows[index]}, a ${name}`, "aria-pressed": String(view.sample.place === at), onclick: () => send("sample", { place: at }) }, small(pixels, data.shape)));
     });
     return box;
   }
