@@ -296,7 +296,7 @@ class Session:
                     if model.run.epoch % 5 == 0:
                         self._send({"type": "surface", "surface": surface(self.setup)})
                 fast = int(epochs * _CHUNK / max(trained, 1e-4))
-                epochs = max(1, min(4 * epochs, fast, model.run.epoch // 30))  # slowly at first, to be watched
+                epochs = max(1, min(4 * epochs, fast, model.run.epoch // 15))  # slowly at first, to be watched
                 time.sleep(max(0.001, _CHUNK - (time.perf_counter() - start)))
         except ChainruleError as error:
             self._send({"type": "problem", "says": str(error)})

@@ -129,6 +129,7 @@ export function mount(root, connect, { widget = false } = {}) {
       at.set(node.name, [x, high / 2]);
     });
     const svg = make("svg", { class: "network", viewBox: `0 0 ${wide} ${high}`, role: "group", "aria-label": "The network with the numbers of one sample" });
+    svg.style.setProperty("--wide", `${wide}px`);
     const seen = new Set(walk.seen.map(([phase, node, unit]) => `${phase}/${node}/${unit}`));
     const walking = walk.position >= 0;
     const moment = walk.moment;
@@ -175,7 +176,7 @@ export function mount(root, connect, { widget = false } = {}) {
         ...pressed((event) => { event.stopPropagation(); choose(name); }) }, bias.split(" ∂")[0].replace("-", "−")));
     }
     const target = unit.notes.find((note) => note.includes("target"));
-    if (target) group.append(make("text", { x: x + 33, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
+    if (target) group.append(make("text", { x: x + 36, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
     return group;
   }
 
@@ -243,7 +244,7 @@ export function mount(root, connect, { widget = false } = {}) {
       make("span", { class: "legend" }, make("span", {}, "blue: above 0"), make("span", {}, "orange, broken: below 0"), make("span", {}, "∂ gradient")));
     const { view } = state;
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    keeping(netPane, () => netPane.replaceChildren(head, standing(), problem, network(), modes));
+    keeping(netPane, () => netPane.replaceChildren(head, standing(), problem, make("div", { class: "drawing" }, network()), modes));
   }
 
   function standing() { // what to do, or where the walk is
@@ -681,9 +682,10 @@ export function mount(root, connect, { widget = false } = {}) {
     say(`${why.title}: gradient ${short(why.gradient)}`);
   };
   told.proof = ({ witnesses }) => {
-    const agree = witnesses.filter((one) => one.agrees).length;
+    const judged = witnesses.filter((one) => one.agrees !== null);
+    const agree = judged.filter((one) => one.agrees).length;
     const slot = whyPane.querySelector("#proof");
-    if (slot) slot.textContent = agree === witnesses.length ? `✓ ${agree} ways agree` : witnesses.map((one) => `${one.name}: ${one.agrees ? "agrees" : "does not agree"}`).join("; ");
+    if (slot) slot.textContent = agree === judged.length ? `✓ ${agree} ways agree` : witnesses.map((one) => `${one.name}: ${one.agrees ? "agrees" : "does not agree"}`).join("; ");
   };
   told.curve = (curve) => { state.curve = curve; drawWhy(); };
   told.nudged = ({ predicted, measured }) => { const slot = whyPane.querySelector("#nudged"); if (slot) slot.textContent = `predicted ${short(predicted, 5)}, measured ${short(measured, 5)}`; };
