@@ -129,7 +129,9 @@ def test_a_chosen_weight_is_derived_proved_and_drawn_along_its_loss(lesson: str)
     assert why["gradient"] == pytest.approx(gradient, rel=1e-9, abs=1e-15)
     assert why["strip"]["sum"] == pytest.approx(gradient, rel=1e-9, abs=1e-15)
     assert why["update"]["after"] == pytest.approx(why["update"]["before"] + update_of(page, what), rel=1e-9)
-    assert all(one["agrees"] for one in page.ask("proof", what=what)["proof"]["witnesses"])
+    verdicts = [one["agrees"] for one in page.ask("proof", what=what)["proof"]["witnesses"]]
+    assert verdicts.count(True) >= 3
+    assert False not in verdicts  # None: too many operations to go through by number
     curve = page.ask("curve", what=what)["curve"]
     assert len(curve["points"]) == 41
     nudged = page.ask("nudge", what=what, by=1e-5)["nudged"]
@@ -312,6 +314,26 @@ def test_the_offline_page_asks_the_network_for_nothing() -> None:
     record = json.loads(recorded)
     assert len(record["views"]) == 3  # two steps, and where the page stands
     assert "dense_0.weights[0,0]" in record["whys"]
+
+
+def test_the_widget_answers_what_the_page_asks() -> None:
+    lesson = next(one for one in LESSONS if one.name == "softmax").build()
+    before = {name: np.array(value) for name, value in lesson.model.parameters.items()}
+    widget = lesson.model.widget(lesson.X, lesson.y)
+    told: list[dict[str, Any]] = []
+    widget._session._send = told.append
+    widget.send = told.append
+    widget._handle_custom_msg({"type": "look"}, [])
+    widget._handle_custom_msg({"type": "choose", "what": "dense_0[0,0]"}, [])
+    widget._handle_custom_msg({"type": "go", "unit": "batch", "way": 1}, [])
+    widget._handle_custom_msg("nonsense", [])
+    kinds = [message["type"] for message in told]
+    assert kinds[:3] == ["view", "data", "why"]
+    assert kinds[-1] == "problem"
+    assert told[2]["gradient"] == pytest.approx(-0.1)
+    assert all(np.array_equal(value, before[name]) for name, value in lesson.model.parameters.items())
+    assert "render" in widget._esm
+    widget.close()
 
 
 BAD = [

@@ -66,6 +66,7 @@ class Rooms:
         """A tab is gone."""
         room.watched -= 1
         room.left = time.monotonic()
+        asyncio.get_running_loop().call_later(_KEPT + 0.1, self._sweep)
 
     def close(self) -> None:
         """End every session."""

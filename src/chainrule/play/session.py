@@ -40,6 +40,7 @@ class Session:
         self._send, self._lock = send, threading.RLock()
         self._playing, self._closed = threading.Event(), False
         self._thread: threading.Thread | None = None
+        self._answering = False  # training waits meanwhile
         self.lesson: str | None = None
         self.open(setup)
 
@@ -63,7 +64,11 @@ class Session:
     def handle(self, message: dict[str, Any]) -> None:
         """Do what a message asks for. Raises `ChainruleError` for what cannot be done; nothing is changed then."""
         kind, asked = checked(message)
-        getattr(self, f"_on_{kind}")(**asked)
+        self._answering = True
+        try:
+            getattr(self, f"_on_{kind}")(**asked)
+        finally:
+            self._answering = False
 
     def close(self) -> None:
         """End what runs."""
@@ -298,6 +303,8 @@ class Session:
                 fast = int(epochs * _CHUNK / max(trained, 1e-4))
                 epochs = max(1, min(4 * epochs, fast, model.run.epoch // 15))  # slowly at first, to be watched
                 time.sleep(max(0.001, _CHUNK - (time.perf_counter() - start)))
+                while self._answering and self._playing.is_set():
+                    time.sleep(0.001)
         except ChainruleError as error:
             self._send({"type": "problem", "says": str(error)})
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import tempfile
@@ -40,7 +41,8 @@ def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str 
 
 
 def of_model(model: Model, data: Any) -> Setup:
-    """A page on a model of the reader's own, with data (X, y) or a name or file of them."""
+    """A page on a copy of the reader's own model, with data (X, y) or a name or file of them."""
+    model = copy.deepcopy(model)
     X: Any
     y: Any
     if data is None:
