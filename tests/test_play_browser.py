@@ -18,7 +18,7 @@ import pytest
 from chainrule.play import pages, setups
 from chainrule.play import server as serving
 from chainrule.play.rooms import Rooms
-from chainrule.play.session import Session
+from chainrule.play.session import PlaySession
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -27,15 +27,15 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
 ]
 
-Told = Callable[[], Session]
+Told = Callable[[], PlaySession]
 
 
 @contextlib.contextmanager
-def serving_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[Session]]]:
+def serving_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[PlaySession]]]:
     """The address of a running server, and its sessions."""
-    opening, sessions, servers = pages._opening(*setups.of_argument(None)), list[Session](), list[Any]()
+    opening, sessions, servers = pages._opening(*setups.of_argument(None)), list[PlaySession](), list[Any]()
 
-    def opened(*given: Any) -> Session:
+    def opened(*given: Any) -> PlaySession:
         sessions.append(opening(*given))
         return sessions[-1]
 
@@ -65,13 +65,13 @@ def serving_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[S
 class Tab:
     """The page, and the session behind it."""
 
-    def __init__(self, page: Any, sessions: list[Session]) -> None:
+    def __init__(self, page: Any, sessions: list[PlaySession]) -> None:
         self.page, self.sessions, self.complaints = page, sessions, list[str]()
         page.on("console", lambda one: self.complaints.append(one.text) if one.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     @property
-    def session(self) -> Session:
+    def session(self) -> PlaySession:
         return self.sessions[-1]
 
     def open(self, lesson: str) -> None:
@@ -125,13 +125,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[str, list[Session]]]:
+def server() -> Iterator[tuple[str, list[PlaySession]]]:
     with pytest.MonkeyPatch.context() as patch, serving_pages(patch) as running:
         yield running
 
 
 @pytest.fixture
-def tab(browser: Any, server: tuple[str, list[Session]]) -> Iterator[Tab]:
+def tab(browser: Any, server: tuple[str, list[PlaySession]]) -> Iterator[Tab]:
     context = browser.new_context(viewport={"width": 1360, "height": 900})
     found = Tab(context.new_page(), server[1])
     found.page.set_default_timeout(15_000)
@@ -376,7 +376,7 @@ def test_a_reload_finds_the_session_again(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_runs_out_of_a_phone(browser: Any, server: tuple[str, list[Session]], scheme: str) -> None:
+def test_nothing_runs_out_of_a_phone(browser: Any, server: tuple[str, list[PlaySession]], scheme: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server[0])

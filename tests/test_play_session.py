@@ -17,7 +17,7 @@ from chainrule import Model, loss_and_gradients
 from chainrule.errors import ChainruleError
 from chainrule.play.lessons import LESSONS, Setup
 from chainrule.play.messages import ASKED, TOLD
-from chainrule.play.session import Session
+from chainrule.play.session import PlaySession
 from chainrule.play.walk import UNITS
 
 every_lesson = pytest.mark.parametrize("lesson", [lesson.name for lesson in LESSONS])
@@ -29,7 +29,7 @@ class Page:
     def __init__(self, lesson: str, setup: Setup | None = None) -> None:
         self.told: list[dict[str, Any]] = []
         found = next(one for one in LESSONS if one.name == lesson)
-        self.session = Session(setup or found.build(), self._hear)
+        self.session = PlaySession(setup or found.build(), self._hear)
         self.session.lesson = lesson
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -375,7 +375,7 @@ def test_a_message_that_is_wrong_is_refused_in_words_and_changes_nothing(message
 
 
 def test_both_ends_know_the_same_messages() -> None:
-    script = (Path(sys.modules[Session.__module__].__file__ or "").parent / "static" / "play.js").read_text("utf-8")
+    script = (Path(sys.modules[PlaySession.__module__].__file__ or "").parent / "static" / "play.js").read_text("utf-8")
     listed = script.partition("const TOLD = [")[2].partition("]")[0]
     assert tuple(json.loads(f"[{listed}]")) == TOLD
     for kind in ASKED:

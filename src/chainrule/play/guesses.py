@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from ..backprop import loss_and_gradients
 from ..errors import ConfigurationError
 from ..explaining import Explanation
 from .looks import number
-
-if TYPE_CHECKING:
-    from .session import Session
 
 __all__ = ["judged", "nudged"]
 
@@ -50,7 +47,7 @@ def _reason(guess: float, right: float, samples: int, explanation: Explanation) 
     return f"Off by {guess - right:+.3g}: {abs(ratio):.3g} times the right size{turned}."
 
 
-def nudged(session: Session, explanation: Explanation, by: float) -> dict[str, Any]:
+def nudged(session: Any, explanation: Explanation, by: float) -> dict[str, Any]:
     """By how much the loss changes for a small change of one parameter: by the gradient, and in truth."""
     if explanation.kind != "parameter":
         raise ConfigurationError("Only a parameter can be nudged: choose a weight or a bias.")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ChainruleError
 from .telling import told
-
-if TYPE_CHECKING:
-    from .session import Session
 
 __all__ = ["page", "recorded"]
 
@@ -20,7 +17,7 @@ _FRAMES = 60
 _WHYS = 400  # derivations, those of the largest gradients first
 
 
-def recorded(session: Session) -> dict[str, Any]:
+def recorded(session: Any) -> dict[str, Any]:
     """What the page shows for each of up to 60 frames, and the derivations of what is drawn at the last."""
     frames, here = session.frames, session.frames.position
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round().astype(int))
@@ -33,7 +30,7 @@ def recorded(session: Session) -> dict[str, Any]:
     return {"views": views, "data": session.data_message(), "whys": _whys(session, views[-1]["network"])}
 
 
-def _whys(session: Session, network: dict[str, Any]) -> dict[str, Any]:
+def _whys(session: Any, network: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for name in list(_drawn(session, network))[:_WHYS]:
         try:
@@ -44,7 +41,7 @@ def _whys(session: Session, network: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _drawn(session: Session, network: dict[str, Any]) -> Any:
+def _drawn(session: Any, network: dict[str, Any]) -> Any:
     """The names of all that can be clicked: units first, then weights by the size of their gradient."""
     place = session.rows.index(session.sample_row())
     for node in network["nodes"]:
@@ -59,7 +56,7 @@ def _drawn(session: Session, network: dict[str, Any]) -> Any:
     yield from (name for _, name in sorted(weights))
 
 
-def page(session: Session) -> str:
+def page(session: Any) -> str:
     """The file. Nothing in it asks the network for anything."""
     static = files(__package__) / "static"
     style, script, body = (

@@ -11,7 +11,7 @@ from . import setups
 from .lessons import Setup
 from .rooms import Rooms
 from .server import serve
-from .session import Session
+from .session import PlaySession
 
 __all__ = ["play", "serve_argument"]
 
@@ -30,9 +30,11 @@ def play(model: Model, X: Any = None, y: Any = None, *, port: int | None = None)
     serve(Rooms(_opening(setup, None)), port=port)
 
 
-def _opening(setup: Setup, lesson: str | None) -> Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], Session]:
-    def opened(hello: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> Session:
-        session = Session(copy.deepcopy(setup), send)  # each tab has its own
+def _opening(
+    setup: Setup, lesson: str | None
+) -> Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], PlaySession]:
+    def opened(hello: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> PlaySession:
+        session = PlaySession(copy.deepcopy(setup), send)  # each tab has its own
         session.lesson = lesson
         return session
 

@@ -22,14 +22,14 @@ from .messages import checked
 from .telling import told
 from .walk import Walk
 
-__all__ = ["Session"]
+__all__ = ["PlaySession"]
 
 Array = NDArray[Any]
 _CHUNK = 0.03  # seconds of training between two pictures
 _EPOCHS = 100_000  # of one run, at most
 
 
-class Session:
+class PlaySession:
     """A setup, where its walk stands, what is chosen, and the training that runs.
 
     Every message of the page goes through `handle`, on some thread; one lock guards all that changes. Explanations are

@@ -6,19 +6,16 @@ import base64
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import explaining
 from ..errors import ConfigurationError
 from . import offline, setups
 
-if TYPE_CHECKING:
-    from .session import Session
-
 __all__ = ["code", "taken"]
 
 
-def taken(session: Session, what: str) -> dict[str, Any]:
+def taken(session: Any, what: str) -> dict[str, Any]:
     """A file for the reader: its name, its type and its content, base64."""
     name = re.sub(r"[^a-z0-9]+", "-", session.setup.title.lower()).strip("-") or "network"
     if what == "model":
@@ -38,7 +35,7 @@ def _file(name: str, kind: str, content: bytes) -> dict[str, Any]:
     return {"name": name, "kind": kind, "content": base64.b64encode(content).decode("ascii")}
 
 
-def _saved(session: Session) -> bytes:
+def _saved(session: Any) -> bytes:
     if session.broken:
         raise ConfigurationError("The network is broken on purpose; mend it before you save it.")
     with tempfile.TemporaryDirectory(prefix="chainrule-play-") as folder:
@@ -47,7 +44,7 @@ def _saved(session: Session) -> bytes:
         return path.read_bytes()
 
 
-def code(session: Session) -> str:
+def code(session: Any) -> str:
     """A program that trains the same network: same data, same seed, same steps."""
     setup, model = session.setup, session.setup.model
     controls = setups.controls_of(setup)

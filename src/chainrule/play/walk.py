@@ -8,13 +8,13 @@ from typing import Any
 
 from ..nodes import INPUTS
 
-__all__ = ["UNITS", "Moment", "Walk"]
+__all__ = ["UNITS", "Stop", "Walk"]
 
 UNITS = ("multiplication", "node", "layer", "batch")
 
 
 @dataclass(frozen=True)
-class Moment:
+class Stop:
     """One stop of the walk: a phase, a node of the network, and one of its units."""
 
     phase: str  # "forward", "loss", "backward" or "update"
@@ -34,9 +34,9 @@ class Walk:
 
     >>> walk = Walk({"dense_0": [0, 1], "relu_0": [0, 1]}, ["dense_0.weights"], loss=True)
     >>> walk.go("node", 1), walk.moment
-    ('moved', Moment(phase='forward', node='dense_0', unit=0))
+    ('moved', Stop(phase='forward', node='dense_0', unit=0))
     >>> walk.go("layer", 1), walk.moment                    # to the first unit of the next layer
-    ('moved', Moment(phase='forward', node='relu_0', unit=0))
+    ('moved', Stop(phase='forward', node='relu_0', unit=0))
     >>> walk.go("batch", 1), walk.position
     ('over', -1)
     """
@@ -47,7 +47,7 @@ class Walk:
         self.term = 0  # of the sum at this stop, where one step is one multiplication
 
     @property
-    def moment(self) -> Moment | None:
+    def moment(self) -> Stop | None:
         """The stop, or None before the first."""
         return self.moments[self.position] if self.position >= 0 else None
 
@@ -90,13 +90,13 @@ class Walk:
         return target
 
 
-def _moments(units: Mapping[str, Sequence[int]], trained: Sequence[str], loss: bool) -> Iterator[Moment]:
+def _moments(units: Mapping[str, Sequence[int]], trained: Sequence[str], loss: bool) -> Iterator[Stop]:
     for node, shown in units.items():
         if node == INPUTS:
             continue  # they are given; only their gradients are worked out
-        yield from (Moment("forward", node, unit) for unit in shown)
+        yield from (Stop("forward", node, unit) for unit in shown)
     if loss:
-        yield Moment("loss", "loss", 0)
+        yield Stop("loss", "loss", 0)
     for node, shown in reversed(list(units.items())):
-        yield from (Moment("backward", node, unit) for unit in shown)
-    yield from (Moment("update", name) for name in trained)
+        yield from (Stop("backward", node, unit) for unit in shown)
+    yield from (Stop("update", name) for name in trained)

@@ -11,7 +11,7 @@ from ..errors import ChainruleError
 from ..model import Model
 from . import setups
 from .lessons import Setup
-from .session import Session
+from .session import PlaySession
 
 __all__ = ["PlayWidget", "widget"]
 
@@ -24,7 +24,7 @@ class PlayWidget(anywidget.AnyWidget):
 
     def __init__(self, setup: Setup, **options: Any) -> None:
         super().__init__(**options)
-        self._session = Session(setup, self.send)
+        self._session = PlaySession(setup, self.send)
         self.on_msg(self._asked)
 
     def _asked(self, _: Any, message: Any, buffers: Any) -> None:
