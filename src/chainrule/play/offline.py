@@ -37,7 +37,7 @@ def _whys(session: Any, network: dict[str, Any]) -> dict[str, Any]:
             explanation = session._explained(name, parts=("step",))
         except ChainruleError:
             continue
-        found[name] = told(explanation, session.notation)
+        found[name] = {"phase": None, "here": [], "term": None, **told(explanation, session.notation)}
     return found
 
 
