@@ -323,9 +323,10 @@ def test_a_digit_that_is_drawn_is_read(tab: Tab) -> None:
 
 def test_the_exported_page_works_with_the_network_off(tab: Tab, browser: Any, tmp_path: Path) -> None:
     tab.open("A batch of three")
+    tab.page.get_by_label("Size of a step").select_option("batch")
     for _ in range(3):
-        tab.page.get_by_label("Size of a step").select_option("batch")
         tab.key("ArrowRight")
+    tab.page.wait_for_function("() => document.querySelector('.net h2').textContent.includes('step 3')")
     tab.page.get_by_text("Take it away").click()
     with tab.page.expect_download() as download:
         tab.press("offline page")

@@ -312,8 +312,10 @@ def test_the_offline_page_asks_the_network_for_nothing() -> None:
     assert html.count("</script>") == 2
     recorded = html.partition('id="recorded">')[2].partition("</script>")[0]
     record = json.loads(recorded)
-    assert len(record["views"]) == 3  # two steps, and where the page stands
-    assert "dense_0.weights[0,0]" in record["whys"]
+    assert [view["step"] for view in record["views"]] == [0, 1]
+    values = [whys["dense_0.weights[0,0]"]["value"] for whys in record["whys"]]
+    assert values[0] == 0.2
+    assert values[1] == page.model().parameters["dense_0.weights"][0, 0]
 
 
 def test_the_widget_answers_what_the_page_asks() -> None:

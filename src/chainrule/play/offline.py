@@ -14,25 +14,28 @@ from .telling import told
 __all__ = ["page", "recorded"]
 
 _FRAMES = 60
-_WHYS = 400  # derivations, those of the largest gradients first
+_LAST = 200  # derivations at the last step, those of the largest gradients first
+_OTHERS = 200  # at all other steps together
 
 
 def recorded(session: Any) -> dict[str, Any]:
-    """What the page shows for each of up to 60 frames, and the derivations of what is drawn at the last."""
+    """What the page shows for each of up to 60 frames, each with the derivations of what matters most there."""
     frames, here = session.frames, session.frames.position
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round().astype(int))
-    views = []
-    for index in chosen:
-        frames.show(int(index))
-        views.append({**session._state(), "network": session._network()})
+    chosen = [int(i) for i in np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round())]
+    whole = [*chosen, here] if session.walk.position >= 0 or here != chosen[-1] else chosen
+    views, whys = [], []
+    for index in whole:
+        frames.show(index)
+        network = session._network()
+        views.append({**session._state(), "network": network})
+        whys.append(_whys(session, network, _LAST if len(views) == len(whole) else _OTHERS // len(whole)))
     frames.show(here)
-    views.append({**session._state(), "network": session._network()})
-    return {"views": views, "data": session.data_message(), "whys": _whys(session, views[-1]["network"])}
+    return {"views": views, "data": session.data_message(), "whys": whys}
 
 
-def _whys(session: Any, network: dict[str, Any]) -> dict[str, Any]:
+def _whys(session: Any, network: dict[str, Any], most: int) -> dict[str, Any]:
     found = {}
-    for name in list(_drawn(session, network))[:_WHYS]:
+    for name in list(_drawn(session, network))[:most]:
         try:
             explanation = session._explained(name, parts=("step",))
         except ChainruleError:

@@ -80,7 +80,8 @@ function recordedLink(record, receive) {
   const send = (message) => {
     if (message.type === "seek") { at = message.frame; show(); }
     else if (message.type === "go") { at = Math.max(0, Math.min(record.views.length - 1, at + message.way)); show(); }
-    else if (message.type === "choose" && record.whys[message.what]) receive({ type: "why", ...record.whys[message.what] });
+    else if (message.type === "choose" && record.whys[at][message.what]) receive({ type: "why", ...record.whys[at][message.what] });
+    else if (message.type === "choose") receive({ type: "problem", says: "This one was not recorded at this step: choose a stronger wire, a neuron, or the last step." });
     else receive({ type: "problem", says: "This is a recording: step, scrub and click work; for all else run chainrule play." });
   };
   queueMicrotask(() => { show(); receive({ type: "data", ...record.data }); });
@@ -617,7 +618,7 @@ export function mount(root, connect, { widget = false } = {}) {
       make("button", { onclick: () => go(-1), "aria-label": "One step back", title: "left arrow" }, "◀ back"),
       make("button", { class: "first", onclick: () => go(1), "aria-label": "One step on", title: "right arrow" }, "step ▶"),
       ...(view.upstream || !link.live ? [] : [make("button", { "aria-pressed": String(view.playing), title: "p", onclick: () => send("play", { on: !view.playing }) }, view.playing ? "pause" : "train")]),
-      make("label", {}, "one step is one ", make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit))))));
+      make("label", {}, "one step is one ", make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; event.target.blur(); } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit))))));
   }
 
   const go = (way) => send("go", { unit: state.unit, way });
