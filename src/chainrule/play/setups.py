@@ -73,7 +73,7 @@ def of_csv(name: str, text: str, target: str | None) -> Setup:
         try:
             data = datasets.resolve(path, **({} if target is None else {"target": target}))
         except DataError as error:
-            raise DataError(str(error).replace(str(path), name)) from None
+            raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from None
     setup = of_dataset(data, sizes=(16,))
     return dataclasses.replace(setup, title=name, data="")
 

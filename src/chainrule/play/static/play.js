@@ -230,7 +230,7 @@ export function mount(root, connect, { widget = false } = {}) {
       if (what) line.append(make("title", {}, `${what}: ${state.mode} ${short(number)}`));
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;
-      const along = 0.17 + 0.6 * (j + 0.5) / wire.readers.length + 0.07 * (i % 2);
+      const along = 0.2 + 0.6 * (j + 0.5) / wire.readers.length;
       const [x, y] = [a[0] + 29 + along * (b[0] - a[0] - 58), a[1] + along * (b[1] - a[1])];
       const words = walks && moment.phase === "update" && wire.after ? `${short(wire.weight[i][j], 4)} → ${short(wire.after[i][j], 4)}` : short(number);
       labels.push(make("text", { x, y: y + 4, "text-anchor": "middle", class: `label ${number < 0 ? "minus" : "plus"}` }, words));
@@ -254,7 +254,7 @@ export function mount(root, connect, { widget = false } = {}) {
     if (playing) return make("p", { class: "stand" }, "Training. Click any wire or neuron meanwhile: its gradient is derived on the right.");
     if (!moment) {
       const train = upstream || !link.live ? "" : ", or press train";
-      return make("p", { class: "stand" }, make("strong", {}, "Press the → key"), ` to go through one training step${train}. Click any wire or number to see its gradient derived.`);
+      return make("p", { class: "stand" }, make("strong", {}, "Press step ▶ or the → key"), ` to go through one training step${train}. Click any wire or number to see its gradient derived.`);
     }
     const phases = { forward: "Forward", loss: "Loss", backward: "Backward", update: "Update" };
     const unit = moment.unit === null || moment.phase === "loss" ? "" : `, number ${moment.unit}`;
