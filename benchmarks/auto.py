@@ -10,7 +10,6 @@ Differences of less than 2 ms count as none, because nobody waits for them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -18,6 +17,8 @@ import sys
 from importlib.util import find_spec
 from itertools import product
 from typing import NamedTuple
+
+from options import parser
 
 _NEAR, _NOTHING = 1.1, 0.002  # within a tenth, and seconds that nobody waits for
 
@@ -114,12 +115,9 @@ def share(lines: list[dict[str, object]]) -> str:
 
 def main() -> None:
     """Print two lines for each task, then the share."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3, help="interleaved repeats (default 3)")
-    parser.add_argument("--engines", default="numpy,fused,jax", help="with commas (default those that are installed)")
-    parser.add_argument("--quick", action="store_true", help="four tasks only: to try it out")
-    parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
-    asked = parser.parse_args()
+    asking = parser(__doc__, repeats=3, quick="four tasks only")
+    asking.add_argument("--engines", default="numpy,fused,jax", help="with commas (default those that are installed)")
+    asked = asking.parse_args()
     engines = [name for name in asked.engines.split(",") if name != "jax" or find_spec("jax") is not None]
     lines: list[dict[str, object]] = []
     if not asked.json:

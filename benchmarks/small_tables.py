@@ -8,11 +8,12 @@ with Adam for the same epochs; the time is that of `fit` alone. Repeats are inte
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
 import sys
+
+from options import parser
 
 # sizes, samples (None: those of the shipped set), epochs, batch, and how many times as fast is aimed at
 TABLES = {
@@ -86,12 +87,9 @@ def compare(name: str, epochs: int, repeats: int) -> dict[str, object]:
 
 def main() -> None:
     """Print one line for each table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats (default 5)")
-    parser.add_argument("--tables", default=",".join(TABLES), help=f"with commas, of {', '.join(TABLES)} (default all)")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the epochs: to try it out")
-    parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
-    asked = parser.parse_args()
+    asking = parser(__doc__, quick="a tenth of the epochs")
+    asking.add_argument("--tables", default=",".join(TABLES), help=f"with commas, of {', '.join(TABLES)} (default all)")
+    asked = asking.parse_args()
     lines = []
     if not asked.json:
         print(f"{'':8} {'network':16} {'epochs':>6} {'ours, s':>9} {'sklearn, s':>10} {'times':>6} {'aim':>5}  engine")

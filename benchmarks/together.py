@@ -8,12 +8,13 @@ no later than in turn: a fit may not lose by waiting for a core that another one
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
 import sys
 import time
+
+from options import parser
 
 PROCESS = """
 import sys, time
@@ -75,14 +76,11 @@ def seconds(count: int, name: str, part: int, engine: str, together: bool) -> fl
 
 def main() -> None:
     """Print one line for each workload."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--processes", type=int, default=4, help="fits (default 4)")
-    parser.add_argument("--repeats", type=int, default=5, help="interleaved repeats (default 5)")
-    parser.add_argument("--workload", default="notes,spiral,dense,wide", help="names of the benchmark's, with commas")
-    parser.add_argument("--engine", default="auto", help="auto, numpy, fused or jax (default auto)")
-    parser.add_argument("--quick", action="store_true", help="a hundredth of the epochs: to try it out")
-    parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
-    asked = parser.parse_args()
+    asking = parser(__doc__, quick="a hundredth of the epochs")
+    asking.add_argument("--processes", type=int, default=4, help="fits (default 4)")
+    asking.add_argument("--workload", default="notes,spiral,dense,wide", help="names of the benchmark's, with commas")
+    asking.add_argument("--engine", default="auto", help="auto, numpy, fused or jax (default auto)")
+    asked = asking.parse_args()
     part, lines = 100 if asked.quick else 1, []
     for name in asked.workload.split(","):
         times = {True: [], False: []}

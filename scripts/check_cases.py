@@ -3,12 +3,16 @@
 The folder holds `expected.json`: for each file whether it is `right`, and `items`, each with `call` (an expression in
 the file's own names), `inputs` and `targets` and the `arrays` whose gradients must be compared; `shell` says whether
 the file is also checked from the shell, true or a list of options.
+
+With `--words FILE`, a JSON object that gives for each wrong file a regular expression of the words a teacher would use,
+the first thing that is said of each is graded, and it is counted how many got a line to write.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -129,6 +133,26 @@ def line(name: str, how: str, word: str, got: Outcome | None) -> str:
     return text + "".join(f"\n            note: {note}" for note in got.notes[:4])
 
 
+def first_said(got: Outcome | None) -> tuple[str, bool]:
+    """The sentence that a reader meets first, and whether there is a line to write."""
+    if got is None or not got.errors:
+        return "", False
+    first = next((e for e in got.errors if not e.get("follows")), got.errors[0])
+    best = first["diagnoses"][0] if first["diagnoses"] else {"says": first["says"]}
+    return f"{first['array']}: {best['says']}", any(d.get("line") for e in got.errors for d in e["diagnoses"])
+
+
+def graded(said: dict[tuple[str, str], tuple[str, bool]], words: dict[str, str]) -> None:
+    """Print what was said first where it is not what a teacher says, and the counts."""
+    for how in ("call", "shell"):
+        mine = {name: got for (name, at), got in said.items() if at == how and name in words}
+        right = [name for name, (text, _) in mine.items() if re.search(words[name], text, re.IGNORECASE)]
+        for name in mine.keys() - set(right):
+            print(f"GRADE   {how:6}{name:45} {mine[name][0]}")
+        lines = sum(line for _, line in mine.values())
+        print(f"named first {how:6}{len(right)} of {len(mine)}, with a line to write {lines}")
+
+
 def main() -> None:
     """Run, print, count."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -136,7 +160,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="files whose name holds this")
     parser.add_argument("--how", choices=("call", "shell", "both"), default="both")
     parser.add_argument("--bad", action="store_true", help="print only what did not come out right")
+    parser.add_argument("--words", type=Path, help="grade what is said first of the wrong files")
     options = parser.parse_args()
+    said: dict[tuple[str, str], tuple[str, bool]] = {}
     cases = json.loads((options.folder / "expected.json").read_text())
     counts: dict[tuple[bool, str, str], int] = {}
     whole: dict[bool, list[bool]] = {True: [], False: []}
@@ -154,6 +180,8 @@ def main() -> None:
                 results.append(("shell", listed.get(item["name"], listed.get(""))))
             for how, got in results:
                 word = verdict(case, item, got)
+                if not case["right"]:
+                    said[name, how] = first_said(got)
                 words.append(word)
                 counts[case["right"], how, word] = counts.get((case["right"], how, word), 0) + 1
                 if not options.bad or word != "ok":
@@ -161,6 +189,8 @@ def main() -> None:
         whole[case["right"]].append(all(word == "ok" for word in words))
     for (right, how, word), count in sorted(counts.items()):
         print(f"{'right' if right else 'wrong'} {how:6}{word:8}{count}")
+    if options.words is not None:
+        graded(said, json.loads(options.words.read_text()))
     print(f"right files that pass whole: {sum(whole[True])} of {len(whole[True])}")
     print(f"wrong files that are caught: {sum(whole[False])} of {len(whole[False])}")
 

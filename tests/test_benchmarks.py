@@ -30,7 +30,11 @@ def module(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert spec is not None and spec.loader is not None
     found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
+    sys.path.insert(0, str(FOLDER))  # as for a script: they share a module
+    try:
+        spec.loader.exec_module(found)
+    finally:
+        sys.path.remove(str(FOLDER))
     return found
 
 
@@ -46,6 +50,12 @@ def test_fits_together_and_in_turn() -> None:
     arguments = ("--processes", "2", "--repeats", "1", "--workload", "notes", "--quick", "--json")
     (line,) = json.loads(script("together.py", *arguments))
     assert line["processes"] == 2 and line["together"] > 0 and line["in_turn"] > 0
+
+
+def test_what_a_call_of_fit_costs_is_printed_for_both_engines() -> None:
+    lines = json.loads(script("one_step.py", "--repeats", "1", "--quick", "--json"))
+    assert [line["engine"] for line in lines].count("fused") == len(lines) / 2 == 8
+    assert all(line["seconds"] > 0 for line in lines)
 
 
 def test_the_grid_of_auto_has_at_least_60_tasks_and_says_the_share() -> None:

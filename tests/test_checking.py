@@ -396,7 +396,7 @@ def test_a_report_says_array_entry_numbers_and_shows_a_picture() -> None:
     assert "dweights is wrong in 3 of 12 entries" in text
     assert "✗ ✗ ✗" in text and "· · ·" in text
     assert "One row alone is wrong, row 1." in text
-    assert "self.dweights = np.dot(self.inputs.T, dvalues)" in text
+    assert "- return changed" in text and "+ return array" in text  # in what plants the fault
 
 
 def test_a_report_fits_a_narrow_terminal() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,8 +46,16 @@ def test_an_example_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert layer.dslope == -4.0  # the two inputs below zero
 
 
-@pytest.mark.parametrize("name", ["explain", "draw"])
-def test_the_cells_of_a_page_run_one_after_the_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+NEEDED = {"export": ("onnx", "onnxruntime")}  # by a page, beside the library
+
+
+@pytest.mark.parametrize("name", ["explain", "draw", "export"])
+def test_the_cells_of_a_page_run_one_after_the_other(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in NEEDED.get(name, ()):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / f"{name}.md"
     cells = re.findall(r"^```\{code-cell\} ipython3\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     module = types.ModuleType("page")
@@ -54,6 +64,17 @@ def test_the_cells_of_a_page_run_one_after_the_other(name: str, monkeypatch: pyt
     assert len(cells) >= 6
     for cell in cells:
         exec(cell, vars(module))
+
+
+@pytest.mark.parametrize("library", [pytest.param("torch", marks=pytest.mark.beyond_dev), "keras"])
+def test_the_examples_of_exchange_run(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    pytest.importorskip(library)
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    (code,) = re.findall(rf"^```python\n(import {library}\n.*?)^```$", page, flags=re.M | re.S)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["model"].predict(np.ones((2, 4))).shape == (2,)
 
 
 def test_the_published_examples_print_the_published_digits() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import re
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +53,8 @@ from chainrule.engines.fused.session import FusedSession
 from chainrule.engines.recorder import Recorder, relu_units
 from chainrule.engines.records import Records
 from chainrule.errors import DataError, ShapeError
-from chainrule.layer import Context
+from chainrule.layer import Context, Layer
+from chainrule.optimizers import Optimizer
 
 RNG = np.random.default_rng(0)
 
@@ -299,3 +303,119 @@ def test_an_index_that_is_no_class_is_refused(samples: int) -> None:
         Gradient(SoftmaxCrossentropy())(np.zeros((samples, 2), np.float32), y)
     with pytest.raises(DataError):
         loss_gradient(SoftmaxCrossentropy())(np.zeros((0, 2), np.float32), np.zeros(0, int))
+
+
+# What one call of fit leaves for the next
+
+X_KEPT = np.random.default_rng(5).normal(size=(48, 3)).astype(np.float32)
+Y_KEPT = np.random.default_rng(6).integers(0, 3, 48)
+
+
+def of_three() -> Model:
+    hidden = Dense(3, 8, penalties={"weights": L2(1e-3)})
+    return Model([hidden, LeakyReLU(0.1), Dropout(0.2), Dense(8, 3)], SoftmaxCrossentropy(), Adam(0.05), seed=2)
+
+
+def with_optimizer(optimizer: Optimizer) -> Callable[[Model], None]:
+    def change(model: Model) -> None:
+        model.run.optimizer = optimizer
+        model.run.slots = optimizer.initial_slots(np, model.run.trained)
+
+    return change
+
+
+def setting(node: str, name: str, value: Any) -> Callable[[Model], None]:
+    return lambda model: setattr(model.network[node], name, value)
+
+
+CHANGES: dict[str, tuple[Callable[[Model], object], dict[str, Any]]] = {
+    "nothing": (lambda model: None, {}),
+    "parameters": (lambda model: model.parameters.update({"dense_1.biases": np.ones((1, 3))}), {}),
+    "a layer's setting": (setting("leaky_relu_0", "slope", 0.3), {}),
+    "the rate of dropout": (setting("dropout_0", "rate", 0.5), {}),
+    "a penalty": (setting("dense_0", "penalties", {"weights": L2(0.5)}), {}),
+    "a frozen layer": (lambda model: model.network["dense_0"].freeze(), {}),
+    "the optimizer": (with_optimizer(SGD(0.1)), {}),
+    "its settings": (with_optimizer(Adam(0.05, beta_1=0.5, clip_norm=0.1)), {}),
+    "its slots": (with_optimizer(SGD(0.1, momentum=0.9)), {}),
+    "the loss": (lambda model: setattr(model.run, "loss", SoftmaxCrossentropy(label_smoothing=0.2)), {}),
+    "the seed": (lambda model: setattr(model.run, "seed", 9), {}),
+    "the data": (lambda model: None, {"X": X_KEPT * 2, "y": (Y_KEPT + 1) % 3}),
+    "fewer samples": (lambda model: None, {"X": X_KEPT[:31], "y": Y_KEPT[:31]}),
+    "more samples": (lambda model: None, {"X": np.tile(X_KEPT, (9, 1)), "y": np.tile(Y_KEPT, 9)}),
+    "samples beyond the batch": (lambda model: None, {"X": np.tile(X_KEPT, (2, 1)), "y": np.tile(Y_KEPT, 2)}),
+    "the batch": (lambda model: None, {"batch_size": 11}),
+    "all in a batch": (lambda model: None, {"batch_size": 48}),
+    "sample weights": (lambda model: None, {"sample_weights": np.linspace(0.1, 2, 48)}),
+    "rows of probabilities": (lambda model: None, {"y": np.eye(3)[Y_KEPT]}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_second_fit_is_that_of_a_model_that_has_kept_nothing(change: str) -> None:
+    apply, options = CHANGES[change]
+    size = 48 if change == "samples beyond the batch" else 16
+    given: dict[str, Any] = {"X": X_KEPT, "y": Y_KEPT, "batch_size": size, "epochs": 2, "verbose": False}
+    found = []
+    for alone in (False, True):
+        model = of_three()
+        model.fit(**given, engine="fused", sample_weights=np.linspace(2, 0.1, 48))
+        model.fit(**given, engine="fused")
+        model = copy.deepcopy(model) if alone else model  # a copy keeps no session
+        apply(model)
+        history = model.fit(**given | options, engine="fused")
+        rows = [{name: row[name] for name in row if name != "seconds"} for row in history.records]
+        found.append((rows, {name: value.tobytes() for name, value in model.run.values.items()}))
+        found[-1] += ({name: value.tobytes() for name, value in model.run.slots.items()},)
+    assert found[0] == found[1]
+
+
+def test_a_session_is_kept_for_the_same_layout_and_holds_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, areas = [], FusedSession._areas
+    monkeypatch.setattr(FusedSession, "_areas", lambda self, task: (made.append(self), areas(self, task))[1])
+    model, X = of_three(), X_KEPT.copy()
+    given: dict[str, Any] = {"epochs": 1, "verbose": False, "engine": "fused"}
+    for _ in range(3):
+        model.fit(X, Y_KEPT, batch_size=16, **given)
+    assert len(made) == 1
+    kept, (session,) = weakref.ref(X), made
+    del X
+    assert kept() is None and not any(np.shares_memory(array, Y_KEPT) for array in session.held.values())
+    model.fit(X_KEPT, Y_KEPT, batch_size=24, **given)
+    assert len(made) == 2
+
+
+def test_two_sessions_of_one_network_at_once_do_not_share_a_layout() -> None:
+    network = Sequential(Dense(3, 160), ReLU(), Dense(160, 160), ReLU(), Dense(160, 3))
+    Model(network, SoftmaxCrossentropy(), seed=1)
+    rng, found = np.random.default_rng(0), []
+    X, y = rng.normal(size=(512, 3)).astype(np.float32), rng.integers(0, 3, 512)
+    for others in (False, True):
+        optimizer = Adam(0.01)
+        tasks = [Task.of(network, SoftmaxCrossentropy(), optimizer, 0, X, y, None, size) for size in (32, 512)]
+        values = network.values()
+        sessions = [start("fused")(task, values, optimizer.initial_slots(np, values)) for task in tasks[: 1 + others]]
+        sessions[0].run(Block(0, 3, 0, None, np.full((3, 6), 0.01)))
+        found.append({name: value.tobytes() for name, value in sessions[0].values().items()})
+    assert found[0] == found[1]
+
+
+def test_a_layer_of_ones_own_is_read_anew_by_each_fit() -> None:
+    class Scaled(Layer):
+        factor = 2.0  # its repr does not say it
+
+        def pure_forward(self, xp: Any, inputs: Any) -> Any:
+            return inputs * self.factor
+
+        def pure_backward(self, xp: Any, dvalues: Any) -> Any:
+            return dict(dinputs=dvalues * self.factor)
+
+    found = []
+    for engine in ("fused", "numpy"):
+        layer = Scaled()
+        model = Model([Dense(3, 4), layer, Dense(4, 3)], SoftmaxCrossentropy(), SGD(0.1), dtype="float64")
+        for factor in (2.0, -0.5):
+            layer.factor = factor
+            model.fit(X_KEPT, Y_KEPT, epochs=2, batch_size=48, verbose=False, engine=engine)
+        found.append(model.parameters["dense_0.weights"])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-10)

@@ -126,10 +126,53 @@ class Around:
         return grad + g @ self.A.T
 """
 
+NORM = """
+import numpy as np
+def norm_forward(x, gamma, beta):
+    mu, n = x.mean(axis=0), len(x)
+    v = ((x - mu) ** 2).mean(axis=0) + 1e-5
+    xhat = (x - mu) * v ** -0.5
+    return gamma * xhat + beta, (x - mu, v, xhat, gamma)
+def norm_backward(dout, cache):
+    c, v, xhat, gamma = cache
+    dxhat = dout * gamma
+    dv = (dxhat * c).sum(axis=0) * -0.5 * v ** -1.5
+    dx = dxhat * v ** -0.5 + 2 * dv * c / len(dout)
+    return dx - dx.mean(axis=0), (dout * xhat).sum(axis=0), dout.sum(axis=0)
+"""
+
+UPDATING = """
+import numpy as np
+class Updating:
+    def __init__(self, n=4, m=3):
+        self.weight = np.random.randn(n, m)
+    def forward(self, x):
+        self.x = x
+        return x @ self.weight
+    def backward(self, output_gradient, learning_rate):
+        dinputs = output_gradient @ self.weight.T
+        self.weight -= learning_rate * self.x.T @ output_gradient
+        return dinputs
+"""
+
+MARGIN = """
+import numpy as np
+def margin_loss(W, X, y):
+    dW, loss = np.zeros(W.shape), 0.0
+    for i in range(len(X)):
+        s = X[i] @ W
+        for j in range(W.shape[1]):
+            if j != y[i] and s[j] - s[y[i]] + 1 > 0:
+                loss += s[j] - s[y[i]] + 1
+                dW[:, j] += X[i]
+                dW[:, y[i]] -= X[i]
+    return loss, dW
+"""
+
 SLIPS = {
     "a sum without its axis": Slip(DENSE, "self.db = grad.sum(axis=0)", "self.db = grad.sum()", "wrong_axis"),
     "an axis kept": Slip(DENSE,
-        "self.db = grad.sum(axis=0)", "self.db = grad.sum(axis=0, keepdims=True)", "keepdims_missing"),
+        "self.db = grad.sum(axis=0)", "self.db = grad.sum(axis=0, keepdims=True)", "keepdims_too_many"),
     "divided by the batch": Slip(DENSE,
         "self.dW = self.x.T @ grad", "self.dW = self.x.T @ grad / len(grad)", "batch_mean_doubled"),
     "a transpose missing": Slip(DENSE, "return grad @ self.W.T", "return grad @ self.W", "missing_transpose"),
@@ -142,6 +185,15 @@ SLIPS = {
     "repeated indices": Slip(TABLE, "np.add.at(self.dtable, self.ids, grad)", "self.dtable[self.ids] += grad",
                              "repeated_indices", "ids"),
     "later steps left out": Slip(STEPS, "(ds[:, t] + later) *", "ds[:, t] *", "time_not_carried"),
+    "the step after": Slip(STEPS, "dV += s[:, t - 1].T @ dz", "dV += s[:, t].T @ dz", "wrong_index"),
+    "a power of the variance": Slip(NORM, "-0.5 * v ** -1.5", "-0.5 * v ** -0.5", "wrong_power"),
+    "updated before": Slip(UPDATING,
+        "dinputs = output_gradient @ self.weight.T\n        self.weight -= learning_rate * self.x.T @ output_gradient"
+        "\n        return dinputs",
+        "self.weight -= learning_rate * self.x.T @ output_gradient\n        return output_gradient @ self.weight.T",
+        "updated_before"),
+    "the right class": Slip(MARGIN, "dW[:, y[i]] -= X[i]", "pass", "branch_missing"),
+    "its sign": Slip(MARGIN, "dW[:, y[i]] -= X[i]", "dW[:, y[i]] += X[i]", "wrong_sign_of_term"),
     "averaged over time": Slip(STEPS, "return dx, dU, dV", "return dx, dU / T, dV / T", "stray_factor"),
     "a scale forgotten": Slip(SCORES, "ds = dout * r", "ds = dout", "missing_factor", "2x3x4,2x3x4"),
     "keys not transposed": Slip(SCORES, "ds.transpose(0, 2, 1) @ q", "ds @ q", "missing_transpose", "2x3x4,2x3x4"),
@@ -173,7 +225,8 @@ def with_line(text: str, diagnosis: Any) -> str:
     indent = old[: len(old) - len(old.lstrip())]
     if diagnosis.mistake == "return_in_loop":
         indent = indent[4:]
-    lines[diagnosis.line - 1] = "\n".join(indent + row for row in diagnosis.write.splitlines())
+    end = diagnosis.line - 1 + len(diagnosis.was.splitlines())
+    lines[diagnosis.line - 1 : end] = [indent + row for row in diagnosis.write.splitlines()]
     return "\n".join(lines)
 
 

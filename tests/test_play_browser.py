@@ -175,14 +175,15 @@ def test_the_arrow_keys_walk_through_a_step_with_the_librarys_numbers(tab: Tab) 
     trace = tab.session._trace()
     for number, moment in enumerate(moments):
         tab.key("ArrowRight")
-        assert f"stop {number + 1} of {len(moments)}" in tab.page.locator(".stand").inner_text()
+        stands = f"stop {number + 1} of {len(moments)}"
+        tab.page.wait_for_function(f"() => document.querySelector('.stand').textContent.includes({stands!r})")
         if moment.phase == "backward" and moment.node != "inputs":
             shown = parsed(tab.page.locator("#gradient").inner_text())
             assert shown == pytest.approx(trace[moment.node].dvalues[0, moment.unit], rel=1e-5)
     before = np.array(tab.session.setup.model.parameters["dense_0.weights"])
     tab.key("ArrowRight")
+    tab.page.wait_for_function("() => document.querySelector('.net h2').textContent.includes('step 1')")
     assert not np.array_equal(before, tab.session.setup.model.parameters["dense_0.weights"])
-    assert "step 1" in tab.page.locator(".net h2").inner_text()
 
 
 def test_a_weight_a_neuron_and_a_bias_are_explained_when_they_are_clicked(tab: Tab) -> None:
@@ -362,7 +363,7 @@ def test_the_keyboard_alone_is_enough(tab: Tab) -> None:
     assert tab.why("dense_0[0,0]") == 1.0
     assert "One neuron" in reached
     tab.key("ArrowRight")
-    assert "Forward" in tab.page.locator(".stand").inner_text()
+    tab.page.wait_for_function("() => document.querySelector('.stand').textContent.includes('Forward')")
     assert (
         "forward" in tab.page.locator(".spoken").inner_text() or "gradient" in tab.page.locator(".spoken").inner_text()
     )
@@ -373,7 +374,7 @@ def test_a_reload_finds_the_session_again(tab: Tab) -> None:
     tab.key("ArrowRight")
     tab.page.reload()
     tab.page.wait_for_selector("#stand")
-    assert "stop 1 of" in tab.page.locator(".stand").inner_text()
+    tab.page.wait_for_function("() => document.querySelector('.stand').textContent.includes('stop 1 of')")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

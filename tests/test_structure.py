@@ -39,6 +39,7 @@ LEVELS = [
     ("metrics", "trained"),
     ("plots", "summary"),
     ("datasets",),
+    ("exchange",),
     ("blasthreads",),
     ("engines",),
     ("training",),

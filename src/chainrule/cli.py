@@ -1,4 +1,4 @@
-"""The shell: `chainrule train | predict | check | explain | bench | info | datasets`.
+"""The shell: `chainrule train | predict | check | explain | export | bench | info | datasets`.
 
 The work is done in `commands`.
 """
@@ -234,6 +234,25 @@ def play(
     from . import commands
 
     commands.play(data, rows, port, browser)
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
+    to: Annotated[str, typer.Option(help="The kind of file: onnx.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The file.", show_default="MODEL with .onnx")] = None,
+    logits: Annotated[bool, typer.Option("--logits", help="Give the network's own outputs.")] = False,
+    arrays: Annotated[
+        bool, typer.Option("--arrays", help="Take the array that the network reads, not the table's columns.")
+    ] = False,
+    shape: Annotated[
+        str | None, typer.Option(help="Shape of one sample, such as 28x28.", show_default="the network's")
+    ] = None,
+) -> None:
+    """Write a trained model, with the preprocessing of its table, as one file that other programs run."""
+    from . import commands
+
+    commands.export(model, to, out, logits, arrays, shape)
 
 
 @app.command()

@@ -35,6 +35,8 @@ from .weighting import checked_weights, require_counting
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import torch
+
     from .datasets import Preprocessing
     from .explaining import Explanation
 
@@ -344,6 +346,38 @@ class Model:
         with modelfile.refusing(path):
             model.take(contents)
         return model
+
+    def export_onnx(
+        self,
+        path: str | Path,
+        *,
+        logits: bool = False,
+        preprocessing: bool = True,
+        shape: Sequence[int] | None = None,
+    ) -> None:
+        """Write the model as one ONNX file, which many programs and languages run: see `chainrule.exchange.to_onnx`.
+
+        A model of a table takes one input for each column and gives classes by name, or values in their unit; with
+        `preprocessing=False`, as without a table, it takes the array that the network reads. `logits` asks for the
+        network's own outputs instead. `shape` is that of one sample where the network starts with `Flatten`.
+
+        Raises `ConfigurationError` for a layer, a column or a loss that ONNX cannot express, and where the package onnx
+        is missing (extra `onnx`).
+        """
+        from .exchange import to_onnx
+        from .exchange.onnx import exported
+        from .files import write_atomically
+
+        given = self.preprocessing if preprocessing else None
+        sample = None if shape is None else tuple(shape)
+        leaving = exported(self.network, self.loss, self.dtype, given, self.names(), sample)
+        write_atomically(path, to_onnx(leaving, logits=logits))
+
+    def to_torch(self) -> torch.nn.Module:
+        """The network in PyTorch, with copies of its parameters: see `chainrule.exchange.to_torch`."""
+        from .exchange import to_torch
+
+        return to_torch(self.network)
 
     def contents(self) -> modelfile.Contents:
         """What a file of this model holds."""

@@ -274,8 +274,10 @@ def being_fitted(network: Store) -> Iterator[None]:
 
 def set_writeable(array: Any, writeable: bool) -> None:
     """Let an array be changed in place, or not."""
-    with contextlib.suppress(AttributeError, ValueError):
+    try:  # `suppress` takes longer than all else here, and every step comes here for every array
         array.flags.writeable = writeable
+    except (AttributeError, ValueError):
+        return
 
 
 class ArrayView(Mapping[str, Any]):

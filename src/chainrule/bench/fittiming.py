@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from .fits import FitContender, WholeRun, engine_of
 from .floor import floor
 from .ours import OURS
-from .timing import REST, Measured, Timing, first_line
+from .timing import REST, Measured, Timing, faster_threads, first_line, take_turns
 
 __all__ = ["measure_fits"]
 
@@ -26,14 +25,14 @@ class _Entrant:
 
     timing: Timing
     fit: FitContender
-    run: WholeRun
+    whole: WholeRun
     epochs: int
 
-    def seconds(self) -> float:
+    def run(self) -> float:
         """Rest, begin anew, and time one run; where only a part of it is carried out, what all of it would take."""
         if self.fit.threads is not None and self.timing.threads is not None:
             self.fit.threads(self.timing.threads)
-        return _timed(self.fit, self.run, self.epochs)[0] * self.run.epochs / self.epochs
+        return _timed(self.fit, self.whole, self.epochs)[0] * self.whole.epochs / self.epochs
 
 
 def _timed(fit: FitContender, run: WholeRun, epochs: int) -> tuple[float, float]:
@@ -67,24 +66,13 @@ def measure_fits(
                 ready.append(each)
             for repeat in range(repeats):
                 say(f"{run.name}: repeat {repeat + 1} of {repeats}")
-                _repeat(ready, problems, check)
+                take_turns(ready, problems, check)
         except KeyboardInterrupt:
             interrupted = True
     timings = [each.timing for each in ready if each.timing.seconds]
     least = floor(run.training)
     whole = None if least is None else least * run.steps
     return Measured(run, timings, problems, whole, None, interrupted, engine=engine_of(run))
-
-
-def _repeat(ready: list[_Entrant], problems: list[str], check: Callable[[], object]) -> None:
-    for each in list(ready):
-        try:
-            seconds = each.seconds()
-            check()
-            each.timing.seconds.append(seconds)
-        except Exception as error:
-            ready.remove(each)
-            problems.append(f"{each.timing.name} is left out: {first_line(error)}.")
 
 
 def _ready(
@@ -135,8 +123,4 @@ def _threads(fit: FitContender, run: WholeRun, epochs: int) -> int | None:
     """The number of threads, 1 or all, with which a contender is faster; None where it decides itself."""
     if fit.threads is None:
         return None
-    some, found = max(1, epochs // 10), []
-    for count in dict.fromkeys((1, os.cpu_count() or 1)):
-        fit.threads(count)
-        found.append((min(_timed(fit, run, some)[0] for _ in range(2)), count))
-    return min(found)[1]
+    return faster_threads(fit.threads, lambda: _timed(fit, run, max(1, epochs // 10))[0])

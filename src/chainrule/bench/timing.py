@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from .floor import floor
 from .ours import OURS, chosen
 from .workloads import Training, Workload
 
-__all__ = ["REST", "Measured", "Timing", "first_line", "measure"]
+__all__ = ["REST", "Measured", "Timing", "faster_threads", "first_line", "measure", "take_turns"]
 
 _SECONDS = 0.25  # of one timed run
 REST = 0.03  # seconds of pause between contenders
@@ -110,6 +110,37 @@ class _Ready:
         return _run(self.opened, self.times)
 
 
+class Entrant(Protocol):
+    """Who takes turns: its timing, and one timed run, which returns seconds."""
+
+    timing: Timing
+
+    def run(self) -> float:
+        """Time one run."""
+
+
+def take_turns(ready: list[Any], problems: list[str], check: Callable[[], object]) -> None:
+    """One run of each `Entrant`; one that fails is left out from then on, and the problems say why."""
+    each: Entrant
+    for each in list(ready):
+        try:
+            took = each.run()
+            check()
+            each.timing.seconds.append(took)
+        except Exception as error:
+            ready.remove(each)
+            problems.append(f"{each.timing.name} is left out: {first_line(error)}.")
+
+
+def faster_threads(set_threads: Callable[[int], object], seconds: Callable[[], float]) -> int:
+    """The number of threads, 1 or all, with which the least of two timings is less; `set_threads` sets their number."""
+    found: list[tuple[float, int]] = []
+    for count in dict.fromkeys((1, os.cpu_count() or 1)):
+        set_threads(count)
+        found.append((min(seconds() for _ in range(2)), count))
+    return min(found)[1]
+
+
 def _run(opened: Opened, times: int) -> float:
     """The seconds of one run, averaged over about `times` runs."""
     times = max(1, round(times / opened.unit)) * opened.unit
@@ -179,14 +210,7 @@ def _measure(
     try:
         for repeat in range(repeats):
             say(f"{workload.name}: repeat {repeat + 1} of {repeats}")
-            for each in list(ready):
-                try:
-                    took = each.run()
-                    check()
-                    each.timing.seconds.append(took)
-                except Exception as error:
-                    ready.remove(each)
-                    problems.append(f"{each.timing.name} is left out: {first_line(error)}.")
+            take_turns(ready, problems, check)
     except KeyboardInterrupt:
         interrupted = True
     timings = [each.timing for each in ready if each.timing.seconds]
@@ -237,11 +261,6 @@ def _threads(contender: Contender, opened: Opened) -> int | None:
     """The number of threads, 1 or all, with which a contender is faster; None if it decides itself."""
     if contender.threads is None:
         return None
-    found: list[tuple[float, int]] = []
-    for count in dict.fromkeys((1, os.cpu_count() or 1)):
-        contender.threads(count)
-        times, _ = _times(opened, 0.1)
-        found.append((min(_run(opened, times) for _ in range(2)), count))
-    best = min(found)[1]
+    best = faster_threads(contender.threads, lambda: _run(opened, _times(opened, 0.1)[0]))
     contender.threads(best)
     return best

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
 from .bench import Bench, Broken, refuse_ours
-from .explained import explained
+from .explained import explained, told_once
 from .findings import Checked, Finding
 from .handmade import handmade
 from .measure import Tolerance
@@ -111,7 +111,9 @@ def check(
         for subject in _subjects(item, inputs, targets, arguments, reduction, on_purpose):
             bench = Bench(subject, tolerance, seed, at_kinks)
             one = _check_one(bench, only, numeric)
-            reports.append(one if one.passed else replace(one, findings=tuple(explained(bench, one.findings, errors))))
+            reports.append(
+                one if one.passed else replace(one, findings=tuple(told_once(explained(bench, one.findings, errors))))
+            )
     report = _as_one(item, reports, time.perf_counter() - started)
     if raises and not report.passed:
         raise GradientMismatch(str(report), report)

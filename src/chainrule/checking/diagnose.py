@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .candidates import Candidate
 from .findings import Diagnosis
 from .forms import right_line
-from .hypotheses import HYPOTHESES, Candidate
+from .hypotheses import HYPOTHESES
 from .measure import Comparison
+from .places import along_an_axis, filled_in_part, one_place, one_region
+from .wholes import by_difference, by_size
 
 __all__ = ["diagnose", "diagnose_shape"]
 
@@ -28,6 +32,10 @@ def diagnose(settings: Sequence[Comparison]) -> tuple[Diagnosis, ...]:
         return ()
     write = right_line(usable)
     found = _first_of_each(usable, _explaining(usable), write)
+    if not found:
+        constant = _constant_factor([m for m in usable if m.wrong.any()])
+        whole = by_size(usable) or (None if constant else by_difference(usable))
+        found = [] if whole is None else [replace(whole, write=write)]
     if not found and not _constant_factor([m for m in usable if m.wrong.any()]):
         found = _first_of_each(usable, _explaining(usable, times=True), write)
     return tuple((found or _patterns(usable, write))[:_MOST])
@@ -134,7 +142,7 @@ def _evidence(settings: Sequence[Comparison], candidate: Candidate) -> str:
 
 def _patterns(settings: Sequence[Comparison], write: str) -> list[Diagnosis]:
     wrong = [m for m in settings if m.wrong.any()]
-    for find in (_constant_factor, _places, _regions):
+    for find in (_constant_factor, filled_in_part, one_place, along_an_axis, one_region):
         says = find(wrong)
         if says:
             return [Diagnosis(says[0], says[1], says[2], write)]
@@ -158,47 +166,6 @@ def _constant_factor(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None
     return mistake, says, f"received / expected = {factor:.8g} in every entry of {len(wrong)} settings"
 
 
-def _places(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
-    """Whether only one entry, row or column is wrong, the same one in every setting."""
-    masks = [m for m in wrong if m.value.ndim >= 1]
-    indices = [np.stack(np.unravel_index(m.flats[m.wrong], m.value.shape), axis=1) for m in masks]
-    if not indices:
-        return None
-    if all(len(each) == 1 for each in indices) and len({tuple(each[0]) for each in indices}) == 1:
-        place = tuple(int(i) for i in indices[0][0])
-        factors = [float(m.given[m.wrong][0] / m.expected[m.wrong][0]) for m in masks if m.expected[m.wrong][0]]
-        ratio = f"; received / expected = {factors[0]:.6g}" if factors else ""
-        return "one_entry", f"One entry alone is wrong, at {list(place)}.", f"every other entry is right{ratio}"
-    for axis, kind in ((0, "row"), (1, "column")):
-        if any(m.value.ndim != 2 for m in masks) or any(m.value.shape[1 - axis] < 2 for m in masks):
-            continue
-        lines = [set(each[:, axis].tolist()) for each in indices]
-        if all(len(line) == 1 for line in lines) and len(set.union(*lines)) == 1 and min(map(len, indices)) > 1:
-            (line,) = lines[0]
-            says = f"One {kind} alone is wrong, {kind} {line}."
-            return f"one_{kind}", says, f"every entry outside it is right, in {len(masks)} settings"
-    return None
-
-
-def _regions(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None:
-    """Whether an entry is wrong exactly where the input, or the derivative, has one sign."""
-    tests: dict[str, Callable[[Comparison], NDArray[np.bool_]]] = {
-        "the input is below 0": lambda m: m.value.reshape(-1)[m.flats] < 0,
-        "the input is above 0": lambda m: m.value.reshape(-1)[m.flats] > 0,
-        "the derivative is negative": lambda m: m.expected < 0,
-        "the derivative is positive": lambda m: m.expected > 0,
-    }
-    if any(m.name not in m.setting.subject.inputs for m in wrong):
-        return None
-    for where, test in tests.items():
-        if all(
-            (test(m) | m.kinks)[m.wrong].all() and not (test(m) & ~m.wrong & (m.expected != 0)).any() for m in wrong
-        ):
-            says = f"It is wrong exactly where {where}, and right elsewhere."
-            return "one_region", says, f"in all {len(wrong)} settings"
-    return None
-
-
 # Shapes
 
 
@@ -211,15 +178,21 @@ def diagnose_shape(received: Floats, expected: Floats, samples: int) -> Diagnosi
         return array.shape == want and bool((np.abs(array - expected) <= 1e-5 * size).all())
 
     if received.size == expected.size and equals(received.reshape(want)):
+        evidence = f"received {got}; reshaped to {want} every entry is right"
+        if len(got) > len(want):
+            says = f"The numbers are right and the shape is not: {got} must be {want}: drop keepdims=True in the sum."
+            return Diagnosis("keepdims_too_many", says, evidence)
         says = f"The numbers are right and the shape is not: keep {want}, with keepdims=True in the sum."
-        return Diagnosis("keepdims_missing", says, f"received {got}; reshaped to {want} every entry is right")
+        return Diagnosis("keepdims_missing", says, evidence)
     if received.ndim == 2 and equals(received.T):
         says = "The product is the wrong way round: its transpose is the gradient."
         return Diagnosis("transposed_product", says, f"received {got}; its transpose equals the derivative")
     for axis in range(received.ndim):
         summed = received.sum(axis=axis, keepdims=True)
         if summed.size == expected.size and equals(summed.reshape(want)):
-            says = f"A broadcast axis is not summed: add up axis {axis}, of {got[axis]} entries, with keepdims=True."
+            kept = ", with keepdims=True" if len(want) == len(got) else ""
+            each = "each of the samples" if got[axis] == samples else f"each of {got[axis]} entries"
+            says = f"It is not summed over axis {axis}: the same value is used for {each}, so add them up{kept}."
             evidence = f"received {got}; its sum over axis {axis} equals the derivative"
             return Diagnosis("broadcast_not_summed", says, evidence)
         averaged = summed / got[axis] if got[axis] else summed

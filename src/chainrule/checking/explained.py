@@ -6,13 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .bench import Bench
+from .cases import cases_of
 from .findings import Diagnosis, Finding
-from .mending import Mended, Written, copied_first, has_source, mend
+from .forwards import mended_forward
+from .mending import Mended, Search, Written, copied_first, has_source, mend
 
-__all__ = ["explained"]
+__all__ = ["explained", "told_once"]
 
+_EVIDENCE = "with this line in its place, the check run again finds every gradient right"
+_ENDED = "The search for a line that mends it was ended after many were tried; there may be one."
 _KINDS = ("gradient", "shape", "missing", "raises", "kinks")  # findings that a line of backward may mend
-_VAGUE = ("unknown", "wrong_shape", "one_region", "backward_raises", "outside_the_kink")
+# What the numbers say less well than a line that mends them.
+_VAGUE = (
+    "unknown", "wrong_shape", "one_region", "one_entry", "one_row", "one_column", "one_slice", "filled_in_part",
+    "backward_raises", "outside_the_kink", "all_zeros", "stray_factor", "missing_factor", "extra_term",
+    "time_not_carried", "branch_missing", "missing_local_derivative", "inverse_factor", "time_mean_doubled",
+    "written_size",
+)  # fmt: skip
+# What a line says less well than any words about the numbers.
+_PLAIN = ("wrong_formula", "wrong_array", "wrong_number", "constant_factor", "missing_division")
 
 
 def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], list[Finding]]) -> list[Finding]:
@@ -25,17 +37,36 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
     changed = next((f for f in errors if f.mistake in ("inputs_overwritten", "dvalues_overwritten")), None)
     if changed is not None:
         copied = copied_first(bench, changed.mistake == "dvalues_overwritten")
-        if copied is not None and _left(copied, again) == []:
-            return _all_from(findings, changed, copied.written[0])
+        for each in copied:
+            if _left(each, again) == []:
+                return _all_from(findings, changed, each.written[0])
+        if changed.mistake == "inputs_overwritten":
+            return _all_from(findings, changed, None)
     if not any(f.kind in _KINDS for f in errors):
         return list(findings)
+    if any(f.mistake == "no_derivative" for f in errors):  # what is meant is for its author to say
+        return _without_lines(findings)
     forms = dict.fromkeys(d.write for f in errors for d in f.diagnoses if d.write and "..." not in d.write)
-    mended = mend(bench, tuple(forms))
+    same = {(f.kind, f.array, f.mistake) for f in errors if f.kind not in _KINDS}
+
+    def accepts() -> bool:
+        """Whether what remains now has other causes."""
+        return all((f.kind, f.array, f.mistake) in same for f in again())
+
+    cases = cases_of(bench)
+    other = mended_forward(bench, cases[0], accepts) if cases and _may_be_forward(errors) else None
+    if other is not None:
+        first = next(f for f in errors if f.kind in _KINDS)
+        said = Diagnosis(other.written[0].mistake, other.written[0].says, _EVIDENCE)
+        return _all_from(findings, replace(first, diagnoses=(said,)), other.written[0], first)
+    search = Search()
+    mended = mend(bench, tuple(forms), accepts, search)
+    if search.ended and (mended is None or not mended.whole):
+        findings = [*findings, bench.note("search", "", _ENDED, "search_ended")]
     if mended is None:
         return _without_lines(findings) if has_source(bench) else list(findings)
     left = _left(mended, again) if mended.whole else errors
-    same = {(f.kind, f.array, f.mistake) for f in errors if f.kind not in _KINDS}
-    right = all((f.kind, f.array, f.mistake) in same for f in left)  # what remains has other causes
+    right = all((f.kind, f.array, f.mistake) in same for f in left)
     return _joined(bench, findings, mended, right, {(f.kind, f.array, f.mistake) for f in left})
 
 
@@ -45,11 +76,22 @@ def _left(mended: Mended, again: Callable[[], list[Finding]]) -> list[Finding]:
         return again()
 
 
-def _all_from(findings: Sequence[Finding], cause: Finding, written: Written) -> list[Finding]:
-    """The findings where one of them explains all errors."""
-    said = replace(cause.diagnoses[0], write=written.write, line=written.line, was=written.was)
+def _may_be_forward(errors: Sequence[Finding]) -> bool:
+    """Whether what is said of backward may come of a mistake in forward."""
+    return any(f.mistake in ("gate_inverted", "unknown", "one_region") for f in errors if f.kind == "gradient")
+
+
+def _all_from(
+    findings: Sequence[Finding], cause: Finding, written: Written | None, own: Finding | None = None
+) -> list[Finding]:
+    """The findings where one of them explains all errors; `own` is that one as it was."""
+    said = cause.diagnoses[0]
+    if written is not None:
+        said = replace(said, write=written.write, line=written.line, was=written.was)
     told = replace(cause, diagnoses=(said, *cause.diagnoses[1:]))
-    rest = [replace(f, follows=cause.array) if f.severity == "error" else f for f in findings if f is not cause]
+    rest = [
+        replace(f, follows=cause.array) if f.severity == "error" else f for f in findings if f is not (own or cause)
+    ]
     return [told, *_without_lines(rest)]
 
 
@@ -89,11 +131,41 @@ def _cause_of(bench: Bench, findings: Sequence[Finding], causes: dict[int, Writt
 
 
 def _told(finding: Finding, written: Written, verified: bool) -> Finding:
-    evidence = "with this line in its place, the check run again finds every gradient right" if verified else ""
+    evidence = _EVIDENCE if verified else ""
     said = finding.diagnoses[0] if finding.diagnoses else Diagnosis("unknown", "", "")
-    named = verified and written.mistake != "wrong_formula"  # better than a vague word
-    if said.mistake == "unknown" or (said.mistake in _VAGUE and named):
+    named = verified and written.mistake not in _PLAIN  # better than a vague word
+    mean = (said.mistake, written.mistake) == ("batch_mean_doubled", "mean_for_sum")
+    if said.mistake == "unknown" or mean or (said.mistake in _VAGUE and named):
         said = Diagnosis(written.mistake, written.says, evidence)
+    elif said.mistake in ("constant_factor", "regularization_factor") and named:  # how much it is off, and why
+        mistake = written.mistake if said.mistake == "constant_factor" else said.mistake
+        said = replace(said, mistake=mistake, says=f"{said.says} {written.says}")
     if verified:
         said = replace(said, write=written.write, line=written.line, was=written.was)
     return replace(finding, diagnoses=(said, *finding.diagnoses[1:]) if finding.diagnoses else (said,))
+
+
+def told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """Gradients that are off by the very same mistake, without a line of their own, as one cause with what follows."""
+    first: dict[tuple[str, str, str], Finding] = {}
+    result = []
+    for f in findings:
+        best = f.diagnoses[0] if f.diagnoses else None
+        if f.severity != "error" or f.kind != "gradient" or best is None or best.line or f.follows:
+            result.append(f)
+            continue
+        key = (f.where, best.mistake, best.says)
+        cause = first.setdefault(key, f)
+        known = best.mistake not in ("unknown", "one_entry", "one_row", "one_column")
+        result.append(f if cause is f or not known else replace(f, follows=cause.array))
+    return [_following(f, result) for f in result]
+
+
+def _following(f: Finding, findings: Sequence[Finding]) -> Finding:
+    """What follows from another mistake says so, and not that nothing explains it."""
+    causes = [c for c in findings if f.follows and c.array == f.follows and c.where == f.where and not c.follows]
+    if not causes or not causes[0].diagnoses:
+        return f
+    cause = causes[0].diagnoses[0]
+    says = f"It follows from the mistake in {f.follows}: {cause.says}"
+    return replace(f, diagnoses=(Diagnosis(cause.mistake, says, ""),))

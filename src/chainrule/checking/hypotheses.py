@@ -8,79 +8,20 @@ constant, and random upstream gradients distinguish d from d².
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .activations import derivative_elsewhere, dropout, function_for_derivative, gates, softmax, too_many_factors
+from .candidates import Candidate, is_gate, is_mask, is_softmax, upstream
 from .forms import one_hot, products, right_form
 from .measure import Comparison, Tolerance, measure
+from .normalizations import normalization
+from .orders import orders
 
 __all__ = ["HYPOTHESES", "Candidate"]
 
 Floats = NDArray[np.float64]
-
-
-class Candidate(NamedTuple):
-    """A mistake, the gradient it would give at the compared entries (K,), and how to report it."""
-
-    mistake: str
-    predicted: Floats
-    says: str
-    write: str = ""  # instead of the right line found among the forms
-    by_size: bool = False  # whether its factor depends on the number of samples or outputs: then the evidence lists it
-
-
-def _samples(m: Comparison) -> int:
-    return m.setting.samples
-
-
-def _upstream(m: Comparison) -> Floats | None:
-    """dL/d(output) at the compared entries, if the array has the output's shape."""
-    if m.value.shape != m.setting.output.shape or not m.setting.subject.upstream:
-        return None
-    return np.asarray(m.setting.dvalues.reshape(-1)[m.flats])
-
-
-def _output(m: Comparison) -> Floats:
-    return np.asarray(m.setting.output.reshape(-1)[m.flats])
-
-
-def _diagonal(m: Comparison) -> Floats:
-    """∂output_k / ∂input_k."""
-    return np.asarray(m.columns[np.arange(len(m.flats)), m.flats])
-
-
-def _is_elementwise(m: Comparison) -> bool:
-    """Whether the layer is entrywise: each input affects its own output and no other."""
-    if m.value.shape != m.setting.output.shape:
-        return False
-    others = np.abs(m.columns).sum(axis=1) - np.abs(_diagonal(m))
-    return bool((others <= 1e-9 * max(np.max(np.abs(m.columns), initial=0.0), 1e-300)).all())
-
-
-def _is_gate(m: Comparison) -> bool:
-    """Whether each entry passes the gradient unchanged or blocks it."""
-    slope = _diagonal(m) if _is_elementwise(m) else np.array([0.5])
-    open_, shut = np.isclose(slope, 1), np.isclose(slope, 0)
-    return bool((open_ | shut).all() and shut.any())
-
-
-def _is_softmax(m: Comparison) -> bool:
-    """Whether the rows of the output are positive and add up to 1, or to the logarithm of that."""
-    y = m.setting.output
-    if m.value.shape != y.shape or y.ndim < 2 or _is_elementwise(m):
-        return False
-    return any(bool((p >= 0).all()) and np.allclose(p.sum(axis=-1), 1) for p in (y, np.exp(y)))
-
-
-def _is_mask(m: Comparison) -> bool:
-    """Whether each entry is blocked or scaled by the same factor above 1, as in dropout."""
-    if not _is_elementwise(m):
-        return False
-    slope = _diagonal(m)
-    passed = slope[np.abs(slope) > 1e-9]
-    return bool(passed.size and passed.size < slope.size and np.allclose(passed, passed[0]) and passed[0] > 1 + 1e-9)
 
 
 # Signs and factors
@@ -91,9 +32,19 @@ def wrong_sign(m: Comparison) -> Iterator[Candidate]:
     yield Candidate("wrong_sign", -m.expected, "The sign is wrong.")
 
 
+def no_derivative(m: Comparison) -> Iterator[Candidate]:
+    """Forward does not move with the array at all, as a step or a sign does not."""
+    if not np.any(m.columns) and not np.any(m.expected) and np.any(m.given):
+        says = (
+            "Forward does not move with it: the function is a step, or never reads it, and its derivative is 0 "
+            "everywhere. Where another gradient is meant to pass, say so in a comment: # on purpose."
+        )
+        yield Candidate("no_derivative", m.given, says)
+
+
 def batch_mean(m: Comparison) -> Iterator[Candidate]:
     """The factor 1/B is missing, or applied once too often."""
-    samples = _samples(m)
+    samples = m.setting.samples
     if m.setting.subject.upstream:
         row = m.value.ndim == 1 or m.value.shape[:1] == (1,)
         sums = m.name in m.setting.subject.parameters and row and m.setting.dvalues.ndim > 1
@@ -114,10 +65,10 @@ def batch_mean(m: Comparison) -> Iterator[Candidate]:
 
 
 def feature_mean(m: Comparison) -> Iterator[Candidate]:
-    """The factor 1/N of the mean over a sample's outputs is missing or applied twice."""
+    """The factor 1/N of a loss's mean over a sample's outputs is missing or applied twice."""
     shape = m.setting.output.shape if m.setting.output.ndim > 1 else m.value.shape
     features = shape[-1] if len(shape) > 1 else 1
-    if features > 1:
+    if features > 1 and m.setting.subject.is_loss:
         says = "The mean over the outputs is missing: divide by the number of outputs."
         yield Candidate("feature_mean_missing", m.expected * features, says, by_size=True)
         says = "It is divided by the number of outputs once too often."
@@ -139,99 +90,23 @@ def upstream_gradient(m: Comparison) -> Iterator[Candidate]:
 
 def passed_through(m: Comparison) -> Iterator[Candidate]:
     """dinputs is just dvalues: the layer's own derivative is missing."""
-    d = _upstream(m)
+    d = upstream(m)
     if d is None:
         return
-    if _is_softmax(m):
+    if is_softmax(m):
         says = (
             "The upstream gradient is passed through unchanged, as if cross-entropy were folded in already: a softmax "
             "by itself must multiply by its Jacobian."
         )
         yield Candidate("crossentropy_folded_in", d, says)
-    elif _is_mask(m):
+    elif is_mask(m):
         yield Candidate("mask_missing", d, "The mask is missing: entries that were dropped must pass no gradient.")
-    elif _is_gate(m):
+    elif is_gate(m):
         says = "The gate is missing: where the input is not above 0 no gradient passes."
         yield Candidate("gate_missing", d, says)
     else:
         says = "The layer's own derivative is missing: the upstream gradient is passed through unchanged."
         yield Candidate("missing_local_derivative", d, says)
-
-
-# ReLU and its kin
-
-
-def gates(m: Comparison) -> Iterator[Candidate]:
-    """The gate is inverted, or tests the wrong array."""
-    d = _upstream(m)
-    if d is None or not _is_gate(m):
-        return
-    open_ = np.abs(_diagonal(m)) > 0.5
-    x = m.value.reshape(-1)[m.flats]
-    d_ = m.setting.subject.style.dvalues
-    yield Candidate("gate_inverted", np.where(open_, 0.0, d), "The gate is inverted: it passes where it should block.")
-    says = f"The gate looks at the sign of {d_} instead of that of the inputs."
-    yield Candidate("gate_on_upstream", np.where(d > 0, d, 0.0), says)
-    yield Candidate("gate_on_upstream", np.where(d <= 0, d, 0.0), says)
-    yield Candidate("gate_squared", np.where(open_, d * x, 0.0), "It multiplies by the inputs, whose derivative is 1.")
-
-
-def dropout(m: Comparison) -> Iterator[Candidate]:
-    """The mask is applied without its scale, or the scale without the mask."""
-    d = _upstream(m)
-    if d is None or not _is_mask(m):
-        return
-    slope = _diagonal(m)
-    scale = float(np.max(slope))
-    says = f"The scale of the mask is missing: what passed was multiplied by {scale:.6g} in forward."
-    yield Candidate("mask_scale_missing", np.where(slope > 0.5, d, 0.0), says)
-    yield Candidate("mask_scale_doubled", np.where(slope > 0.5, d * scale * scale, 0.0), "The mask is applied twice.")
-    says = "The mask is missing: entries that were dropped must pass no gradient."
-    yield Candidate("mask_missing", d * scale, says)
-
-
-# Softmax, sigmoid, tanh
-
-
-def softmax(m: Comparison) -> Iterator[Candidate]:
-    """Softmax: the off-diagonal part of the Jacobian is missing, or cross-entropy's gradient is mixed in."""
-    d = _upstream(m)
-    if d is None or not _is_softmax(m):
-        return
-    y = _output(m)
-    says = "The cross terms are missing: every input moves every output of its row, not its own alone."
-    yield Candidate("missing_cross_terms", d * _diagonal(m), says)
-    folded = "It is the gradient of softmax and cross-entropy together: dvalues is not the target of a softmax."
-    for predicted in (y - d, d - y, (y - d) / _samples(m)):
-        yield Candidate("crossentropy_folded_in", predicted, folded)
-    row = np.sum(m.setting.dvalues * m.setting.output, axis=-1, keepdims=True)
-    dot = np.broadcast_to(row, m.setting.output.shape).reshape(-1)[m.flats]
-    yield Candidate("missing_factor", d - dot, "The factor in front is missing: multiply the whole by the output.")
-    says = "Only the cross terms are there: the diagonal of the Jacobian is missing."
-    yield Candidate("missing_diagonal", m.expected - d * _diagonal(m), says)
-
-
-def derivative_elsewhere(m: Comparison) -> Iterator[Candidate]:
-    """The right formula applied to the wrong array: the input instead of the output, or vice versa."""
-    d = _upstream(m)
-    if d is None or not _is_elementwise(m):
-        return
-    x, y, slope = m.value.reshape(-1)[m.flats], _output(m), _diagonal(m)
-    own = m.setting.subject.style.own
-    for formula, at_output, at_input in (
-        ("y·(1 - y)", y * (1 - y), x * (1 - x)),
-        ("1 - y²", 1 - y * y, 1 - x * x),
-        ("y", y, x),
-    ):
-        if np.allclose(slope, at_output, rtol=1e-6, atol=1e-12):
-            says = f"The derivative {formula} is taken at {own}inputs; it belongs to {own}output."
-            yield Candidate("derivative_at_input", d * at_input, says)
-    moved = m.setting.at(values={m.name: m.setting.output})
-    with np.errstate(all="ignore"):
-        again = measure(moved, m.name, Tolerance(1.0, 1.0), np.random.default_rng(0), True) if m.complete else None
-    if again is not None and again.columns.shape == m.columns.shape:
-        says = f"The derivative is taken at {own}output; it belongs to {own}inputs."
-        yield Candidate("derivative_at_output", d * _diagonal(again), says)
 
 
 # Losses
@@ -245,19 +120,26 @@ def losses(m: Comparison) -> Iterator[Candidate]:
     p, t = m.value, one_hot(s)
     if t is None or t.shape != p.shape:
         return
+    shares = bool(((t >= 0) & (t <= 1)).all())  # targets that are classes, or shares of them
     at = p.reshape(-1)[m.flats]
     says = "It is not divided by the prediction: the derivative of -log p is -1/p."
     yield Candidate("not_divided_by_prediction", m.expected * at, says)
     says = "It is the gradient by the scores before the activation, and this loss gets probabilities."
     yield Candidate("activation_folded_in", m.expected * at * (1 - at), says)
     yield Candidate("divided_twice", m.expected / at, "It is divided by the prediction twice.")
-    if p.ndim == 2:
+    if p.ndim == 2 and shares:
         by = np.reshape(s.dvalues, (-1, 1)) if s.subject.upstream else np.full((1, 1), 1 / len(p))
         for activated in (p, _softmax(p)):
             difference = np.broadcast_to((activated - t) * by, p.shape).reshape(-1)[m.flats]
             says = "It is predictions minus targets: the gradient by the scores before a softmax or sigmoid."
-            yield Candidate("activation_folded_in", difference, says)
+            if not _proportional(difference, m.expected):  # that of a loss with the softmax inside is right up to 1/B
+                yield Candidate("activation_folded_in", difference, says)
     yield from _other_classes(m, t)
+
+
+def _proportional(a: Floats, b: Floats) -> bool:
+    factor = float(a @ b) / max(float(a @ a), 1e-300)
+    return bool(np.allclose(factor * a, b, rtol=1e-4, atol=1e-9))
 
 
 def _softmax(z: Floats) -> Floats:
@@ -280,7 +162,7 @@ def _other_classes(m: Comparison, t: Floats) -> Iterator[Candidate]:
             yield Candidate("off_by_one_class", moved.expected, says)
 
 
-# Regularization, branches, normalization
+# Regularization, branches
 
 
 def regularization(m: Comparison) -> Iterator[Candidate]:
@@ -311,28 +193,13 @@ def branches(m: Comparison) -> Iterator[Candidate]:
             continue
         says = f"A fork is not joined: the gradient of the branch {name} is not added."
         yield Candidate("branch_missing", m.expected - one, says, f"+ {name}")
-    d = _upstream(m)
+    d = upstream(m)
     if d is not None and np.any(np.abs(m.expected - d) > 1e-9) and m.setting.memory:
         rest = (m.expected - d).reshape(-1)
         for name, array in m.setting.memory.items():
             if array.shape == m.value.shape and np.allclose(array.reshape(-1)[m.flats], rest):
                 says = f"A fork is not joined: the gradient of the branch {style.own}{name} is not added."
                 yield Candidate("branch_missing", d, says, f"+ {style.own}{name}")
-
-
-def normalization(m: Comparison) -> Iterator[Candidate]:
-    """Normalization: mean and variance are treated as constants."""
-    d = _upstream(m)
-    if d is None or _is_elementwise(m) or m.value.ndim != 2:
-        return
-    gammas = [np.ones((1, 1))]
-    gammas += [a.reshape(1, -1) for n, a in m.setting.values.items() if n != m.name and a.size == m.value.shape[1]]
-    for axis in (0, 1):
-        std = np.sqrt(m.value.var(axis=axis, keepdims=True) + 1e-5)
-        for gamma in gammas:
-            local = np.broadcast_to(gamma / std, m.value.shape).reshape(-1)[m.flats]
-            says = "Mean and variance are treated as constants: both move with every input."
-            yield Candidate("statistics_constant", d * local, says)
 
 
 # Matrix products
@@ -369,6 +236,7 @@ Hypothesis = Callable[[Comparison], Iterator[Candidate]]
 
 # The more a hypothesis says, the earlier it stands: of two that explain the same numbers the first is reported first.
 HYPOTHESES: tuple[Hypothesis, ...] = (
+    no_derivative,
     wrong_sign,
     regularization,
     losses,
@@ -376,6 +244,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     dropout,
     softmax,
     derivative_elsewhere,
+    function_for_derivative,
     branches,
     passed_through,
     upstream_gradient,
@@ -383,5 +252,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     feature_mean,
     wrong_product,
     transposed,
+    orders,
     normalization,
+    too_many_factors,
 )

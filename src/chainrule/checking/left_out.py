@@ -10,7 +10,7 @@ import numpy as np
 
 from .rewriting import Repair, SourceScope, expression, inside, put, told
 
-__all__ = ["added_forms", "factors", "given_forms", "terms"]
+__all__ = ["added_forms", "divisions", "factors", "given_forms", "terms"]
 
 
 def given_forms(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
@@ -57,6 +57,14 @@ def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
             return "missing_factor", f"The factor {told(rest)} is missing in {told(old)}."
         if isinstance(new.op, ast.Add | ast.Sub):
             return "missing_term", f"The term {told(rest)} is missing beside {told(old)}."
+    outside = _outside_the_sum(old, new)
+    if outside:
+        return "factor_outside_the_sum", outside
+    if _signs_differ(old, new) and isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp):
+        sign = "minus, not plus" if isinstance(new.op, ast.Sub) else "plus, not minus"
+        same = ast.unparse(old.right) == ast.unparse(new.right)
+        more = "" if same else f" {_difference(old.right, new.right)[1]}"
+        return "wrong_sign_of_term", f"The second term, {told(old.right)}, has the wrong sign: {sign}.{more}"
     if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and type(old.op) is type(new.op):
         if ast.unparse(old.left) == ast.unparse(new.left):
             return _difference(old.right, new.right)
@@ -71,37 +79,88 @@ def _difference(old: ast.expr, new: ast.expr) -> tuple[str, str]:
     return "wrong_formula", f"{told(old)} stands where {told(new)} belongs."
 
 
-def _keeps_shape(e: ast.expr, name: str, scope: SourceScope) -> bool:
-    """Whether an expression with another beside it keeps its shape, as far as can be known."""
+def _signs_differ(old: ast.expr, new: ast.expr) -> bool:
+    """Whether one is a sum and the other a difference that starts the same."""
+    if not isinstance(old, ast.BinOp) or not isinstance(new, ast.BinOp):
+        return False
+    return {type(old.op), type(new.op)} == {ast.Add, ast.Sub} and ast.unparse(old.left) == ast.unparse(new.left)
+
+
+def _outside_the_sum(old: ast.expr, new: ast.expr) -> str:
+    """Whether a factor stands beside a sum, and belongs inside."""
+    total = _summed(new)
+    if total is None or not isinstance(total, ast.BinOp) or not isinstance(total.op, ast.Mult):
+        return ""
+    if not isinstance(old, ast.BinOp) or not isinstance(old.op, ast.Mult):
+        return ""
+    inner = {ast.unparse(total.left), ast.unparse(total.right)}
+    for one, other in ((old.left, old.right), (old.right, old.left)):
+        alone = _summed(one)
+        if alone is not None and {ast.unparse(alone), ast.unparse(other)} == inner:
+            return (
+                f"The factor {told(other)} stands outside of the sum {told(one)} and belongs inside: what is summed "
+                f"is {told(total)}."
+            )
+    return ""
+
+
+def _summed(e: ast.expr) -> ast.expr | None:
+    """What a call of sum adds up."""
+    if not isinstance(e, ast.Call) or not isinstance(e.func, ast.Attribute) or e.func.attr not in ("sum", "mean"):
+        return None
+    return e.args[0] if ast.unparse(e.func.value) in ("np", "numpy", "torch") and e.args else e.func.value
+
+
+def _keeps_shape(e: ast.expr, name: str, scope: SourceScope, place: str = "") -> bool:
+    """Whether an expression with another beside it keeps its shape, or gets that of `place`, as far as can be known."""
     if ast.unparse(e) == name:
         return False
     own, other = scope.evaluate(ast.unparse(e)), scope.evaluate(name)
     if own is None or other is None:
         return own is None
     try:
-        return bool(np.broadcast_shapes(np.shape(own), np.shape(other)) == np.shape(own))
+        shape = np.broadcast_shapes(np.shape(own), np.shape(other))
+        return shape == np.shape(own) or (bool(place) and shape == np.shape(scope.evaluate(place)))
     except ValueError:
         return False
 
 
 def factors(i: int, node: ast.stmt, names: list[str], scope: SourceScope) -> Iterator[Repair]:
     """Each of these expressions as a factor, or a divisor, of what a statement is made of."""
+    target = getattr(node, "target", None)
+    place = ast.unparse(target) if isinstance(target, ast.Subscript) else ""
     for number, e, parent in inside(node):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div) and e is parent.left:
             continue
         if not isinstance(e, ast.Name | ast.Attribute | ast.BinOp | ast.Call | ast.Subscript):
             continue
-        if isinstance(parent, ast.Attribute | ast.Call) and not isinstance(e, ast.Name | ast.Attribute | ast.BinOp):
+        if isinstance(parent, ast.Attribute) and not isinstance(e, ast.Name | ast.Attribute | ast.BinOp):
             continue
-        for name in (name for name in names if _keeps_shape(e, name, scope)):
+        if isinstance(parent, ast.Call) and e is parent.func:
+            continue
+        for name in (name for name in names if _keeps_shape(e, name, scope, place)):
             f = expression(name)
             if isinstance(f, ast.Constant) and not isinstance(e, ast.BinOp):
                 continue
             mistake, says = _missing(name, f"The factor {name} is missing in {told(e)}.")
             product = ast.BinOp(f, ast.Mult(), e) if isinstance(f, ast.Constant) else ast.BinOp(e, ast.Mult(), f)
             yield Repair(i, put(number, product), mistake, says)
+            if mistake == "missing_local_derivative":
+                continue
             says = f"{told(e)} is not divided by {name}."
             yield Repair(i, put(number, ast.BinOp(e, ast.Div(), f)), "missing_division", says)
+
+
+def divisions(i: int, node: ast.stmt, names: list[str]) -> Iterator[Repair]:
+    """What a statement computes as a whole, divided by a number or a size, where it is a factor too large."""
+    value = getattr(node, "value", None)
+    for number, e, parent in inside(node):
+        whole = e is value or (isinstance(parent, ast.Tuple | ast.List | ast.Dict) and parent is value)
+        if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.Starred):
+            continue
+        for name in (each for each in names if each not in ast.unparse(e)):
+            says = f"{told(e)} is not divided by {name}."
+            yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), "missing_division", says)
 
 
 def _missing(name: str, says: str) -> tuple[str, str]:
@@ -109,6 +168,8 @@ def _missing(name: str, says: str) -> tuple[str, str]:
         return "missing_local_derivative", f"{says} It is the derivative of tanh, by its output."
     if "* (1 - " in name:
         return "missing_local_derivative", f"{says} It is the derivative of the sigmoid, by its output."
+    if name.endswith(" > 0"):
+        return "missing_local_derivative", f"{says} It is the derivative of max(x, 0), by its output."
     if "mask" in name:
         return "mask_missing", f"{says} Entries that were dropped must pass no gradient."
     return "missing_factor", says
@@ -116,12 +177,13 @@ def _missing(name: str, says: str) -> tuple[str, str]:
 
 def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: SourceScope) -> Iterator[Repair]:
     """Each of these expressions added to, or taken from, what a statement is made of."""
+    own = [ast.unparse(each) for each in getattr(node, "targets", ())]
     for number, e, parent in inside(node):
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and e is parent.left:
             continue
         if isinstance(parent, ast.Attribute | ast.Subscript | ast.keyword):
             continue
-        if isinstance(e, ast.Tuple | ast.Constant):
+        if isinstance(e, ast.Tuple | ast.Constant | ast.Starred):
             continue
         for name in (name for name in names if _keeps_shape(e, name, scope)):
             for op in (ast.Add(), ast.Sub()):
@@ -132,8 +194,17 @@ def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: So
                         f"{told(e)}."
                     )
                     mistake = "time_not_carried"
+                elif name in own:
+                    says = (
+                        f"{name} starts anew with {told(e)}: what flows back from the later steps, {name} itself, is "
+                        "left out."
+                    )
+                    mistake = "time_not_carried"
                 elif ".mean(" in name and " * " in name:
-                    says = f"{says} The variance moves with the inputs too."
+                    says = f"{says} The variance moves with the inputs too: this is what flows back through it."
+                    mistake = "statistics_constant"
+                elif ".mean(" in name:
+                    says = f"{says} The mean moves with the inputs too: this is what flows back through it."
                     mistake = "statistics_constant"
                 elif " * " in name:
                     says = f"{says} In a product every factor must be differentiated (the product rule)."

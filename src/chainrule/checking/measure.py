@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import nudge
-from .streams import seed_streams
 from .subjects import Instance, Point, Subject, batch_of
 
 __all__ = ["Comparison", "Runner", "Setting", "Tolerance", "measure", "sides"]
@@ -48,7 +47,7 @@ class Runner:
     def forward(self, instance: Instance, point: Point) -> Floats:
         """The output of one forward pass; `point` is handed over as it is."""
         if self.subject.seeded:
-            seed_streams(self.seed)
+            instance.seed(self.seed)
         instance.restart()
         return np.asarray(instance.forward(point))
 

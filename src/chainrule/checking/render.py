@@ -79,7 +79,8 @@ def how(result: CheckResult) -> str:
 
 def following(result: CheckResult, cause: Finding) -> str:
     """One sentence on what else a cause explains; empty where there is nothing."""
-    same = [f for f in result.errors if f.follows == cause.array and f.where == cause.where and f is not cause]
+    after = [f for f in result.errors if f.follows and cause.severity == "error"]
+    same = [f for f in after if f.follows == cause.array and f.where == cause.where]
     names = list(dict.fromkeys(f.array or f.kind for f in same if (f.array or f.kind) != cause.array))
     if not names:
         return ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from .left_out import added_forms, factors, given_forms, terms
+from .left_out import added_forms, divisions, factors, given_forms, terms
+from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
-from .statements import of_statement
-from .turned import axes, numbers, renamed, taken_out, turned
+from .statements import at_other_places, divided, moved, of_statement
+from .turned import axes, numbers, renamed, reshaped, sizes, taken_out, turned
 
 __all__ = ["Repair", "SourceScope", "repairs"]
 
@@ -20,25 +21,60 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     """The repairs of a function in groups, the simplest and the most usual first."""
     statements = [(i, node) for i, node in enumerate(ast.walk(tree)) if isinstance(node, ast.stmt)]
     simple = [(i, node) for i, node in statements if isinstance(node, _SIMPLE) and node.value is not None]
+    placed = [(i, node) for i, node in statements if isinstance(node, (*_SIMPLE, ast.For, ast.Expr))]
     unused = _unused(tree)
-    idle = [name for name in scope.known if name in unused]
+    idle = [*(name for name in scope.known if name in unused), *_unread(tree)]
     arrays = [name for name, value in scope.known.items() if is_array(value)][:_FEW]
     scalars = [name for name, value in scope.known.items() if is_number(value)][:_FEW]
-    pool = [*scope.factors, *scalars, *arrays, *_slopes(arrays), "2", "0.5", *_counts(arrays)]
+    counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
+    inner = [code for code in scope.factors if code not in scope.known]
+    numbers_too = [repr(number) for number in scope.constants]
+    slopes = _slopes(arrays)
+    scales = [code for code in inner if is_number(scope.evaluate(code))]
+    pool = [*inner, *scalars, *arrays, *numbers_too, *counts]
+    means, pairs = statistics_of(arrays, scope) if scope.sums else [], products_of(arrays, scope)
     return [
         (r for i, node in statements for r in of_statement(tree, i, node)),
-        (r for i, node in simple for r in taken_out(i, node)),
-        (r for i, node in simple for r in (*factors(i, node, idle, scope), *terms(i, node, idle, idle, scope))),
+        (r for i, node in placed for r in taken_out(i, node)),
+        (r for i, node in simple for r in factors(i, node, idle, scope)),
+        (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
         (r for i, node in simple for r in axes(i, node)),
+        (r for i, node in simple for r in sizes(i, node, [*scalars, *counts])),
+        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts])),
+        (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
+        (r for i, node in statements for r in at_other_places(tree, i, node)),
         (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
-        (r for i, node in simple for r in numbers(i, node, scope)),
+        (r for i, node in placed for r in numbers(i, node, scope)),
+        (r for i, node in simple for r in factors(i, node, ["2", "0.5"], scope)),
+        (r for i, node in simple for r in factors(i, node, scales, scope)),
+        (r for i, node in simple for r in reshaped(i, node, names=True)),
+        (r for i, node in simple for r in factors(i, node, slopes, scope)),
+        (r for i, node in simple for r in reshaped(i, node, names=False)),
+        _missing(simple, arrays, scalars, scope),
+        (r for i, node in simple for r in renamed(i, node, scope)),
+        (r for i, node in simple for r in product_factors(i, node, arrays, scope)),
         added_forms(tree, scope),
         (r for i, node in simple for r in terms(i, node, arrays, idle, scope)),
+        (r for i, node in simple for r in terms(i, node, means, idle, scope)),
         (r for i, node in simple for r in factors(i, node, pool, scope)),
-        (r for i, node in simple for r in renamed(i, node, scope)),
-        (r for i, node in simple for r in terms(i, node, _products(arrays, scope), idle, scope)),
+        (r for i, node in simple for r in by_ratio(i, node, scope)),
+        (r for i, node in simple for r in terms(i, node, pairs, idle, scope)),
     ]
+
+
+def _missing(
+    simple: Sequence[tuple[int, ast.stmt]], arrays: list[str], scalars: list[str], scope: SourceScope
+) -> Iterator[Repair]:
+    found = terms_left(arrays, scalars, scope)
+    for i, node in simple:
+        yield from missing_terms(i, node, found)
+
+
+def _own(node: ast.stmt, scope: SourceScope) -> list[str]:
+    """The array that a statement writes anew, which it may have to add to."""
+    names = [each.id for each in getattr(node, "targets", ()) if isinstance(each, ast.Name)]
+    return [name for name in names if is_array(scope.known.get(name))]
 
 
 def _unused(tree: ast.FunctionDef) -> set[str]:
@@ -46,6 +82,12 @@ def _unused(tree: ast.FunctionDef) -> set[str]:
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     return {node.id for node in names if isinstance(node.ctx, ast.Store)} - read
+
+
+def _unread(tree: ast.FunctionDef) -> list[str]:
+    """What a function is handed and never reads, as an upstream gradient that is left out."""
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return [each.arg for each in tree.args.args if each.arg not in (*read, "self", "ctx")]
 
 
 def _slopes(arrays: list[str]) -> list[str]:
@@ -58,10 +100,9 @@ def _counts(arrays: list[str]) -> list[str]:
     return [count for name in arrays[:6] for count in (f"len({name})", f"{name}.shape[-1]", f"{name}.size")]
 
 
-def _products(arrays: list[str], scope: SourceScope) -> list[str]:
-    """Terms of a product rule, and those of the derivative of a normalization."""
-    few = [name for name in arrays if getattr(scope.known[name], "ndim", 0) > 1][:8]
-    means = [f"{q}.mean(axis={axis}, keepdims=True)" for q in few for axis in (-1, 0)]
-    parts = [f"{x} * ({q} * {x}).mean(axis={axis}, keepdims=True)" for q in few for x in few for axis in (-1, 0)]
-    pairs = [f"{a} * {b}" for k, a in enumerate(few) for b in few[k + 1 :]]
-    return [*pairs, *means, *parts]
+def _few_counts(counts: list[str], scope: SourceScope) -> list[str]:
+    """One expression for each size."""
+    by_value: dict[float, str] = {}
+    for code in counts:
+        by_value.setdefault(scope.evaluate(code), code)
+    return list(by_value.values())

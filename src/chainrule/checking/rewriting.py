@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["Repair", "SourceScope", "expression", "inside", "is_array", "is_number", "put", "told"]
 
@@ -29,6 +30,9 @@ class SourceScope(NamedTuple):
     constants: tuple[float, ...]  # numbers that stand in forward
     factors: tuple[str, ...]  # expressions of forward that can be named here
     evaluate: Callable[[str], Any]  # the value of an expression, None where it has none
+    left: Mapping[str, NDArray[Any]]  # what is missing in each wrong gradient, expected - received
+    ratios: tuple[float, ...]  # by which wrong gradients are too large or too small
+    sums: bool = True  # whether forward takes sums or means, as a normalization does
 
 
 def is_array(value: Any) -> bool:
@@ -46,16 +50,25 @@ def expression(code: str) -> ast.expr:
     return ast.parse(code, mode="eval").body
 
 
-def inside(node: ast.stmt) -> Iterator[tuple[int, ast.expr, ast.AST]]:
-    """The expressions that a statement reads, each with its number in the walk and its parent."""
-    value = getattr(node, "value", None)
-    if value is None:
-        return
+def inside(node: ast.stmt, places: bool = False) -> Iterator[tuple[int, ast.expr, ast.AST]]:
+    """The expressions that a statement reads, each with its number in the walk and its parent.
+
+    With `places` also what a loop goes through, and the places that an assignment writes to.
+    """
+    roots = [getattr(node, "value", None)]
+    if places:
+        roots += [getattr(node, "iter", None), *(t.slice for t in _targets(node) if isinstance(t, ast.Subscript))]
     parents = {id(child): parent for parent in ast.walk(node) for child in ast.iter_child_nodes(parent)}
-    inner = {id(each) for each in ast.walk(value)}
+    inner = {id(each) for root in roots if root is not None for each in ast.walk(root)}
     for number, each in enumerate(ast.walk(node)):
+        if getattr(each, "closed", False):  # a repair there would move what is right
+            continue
         if isinstance(each, ast.expr) and id(each) in inner and not isinstance(parents[id(each)], ast.keyword):
             yield number, each, parents[id(each)]
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    return list(getattr(node, "targets", ())) or [t for t in (getattr(node, "target", None),) if t is not None]
 
 
 def put(number: int, new: ast.expr) -> Callable[[ast.stmt, ast.FunctionDef], None]:
@@ -76,4 +89,4 @@ def put(number: int, new: ast.expr) -> Callable[[ast.stmt, ast.FunctionDef], Non
 def told(node: ast.AST) -> str:
     """An expression as a sentence shows it, cut where it is long."""
     text = ast.unparse(node)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 90 else f"{text[:87]}..."

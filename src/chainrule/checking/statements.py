@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .rewriting import Repair, expression
 
-__all__ = ["of_statement"]
+__all__ = ["at_other_places", "divided", "moved", "of_statement"]
 
 
 def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
@@ -19,7 +19,11 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
             "filled: it belongs after the loop."
         )
         yield Repair(i, _out_of_the_loop, "return_in_loop", says)
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+    plain = isinstance(getattr(node, "value", None), ast.Constant)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and plain:
+        says = f"{ast.unparse(node)} does not belong there: it changes what is right already."
+        yield Repair(i, _left_out, "stray_line", says)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and not plain:
         place = ast.unparse(node.targets[0])
         says = (
             f"{place} is overwritten where it should grow: places that get a gradient from several windows or uses "
@@ -32,9 +36,97 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
             "indices must add up, which np.add.at does."
         )
         yield Repair(i, _added_at, "repeated_indices", says)
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+        was, belongs = ("+=", "-=") if isinstance(node.op, ast.Add) else ("-=", "+=")
+        says = f"The sign is wrong: {ast.unparse(node.target)} {was} stands where {belongs} belongs."
+        yield Repair(i, _signed, "wrong_sign_of_term", says)
     if isinstance(node, ast.Assign) and ast.unparse(node.value).endswith("saved_tensors"):
         says = f"{ast.unparse(node.value)} is a tuple, even of one tensor: unpack it."
         yield Repair(i, _unpacked, "tuple_not_unpacked", says)
+
+
+def at_other_places(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
+    """Of an array that is read at two places, the gradient at the other one, as of the right class in a margin."""
+    if not isinstance(node, ast.AugAssign) or not isinstance(node.target, ast.Subscript):
+        return
+    reads = [n for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
+    indices = {ast.unparse(each) for each in ast.walk(node.target.slice) if isinstance(each, ast.Name)}
+    for first in (n for n in reads if ast.unparse(n.slice) in indices):
+        array, own = ast.unparse(first.value), ast.unparse(first.slice)
+        others = dict.fromkeys(ast.unparse(n.slice) for n in reads if ast.unparse(n.value) == array)
+        for other in (each for each in others if each != own):
+            place = copy.deepcopy(node.target)
+            place.slice = _Renamed(own, other).visit(place.slice)
+            for sign in ("-=", "+="):
+                code = f"{ast.unparse(place)} {sign} {ast.unparse(node.value)}"
+                says = f"{array}[{other}] moves what comes out as {array}[{own}] does, and gets no gradient: {code}."
+                yield Repair(i, _after(code), "branch_missing", says)
+
+
+class _Renamed(ast.NodeTransformer):
+    """Puts an expression in the place of a name."""
+
+    def __init__(self, name: str, code: str) -> None:
+        self.name, self.code = name, code
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return expression(self.code) if node.id == self.name else node
+
+
+def moved(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
+    """A statement in front of those that change what it reads."""
+    if node not in tree.body or (isinstance(node, ast.Return) and not isinstance(node.value, ast.BinOp | ast.Call)):
+        return
+    at = tree.body.index(node)
+    for before in range(at - 1, -1, -1):
+        earlier = tree.body[before]
+        changed = {ast.unparse(t) for t in _written(earlier)}
+        read = {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)}
+        both = sorted(changed & read)
+        if both:
+            what = ast.unparse(_written(node)[0]) if _written(node) else "what is returned"
+            says = (
+                f"{both[0]} is updated before {what} is computed with it: the gradient is taken with the new "
+                f"{both[0]} where the old one belongs."
+            )
+            yield Repair(i, _moved_to(before), "updated_before", says)
+
+
+def _written(node: ast.stmt) -> list[ast.expr]:
+    if isinstance(node, ast.Assign):
+        return list(node.targets)
+    return [node.target] if isinstance(node, ast.AugAssign) else []
+
+
+def _moved_to(before: int) -> Callable[[ast.stmt, ast.FunctionDef], None]:
+    def change(node: ast.stmt, tree: ast.FunctionDef) -> None:
+        if isinstance(node, ast.Return) and node.value is not None:
+            computed = ast.Assign([ast.Name("dinputs", ast.Store())], node.value)
+            tree.body.insert(before, ast.copy_location(computed, tree.body[before]))
+            node.value = ast.copy_location(ast.Name("dinputs", ast.Load()), node)
+            return
+        tree.body.remove(node)
+        tree.body.insert(before, node)
+
+    return change
+
+
+def divided(i: int, node: ast.stmt, by: list[str]) -> Iterator[Repair]:
+    """A line after an assignment that divides what was computed."""
+    for place in _written(node):
+        target = place.value if isinstance(place, ast.Subscript) else place
+        if isinstance(target, ast.Name | ast.Attribute):
+            for name in by:
+                code = f"{ast.unparse(target)} = {ast.unparse(target)} / {name}"
+                says = f"{ast.unparse(target)} is not divided by {name}."
+                yield Repair(i, _after(code), "missing_division", says)
+
+
+def _after(code: str) -> Callable[[ast.stmt, ast.FunctionDef], None]:
+    def change(node: ast.stmt, tree: ast.FunctionDef) -> None:
+        _replaced(tree, node, [node, ast.parse(code).body[0]])
+
+    return change
 
 
 def _replaced(tree: ast.FunctionDef, old: ast.stmt, new: list[ast.stmt]) -> None:
@@ -42,7 +134,7 @@ def _replaced(tree: ast.FunctionDef, old: ast.stmt, new: list[ast.stmt]) -> None
         for _, held in ast.iter_fields(parent):
             if isinstance(held, list) and any(each is old for each in held):
                 at = next(k for k, each in enumerate(held) if each is old)
-                held[at : at + 1] = [ast.copy_location(each, old) for each in new]
+                held[at : at + 1] = [each if each is old else ast.copy_location(each, old) for each in new]
                 return
 
 
@@ -55,6 +147,10 @@ def _out_of_the_loop(node: ast.stmt, tree: ast.FunctionDef) -> None:
 def _siblings(tree: ast.FunctionDef, node: ast.stmt) -> list[ast.stmt]:
     bodies = (getattr(parent, "body", []) for parent in ast.walk(tree))
     return next(body for body in bodies if isinstance(body, list) and any(each is node for each in body))
+
+
+def _left_out(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    _replaced(tree, node, [ast.Pass()])
 
 
 def _accumulated(node: ast.stmt, tree: ast.FunctionDef) -> None:
@@ -72,6 +168,11 @@ def _added_at(node: ast.stmt, tree: ast.FunctionDef) -> None:
     array = copy.deepcopy(node.target.value)
     call.args = [array, copy.deepcopy(node.target.slice), node.value]
     _replaced(tree, node, [ast.Expr(call)])
+
+
+def _signed(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    assert isinstance(node, ast.AugAssign)
+    node.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
 
 
 def _unpacked(node: ast.stmt, tree: ast.FunctionDef) -> None:

@@ -6,18 +6,33 @@ import ast
 import copy
 from collections.abc import Iterator
 
+import numpy as np
+
 from .rewriting import Repair, SourceScope, expression, inside, is_array, put, told
 
-__all__ = ["axes", "numbers", "renamed", "taken_out", "turned"]
+__all__ = ["axes", "numbers", "renamed", "reshaped", "sizes", "taken_out", "turned"]
 
 _SUMS = ("sum", "mean")
 
 
 def taken_out(i: int, node: ast.stmt) -> Iterator[Repair]:
     """What is one too many: a factor, a term, a sign, a slice, an axis that is kept."""
-    for number, e, _ in inside(node):
-        for new, mistake, says in _simpler(e):
-            yield Repair(i, put(number, new), mistake, says)
+    places = [each for each in ast.walk(node) if isinstance(each, ast.Subscript)]
+    of = {id(each): place for place in places for each in ast.walk(place.slice)}
+    for number, e, _ in inside(node, places=True):
+        steps = [(each, "", "") for each in _neighbours(e)] if id(e) in of else []
+        for new, mistake, says in (*_simpler(e), *steps):
+            if id(e) in of:
+                index = f"The index in {told(of[id(e)])} is wrong: {told(new)} belongs in the place of {told(e)}."
+                yield Repair(i, put(number, new), "wrong_index", index)
+            else:
+                yield Repair(i, put(number, new), mistake, says)
+
+
+def _neighbours(e: ast.expr) -> list[ast.expr]:
+    """The index before a name, and the one after it."""
+    names = isinstance(e, ast.Name) and e.id not in ("np", "numpy")
+    return [ast.BinOp(e, op, ast.Constant(1)) for op in (ast.Sub(), ast.Add())] if names else []
 
 
 def turned(i: int, node: ast.stmt) -> Iterator[Repair]:
@@ -33,19 +48,25 @@ _OTHER: dict[type[ast.operator], ast.operator] = {
 }  # fmt: skip
 
 
+_OPPOSED: dict[type[ast.cmpop], tuple[ast.cmpop, ...]] = {
+    ast.Gt: (ast.Lt(), ast.LtE()), ast.Lt: (ast.Gt(), ast.GtE()),
+    ast.GtE: (ast.Lt(), ast.LtE()), ast.LtE: (ast.Gt(), ast.GtE()),
+}  # fmt: skip
+
+
 def _simpler(e: ast.expr) -> Iterator[tuple[ast.expr, str, str]]:
     if isinstance(e, ast.BinOp):
         yield from _of_operands(e)
     elif isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
         yield e.operand, "wrong_sign", f"The sign of {told(e)} is wrong."
     elif isinstance(e, ast.Compare) and len(e.ops) == 1:
-        other = {ast.Gt: ast.Lt(), ast.Lt: ast.Gt(), ast.GtE: ast.Lt(), ast.LtE: ast.Gt()}.get(type(e.ops[0]))
-        if other is not None:
+        for other in _OPPOSED.get(type(e.ops[0]), ()):
             yield ast.Compare(e.left, [other], e.comparators), "gate_inverted", f"{told(e)} asks the opposite."
     elif isinstance(e, ast.Subscript):
-        flipped = "-1" in ast.unparse(e.slice)
+        flipped = "-1" in ast.unparse(e.slice) and ":" in ast.unparse(e.slice)
         says = f"The numbers are right and their order is not: an axis is reversed in {told(e)}."
-        yield e.value, "flipped_axis" if flipped else "part_only", says if flipped else f"{told(e)} is a part alone."
+        alone = f"{told(e)} is a part alone: the rest of {told(e.value)} is left out."
+        yield e.value, "flipped_axis" if flipped else "part_only", says if flipped else alone
     elif isinstance(e, ast.Attribute) and e.attr == "T":
         yield e.value, "missing_transpose", f"{told(e)} must not be transposed here."
     elif isinstance(e, ast.Call):
@@ -71,7 +92,21 @@ def _of_operands(e: ast.BinOp) -> Iterator[tuple[ast.expr, str, str]]:
         if isinstance(e.op, ast.Mult):
             says = f"{told(e.right)} is multiplied by {told(e.left)}, which does not belong there."
             yield e.right, "stray_factor", says
-        yield ast.BinOp(e.left, _OTHER[type(e.op)], e.right), "inverse_factor", f"It is {by} {told(e.right)}; inverse."
+        says = f"{told(e.left)} is {by} {told(e.right)}, and it is the other way round."
+        yield ast.BinOp(e.left, _OTHER[type(e.op)], e.right), "inverse_factor", says
+    elif isinstance(e.op, ast.Pow):
+        yield e.left, "wrong_power", f"{told(e)} is a power too many: {told(e.left)}."
+        try:
+            power = ast.literal_eval(e.right)
+        except ValueError:
+            return
+        for other in (power - 1, power + 1):
+            says = f"The power in {told(e)} is wrong: {other}, and not {power}."
+            yield ast.BinOp(e.left, e.op, expression(repr(other))), "wrong_power", says
+
+
+_OPPOSITE = {"minimum": "maximum", "maximum": "minimum", "argmax": "argmin", "argmin": "argmax", "min": "max",
+             "max": "min", "sin": "cos", "cos": "sin"}  # fmt: skip
 
 
 def _of_call(e: ast.Call) -> Iterator[tuple[ast.expr, str, str]]:
@@ -86,6 +121,17 @@ def _of_call(e: ast.Call) -> Iterator[tuple[ast.expr, str, str]]:
         other.func.attr = "mean" if name == "sum" else "sum"
         says = f"{told(e)} takes the {name} where the {other.func.attr} belongs."
         yield other, "mean_for_sum" if name == "mean" else "sum_for_mean", says
+    if name in _OPPOSITE:
+        other = copy.deepcopy(e)
+        assert isinstance(other.func, ast.Attribute)
+        other.func.attr = _OPPOSITE[name]
+        yield other, "opposite_function", f"{told(e)} takes the {name} where the {_OPPOSITE[name]} belongs."
+    if name in ("flip", "flipud", "fliplr", "roll") and e.args:
+        says = f"The numbers are right and their order is not: {told(e)} reverses or shifts an axis."
+        yield e.args[0], "flipped_axis", says
+    if name == "where" and len(e.args) == 3:
+        says = f"The two sides of {told(e)} are the wrong way round."
+        yield ast.Call(e.func, [e.args[0], e.args[2], e.args[1]], e.keywords), "gate_inverted", says
     if name in ("transpose", "swapaxes") and isinstance(e.func, ast.Attribute):
         yield e.func.value, "missing_transpose", f"{told(e)} must not be transposed here."
     if name in ("dot", "matmul") and len(e.args) == 2:
@@ -113,7 +159,7 @@ def axes(i: int, node: ast.stmt) -> Iterator[Repair]:
 def numbers(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
     """Other numbers, those of forward first, and 0 where a slope belongs."""
     arrays = [name for name, value in scope.known.items() if is_array(value)][:4]
-    for number, e, _ in inside(node):
+    for number, e, _ in inside(node, places=True):
         if not isinstance(e, ast.Constant) or isinstance(e.value, bool) or not isinstance(e.value, int | float):
             continue
         for new in dict.fromkeys([*scope.constants, 2, 1, 0.5, -e.value]):
@@ -128,12 +174,64 @@ def numbers(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
                     yield Repair(i, put(number, expression(code)), "slope_missing", says)
 
 
+def sizes(i: int, node: ast.stmt, counts: list[str]) -> Iterator[Repair]:
+    """Sizes in the place of a number, or of another size."""
+    for number, e, parent in inside(node):
+        if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Div | ast.Mult):
+            continue
+        own = ast.unparse(e)
+        plain = isinstance(e, ast.Constant) and isinstance(e.value, int | float) and not isinstance(e.value, bool)
+        if not plain and own not in counts and not own.startswith("len("):
+            continue
+        for new in counts:
+            if new != own and plain:
+                says = f"The number {own} is a size written into the formula: it must follow the arrays, {new}."
+                yield Repair(i, put(number, expression(new)), "written_size", says)
+            elif new != own:
+                says = f"{own} stands where {new} belongs: it divides by the wrong size."
+                yield Repair(i, put(number, expression(new)), "wrong_size", says)
+
+
+def reshaped(i: int, node: ast.stmt, names: bool) -> Iterator[Repair]:
+    """Simple functions of a name, or of other expressions: the negative, square, 1 minus it, a slope by its value."""
+    for number, e, parent in inside(node):
+        if not isinstance(e, ast.Name | ast.Attribute if names else ast.Subscript | ast.Call | ast.BinOp):
+            continue
+        if isinstance(parent, ast.Subscript) and e is parent.slice:
+            continue
+        if isinstance(parent, ast.Attribute | ast.Subscript | ast.Starred) or (
+            isinstance(parent, ast.Call) and e is parent.func
+        ):
+            continue
+        own = ast.unparse(e)
+        if isinstance(e, ast.BinOp):
+            own = f"({own})"
+        for code, mistake, says in (
+            (f"-{own}", "wrong_sign", f"The sign of {told(e)} is wrong: minus."),
+            (f"{own} ** 2", *_square(e, parent)),
+            (f"1 - {own}", "missing_one_minus", f"1 - {told(e)} belongs in the place of {told(e)}."),
+            (f"(1 - {own} ** 2)", "function_for_derivative", f"{told(e)} stands where its derivative belongs, "
+             f"1 - {own} ** 2."),
+            (f"{own} * (1 - {own})", "function_for_derivative", f"{told(e)} stands where its derivative belongs, "
+             f"{own} * (1 - {own})."),
+            (f"1 / {own}", "inverse_factor", f"1 / {told(e)} belongs in the place of {told(e)}."),
+        ):  # fmt: skip
+            yield Repair(i, put(number, expression(code)), mistake, says)
+
+
+def _square(e: ast.expr, parent: ast.AST) -> tuple[str, str]:
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub) and ast.unparse(parent.left) == "1":
+        says = f"{told(parent)} lacks a square: the derivative of tanh, by its output, is 1 - {told(e)} ** 2."
+        return "missing_local_derivative", says
+    return "missing_square", f"{told(e)} must be squared."
+
+
 def renamed(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
-    """Other arrays in the place of the one that is read."""
+    """Other arrays of its shape in the place of the one that is read."""
     for number, e, _ in inside(node):
         own = ast.unparse(e)
         if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript) or not is_array(scope.known.get(own)):
             continue
         for name, value in scope.known.items():
-            if name != own and is_array(value):
+            if name != own and is_array(value) and np.shape(value) == np.shape(scope.known[own]):
                 yield Repair(i, put(number, expression(name)), "wrong_array", f"{own} stands where {name} belongs.")

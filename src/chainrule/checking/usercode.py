@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["compiled", "copied_tree", "function_of", "names_in", "swapped", "traced", "tree_of", "twins_of"]
+__all__ = ["NUMBERS", "compiled", "copied_tree", "function_of", "names_in", "swapped", "traced", "tree_of", "twins_of"]
 
-_NUMBERS = (np.ndarray, np.generic, int, float)
+NUMBERS = (np.ndarray, np.generic, int, float)
 _INSIDE = ("<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<module>")  # code that is part of another's
 _OURS = str(Path(__file__).parent.parent)
 
@@ -54,7 +54,7 @@ def names_in(held: dict[str, Any]) -> dict[str, Any]:
             found |= {f"{name}[{key!r}]": each for key, each in value.items() if isinstance(key, str)}
         elif hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType | types.FunctionType):
             found |= {f"{name}.{key}": each for key, each in vars(value).items() if key.isidentifier()}
-    return {name: value for name, value in found.items() if isinstance(value, _NUMBERS)}
+    return {name: value for name, value in found.items() if isinstance(value, NUMBERS)}
 
 
 def function_of(code: types.CodeType) -> types.FunctionType | None:

@@ -4,6 +4,7 @@ from .bench import Asked, bench
 from .check import check
 from .compare import compare
 from .explain import explain
+from .export import export
 from .info import info, list_datasets
 from .play import play
 from .predict import predict
@@ -18,6 +19,7 @@ __all__ = [
     "check",
     "compare",
     "explain",
+    "export",
     "info",
     "list_datasets",
     "listed",

@@ -94,10 +94,10 @@ def start(name: str) -> Callable[[Task, Arrays, Arrays], Session]:
         return NumpySession
 
     def fused(task: Task, values: Arrays, slots: Arrays) -> Session:
-        from .fused.session import FusedSession
+        from .fused.session import open_session
 
         try:
-            return FusedSession(task, values, slots)
+            return open_session(task, values, slots)
         except NotCovered:
             return NumpySession(task, values, slots)
 

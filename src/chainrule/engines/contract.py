@@ -194,3 +194,6 @@ class Session(Protocol):
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         """Go on from other values and slots."""
+
+    def close(self) -> None:
+        """After the last step of a run that went well; the session is not used by this run again."""

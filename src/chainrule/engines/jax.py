@@ -128,6 +128,9 @@ class JaxSession:
             put = self.jax.numpy.asarray
             self.carry = ({n: put(v) for n, v in values.items()}, {n: put(v) for n, v in slots.items()})
 
+    def close(self) -> None:
+        """Nothing is kept: programs are, elsewhere."""
+
 
 def _padded(array: Any, length: int) -> Any:
     """The array with rows of zeros up to a length."""

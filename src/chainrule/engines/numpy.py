@@ -34,6 +34,7 @@ class NumpySession:
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         self._values, self._slots, self._first = dict(values), dict(slots), True
+        self._again = False  # whether the next step is the second
         self._flat: FlatUpdate | None = None
 
     def run(self, block: Block) -> Outcome:
@@ -72,15 +73,17 @@ class NumpySession:
 
     def _update(self, step: int, result: Pass, rates: list[float]) -> bool:
         """Go on to the next values and slots; where they are not finite, stay and say so."""
+        if self._again and self._flat is None and covers(self.task, self._values, self._slots, result):
+            self._flat = FlatUpdate(self.task, self._values, self._slots)
+        self._again = False
         if self._flat is not None:
             return self._update_vectors(self._flat, step, result, rates)
         task, named = self.task, dict(zip(self.names, rates, strict=True))
         values, slots = update(self.xp, task.network, task.optimizer, self._values, result, step, self._slots, named)
         if not _finite(values.values()):
             return False
-        if self._first and covers(task, self._values, self._slots, result):
-            self._flat = FlatUpdate(task, values, slots)
-        self._values, self._slots, self._first = values, slots, False
+        self._values, self._slots, self._again = values, slots, self._first
+        self._first = False
         return True
 
     def _update_vectors(self, flat: FlatUpdate, step: int, result: Pass, rates: list[float]) -> bool:
@@ -96,6 +99,9 @@ class NumpySession:
 
     def slots(self) -> Arrays:
         return self._slots if self._flat is None else self._slots | self._flat.slots()
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 def _square(gradient: NDArray[Any]) -> float:

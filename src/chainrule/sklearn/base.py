@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 
 from ..engines import Engine
 from ..errors import ConfigurationError
+from ..exchange import to_onnx
+from ..exchange.onnx import Exported
 from ..explaining import Explanation
+from ..files import write_atomically
 from ..layer import Layer
 from ..losses import Loss
 from ..model import Model
@@ -26,6 +29,9 @@ from ..recipe import dense_network
 from ..training.callbacks import Callback, EarlyStopping, ReduceLROnPlateau
 from ..training.history import INTERRUPTED
 from .settings import hidden_sizes, optimizer_of, require_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Estimator"]
 
@@ -338,6 +344,21 @@ class Estimator(BaseEstimator):
         """
         inputs, given = self._checked(X, y, reset=False)
         return self.model_.explain(inputs, self._encode(given, first=False), name, index, **options)
+
+    def export_onnx(self, path: str | Path, *, logits: bool = False) -> None:
+        """Write the estimator as one ONNX file: all members, averaged, with classes or values as `predict` gives them.
+
+        It takes `inputs` (B, I), without the steps of a pipeline before it. Classes come out as `class` (B,) and
+        `probabilities` (B, C), values as `values` (B, O). `logits` asks for the network's own outputs, of one member.
+        """
+        model, features = self.model_, tuple(map(str, getattr(self, "feature_names_in_", ())))
+        networks = [each.network for each in self.models_]
+        exported = Exported(networks, model.loss, model.dtype, features=features, **self._meaning())
+        write_atomically(path, to_onnx(exported, logits=logits))
+
+    def _meaning(self) -> dict[str, Any]:
+        """What the outputs mean: `labels`, or `center` and `scale`."""
+        raise NotImplementedError
 
     def _class_names(self) -> tuple[str, ...]:
         return ()

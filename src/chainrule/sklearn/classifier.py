@@ -99,6 +99,9 @@ class ChainruleClassifier(ClassifierMixin, Estimator):
     def _class_names(self) -> tuple[str, ...]:
         return () if self._several else tuple(str(name) for name in self.classes_)
 
+    def _meaning(self) -> dict[str, Any]:
+        return {} if self._several else {"labels": self.classes_}
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

@@ -73,3 +73,6 @@ class ChainruleRegressor(RegressorMixin, Estimator):
 
     def _outputs(self, y: NDArray[Any]) -> int:
         return int(y.shape[1])
+
+    def _meaning(self) -> dict[str, Any]:
+        return {"center": self.y_mean_, "scale": self.y_scale_}

@@ -72,6 +72,7 @@ def run_plan(
                 if steps.failure is not None:
                     raise steps.failure
                 ctrl_c.check()
+            steps.close()
     if verbose:
         report(model.history, run.step, run.epoch)
     return model.history.since(fit.first)

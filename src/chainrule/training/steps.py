@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import engines
 from ..backprop import propagate
 from ..columns import DEAD, EPOCH, GRADIENT_NORM, LEARNING_RATE, SECONDS, Column
-from ..engines.contract import Block, Task
+from ..engines.contract import Block, Session, Task
 from ..engines.recorder import relu_units
 from ..engines.records import Records
 from ..errors import NonFiniteError
@@ -51,14 +51,19 @@ class Steps:
         self.begun: Records | None = None  # what they came to
         self.clock = time.perf_counter()  # when that epoch began
         self.failure: NonFiniteError | None = None
-        self._open()
+        self.session: Session | None = None
+        self.opened: _Settings | None = None
 
-    def _open(self) -> None:
+    def _open(self, settings: _Settings) -> Session:
         run = self.run
-        self.values, self.slots = run.values, run.slots
+        self.values, self.slots, self.opened = run.values, run.slots, settings
         _hold_still(self.values)
-        self.session = self.start(self.task, self.values, self.slots)
-        self.opened = _settings(run)
+        return self.start(self.task, self.values, self.slots)
+
+    def close(self) -> None:
+        """After the last step."""
+        if self.session is not None:
+            self.session.close()
 
     def train(self, epoch: int) -> Columns:
         """Carry out the next block, up to the end of `epoch` (an absolute number) at most.
@@ -72,14 +77,15 @@ class Steps:
         """
         run, per_epoch = self.run, self.task.steps_per_epoch
         first, began = run.step - self.done, self.clock
-        values = self._brought_up_to_date()
-        block, begin = self._block((epoch - run.epoch) * per_epoch - self.done), time.perf_counter()
-        outcome = self.session.run(block)
+        session, settings, values = self._up_to_date()
+        block = self._block((epoch - run.epoch) * per_epoch - self.done, settings)
+        begin = time.perf_counter()
+        outcome = session.run(block)
         if outcome.steps < block.steps:
-            records = self._fail(block, outcome.steps, values)
+            records = self._fail(session, block, outcome.steps, values)
         else:
             records = outcome.records
-            self._stand(block.steps)
+            self._stand(session, block.steps)
         self.size = min(block.steps * BLOCK_SECONDS / max(time.perf_counter() - begin, 1e-9), 8.0 * max(self.size, 1.0))
         if records is None:
             return {}
@@ -88,11 +94,11 @@ class Steps:
         self.begun = records.last() if self.done else None
         now = time.perf_counter()
         self.clock = now - (now - began) * self.done / (ended * per_epoch + self.done)
-        columns = self._columns(records, first, ended) if ended else {}
+        columns = self._columns(records, first, ended, settings.trainable) if ended else {}
         run.epoch += ended
         return columns | {SECONDS: [(self.clock - began) / ended] * ended} if ended else {}
 
-    def _columns(self, records: Records, first: int, ended: int) -> Columns:
+    def _columns(self, records: Records, first: int, ended: int, trainable: tuple[str, ...]) -> Columns:
         """The records of the epochs that ended; `first` is the first step of the first one."""
         run, task = self.run, self.task
         starts = range(first, first + ended * task.steps_per_epoch, task.steps_per_epoch)
@@ -103,7 +109,7 @@ class Steps:
             LEARNING_RATE: run.learning_rates(starts),
         }
         squares: dict[str, Any] = {}
-        for column, name in enumerate(task.network.trainable_names()):
+        for column, name in enumerate(trainable):
             node = name.rpartition(".")[0]
             squares[node] = squares.get(node, 0.0) + records.squares[:ended, column]
         for node, total in squares.items():
@@ -115,10 +121,10 @@ class Steps:
             begin += size
         return columns
 
-    def _block(self, left: int) -> Block:
+    def _block(self, left: int, settings: _Settings) -> Block:
         """The next block: whole epochs where it spans more than one, no too long order or table of records."""
         task, run, first, per_epoch = self.task, self.run, self.done, self.task.steps_per_epoch
-        entries = (task.samples if self.shuffled else 0) + len(self.opened.trainable) + sum(self.units.values()) + 8
+        entries = (task.samples if self.shuffled else 0) + len(settings.trainable) + sum(self.units.values()) + 8
         steps = min(left, max(1, int(self.size)), max(1, _ENTRIES // entries) * per_epoch)
         if first + steps > per_epoch:
             steps = (first + steps) // per_epoch * per_epoch - first
@@ -128,28 +134,32 @@ class Steps:
             order = np.stack([_order(task.samples, task.batch_size, run.seed, e) for e in epochs])
         return Block(run.step, steps, first, order, run.rate_table(steps), record=True)
 
-    def _brought_up_to_date(self) -> Arrays:
-        """The parameters, which the session holds too: also where a callback has changed them, a layer or a setting."""
-        if self.opened != _settings(self.run):
-            self.task = self.task.of_run(self.run.loss, self.run.optimizer, self.run.seed)
-            self._open()
+    def _up_to_date(self) -> tuple[Session, _Settings, Arrays]:
+        """The session, its settings, and the parameters, which it holds too: also where a callback has changed them, a
+        layer or a setting."""
+        settings = _settings(self.run)
+        if self.session is None or self.opened != settings:
+            if self.session is not None:
+                self.task = self.task.of_run(self.run.loss, self.run.optimizer, self.run.seed)
+            self.session = self._open(settings)
+            return self.session, settings, self.values
         run, values = self.run, self.run.values
         if run.slots is not self.slots or any(values[name] is not array for name, array in self.values.items()):
             self.session.load(values, run.slots)
-        return values
+        return self.session, settings, values
 
-    def _fail(self, block: Block, steps: int, values: Arrays) -> Records | None:
+    def _fail(self, session: Session, block: Block, steps: int, values: Arrays) -> Records | None:
         """Stand before the step that fails, the one after so many of the block; what the steps before it came to."""
-        self.session.load(values, self.run.slots)
-        records = self.session.run(block.head(steps)).records if steps else None
-        self._stand(steps)
+        session.load(values, self.run.slots)
+        records = session.run(block.head(steps)).records if steps else None
+        self._stand(session, steps)
         self.failure = self._explain(block, steps)
         return records
 
-    def _stand(self, steps: int) -> None:
+    def _stand(self, session: Session, steps: int) -> None:
         run = self.run
         if steps:
-            values, run.slots = self.session.values(), self.session.slots()
+            values, run.slots = session.values(), session.slots()
             _hold_still(values)
             run.values, run.step = values, run.step + steps
         self.values, self.slots = run.values, run.slots

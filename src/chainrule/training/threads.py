@@ -8,6 +8,7 @@ threads and 1.6 s with one.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 
 from ..blasthreads import one_thread
@@ -25,8 +26,8 @@ def blas_threads(engine: str, network: Layer, batch_size: int) -> Iterator[None]
     The other engines have threads of their own, which a thread of BLAS would keep from their core: it spins for some
     20 ms after each product that it shared.
     """
-    matrices = [shape for shape in network.parameter_shapes().values() if len(shape) == 2]
-    if engine == "numpy" and any(batch_size * rows * columns >= _SMALL for rows, columns in matrices):
+    shapes = network.parameter_shapes().values() if engine == "numpy" else ()
+    if any(batch_size * math.prod(shape) >= _SMALL for shape in shapes if len(shape) == 2):
         yield
         return
     with one_thread():

@@ -23,15 +23,15 @@ def notes(history: History, network: Layer) -> list[str]:
     dense_0: its gradient is 1e-08 of that of dense_1, it vanishes on the way down. Use He() weights, a normalization
         layer, or skip connections with Add.
     """
-    last = {Column.of(name): value for name, value in history.last.items()}
+    last = [(Column.of(name), value) for name, value in history.last.items()]
     found = []
-    for column, share in last.items():
+    for column, share in last:
         if column.quantity == DEAD and share >= 0.5:
             found.append(
                 f"{column.node}: {share:.0%} of its units are dead, 0 for every sample of the last epoch: no gradient "
                 "reaches their weights. Lower the learning rate, or use LeakyReLU.".replace("%", " %", 1)
             )
-    norms = {column.node: norm for column, norm in last.items() if column.quantity == GRADIENT_NORM}
+    norms = {column.node: norm for column, norm in last if column.quantity == GRADIENT_NORM}
     trainable = {name.rpartition(".")[0] for name in network.trainable_names()}
     trained = [node for node in norms if node in trainable]
     if len(trained) > 1:

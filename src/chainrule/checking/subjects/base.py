@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..streams import seed_streams
+
 __all__ = [
     "NATIVE",
     "Brought",
@@ -67,6 +69,10 @@ class Instance(ABC):
     def restart(self) -> None:
         """Let the object's own random generators draw once more what they drew at first."""
         return
+
+    def seed(self, seed: int) -> None:
+        """Set the global random streams that its forward draws from."""
+        seed_streams(seed)
 
     def parameters(self) -> Arrays:
         """The parameters as the object holds them now."""

@@ -20,6 +20,7 @@ _UPSTREAM = re.compile(
     r"(?i)^(d\w*|\u03b4\w*|\u2202\w*|delta\w*|\w*grad\w*|upstream\w*|err(or)?s?|accum\w*|eta|g|top_?diff|above|back\w*)$"
 )
 _CACHE = re.compile(r"(?i)(^|_)(cache[sd]?|ctx|memory|tape|saved|stash|state_cache|aux)$|^cache")
+_ACTIVATED = ("a", "y", "o", "h")  # what an activation gives, where it does not take an argument of that name
 _OUTPUT = re.compile(r"(?i)^(out(put)?s?|y_?pred|y_?hat|pred(iction)?s?|al|probs?|a|activated|activations?)$")
 _LOCAL = re.compile(r"(?i)prime|deriv|gradient|^grad|_grad$|^d_?f|^der|^df|^d[a-z]+$|jacobian")
 _MOST = 32
@@ -118,7 +119,7 @@ def _options(name: str, position: int, names: tuple[str, ...], target: str, loca
             compared = [*compared[:2], "upstream", *compared[2:]]
         return ["one", *compared[:2]] if number and re.match(r"(?i)^d(out|loss|l)?$|^grad", name) else compared
     if local and not _UPSTREAM.match(name):
-        return [*others, "output"]
+        return ["output", *others] if _OUTPUT.match(name) or low in _ACTIVATED else [*others, "output"]
     if _UPSTREAM.match(name) or position == 0:
         return ["upstream"]
     every = [f"argument:{n}" for n in names if n not in (target, "xp", "ctx")]

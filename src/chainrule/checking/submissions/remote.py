@@ -190,7 +190,7 @@ class RemoteInstance(Instance):
     def __init__(self, remote: Remote, subject: Subject, which: list[Any]) -> None:
         self.remote, self.subject, self.which = remote, subject, which
         remote.made += 1
-        self.number, self.restarts = remote.made, False
+        self.number, self.restarts, self.seeded = remote.made, False, False
         self.point: Point | None = None
 
     def __del__(self) -> None:
@@ -203,10 +203,14 @@ class RemoteInstance(Instance):
         """With the next forward."""
         self.restarts = True
 
+    def seed(self, seed: int) -> None:
+        """With the next forward, there: the other process chooses its seed."""
+        self.seeded = True
+
     def forward(self, point: Point) -> NDArray[Any]:
         """The output; what forward overwrote there is overwritten here."""
-        restarts, self.restarts = self.restarts, False
-        answer = self._ask("forward", point=_sent(point), restarts=restarts, seeded=restarts and self.subject.seeded)
+        answer = self._ask("forward", point=_sent(point), restarts=self.restarts, seeded=self.seeded)
+        self.restarts = self.seeded = False
         self.point = point
         self._overwrite(answer["overwritten"])
         if not isinstance(answer["output"], np.ndarray | np.generic):

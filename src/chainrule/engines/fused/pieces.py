@@ -58,11 +58,11 @@ def pieces_of(task: Task, program: Program) -> Pieces:
     return Pieces(piece, tile, whole, spaced(whole_batch if whole else tile))
 
 
-def read_by_rows(program: Program) -> None:
-    """Say which dense layers' weights are read forward as they lie."""
-    dense = program.operations["kind"] == ENUMS["Kind"]["dense"]
-    least = np.minimum(program.operations["features"], program.operations["outputs"])
-    program.operations["large"] = dense & (least >= _FAR)
+def read_by_rows(operations: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of the operations are dense layers whose weights are read forward as they lie."""
+    dense = operations["kind"] == ENUMS["Kind"]["dense"]
+    found: NDArray[np.bool_] = dense & (np.minimum(operations["features"], operations["outputs"]) >= _FAR)
+    return found
 
 
 def parts_of(program: Program, whole: bool) -> NDArray[Any]:

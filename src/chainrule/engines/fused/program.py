@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -321,9 +322,27 @@ def compiled(task: Task) -> tuple[Program, NDArray[Any]]:
     kept = vars(task)
     if "_fused" not in kept:
         loss_of(task)
-        program = compile_network(task)
+        program = _program_of(task)
         kept["_fused"] = program, segments_of(task, program.places)
     return kept["_fused"]  # type: ignore[no-any-return]
+
+
+# The last program of each network, with what it was made from. Nobody changes a program.
+_PROGRAMS: weakref.WeakKeyDictionary[Graph, tuple[Any, Program]] = weakref.WeakKeyDictionary()
+
+
+def _program_of(task: Task) -> Program:
+    """The program of a task's network: the last one, where no layer has other settings since. Raises `NotCovered`."""
+    network = task.network
+    layers_now = tuple((repr(leaf.layer), leaf.frozen) for leaf in network.flat)
+    made_from = (task.X.shape[1:], layers_now)
+    last = _PROGRAMS.get(network)
+    if last is not None and last[0] == made_from:
+        return last[1]
+    program = compile_network(task)
+    if all(type(leaf.layer) in _LIBRARY for leaf in network.flat):  # those that say all their settings
+        _PROGRAMS[network] = made_from, program
+    return program
 
 
 def why_not(task: Task) -> str | None:

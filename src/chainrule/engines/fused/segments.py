@@ -22,10 +22,10 @@ _OPTIMIZERS: dict[type, str] = {
 
 def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> NDArray[Any]:
     """How each trainable parameter is updated, a table of `Segment`. Raises `NotCovered`."""
-    terms = task.network.penalty_terms()
+    terms, names = task.network.penalty_terms(), task.network.trainable_names()
     rows: list[list[Any]] = []
     keys: list[Any] = []
-    for column, name in enumerate(task.network.trainable_names()):
+    for column, name in enumerate(names):
         member = task.optimizer.member(name)
         for term in terms.get(name, ()):
             if type(term) not in (penalties.L1, penalties.L2):
@@ -39,7 +39,7 @@ def segments_of(task: Task, places: dict[str, tuple[int, int]]) -> NDArray[Any]:
         else:
             rows.append([begin, end, ENUMS["Rule"][_rule(member)], column, *own])
             keys.append(key)
-    if any(name not in task.network.trainable_names() for name in terms):
+    if any(name not in names for name in terms):
         raise NotCovered("a penalty on a frozen parameter")
     return np.array([tuple(row) for row in rows], dtype=SEGMENT)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import math
+import weakref
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...graph import Graph
 from ...layer import Arrays
 from ..contract import Block, Outcome, Task
 from ..records import Records
@@ -19,29 +21,63 @@ from .layout import DEFINES, ENUMS, Call
 from .pieces import parts_of, pieces_of, read_by_rows, spaced
 from .program import compiled, loss_of
 
-__all__ = ["FusedSession"]
+__all__ = ["FusedSession", "open_session"]
 
 _SLOTS = {"velocity": "M", "momentum": "M", "cache": "V"}
+_KEPT_BYTES = 2**22  # of a session at rest
+
+# A session for each network whose last run is over: a run of few steps takes less time than its session takes to make
+_RESTING: weakref.WeakKeyDictionary[Graph, FusedSession] = weakref.WeakKeyDictionary()
+
+
+def open_session(task: Task, values: Arrays, slots: Arrays) -> FusedSession:
+    """The session that rests, where it fits the task, else a new one. Raises `NotCovered`."""
+    session = _RESTING.pop(task.network, None)
+    if session is None or session.made_from != _made_from(task):
+        return FusedSession(task, values, slots)
+    session.begin(task, values, slots)
+    return session
+
+
+def _made_from(task: Task) -> tuple[Any, ...]:
+    """What the layout of a session follows from; all else is taken in when it begins. Programs are equal if the same.
+
+    The network's settings and the shape of a sample are in the program.
+    """
+    return id(compiled(task)[0]), task.samples, task.batch_size, task.X.dtype, cores()
 
 
 class FusedSession:
     """Raises `NotCovered` for a task that the kernels cannot carry out."""
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
-        self.task, self.dtype = task, task.X.dtype
-        (self.program, self.segments), self.names = compiled(task), task.network.trainable_names()
+        self.dtype, self.made_from = task.X.dtype, _made_from(task)
+        self.program, self.names = compiled(task)[0], task.network.trainable_names()
         self.pieces = pieces_of(task, self.program)
-        read_by_rows(self.program)
         self.parts = parts_of(self.program, self.pieces.whole)
         self.threads = min(cores(), self.pieces.count(task.batch_size), DEFINES["THREADS"])
         self.block = getattr(library.load(), f"block_{self.dtype.name}")
         self.block.restype, self.block.argtypes = ctypes.c_int64, (ctypes.POINTER(Call),)
         self.held: dict[str, NDArray[Any]] = {}  # the arrays that the run points to
         self.call = Call()
+        self._areas(task)
+        self.layout = set(self.held) | {"P", "M", "V"}
+        self.begin(task, values, slots)
+
+    def begin(self, task: Task, values: Arrays, slots: Arrays) -> None:
+        """Take in a task of the same layout: data, loss, optimizer and seed."""
+        self.task = task
         self._task()
         self._data()
-        self._areas()
         self.load(values, slots)
+
+    def close(self) -> None:
+        """Rest, without the data, until another task of the same layout comes."""
+        network = self.task.network
+        del self.task
+        self.held = {name: array for name, array in self.held.items() if name in self.layout}
+        if sum(array.nbytes for array in self.held.values()) <= _KEPT_BYTES:
+            _RESTING[network] = self
 
     def _set(self, **members: Any) -> None:
         """Numbers and arrays of the run, by the names of its members; None is a null pointer."""
@@ -54,6 +90,7 @@ class FusedSession:
 
     def _task(self) -> None:
         task, loss, optimizer = self.task, self.task.loss, self.task.optimizer
+        segments = compiled(task)[1]
         clip, smoothing = getattr(loss, "clip", None), getattr(loss, "label_smoothing", 0.0)
         on, off = 1 - smoothing + smoothing / task.outputs, smoothing / task.outputs
         metric = "absolute_error" if loss.metric != "accuracy" else "class_accuracy"
@@ -68,6 +105,7 @@ class FusedSession:
             loss_top=1 - max(clip or 0.0, float(np.finfo(self.dtype).eps) / 2), on=on, off=off,
             clip_norm=math.inf if optimizer.clip_norm is None else optimizer.clip_norm,
             clip_value=math.inf if optimizer.clip_value is None else optimizer.clip_value,
+            segments=segments, segment_count=len(segments),
         )  # fmt: skip
 
     def _data(self) -> None:
@@ -83,13 +121,14 @@ class FusedSession:
             weights=_doubles(task.weights), metric_weights=_doubles(task.metric_weights),
         )  # fmt: skip
 
-    def _areas(self) -> None:
+    def _areas(self, task: Task) -> None:
         """The arrays of samples, and where everything lies in them."""
-        task, program, cut = self.task, self.program, self.pieces
+        program, cut, operations = self.program, self.pieces, self.program.operations.copy()
+        operations["large"] = read_by_rows(operations)
         areas = 1 if cut.whole else self.threads
         rows, stride, pieces = program.rows, cut.stride, cut.count(task.batch_size)
         columns = 0
-        for op in program.operations:  # samples as rows: with `whole` each layer's dvalues wait for the gradients
+        for op in operations:  # samples as rows: with `whole` each layer's dvalues wait for the gradients
             own = spaced(int(op["outputs"])) if op["trains"] or op["large"] else 0
             op["turned"], columns = (columns, columns + own) if cut.whole else (0, max(columns, own))
         A, D = (aligned_zeros((areas, rows, stride), self.dtype) for _ in range(2))
@@ -98,10 +137,9 @@ class FusedSession:
             rows=rows, turned_columns=columns, output=program.output, stride=stride, piece=cut.piece, tile=cut.tile,
             whole=cut.whole, still=task.batch_size == task.samples and (cut.whole or cut.tile >= task.batch_size),
             size=program.size, total=program.total, threads=self.threads,
-            operation_count=len(program.operations), segment_count=len(self.segments), part_count=len(self.parts),
+            operation_count=len(operations), part_count=len(self.parts),
             watched_count=len(program.watched), trainable_count=len(self.names),
-            unit_count=int(program.watched["units"].sum()), operations=program.operations, lines=program.lines,
-            segments=self.segments,
+            unit_count=int(program.watched["units"].sum()), operations=operations, lines=program.lines,
             parts=self.parts, watched=program.watched, A=A, D=D,
             places=np.array([program.places[name] for name in self.names], np.int64).reshape(-1, 2),
             turned=aligned_zeros(areas * columns * stride, self.dtype),
@@ -115,9 +153,12 @@ class FusedSession:
         program = self.program
         self.shapes, self.slot_names = {name: value.shape for name, value in values.items()}, list(slots)
         kinds = {_SLOTS[name.rpartition(".")[2]] for name in slots}
-        self._set(P=aligned_zeros(program.total, self.dtype))
-        for name in ("M", "V"):
-            self._set(**{name: aligned_zeros(program.size if name in kinds else 0, self.dtype)})
+        sizes = {"P": program.total} | {name: program.size if name in kinds else 0 for name in ("M", "V")}
+        for name, size in sizes.items():
+            if name not in self.held or len(self.held[name]) != size:
+                self._set(**{name: aligned_zeros(size, self.dtype)})
+            else:
+                self.held[name][:] = 0
         for name, value in values.items():
             self.held["P"][slice(*program.places[name])] = value.ravel()
         for name, value in slots.items():

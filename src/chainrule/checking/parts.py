@@ -1,0 +1,94 @@
+"""The functions of a backward pass, what can be named in each, and what stands in forward."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .bench import Bench
+from .cases import Case, wrong_in
+from .usercode import NUMBERS, function_of, names_in, traced, tree_of, twins_of
+
+__all__ = ["Part", "calls_in", "parts_of", "written_in_forward"]
+
+_SUMS = ("mean", "var", "std", "sum", "norm", "average")
+_MOST_EXPRESSIONS = 24  # of forward that are tried as factors
+
+
+@dataclass
+class Part:
+    """A function of the user's backward pass."""
+
+    function: types.FunctionType
+    twins: tuple[types.FunctionType, ...]
+    tree: ast.FunctionDef
+    known: dict[str, Any]
+    names: dict[str, Any]  # the locals where it ends
+    values: dict[str, Any] = field(default_factory=dict)  # of expressions, as they are asked for
+
+    def value_of(self, code: str) -> Any:
+        """What an expression is where the function ends; None where it has no value there."""
+        if code not in self.values:
+            try:
+                with np.errstate(all="ignore"):
+                    value = eval(code, self.function.__globals__, self.names)  # the user's own expression
+                self.values[code] = value if isinstance(value, NUMBERS) else None
+            except Exception:  # it is not ours
+                self.values[code] = None
+        return self.values[code]
+
+
+def parts_of(bench: Bench, case: Case) -> list[Part]:
+    """The user's functions that run in backward and not in forward, the outermost first."""
+    instance = bench.subject.create()
+    in_forward = traced(lambda: bench.forward(instance, case.point.copied()))
+    in_backward = traced(lambda: instance.backward(case.dvalues.copy()))
+    alone = {code: names for code, names in in_backward.items() if code not in in_forward}
+    found = []
+    for code, names in (alone or in_backward or in_forward).items():  # a loss with its gradients is both in one
+        function = function_of(code)
+        tree = None if function is None else tree_of(function)
+        if function is not None and tree is not None:
+            found.append(Part(function, twins_of(function), tree, names_in(names), names))
+    return found
+
+
+def calls_in(bench: Bench, case: Case) -> int:
+    """How many calls one pass makes: what it costs, the same in every run."""
+    count = 0
+
+    def watch(*_: Any) -> None:
+        nonlocal count
+        count += 1
+
+    if sys.getprofile() is None:
+        sys.setprofile(watch)
+        try:
+            wrong_in(bench, [case])
+        finally:
+            sys.setprofile(None)
+    return max(count, 1)
+
+
+def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tuple[str, ...], bool]:
+    """The numbers that stand in forward, its expressions, which backward may name as well, and whether it sums up."""
+    instance = bench.subject.create()
+    numbers: dict[float, None] = {}
+    expressions: dict[str, None] = {}
+    sums = False
+    for code in traced(lambda: bench.forward(instance, case.point.copied())):
+        function = function_of(code)
+        tree = None if function is None else tree_of(function)
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value not in (0, True):
+                numbers[node.value] = None
+            if isinstance(node, ast.BinOp | ast.Compare) or (isinstance(node, ast.Call) and node.args):
+                expressions[ast.unparse(node)] = None
+            sums = sums or (isinstance(node, ast.Attribute) and node.attr in _SUMS)
+    short = [code for code in expressions if len(code) <= 40]
+    return tuple(numbers)[:8], tuple(sorted(short, key=len))[:_MOST_EXPRESSIONS], sums
