@@ -377,6 +377,16 @@ def test_a_reload_finds_the_session_again(tab: Tab) -> None:
     tab.page.wait_for_function("() => document.querySelector('.stand').textContent.includes('stop 1 of')")
 
 
+def test_a_link_opens_the_lesson_with_its_controls(tab: Tab) -> None:
+    asked = {"lesson": "spiral", "controls": {"sizes": [7], "rate": 0.5}}
+    tab.page.goto(tab.page.url + "#" + json.dumps(asked))
+    tab.page.reload()
+    tab.page.wait_for_function("() => document.querySelector('.net h2').textContent.startsWith('Spiral')")
+    tab.page.wait_for_timeout(500)
+    assert tab.session.setup.model.parameters["dense_0.weights"].shape == (2, 7)
+    assert "#" not in tab.page.url
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_runs_out_of_a_phone(browser: Any, server: tuple[str, list[PlaySession]], scheme: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
