@@ -229,7 +229,7 @@ class Easier:
         "on_purpose": True, "slack": 1e300, "settings": 0, "undefined": True, "modes": (), "notes": ()}}
 """,
         "wrong",
-        "constant_factor",
+        "factor",
     ),
     "escapes": (_forward("raise ValueError(chr(27) + '[2J' + chr(10) + 'right ' * 10**5)"), "not checked", ""),
     "unprintable": (

@@ -55,11 +55,15 @@ print(softmax.output.astype('float64').sum(), softmax.output[:, 0].astype('float
 """
 DIFFERENT = {
     "weight scale": (PROGRAM, "0.01 *", "0.1 *"),
-    "dtype": (PROGRAM, "nnfs.init()", "np.random.seed(0)\nzeros = np.zeros\nnp.zeros = lambda s, *a: zeros(s)"),
+    "dtype": (PROGRAM, "nnfs.init()", "np.random.seed(0)"),
+    "order of sums": (PROGRAM, "np.dot(inputs, self.weights)", "inputs @ self.weights"),
     "batch mean": (PROGRAM, "        self.dinputs = self.dinputs / len(dvalues)\n", ""),
-    "seed": (PROGRAM, "nnfs.init()", "nnfs.init(random_seed=None)"),
+    "seed": (PROGRAM, "nnfs.init()", "nnfs.init(random_seed=None)\nprint(np.random.randn(3))"),
     "exp": (SOFTMAX, "", ""),
 }
+
+
+AGREEING = {"batch mean": 3}  # lines before the first that differs
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -73,7 +77,7 @@ def test_a_program_that_does_as_the_book_does_is_the_same(tmp_path: Path) -> Non
     assert str(found) == "mine.py prints what the library prints: 5 lines, 2 classes replaced."
 
 
-@pytest.mark.parametrize("cause", ["weight scale", "batch mean", "seed", "exp"])
+@pytest.mark.parametrize("cause", DIFFERENT)
 def test_the_cause_of_the_first_difference_is_named(tmp_path: Path, cause: str) -> None:
     text, old, new = DIFFERENT[cause]
     assert old in text
@@ -81,8 +85,15 @@ def test_the_cause_of_the_first_difference_is_named(tmp_path: Path, cause: str) 
     assert not found.same
     assert found.cause == cause
     assert f"Likely cause, {cause}: " in str(found)
-    assert found.agreeing == (3 if cause == "batch mean" else 0)
+    assert found.agreeing == AGREEING.get(cause, 0)
     assert found.own != found.library
+
+
+def test_a_program_without_init_that_prints_the_same_in_float64_is_told_so(tmp_path: Path) -> None:
+    found = compare(written(tmp_path, PROGRAM.replace("nnfs.init()", "np.random.seed(0)")))
+    assert "In float64 the library prints what your program does." in str(found)
+    one_line = "import numpy as np\nclass Layer_Dense:\n    pass\nprint(np.arange(3) / 2)\n"
+    assert compare(written(tmp_path, one_line)).same
 
 
 def test_a_difference_without_a_usual_cause_is_not_given_one(tmp_path: Path) -> None:

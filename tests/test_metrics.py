@@ -281,3 +281,75 @@ def test_top_k_accuracy_refuses_what_cannot_be() -> None:
         metrics.top_k_accuracy([0, 1], [[0, 1], [np.nan, 1]], 1)
     with pytest.raises(DataError, match="no samples"):
         metrics.top_k_accuracy([], np.zeros((0, 3)), 1)
+
+
+# Ranks and probabilities
+
+
+@st.composite
+def ranked(draw: st.DrawFn) -> tuple[Any, Any]:
+    """Targets of 2 to 4 classes, each of which occurs, and probabilities (B, C) with ties."""
+    classes = draw(st.integers(2, 4))
+    size = draw(st.integers(classes, 30))
+    y = np.concatenate(
+        [np.arange(classes), draw(arrays.arrays(np.int64, size - classes, elements=st.integers(0, classes - 1)))]
+    )
+    counts = draw(arrays.arrays(np.float64, (size, classes), elements=st.integers(1, 6)))
+    return y, counts / counts.sum(axis=1, keepdims=True)
+
+
+@given(ranked())
+def test_auc_and_log_loss_equal_those_of_scikit_learn(pair: tuple[Any, Any]) -> None:
+    y, p = pair
+    close = {"rel": 1e-12, "abs": 1e-12}
+    assert metrics.log_loss(y, p) == pytest.approx(reference.log_loss(y, p), **close)
+    assert metrics.log_loss(np.eye(p.shape[1])[y], p) == metrics.log_loss(y, p)
+    each = [reference.roc_auc_score(y == k, p[:, k]) for k in range(p.shape[1])]
+    np.testing.assert_allclose(metrics.roc_auc(y, p, None), each, rtol=1e-12)
+    if p.shape[1] == 2:
+        assert metrics.roc_auc(y, p[:, 1]) == pytest.approx(each[1], **close)
+        assert metrics.log_loss(y, p[:, 1:]) == pytest.approx(metrics.log_loss(y, p), **close)
+    else:
+        for average in ("macro", "weighted"):
+            expected = reference.roc_auc_score(y, p, multi_class="ovr", average=average)
+            assert metrics.roc_auc(y, p, average) == pytest.approx(expected, **close)
+
+
+@given(labels())
+def test_balanced_accuracy_equals_that_of_scikit_learn(pair: tuple[Any, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = reference.balanced_accuracy_score(*pair)
+    assert metrics.balanced_accuracy(*pair) == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_has_no_rank_or_is_no_probability_is_refused() -> None:
+    with pytest.raises(DataError, match="AUC: all of the samples are of class 1"):
+        metrics.roc_auc([1, 1], [0.2, 0.3])
+    with pytest.raises(DataError, match=r"add up to 1 in each row; write model\.predict_proba"):
+        metrics.log_loss([0, 1], [[2.0, 1.0], [0.5, 0.5]])
+    with pytest.raises(ConfigurationError, match="average must be"):
+        metrics.roc_auc([0, 1], [0.2, 0.3], "micro")
+    with pytest.raises(NonFiniteError, match="row 1"):
+        metrics.roc_auc([0, 1], [0.2, np.nan])
+
+
+def test_a_model_measures_metrics_by_name_and_functions_of_ones_own(tmp_path: Any) -> None:
+    from chainrule import Dense, Model, SoftmaxCrossentropy
+
+    def missed(targets: Any, predictions: Any) -> float:
+        return float(np.sum(targets != predictions))
+
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = (X[:, 0] > 0).astype(int)
+    model = Model([Dense(3, 2)], SoftmaxCrossentropy(), metrics=["auc", "log_loss", "balanced_accuracy", missed])
+    history = model.fit(X, y, epochs=3, validation_split=0.3, verbose=False)
+    assert {"val_roc_auc", "val_log_loss", "val_balanced_accuracy", "val_missed"} <= set(history.names)
+    measured = model.evaluate(X, y)
+    assert measured["log_loss"] == pytest.approx(measured["loss"], rel=1e-6)
+    assert measured["roc_auc"] == metrics.roc_auc(y, model.predict_proba(X))
+    assert measured["missed"] == (model.predict(X) != y).sum()
+    model.save(tmp_path / "m.safetensors")
+    assert set(Model.load(tmp_path / "m.safetensors").evaluate(X, y)) == set(measured) - {"missed"}
+    with pytest.raises(ConfigurationError, match="needs a name for its column"):
+        Model([Dense(3, 2)], SoftmaxCrossentropy(), metrics=[lambda y, p: 0.0])

@@ -46,6 +46,7 @@ LEVELS = [
     ("model", "recipe"),
     ("book",),
     ("checking", "comparing"),
+    ("exercises",),
     ("testing", "sklearn"),
     ("play",),
     ("",),

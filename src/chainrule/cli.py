@@ -1,4 +1,4 @@
-"""The shell: `chainrule train | predict | check | explain | export | bench | info | datasets`.
+"""The shell: `chainrule train | predict | check | explain | compare | exercise | export | bench | info | datasets`.
 
 The work is done in `commands`.
 """
@@ -96,7 +96,7 @@ def train(
     ] = None,
     validation: Annotated[
         float | None,
-        typer.Option(help="Part of the training samples to validate on.", show_default="0.1 to stop early"),
+        typer.Option(help="Part of the training samples that val_loss is measured on.", show_default="0.1"),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
     engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
@@ -265,6 +265,70 @@ def compare(
 
     if not commands.compare(program, seconds):
         raise typer.Exit(1)
+
+
+exercises = typer.Typer(
+    name="exercise", help="Exercises in backpropagation: files to fill in, grades, worksheets.", no_args_is_help=True
+)
+app.add_typer(exercises)
+
+
+@exercises.command(name="list")
+def list_exercises() -> None:
+    """List the exercises, from one neuron to layer normalization."""
+    from . import commands
+
+    commands.list_exercises()
+
+
+@exercises.command()
+def start(
+    name: Annotated[str, typer.Argument(help="The exercise (see `chainrule exercise list`).")],
+    out: Annotated[Path | None, typer.Option(help="The file.", show_default="NAME.py")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a file with the task in words, a number worked by hand, and what is to be filled in."""
+    from . import commands
+
+    commands.start_exercise(name, out, force)
+
+
+@exercises.command()
+def grade(
+    file: Annotated[Path, typer.Argument(help="The file that was filled in.")],
+    exercise: Annotated[
+        str | None, typer.Option(help="Which exercise it is.", show_default="as its first line says")
+    ] = None,
+    hint: Annotated[bool, typer.Option("--hint", help="Also give the next stronger hint.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="Time for the file.")] = 60,
+    megabytes: Annotated[int, typer.Option(min=128, help="Memory for the file.")] = 2048,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Say what is right, what is wrong, and what to think about; never what to write.
+
+    Exit code 0: all is right; 1: something is wrong; 3: something could not be checked, or needs a look; 2: bad usage.
+    """
+    from . import commands
+    from .checking.submissions import Limits
+
+    code = commands.grade_exercise(file, exercise, hint, Limits(seconds, megabytes), json)
+    if code:
+        raise typer.Exit(code)
+
+
+@exercises.command()
+def worksheet(
+    name: Annotated[str, typer.Argument(help="The exercise (see `chainrule exercise list`).")],
+    seed: Annotated[int, typer.Option(min=0, help="The number of the sheet: each has numbers of its own.")] = 0,
+    problems: Annotated[int, typer.Option(min=1, max=20, help="How many problems.")] = 4,
+    solutions: Annotated[bool, typer.Option("--solutions", help="The same problems, solved step by step.")] = False,
+    out: Annotated[Path | None, typer.Option(help="The page.", show_default="NAME-SEED.html")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a page that is there.")] = False,
+) -> None:
+    """Write a page of problems to be printed and solved on paper."""
+    from . import commands
+
+    commands.write_worksheet(name, seed, problems, solutions, out, force)
 
 
 @app.command()

@@ -52,6 +52,9 @@ QUANTITIES: Mapping[str, QuantityTraits] = {
     "precision": QuantityTraits(True, higher_is_better=True),
     "recall": QuantityTraits(True, higher_is_better=True),
     "f1": QuantityTraits(True, higher_is_better=True),
+    "balanced_accuracy": QuantityTraits(True, higher_is_better=True),
+    "roc_auc": QuantityTraits(True, higher_is_better=True),
+    "log_loss": QuantityTraits(True, logarithmic=True),
 }
 _OTHER = QuantityTraits(True)  # a number of the user's own: a result, the lower the better
 

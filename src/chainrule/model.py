@@ -19,6 +19,7 @@ from .errors import ChainruleError, ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
+from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
 from .registry import named
 from .store import ArrayView, being_fitted
@@ -50,9 +51,10 @@ class Model:
     same bits. Parameters are float32 by default; float64 is the other choice. `preprocessing` (see `datasets`) turns
     tables into inputs and is saved with the model; arrays go to the network as they are. `class_names` name the
     classes. A loss and an optimizer may be given by name, "mean_squared_error", "adam". `metrics` names what `evaluate`
-    and the validation measure beside the loss and its own metric: "precision", "recall", "f1" (macro averages) for
-    classes, "mean_squared_error", "root_mean_squared_error", "r2" for values; "acc", "mae", "mse" and "rmse" are
-    understood too.
+    and the validation measure beside the loss and its own metric: "precision", "recall", "f1" (macro averages),
+    "balanced_accuracy", "roc_auc" and "log_loss" for classes, "mean_squared_error", "root_mean_squared_error", "r2" for
+    values; "acc", "auc", "mae", "mse" and "rmse" are understood too. A function `metric(targets, predictions)` of yours
+    is measured under its own name; it is not saved with the model.
 
     Raises `ConfigurationError` where the loss cannot read what the last layer gives, such as raw scores in place of
     probabilities, and says what to write.
@@ -80,7 +82,7 @@ class Model:
         dtype: DTypeLike = "float32",
         preprocessing: Preprocessing | None = None,
         class_names: Sequence[str] = (),
-        metrics: Sequence[str] = (),
+        metrics: Metric | Sequence[Metric] = (),
     ) -> None:
         try:
             kind = np.dtype(dtype)

@@ -3,6 +3,10 @@
 from .bench import Asked, bench
 from .check import check
 from .compare import compare
+from .exercise import grade as grade_exercise
+from .exercise import list_exercises
+from .exercise import start as start_exercise
+from .exercise import worksheet as write_worksheet
 from .explain import explain
 from .export import export
 from .info import info, list_datasets
@@ -20,11 +24,15 @@ __all__ = [
     "compare",
     "explain",
     "export",
+    "grade_exercise",
     "info",
     "list_datasets",
+    "list_exercises",
     "listed",
     "play",
     "predict",
+    "start_exercise",
     "train",
+    "write_worksheet",
     "yes_or_no",
 ]

@@ -11,7 +11,7 @@ from ..display.terminal import STYLES
 if TYPE_CHECKING:
     from ..checking.submissions import SubmissionResult
 
-__all__ = ["exit_code", "lines", "summary"]
+__all__ = ["exit_code", "lines", "summary", "wrapped"]
 
 _SIGNS = {"right": "✓", "wrong": "✗", "flagged": "!", "not checked": "?"}
 _COLOURS = {"right": "good", "wrong": "bad", "flagged": "note", "not checked": "warn"}
@@ -40,7 +40,7 @@ def lines(row: SubmissionResult, width: int) -> Iterator[Any]:
     style = STYLES[_COLOURS[row.result]]
     yield Text.assemble((f"{_SIGNS[row.result]} ", style), f"{head}  ", (row.result, style))
     for style, text in (("", row.says), ("note", row.flags)):
-        yield from (Text(line, style=STYLES.get(style, "")) for line in _wrapped(text, width))
+        yield from (Text(line, style=STYLES.get(style, "")) for line in wrapped(text, width))
     if row.write:
         yield Text.assemble("    write  ", (row.write, STYLES["code"]))
 
@@ -50,7 +50,8 @@ def _cut(text: str, room: int) -> str:
     return text if len(text) <= room else f"…{text[1 - room :]}"
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """A text in lines, set in below its head."""
     return textwrap.wrap(text, max(width, 20) - 1, initial_indent="    ", subsequent_indent="    ", max_lines=_MOST,
                          placeholder=" …")  # fmt: skip
 

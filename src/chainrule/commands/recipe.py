@@ -12,16 +12,13 @@ from ..model import Model
 __all__ = ["recipe"]
 
 
-def recipe(
-    name: str, reading: Mapping[str, Any], model: Model, fitting: Mapping[str, Any], held_out: bool, path: Path
-) -> str:
-    """The program: `fitting` are the arguments of `fit`; with `held_out` the test part is shown while training."""
+def recipe(name: str, reading: Mapping[str, Any], model: Model, fitting: Mapping[str, Any], path: Path) -> str:
+    """The program: `fitting` are the arguments of `fit`."""
     layers = [node.layer for node in model.network]
     parts = [*layers, model.loss, model.optimizer, *_inner(model.optimizer), *fitting.get("callbacks", ())]
     imported = sorted({"Model", *(type(part).__name__ for part in parts)})
     given = "".join(f", {option}={value!r}" for option, value in reading.items())
     options = [f"{option}={_code(value)}" for option, value in fitting.items()]
-    options += ["validation_data=(data.X_test, data.y_test)"] * held_out
     lines = [
         f"from chainrule import {', '.join(imported)}, datasets",
         "",

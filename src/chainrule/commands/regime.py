@@ -22,7 +22,8 @@ _SCHEDULES: dict[str, Any] = {
     "exponential": lambda rate, steps: schedules.ExponentialDecay(rate, every=max(1, steps // 2)),
     "inverse": lambda rate, steps: schedules.InverseTimeDecay(rate, decay=10 / steps),
 }
-_VALIDATION = 0.1  # of the training part, where early stopping needs it
+_VALIDATION = 0.1  # of the training part
+_FEW = 20  # samples; so few are all trained on
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,18 @@ class Regime:
     early_stopping: int | None = None
     validation: float | None = None
 
-    @property
-    def split(self) -> float:
-        """The part of the training samples that validates; the part held out to test never stops a run."""
+    def split(self, samples: int) -> float:
+        """The part of so many training samples that validates; the part held out to test advises nothing."""
         if self.validation is not None:
             return self.validation
-        return 0.0 if self.early_stopping is None else _VALIDATION
+        return 0.0 if samples < _FEW and self.early_stopping is None else _VALIDATION
 
     def rate(self, rate: float, samples: int, epochs: int, batch_size: int) -> Any:
         """A learning rate, or its schedule over the whole run."""
         schedule = self.schedule or "constant"
         if schedule not in _SCHEDULES:
             raise UnknownNameError("schedule", schedule, _SCHEDULES)
-        trained = samples - round(self.split * samples)
+        trained = samples - round(self.split(samples) * samples)
         return _SCHEDULES[schedule](rate, epochs * -(-trained // batch_size))
 
     def weights(self, class_names: Sequence[str]) -> str | dict[str, float] | None:
@@ -70,10 +70,8 @@ class Regime:
     def options(self, data: Dataset) -> Mapping[str, Any]:
         """What `fit` is given beside the data."""
         chosen: dict[str, Any] = {}
-        if self.split:
-            chosen["validation_split"] = self.split
-        else:
-            chosen["validation_data"] = (data.X_test, data.y_test)
+        if part := self.split(len(data.X_train)):
+            chosen["validation_split"] = part
         if self.early_stopping is not None:
             chosen["callbacks"] = [EarlyStopping(patience=self.early_stopping)]
         weights = self.weights(data.class_names)

@@ -23,7 +23,9 @@ from ..initializers import He
 from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
 from ..recipe import activation, dense_network
+from ..training.callbacks import Callback, Fit
 from ..training.history import INTERRUPTED, History
+from ..training.symptoms import UNEVEN
 from .console import in_the_shell, say
 from .ending import print_ending
 from .explain import MOST as EXPLAINED
@@ -38,6 +40,7 @@ _OPTIMIZERS: dict[str, Any] = {
     "adamw": optimizers.AdamW,
 }
 _STEPS = 2000  # the least number of steps, however small the data set
+SHARES = ("accuracy", "f1", "balanced_accuracy")  # printed in percent
 _LEARNED = 0.7  # accuracy or R² on the training data below which a hint is printed
 
 
@@ -108,6 +111,14 @@ class Settings:
         )
 
 
+class InTheShell(Callback):
+    """Has the notes on a run advise what can be typed in the shell."""
+
+    def end(self, fit: Fit) -> None:
+        """After the run, before the notes are printed."""
+        fit.history.notes = [getattr(note, "shell", note) for note in fit.history.notes]
+
+
 def _require_memory(sizes: list[int], rows: int) -> None:
     """That parameters, gradients and slots, and the outputs of `rows` samples, fit into the machine's memory."""
     parameters = sum((n_inputs + 1) * n_neurons for n_inputs, n_neurons in itertools.pairwise(sizes))
@@ -145,8 +156,7 @@ def train(
     folder = out if out is not None else Path("runs") / Path(name).name.split(".")[0]
     path = folder / "model.safetensors"
     if as_recipe:
-        held_out = fitting.pop("validation_data", None) is not None
-        print(recipe(name, given, model, fitting, held_out, path), end="")
+        print(recipe(name, given, model, fitting, path), end="")
         return False
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -155,9 +165,12 @@ def train(
     say(console, f"{data.name}: {data.title or data.task + target}")
     for note in data.notes:
         say(console, f"  {in_the_shell(note)}")
+    part = round(settings.regime.split(len(data.X_train)) * len(data.X_train))
+    among = f" ({part} of them for val_loss)" if part else ""
+    layers = "-".join(map(str, sizes))
     say(
         console,
-        f"{len(data.X_train)} samples to train on, {len(data.X_test)} held out; network {'-'.join(map(str, sizes))}, "
+        f"{len(data.X_train)} samples to train on{among}, {len(data.X_test)} held out; network {layers}, "
         f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine {settings.engine}",
     )
     if data.task == "values" and data.preprocessing is not None:
@@ -173,7 +186,7 @@ def train(
         verbose=not json,
         checkpoint=path,
         resume=resume,
-        **fitting,
+        **fitting | {"callbacks": [*fitting.get("callbacks", ()), InTheShell()]},
     )
     files = [path, folder / "history.csv"]
     write_atomically(files[1], history.to_csv().encode())
@@ -189,6 +202,7 @@ def train(
                 {
                     "data": data.name,
                     "notes": [in_the_shell(note) for note in data.notes],
+                    "training_notes": history.notes,
                     "epochs": model.run.epoch,
                     "interrupted": interrupted,
                 }
@@ -208,9 +222,7 @@ def train(
         say(console, f"  next: chainrule {command}")
     if interrupted:
         say(console, "  go on: the same command with --resume")
-    elif (best := _best_epoch(history)) is not None:
-        say(console, f"  hint: val_loss was lowest at epoch {best} and has risen since; try --epochs {best}")
-    elif measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
+    elif not history.notes and measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
         say(console, "  hint: the training data are not learned yet; try --lr 0.02 --layers 64,64, or more --epochs")
     return interrupted
 
@@ -224,13 +236,17 @@ def _busiest(model: Model, data: Dataset) -> str:
 
 def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
     """The metrics on one part of the data, in the table's own unit."""
+    measured: dict[str, Any]
     if data.class_names:
-        predicted = model.predict(X)
-        return model.evaluate(X, y) | {"f1": float(metrics.f1(y, predicted, average="macro"))}
+        predicted, counts = model.predict(X), np.bincount(data.y_train)
+        measured = model.evaluate(X, y) | {"f1": float(metrics.f1(y, predicted, average="macro"))}
+        if counts.max() >= UNEVEN * counts[counts > 0].min():
+            measured["balanced_accuracy"] = metrics.balanced_accuracy(y, predicted)
+        return measured
     decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
     wanted, given = decode(y), decode(model.predict(X))
     names = () if data.preprocessing is None else data.preprocessing.targets
-    measured: dict[str, Any] = {"loss": model.evaluate(X, y)["loss"]}
+    measured = {"loss": model.evaluate(X, y)["loss"]}
     if len(names) < 2:
         return measured | _of_values(wanted, given)
     each = {name: _of_values(wanted[:, i], given[:, i]) for i, name in enumerate(names)}  # in its own unit
@@ -243,15 +259,6 @@ def _of_values(wanted: NDArray[Any], given: NDArray[Any]) -> dict[str, float]:
         "rmse": metrics.root_mean_squared_error(wanted, given),
         "r2": metrics.r2(wanted, given),
     }
-
-
-def _best_epoch(history: History) -> int | None:
-    """The epoch with the lowest validation loss, if the last one is much higher."""
-    records = [record for record in history.records if "val_loss" in record]
-    if not records:
-        return None
-    best = min(records, key=lambda record: record["val_loss"])
-    return int(best["epoch"]) if records[-1]["val_loss"] > 1.2 * best["val_loss"] + 0.02 else None
 
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
@@ -272,7 +279,7 @@ def _print_metrics(console: Any, measured: dict[str, dict[str, Any]]) -> None:
     names = list(next(iter(measured.values())))
     table = Table("", *names)
     for part, numbers in measured.items():
-        table.add_row(part, *(f"{numbers[n]:.2%}" if n in ("accuracy", "f1") else f"{numbers[n]:.4g}" for n in names))
+        table.add_row(part, *(f"{numbers[n]:.2%}" if n in SHARES else f"{numbers[n]:.4g}" for n in names))
     console.print(table)
 
 

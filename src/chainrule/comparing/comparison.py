@@ -20,6 +20,7 @@ __all__ = ["Compared", "compare"]
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)")
 
 _OVER = "nothing more"
+_AFTER = 6  # lines from the first that differs on, by which causes are told apart
 
 CAUSES = {
     "seed": "two runs of your program differ too: nothing seeds its random numbers. Call nnfs.init(), or "
@@ -101,14 +102,37 @@ def compare(path: str | Path, seconds: float = 60) -> Compared:
         raise ChainruleError(f"{path} fails by itself: {own.failure}.")
     library = _Run(program, "library", seconds)
     at = _first_difference(own, library)
+    if at is None and not program.calls_init:
+        return _beside_float32(program, own, library, seconds)
     if at is None:
-        count = min(len(own.lines), len(library.lines))
-        return Compared(program, count, finished=own.finished and library.finished)
+        return _all_agree(program, own, library)
     one, other = own.line(at), library.line(at)
     if other is None and library.failure:
         other = library.failure
     cause, explanation = _cause(program, own, at, seconds)
     return Compared(program, at, one, other, _place(one or "", other or ""), cause, explanation)
+
+
+def _all_agree(program: Listing, own: _Run, library: _Run) -> Compared:
+    return Compared(program, min(len(own.lines), len(library.lines)), finished=own.finished and library.finished)
+
+
+def _beside_float32(program: Listing, own: _Run, library: _Run, seconds: float) -> Compared:
+    """A program that does as the library does, in float64: whether the book's float32 prints something else."""
+    book = _Run(program, "library", seconds, ("init",))
+    at = _first_difference(own, book)
+    one, other = (None, None) if at is None else (own.line(at), book.line(at))
+    if at is None or one is None or other is None:
+        return _all_agree(program, own, library)
+    says = f"{CAUSES['dtype']} In float64 the library prints what your program does."
+    return Compared(program, at, one, other, _place(one, other), "dtype", says)
+
+
+def _agreement(program: Listing, own: _Run, changes: tuple[str, ...], at: int, seconds: float) -> int:
+    """How many lines the library prints as the program does, with some things changed."""
+    tried = _Run(program, "library", seconds, changes, most=at + _AFTER)
+    differs = _first_difference(own, tried)
+    return len(tried.lines) if differs is None else differs
 
 
 def _count(number: int, of: str) -> str:
@@ -172,18 +196,22 @@ def _place(one: str, other: str) -> int | None:
 
 
 def _cause(program: Listing, own: _Run, at: int, seconds: float) -> tuple[str | None, str]:
-    """The first change, or two, with which the library prints the program's line."""
+    """The change, or the two, with which the library prints the program's line, and of several the most lines after."""
     again = _Run(program, "own", seconds, most=at + 1)
     if again.lines[: at + 1] != own.lines[: at + 1]:
         return "seed", CAUSES["seed"]
     singles = ["exp", "dtype", "order of sums", "batch mean"]
     if program.weight_scale not in (None, 0.01):
         singles.insert(0, f"weight scale={program.weight_scale}")
-    pairs = [*((single,) for single in singles), *itertools.combinations(singles, 2)]
-    for changes in pairs:
-        tried = _Run(program, "library", seconds, changes, most=at + 1)
-        if [line.split() for line in tried.lines] == [line.split() for line in own.lines[: at + 1]]:
-            names = [change.partition("=")[0] for change in changes]
+    for several in ([(single,) for single in singles], list(itertools.combinations(singles, 2))):
+        best, most = several[0], 0
+        for changes in several:
+            count = _agreement(program, own, changes, at, seconds)
+            best, most = (changes, count) if count > most else (best, most)
+            if most >= min(len(own.lines), at + _AFTER):  # all that was asked for
+                break
+        if most > at:
+            names = [change.partition("=")[0] for change in best]
             says = "; and ".join(CAUSES[name].format(number=program.weight_scale) for name in names)
             return " and ".join(names), says
     return None, (

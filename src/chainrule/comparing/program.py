@@ -14,12 +14,16 @@ __all__ = ["Listing", "read_program"]
 
 @dataclass(frozen=True)
 class Listing:
-    """A program's path, the classes in it that the book has too, its weights' scale, and its text with ours."""
+    """A program's path, the classes in it that the book has too, its weights' scale, its text with ours.
+
+    `calls_init` is whether it calls the helper package's `init`, without which numbers are float64.
+    """
 
     path: Path
     replaced: tuple[str, ...]
     weight_scale: float | None
     with_library: str
+    calls_init: bool
 
 
 def read_program(path: Path) -> Listing:
@@ -43,7 +47,7 @@ def read_program(path: Path) -> Listing:
     body = [*tree.body[:first], *others, *imports, *rest]
     text = ast.unparse(ast.Module(body, type_ignores=[]))
     scales = [scale for n in own if n.name == "Layer_Dense" for scale in [_scale(n)] if scale is not None]
-    return Listing(path, tuple(n.name for n in own), scales[0] if scales else None, text)
+    return Listing(path, tuple(n.name for n in own), scales[0] if scales else None, text, _calls_init(tree))
 
 
 def _is_of_helper(node: ast.stmt) -> bool:
@@ -57,6 +61,12 @@ def _beside_helper(node: ast.stmt) -> list[ast.alias]:
     """The other modules of `import numpy as np, nnfs`."""
     names = node.names if isinstance(node, ast.Import) and _is_of_helper(node) else []
     return [name for name in names if name.name.split(".")[0] != "nnfs"]
+
+
+def _calls_init(tree: ast.Module) -> bool:
+    """Somewhere `nnfs.init()`, or `init()` where it was imported by itself."""
+    called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any((f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "")) == "init" for f in called)
 
 
 def _is_without_batches(node: ast.ClassDef) -> bool:

@@ -16,6 +16,10 @@ from ..book import losses, world
 __all__ = ["CHANGES", "run"]
 
 
+def _init() -> None:
+    sys.modules["nnfs"].init(random_seed=None)
+
+
 def _exp() -> None:
     type(world.arithmetic).exp = staticmethod(np.exp)  # type: ignore[assignment]
 
@@ -50,7 +54,7 @@ def _scale(number: float) -> None:
 
 
 CHANGES: dict[str, Callable[..., None]] = {
-    "exp": _exp, "order of sums": _product, "dtype": _dtype, "batch mean": _sum, "weight scale": _scale,
+    "init": _init, "exp": _exp, "order of sums": _product, "dtype": _dtype, "batch mean": _sum, "weight scale": _scale,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from ..compatibility import require_batches
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
 from ..limits import STEPS, require_number
-from ..metrics import BESIDE, canonical
+from ..metrics.naming import BESIDE, canonical
 from ..registry import build, describe, record
 from .history import INTERRUPTED, History
 from .learner import Learner

@@ -22,7 +22,7 @@ from .plan import Plan
 from .progress import Progress, report
 from .steps import Columns, Steps
 from .threads import blas_threads
-from .watching import notes
+from .watching import case_of, diagnose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,10 @@ def run_plan(
     model.history.stopped, model.history.notes, run.engine = None, [], engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
     asked = bool(callbacks) or plan.validation is not None
-    with _ending(fit, callbacks, saver), Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress:
+    with (
+        _ending(fit, plan, callbacks, saver),
+        Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress,
+    ):
         task = plan.task(run)
         _choose(fit, plan, task, engine, verbose)
         if verbose and small is not None:
@@ -79,7 +82,7 @@ def run_plan(
 
 
 @contextlib.contextmanager
-def _ending(fit: Fit, callbacks: Sequence[Callback], saver: Checkpoint | None) -> Iterator[None]:
+def _ending(fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoint | None) -> Iterator[None]:
     """However the run inside ends, the history says why, and every part of the end happens, whatever another raises."""
     try:
         yield
@@ -93,7 +96,7 @@ def _ending(fit: Fit, callbacks: Sequence[Callback], saver: Checkpoint | None) -
         with contextlib.ExitStack() as ending:
             if saver is not None:
                 ending.callback(saver.finish)
-            fit.history.notes = notes(fit.history, fit.run.network)
+            fit.history.notes = diagnose(case_of(fit, plan))
             for callback in reversed(callbacks):
                 ending.callback(callback.end, fit)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .. import metrics
 from ..layer import Context
 from ..losses import Loss
+from ..metrics.naming import OF_PROBABILITIES, Metric, beside, name_of
 from .run import Run
 
 __all__ = ["Held", "evaluate", "forward", "known_metrics"]
@@ -50,7 +51,14 @@ def evaluate(run: Run, held: Held) -> dict[str, float]:
         "loss": float(np.sum(losses * held.shares[:, 0])),
         run.loss.metric: _metric(run.loss, held.y, decided, held.weights),
     }
-    return measured | {name: float(getattr(metrics, name)(run.loss.labels(held.y), decided)) for name in run.metrics}
+    return measured | {name_of(m): _beside(run.loss, m, held.y, outputs, decided) for m in run.metrics}
+
+
+def _beside(loss: Loss, metric: Metric, y: NDArray[Any], outputs: NDArray[Any], decided: NDArray[Any]) -> float:
+    """A metric beside the loss's own."""
+    measure = getattr(metrics, metric) if isinstance(metric, str) else metric
+    read = loss.probabilities(np, outputs) if metric in OF_PROBABILITIES else decided
+    return float(measure(loss.labels(y), read))
 
 
 def _metric(loss: Loss, y: NDArray[Any], decided: NDArray[Any], weights: NDArray[Any] | None) -> float:
@@ -58,6 +66,6 @@ def _metric(loss: Loss, y: NDArray[Any], decided: NDArray[Any], weights: NDArray
     return float(getattr(metrics, loss.metric)(loss.labels(y), decided, sample_weights=weights))
 
 
-def known_metrics(names: Any, loss: Loss) -> tuple[str, ...]:
-    """The names of metrics that can be measured for this loss. Raises `UnknownNameError` for another."""
-    return metrics.beside(names, loss.metric)
+def known_metrics(names: Any, loss: Loss) -> tuple[Metric, ...]:
+    """The metrics that can be measured for this loss. Raises `UnknownNameError` for another."""
+    return beside(names, loss.metric)

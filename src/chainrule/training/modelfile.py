@@ -77,11 +77,12 @@ def write(path: str | Path, contents: Contents) -> None:
     arrays = (
         _prefixed("value", contents.values) | _prefixed("slot", run.slots) | _prefixed("extra", contents.extra_arrays)
     )
+    named = tuple(metric for metric in run.metrics if isinstance(metric, str))  # functions are code, and stay behind
     content = {
         "network": describe(run.network),
         "loss": describe(run.loss),
         "optimizer": describe(run.optimizer),
-        "run": describe(RunState(run.seed, run.step, run.epoch, run.rate_scale, run.metrics, run.engine)),
+        "run": describe(RunState(run.seed, run.step, run.epoch, run.rate_scale, named, run.engine)),
         "history": describe(contents.history),
         "extras": describe(contents.extras),
     }

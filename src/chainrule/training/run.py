@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..graph import Graph
 from ..layer import Arrays
 from ..losses import Loss
+from ..metrics.naming import Metric
 from ..optimizers import Optimizer
 
 __all__ = ["Run"]
@@ -30,7 +31,7 @@ class Run:
     epoch: int = 0
     rate_scale: float = 1.0  # what callbacks multiply the learning rate by
     engine: str = "auto"  # what carries out the steps; a name once it is chosen
-    metrics: tuple[str, ...] = ()  # what is measured beside the loss and its own metric
+    metrics: tuple[Metric, ...] = ()  # what is measured beside the loss and its own metric
 
     @property
     def values(self) -> Arrays:

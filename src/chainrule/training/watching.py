@@ -1,18 +1,38 @@
-"""What the gradients of a run say of it: layers that they do not reach, and units that have died."""
+"""The doctor after a run: what is wrong with it, and the line that mends it."""
 
 from __future__ import annotations
 
-from ..columns import DEAD, GRADIENT_NORM, Column
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
 from ..layer import Layer
 from .history import History
+from .sampled import Sampled
+from .symptoms import SYMPTOMS, Case, Remedy
 
-__all__ = ["notes"]
+if TYPE_CHECKING:
+    from .callbacks import Fit
+    from .plan import Plan
 
-_VANISHING = 1e-6
+__all__ = ["Note", "case_of", "diagnose", "notes"]
+
+
+class Note(str):
+    """A note of `history.notes`: what is wrong and the line that mends it, in Python; `shell` has it for the shell."""
+
+    shell: str
+
+    @classmethod
+    def of(cls, finding: Remedy) -> Self:
+        """The finding in words."""
+        note = cls(f"{finding.says} {finding.python}")
+        note.shell = f"{finding.says} {finding.shell or finding.python}"
+        return note
 
 
 def notes(history: History, network: Layer) -> list[str]:
-    """What the last epoch says, in words: dead units, vanishing gradients. Empty where all is well.
+    """What the history alone says, in words: dead units, vanishing gradients. Empty where all is well.
 
     >>> from chainrule import Dense, ReLU, Sequential
     >>> network = Sequential(Dense(2, 4), ReLU(), Dense(4, 1))
@@ -23,22 +43,37 @@ def notes(history: History, network: Layer) -> list[str]:
     dense_0: its gradient is 1e-08 of that of dense_1, it vanishes on the way down. Use He() weights, a normalization
         layer, or skip connections with Add.
     """
-    last = [(Column.of(name), value) for name, value in history.last.items()]
-    found = []
-    for column, share in last:
-        if column.quantity == DEAD and share >= 0.5:
-            found.append(
-                f"{column.node}: {share:.0%} of its units are dead, 0 for every sample of the last epoch: no gradient "
-                "reaches their weights. Lower the learning rate, or use LeakyReLU.".replace("%", " %", 1)
-            )
-    norms = {column.node: norm for column, norm in last if column.quantity == GRADIENT_NORM}
-    trainable = {name.rpartition(".")[0] for name in network.trainable_names()}
-    trained = [node for node in norms if node in trainable]
-    if len(trained) > 1:
-        first, largest = trained[0], max(trained, key=lambda node: norms[node])
-        if norms[largest] > 0 and norms[first] < _VANISHING * norms[largest]:
-            found.append(
-                f"{first}: its gradient is {norms[first] / norms[largest]:.0e} of that of {largest}, it vanishes on "
-                "the way down. Use He() weights, a normalization layer, or skip connections with Add."
-            )
+    return diagnose(Case(history, network))
+
+
+def diagnose(case: Case) -> list[str]:
+    """What every symptom of the table says of a case, without those that another one has caused."""
+    found: list[str] = []
+    explained: set[Any] = set()
+    with np.errstate(all="ignore"):
+        for symptom in SYMPTOMS:
+            findings = [] if symptom.find in explained else symptom.findings(case)
+            if findings:
+                explained.update(symptom.causes)
+                found += map(Note.of, findings)
     return found
+
+
+def case_of(fit: Fit, plan: Plan) -> Case:
+    """The case of a run that has ended."""
+    run, history = fit.run, fit.history.since(fit.first)
+    prepared = getattr(fit.model, "preprocessing", None)
+    inputs = () if prepared is None else [(f, c.name) for c in prepared.columns for f in c.feature_names]
+    broken = fit.history.stopped is not None and not all(np.isfinite(v).all() for v in run.values.values())
+    return Case(
+        history,
+        run.network,
+        None if broken else Sampled.of(run, plan, run.epoch - fit.first),
+        run.learning_rates([max(run.step - 1, 0) if fit.first else 0])[0],
+        type(run.optimizer).__name__,
+        plan.validation is not None,
+        [feature for feature, _ in inputs],
+        [column for _, column in inputs],
+        fit.model.class_names or (() if prepared is None else prepared.class_names),
+        history["loss"] if "loss" in history.names else [],
+    )

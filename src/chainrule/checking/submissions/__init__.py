@@ -21,7 +21,7 @@ from .remote import Remote, RemoteItem, shown
 from .sandbox import Isolation, Limits, Process, isolation
 from .suspicion import OFTEN
 
-__all__ = ["Isolation", "Limits", "SubmissionResult", "as_csv", "check_folder", "isolation"]
+__all__ = ["Isolation", "Limits", "SubmissionResult", "as_csv", "check_folder", "isolation", "why_ended"]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class _Grading:
 
     def unfinished(self, kind: str, code: int) -> Iterator[SubmissionResult]:
         """The rows for what was open when nothing more came: the first of them is to blame."""
-        says = _ended(kind, code, self.limits)
+        says = why_ended(kind, code, self.limits)
         for position, name in enumerate(self.open):
             if not position:
                 yield self._not_checked(name, "too_many_processes" if code == TOO_MANY else kind, says)
@@ -224,7 +224,8 @@ def _sentences(says: str, more: str) -> str:
     return f"{says} {more}" if more and more != says else says
 
 
-def _ended(kind: str, code: int, limits: Limits) -> str:
+def why_ended(kind: str, code: int, limits: Limits) -> str:
+    """Why nothing more came of a submission, in a sentence."""
     if code == TOO_MANY:
         return f"It started more than {limits.processes} processes, and was ended."
     if kind == "time_limit":

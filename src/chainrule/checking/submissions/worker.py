@@ -35,6 +35,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.kept: list[Any] = []
+        self.names: dict[str, Any] = {}
         self.items: dict[str, Any] = {}
         self.subjects: dict[str, list[Subject]] = {}
         self.instances: dict[int, Instance] = {}
@@ -71,7 +72,7 @@ class Worker:
         """Run its definitions: the names of what can be checked, and which of them are only filled in by others."""
         limit_processes(limits["processes"])
         sys.argv = [str(self.path)]
-        names = load(self.path)
+        self.names = names = load(self.path)
         self.items = found_in(names)
         kinds = [item for item in self.items.values() if isinstance(item, type)]
         return {
@@ -83,6 +84,11 @@ class Worker:
             ],
             "note": names.note,
         }
+
+    def on_call(self, function: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        """What one of its functions returns; nothing where there is no such function."""
+        found = self.names.get(function)
+        return {"returned": found(*arguments)} if callable(found) else {}
 
     def on_subjects(self, name: str, options: dict[str, Any]) -> list[dict[str, Any]]:
         """What there is to check in one of them."""

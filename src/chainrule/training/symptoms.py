@@ -1,0 +1,401 @@
+"""The doctor's table: what can be wrong with a run, how it shows, and the line that mends it.
+
+A symptom is a function from a `Case` to a `Remedy`, or to None where it does not show. To add one, write the function
+and add a row to `SYMPTOMS`. Nothing here has seen a part that was held out to test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..columns import DEAD, EPOCH, GRADIENT_NORM, Column
+from ..graph import Graph
+from ..layer import Layer
+from ..layers import BatchNorm, LayerNorm
+from .history import History
+from .sampled import LEAST_EPOCHS, Sampled
+
+__all__ = ["SYMPTOMS", "UNEVEN", "Case", "Remedy", "Symptom"]
+
+_VANISHING = 1e-6
+_LARGE, _SMALL = 20.0, 1e-3  # sizes of inputs that make learning hard
+_SAME = 1 - 1e-6  # part of the variance from which on two columns tell the same
+UNEVEN = 3.0  # classes are uneven where the most frequent one has so many times the samples of the rarest
+_CLASSES = 100  # of more no table of recalls is made
+_FEW_INPUTS = 30  # a column of zeros is worth a word among so few; images have them at the border
+
+
+class Remedy(NamedTuple):
+    """What is wrong, and what to write: in Python, and in the shell."""
+
+    says: str
+    python: str
+    shell: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the symptoms are read from: the history of the run, the network, and some of its data where it was long."""
+
+    history: History
+    network: Layer
+    data: Sampled | None = None
+    rate: float = math.nan
+    optimizer: str = ""
+    validates: bool = False
+    features: Sequence[str] = ()
+    columns: Sequence[str] = ()  # of the table, for each input
+    classes: Sequence[str] = ()
+    losses: list[float] = field(default_factory=list)
+
+    def column(self, index: int) -> str:
+        """The name of an input."""
+        return repr(self.features[index]) if index < len(self.features) else f"column {index} of X"
+
+    def dropping(self, index: int) -> tuple[str, str]:
+        """How to leave an input out, in Python and in the shell."""
+        if index < len(self.columns):
+            name = self.columns[index]
+            return f"Leave it out: drop=[{name!r}].", f'Leave it out: --drop "{name}".'
+        line = f"Leave it out: X = np.delete(X, {index}, axis=1)."
+        return line, line
+
+    def named(self, index: int) -> str:
+        """The name of a class."""
+        return repr(self.classes[index]) if index < len(self.classes) else f"class {index}"
+
+    def rated(self, factor: float) -> tuple[str, str]:
+        """How to write another learning rate, in Python and in the shell."""
+        if math.isnan(self.rate):
+            return "the learning rate", "the learning rate"
+        return f"{self.optimizer}(learning_rate={self.rate * factor:.3g})", f"--lr {self.rate * factor:.3g}"
+
+
+# What the data show
+
+
+def unscaled_inputs(case: Case) -> Remedy | None:
+    """Inputs far larger than 1, or all far smaller, that reach a layer of weights as they are."""
+    if case.data is None or case.data.learned or not _weighs_inputs(case.network):
+        return None
+    sizes = np.sqrt(np.mean(np.square(case.data.X), axis=0))  # (I,)
+    largest = int(np.argmax(sizes))
+    if not (sizes[largest] > _LARGE or 0 < sizes[largest] < _SMALL):
+        return None
+    return Remedy(
+        f"The inputs are not scaled: {case.column(largest)} has a typical size of {sizes[largest]:.3g}, and networks "
+        "learn well from numbers around 1.",
+        "Write mean, std = X.mean(axis=0), X.std(axis=0) and fit on (X - mean) / std, with the same two for new data.",
+        "Write the data as a table (CSV): its columns are then scaled by themselves.",
+    )
+
+
+def unscaled_targets(case: Case) -> Remedy | None:
+    """Values to predict whose spread or mean is far from 1, and that were not learned."""
+    if case.data is None or case.data.run.loss.classifies or case.data.learned:
+        return None
+    sizes = np.sqrt(np.mean(np.square(case.data.targets), axis=0))  # (O,)
+    if not sizes.max() > _LARGE or case.data.skill > 0.5:
+        return None
+    return Remedy(
+        f"The targets are not scaled: their typical size is {sizes.max():.3g}, and a network begins with outputs "
+        "around 0.",
+        "Write mean, std = y.mean(axis=0), y.std(axis=0), fit on (y - mean) / std, and predict(X) * std + mean.",
+        "Write the data as a table (CSV): its target is then scaled by itself.",
+    )
+
+
+def leakage(case: Case) -> Remedy | None:
+    """An input that is the target, or says it without fail."""
+    data = case.data
+    if data is None or data.X.shape[1] < 2 or len(data.counts) > _CLASSES:
+        return None
+    X = data.X - data.X.mean(axis=0)  # (R,I)
+    total = np.sum(X * X, axis=0)  # (I,)
+    varies = total > 1e-12 * np.sum(data.X * data.X, axis=0)
+    if data.labels is not None:
+        explained, apart = _between_classes(X, data.labels[data.rows], len(data.counts))
+    elif data.targets.shape[1] == 1 and not data.run.loss.classifies:
+        y = data.targets[:, 0] - data.targets.mean()  # (R,)
+        explained, apart = np.square(X.T @ y) / max(float(y @ y), 1e-300), np.ones(len(total), bool)
+    else:
+        return None
+    found = np.flatnonzero(varies & apart & (explained >= _SAME * total))
+    if not len(found):
+        return None
+    index = int(found[0])
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return Remedy(
+        f"{_first_upper(case.column(index))}{more} says the target exactly, so that nothing is left to learn: a leak, "
+        "where new data will not have it.",
+        *case.dropping(index),
+    )
+
+
+def constant_columns(case: Case) -> Remedy | None:
+    """Inputs that are the same in every row."""
+    data = case.data
+    if data is None or data.X.shape[1] < 2:
+        return None
+    same = (data.X[0] == data.X).all(axis=0)
+    if data.X.shape[1] > _FEW_INPUTS:
+        same &= data.X[0] != 0
+    flat = data.plan.X.reshape(len(data.plan.X), -1)
+    found = [int(j) for j in np.flatnonzero(same)[:16] if (flat[:, j] == flat[0, j]).all()]
+    if not found:
+        return None
+    python, shell = case.dropping(found[0])
+    if len(found) > 1 and not case.columns:
+        python = shell = f"Leave them out: X = np.delete(X, {found}, axis=1)."
+    others = f", as are {', '.join(case.column(j) for j in found[1:4])}" if len(found) > 1 else ""
+    return Remedy(
+        f"{_first_upper(case.column(found[0]))} is {data.X[0, found[0]]:.6g} in every row{others}: nothing can be "
+        "learned from that.",
+        python,
+        shell,
+    )
+
+
+# What the layers show
+
+
+def dead_units(case: Case) -> Iterator[Remedy]:
+    """Layers of which half of the units and more give 0 for every sample."""
+    python, shell = ("LeakyReLU", "--activation leaky_relu")
+    if not math.isnan(case.rate):
+        python, shell = f"{python}, or {case.rated(0.1)[0]}", f"{shell}, or {case.rated(0.1)[1]}"
+    for column, share in _last(case):
+        if column.quantity == DEAD and share >= 0.5:
+            yield Remedy(
+                f"{column.node}: {share:.0%} of its units are dead, 0 for every sample of the last epoch: no gradient "
+                "reaches their weights.".replace("%", " %", 1),
+                f"Lower the learning rate, or use {python}.",
+                f"Lower the learning rate, or use {shell}.",
+            )
+
+
+def vanishing(case: Case) -> Remedy | None:
+    """Gradients that do not reach the first layer."""
+    norms = {column.node: norm for column, norm in _last(case) if column.quantity == GRADIENT_NORM}
+    trainable = {name.rpartition(".")[0] for name in case.network.trainable_names()}
+    trained = [node for node in norms if node in trainable]
+    if len(trained) < 2:
+        return None
+    first, largest = trained[0], max(trained, key=lambda node: norms[node])
+    if not norms[largest] > 0 or norms[first] >= _VANISHING * norms[largest]:
+        return None
+    if not norms[first] and any(column.quantity == DEAD and share == 1 for column, share in _last(case)):
+        return None  # the dead units say it
+    return Remedy(
+        f"{first}: its gradient is {norms[first] / norms[largest]:.0e} of that of {largest}, it vanishes on the way "
+        "down.",
+        "Use He() weights, a normalization layer, or skip connections with Add.",
+        "Use fewer --layers, or --activation relu.",
+    )
+
+
+# What the curve shows
+
+
+def rate_too_high(case: Case) -> Remedy | None:
+    """A loss that jumps, or ends above that of a constant answer."""
+    curve, data = np.array(case.losses), case.data
+    if data is None or data.learned or len(curve) < LEAST_EPOCHS:
+        return None
+    half = curve[len(curve) // 2 :]
+    rises = np.maximum(np.diff(half), 0)
+    jumps = rises.mean() / half.mean() if half.mean() > 0 else 0.0
+    worse = data.loss > 1.1 * data.baseline and (np.diff(curve) > 0).mean() > 0.2
+    if not (jumps > 0.06 or worse or curve[-1] > 1.5 * curve.min()):
+        return None
+    shows = (
+        f"ends at {data.loss:.3g}, above the {data.baseline:.3g} of a constant answer"
+        if worse
+        else f"jumps up and down ({half.min():.3g} to {half.max():.3g} in the second half of the run)"
+    )
+    python, shell = case.rated(0.1)
+    return Remedy(f"The learning rate is too high: the loss {shows}.", f"Lower it: {python}.", f"Lower it: {shell}.")
+
+
+def rate_too_low(case: Case) -> Remedy | None:
+    """A loss that still falls in a straight line when the run ends, far from the bottom."""
+    curve, data = np.array(case.losses), case.data
+    if data is None or data.learned or len(curve) < LEAST_EPOCHS:
+        return None
+    fall, late = curve[0] - curve[-1], curve[-1 - len(curve) // 4] - curve[-1]
+    straight = fall > 0 and (np.diff(curve) < 0).mean() >= 0.8 and late >= 0.12 * fall
+    far = curve[-1] > 0.5 * curve[0] and (data.loss > data.baseline or fall > 0.1 * curve[0]) and data.skill < 0.4
+    if not (straight and far):
+        return None
+    python, shell = case.rated(10)
+    return Remedy(
+        f"The learning rate is too low: the loss has fallen from {curve[0]:.4g} to {curve[-1]:.4g} only, and was still "
+        "falling at the end.",
+        f"Raise it: {python}, or train for more epochs.",
+        f"Raise it: {shell}, or give more --epochs.",
+    )
+
+
+def overfitting(case: Case) -> Remedy | None:
+    """A validation loss that has risen while the training loss fell on."""
+    if not case.validates or "val_loss" not in case.history.names:
+        return None
+    held, epochs = case.history["val_loss"], case.history[EPOCH]
+    if len(held) != len(epochs) or len(held) < LEAST_EPOCHS:
+        return None
+    best = int(np.argmin(held))
+    if not held[-1] > 1.2 * held[best] + 0.02 or case.losses[-1] >= case.losses[best]:
+        return None
+    first = epochs[best] - epochs[0] + 1
+    return Remedy(
+        f"Overfitting: val_loss was lowest at epoch {epochs[best]} ({held[best]:.4g}) and has risen to "
+        f"{held[-1]:.4g} since, while the training loss fell on.",
+        f"Write epochs={first}, or callbacks=[EarlyStopping(patience=5)]; Dropout(0.2) and more data help too.",
+        f"Try --epochs {first}, --early-stopping 5, or --dropout 0.2.",
+    )
+
+
+# What the answers show
+
+
+def one_class(case: Case) -> Remedy | None:
+    """One class that is predicted for all."""
+    data = case.data
+    if data is None or data.labels is None or np.count_nonzero(data.counts) < 2:
+        return None
+    given = np.unique(data.decided)
+    if len(given) > 1 or np.all(data.labels[data.rows] == given[0]):
+        return None
+    share = data.counts[int(given[0])] / data.counts.sum()
+    known = f"{case.named(int(given[0]))} is predicted for all samples, and {share:.1%} are of that class."
+    if share * np.count_nonzero(data.counts) >= 1.5 and data.plan.sample_weights is None:
+        return Remedy(known, 'Write class_weights="balanced".', "Write --class-weights balanced.")
+    python, shell = case.rated(0.1)
+    return Remedy(known, f"Lower the learning rate: {python}.", f"Lower the learning rate: {shell}.")
+
+
+def guessing(case: Case) -> Remedy | None:
+    """A loss that stays where a constant answer's is: log C for C even classes."""
+    data = case.data
+    if data is None or not abs(data.skill) < 0.03:
+        return None
+    even = len(data.counts) > 1 and data.counts.min() > 0.9 * data.counts.max()
+    what = f"log {len(data.counts)}, that of guessing" if even else "that of always giving the same answer"
+    return Remedy(
+        f"Nothing was learned: the loss stays at {data.loss:.3g}, {what}. Either X says nothing about y, or their rows "
+        "do not belong together, or the network is too small for what they have in common.",
+        "Look at print(X[:5], y[:5]): was one of the two sorted or shuffled alone? If not, try a larger hidden layer.",
+        "Look at the first rows of the table: does each target belong to its row? If so, try --layers 128,128.",
+    )
+
+
+def shuffled(case: Case) -> Remedy | None:
+    """Training samples learned by heart, with nothing gained on validation samples: the labels may be shuffled."""
+    data = case.data
+    if data is None or not case.validates or "val_loss" not in case.history.names or not data.skill > 0.1:
+        return None
+    held = np.array(case.history["val_loss"])
+    if len(held) < LEAST_EPOCHS or not held.min() > 0.97 * data.held_baseline or _beats_chance(case, data):
+        return None
+    return Remedy(
+        f"Learned by heart: the training loss is {data.loss:.3g}, but val_loss never fell below {held.min():.3g}, "
+        f"where guessing gives {data.held_baseline:.3g}. The labels look shuffled.",
+        "Check that X and y are in the same order: shuffle both by one order, X[order], y[order].",
+        "Check that the column of the target is in the same order as the others.",
+    )
+
+
+def uneven_classes(case: Case) -> Remedy | None:
+    """Classes of very different sizes, of which the rare ones are not recognized."""
+    data = case.data
+    if data is None or not 2 <= np.count_nonzero(data.counts) <= _CLASSES or data.plan.sample_weights is not None:
+        return None
+    present = np.flatnonzero(data.counts)
+    majority = int(np.argmax(data.counts))
+    if data.counts[majority] < UNEVEN * data.counts[present].min() or data.recalls[present].min() >= 0.5:
+        return None
+    rarest = sorted({*present.tolist()} - {majority}, key=lambda k: float(data.recalls[k]))[:3]
+    recalls = ", ".join(f"{case.named(k)} {data.recalls[k]:.0%}" for k in (majority, *rarest))
+    return Remedy(
+        f"The classes are uneven: always guessing {case.named(majority)} is right in "
+        f"{data.counts[majority] / data.counts.sum():.1%}. Of each class is recognized: {recalls}; balanced accuracy "
+        f"{np.nanmean(data.recalls):.1%}.",
+        'Write class_weights="balanced".',
+        "Write --class-weights balanced.",
+    )
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """A row of the table: how it is found, and the symptoms that need no word where it is, because it causes them."""
+
+    find: Callable[[Case], Remedy | Iterator[Remedy] | None]
+    causes: tuple[Callable[..., object], ...] = ()
+
+    def findings(self, case: Case) -> list[Remedy]:
+        """What it has to say of the case."""
+        found = self.find(case)
+        return [] if found is None else [found] if isinstance(found, Remedy) else list(found)
+
+
+SYMPTOMS = (
+    Symptom(leakage),
+    Symptom(constant_columns),
+    Symptom(
+        unscaled_inputs, (dead_units, vanishing, rate_too_high, rate_too_low, one_class, guessing, unscaled_targets)
+    ),
+    Symptom(unscaled_targets, (dead_units, rate_too_high, rate_too_low, guessing, overfitting)),
+    Symptom(shuffled, (dead_units, overfitting, uneven_classes, rate_too_high, rate_too_low)),
+    Symptom(dead_units, (rate_too_high, rate_too_low, one_class, guessing, uneven_classes)),
+    Symptom(vanishing, (rate_too_low, one_class, guessing, uneven_classes)),
+    Symptom(rate_too_high, (one_class, guessing, overfitting, uneven_classes)),
+    Symptom(rate_too_low, (one_class, guessing, uneven_classes)),
+    Symptom(one_class, (guessing, uneven_classes)),
+    Symptom(guessing, (uneven_classes,)),
+    Symptom(overfitting),
+    Symptom(uneven_classes),
+)
+
+
+def _first_upper(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _beats_chance(case: Case, data: Sampled) -> bool:
+    """Whether the classes of the validation part are told better than by always guessing the most frequent one."""
+    if not len(data.counts) or "val_accuracy" not in case.history.names or data.plan.validation is None:
+        return False
+    right = case.history["val_accuracy"]
+    share, samples = data.counts.max() / data.counts.sum(), len(data.plan.validation.X)
+    late = sum(right[-(len(right) // 4) :]) / (len(right) // 4)
+    return bool(late > share + 2 * math.sqrt(share * (1 - share) / samples))
+
+
+def _last(case: Case) -> Iterator[tuple[Column, float]]:
+    return ((Column.of(name), value) for name, value in case.history.last.items())
+
+
+def _weighs_inputs(network: Layer) -> bool:
+    """Whether the inputs reach weights before anything normalizes them."""
+    if not isinstance(network, Graph):
+        return True
+    first = next((leaf.layer for leaf in network.flat.leaves if leaf.layer.parameters), None)
+    return first is not None and not isinstance(first, BatchNorm | LayerNorm)
+
+
+def _between_classes(
+    X: NDArray[np.float64], labels: NDArray[np.intp], classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Of centred columns (R, I) the sum of squares between the classes, (I,), and whether every class has its own."""
+    members = np.eye(classes)[labels]  # (R,C)
+    counts = members.sum(axis=0)  # (C,)
+    means = (members.T @ X)[counts > 0] / counts[counts > 0, None]  # (C,I)
+    gaps = np.diff(np.sort(means, axis=0), axis=0)  # (C-1,I)
+    apart = (gaps > 1e-6 * np.abs(means).max(axis=0)).all(axis=0) if len(means) > 1 else np.zeros(X.shape[1], bool)
+    return np.sum(counts[counts > 0, None] * means**2, axis=0), apart
