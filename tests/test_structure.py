@@ -48,6 +48,7 @@ LEVELS = [
     ("checking", "comparing"),
     ("exercises",),
     ("testing", "sklearn"),
+    ("play",),
     ("",),
     ("bench",),
     ("commands",),

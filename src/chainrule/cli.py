@@ -219,6 +219,24 @@ def explain(
 
 
 @app.command()
+def play(
+    data: Annotated[
+        str | None,
+        typer.Argument(help="A data set by name, a CSV file, or a model file.", show_default="the lessons"),
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option("--data", help="With a model file: the data set or table to show it on.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port.", show_default="a free one")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open a page on which backpropagation can be touched: step, click, drag and break, on this machine alone."""
+    from . import commands
+
+    commands.play(data, rows, port, browser)
+
+
+@app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
     to: Annotated[str, typer.Option(help="The kind of file: onnx.")] = "onnx",

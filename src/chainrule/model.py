@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
 from .compatibility import require_compatible, require_fitting_output
 from .engines import ENGINES, Engine, predictor, require_known
 from .engines.contract import encode
-from .errors import ConfigurationError, DataError
+from .errors import ChainruleError, ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
 from .losses import Loss
@@ -320,6 +321,17 @@ class Model:
     def summary(self) -> Summary:
         """The table of the network: nodes, layers, output shapes, parameters. Prints as text, rich or HTML."""
         return summarize(self.network)
+
+    def widget(self, X: Any = None, y: Any = None) -> Any:
+        """The page of `chainrule play` on a copy of this model, as a widget for Jupyter, VS Code and marimo.
+
+        X is (B, ...) and y what `fit` takes. Raises `ChainruleError` without the extra `play`.
+        """
+        try:
+            page = import_module("chainrule.play.widget")  # the page is built on the model, and not the other way round
+        except ModuleNotFoundError as error:
+            raise ChainruleError(f'widget needs {error.name}: pip install "chainrule[play]"') from None
+        return page.widget(self, X, y)
 
     def save(self, path: str | Path) -> None:
         """Write the whole model to one safetensors file, whole or not at all.

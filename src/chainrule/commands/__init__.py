@@ -10,6 +10,7 @@ from .exercise import worksheet as write_worksheet
 from .explain import explain
 from .export import export
 from .info import info, list_datasets
+from .play import play
 from .predict import predict
 from .regime import Regime, listed, yes_or_no
 from .train import Settings, train
@@ -28,6 +29,7 @@ __all__ = [
     "list_datasets",
     "list_exercises",
     "listed",
+    "play",
     "predict",
     "start_exercise",
     "train",

@@ -1,0 +1,1 @@
+"""The page on which backpropagation can be touched: `chainrule play`."""

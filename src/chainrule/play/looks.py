@@ -1,0 +1,190 @@
+"""What the page shows, as JSON: the network with one sample's numbers, the batch, the data, the curves, the badges.
+
+Nothing is computed here that the library does not compute: a trace, per-sample gradients, predictions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backprop import Trace, per_sample_gradients
+from ..explaining.pictured import Pictured, Wires, shown_network
+from ..layers import ReLU, Sigmoid, Tanh
+from ..model import Model
+from ..nodes import INPUTS
+from .lessons import Setup
+
+__all__ = ["badges", "batch_strip", "data_view", "network_view", "number", "surface"]
+
+_UNITS = 10  # of a layer, at most
+_POINTS = 600  # of the data, at most
+_SIDE = 40  # of the decision surface
+_ZERO = 1e-12
+
+Array = NDArray[Any]
+
+
+def number(value: Any) -> float | None:
+    """A number that JSON can hold; None for NaN and infinity."""
+    plain = float(value)
+    return plain if math.isfinite(plain) else None
+
+
+def _numbers(values: Any) -> Any:
+    if isinstance(values, np.ndarray | list | tuple):
+        return [_numbers(value) for value in values]
+    return number(values)
+
+
+def network_view(
+    setup: Setup, trace: Trace, sample: int, rates: Mapping[str, float], updates: Mapping[str, Array]
+) -> dict[str, Any]:
+    """Nodes with their units and the wires between those that are shown, of one sample.
+
+    `updates` has what the optimizer would add to each parameter.
+    """
+    model = setup.model
+    names: dict[str, Sequence[str]] = {INPUTS: setup.feature_names}
+    output = model.network.flat.output
+    if setup.class_names and isinstance(output, str):
+        names[output] = setup.class_names
+    nodes, wires = shown_network(
+        model.network,
+        trace,
+        model.parameters,
+        sample=sample,
+        most=_UNITS,
+        image=setup.image,
+        loss=None if setup.upstream else model.loss,
+        names=names,
+    )
+    return {
+        "nodes": [_node(node) for node in nodes.values()],
+        "wires": [found for wire in wires if (found := _wire(wire, nodes, model, updates)) is not None],
+        "rates": {name: number(rate) for name, rate in rates.items()},
+    }
+
+
+def _node(node: Pictured) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "size": node.size,
+        "more": node.more,
+        "units": [
+            {
+                "unit": unit.place,
+                "caption": unit.caption,
+                "value": number(unit.value),
+                "gradient": number(unit.gradient),
+                "notes": list(unit.notes),
+            }
+            for unit in node.units
+        ],
+        "maps": [
+            {"caption": one.caption, "values": _numbers(one.values), "gradients": _numbers(one.gradients)}
+            for one in node.maps
+        ],
+    }
+
+
+def _wire(
+    wire: Wires, nodes: Mapping[str, Pictured], model: Model, updates: Mapping[str, Array]
+) -> dict[str, Any] | None:
+    """A bundle of wires: for each pair of units that are shown the weight, its gradient and its update."""
+    if wire.source not in nodes or wire.reader not in nodes:
+        return None
+    sources = [unit.place for unit in nodes[wire.source].units]
+    readers = [unit.place for unit in nodes[wire.reader].units]
+    found: dict[str, Any] = {"from": wire.source, "to": wire.reader, "sources": sources, "readers": readers}
+    if wire.weights is None:
+        return found | {"offset": wire.offset}
+    name = f"{wire.reader}.weights"
+    part = np.ix_(sources, readers)
+    update = updates.get(name)
+    return found | {
+        "parameter": name,
+        "weight": _numbers(wire.weights[part]),
+        "gradient": None if wire.gradients is None else _numbers(wire.gradients[part]),
+        "update": None if update is None else _numbers(np.asarray(update)[part]),
+        "after": None if update is None else _numbers((wire.weights + np.asarray(update))[part]),
+    }
+
+
+def batch_strip(
+    setup: Setup, X: Array, y: Array, rows: Sequence[int], name: str, index: tuple[int, ...]
+) -> dict[str, Any]:
+    """Each sample's own gradient of one parameter, before the loss divides by their number; and their sum."""
+    model = setup.model
+    each = per_sample_gradients(model.network, model.loss, model.parameters, X, y, names=[name], training=False)[name]
+    pulls = each[(slice(None), *index)]  # (B,)
+    return {"rows": [int(row) for row in rows], "pulls": _numbers(pulls), "sum": number(pulls.sum())}
+
+
+def data_view(setup: Setup) -> dict[str, Any]:
+    """The data: points of two features, images, or the rows of a table."""
+    X, y = setup.X, np.asarray(setup.y)
+    some = np.linspace(0, len(X) - 1, min(_POINTS, len(X))).round().astype(int)
+    base = {"rows": some.tolist(), "features": list(setup.feature_names), "classes": list(setup.class_names)}
+    targets = y[some] if y.ndim == 1 else y[some].reshape(len(some), -1)
+    if X.shape[1] == 2:
+        return base | {"kind": "points", "X": _numbers(X[some]), "y": _numbers(targets)}
+    if setup.image is not None:
+        return base | {
+            "kind": "images",
+            "shape": list(setup.image),
+            "X": _numbers(X[some[:60]]),
+            "y": _numbers(targets[:60]),
+        }
+    return base | {"kind": "table", "X": _numbers(X[some[:60]]), "y": _numbers(targets[:60])}
+
+
+def surface(setup: Setup) -> dict[str, Any] | None:
+    """What the network says all over the plane, and each hidden unit's own map; None where X is no plane."""
+    if setup.X.shape[1] != 2:
+        return None
+    low, high = setup.X.min(axis=0), setup.X.max(axis=0)
+    margin = 0.1 * (high - low)
+    a, b = (np.linspace(low[i] - margin[i], high[i] + margin[i], _SIDE) for i in (0, 1))
+    grid = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)  # (P,2)
+    model = setup.model
+    chances = model.predict_proba(grid) if model.loss.classifies else model.predict(grid)
+    return {
+        "side": _SIDE,
+        "low": _numbers(grid[0]),
+        "high": _numbers(grid[-1]),
+        "values": np.round(np.asarray(chances, dtype=np.float64).reshape(len(grid), -1), 3).tolist(),
+    }
+
+
+def badges(model: Model, trace: Trace) -> list[dict[str, Any]]:
+    """What is wrong with units and layers on these samples: dead, saturated, vanishing, exploding, not finite."""
+    found = []
+    for leaf in model.network.flat:
+        one = trace[leaf.name]
+        if not np.isfinite(one.output).all():
+            found.append({"node": leaf.name, "badge": "NaN", "units": []})
+            continue
+        flat = one.output.reshape(len(one.output), -1)  # (B,N)
+        units: Array = np.zeros(0, dtype=int)
+        kind = ""
+        if isinstance(leaf.layer, ReLU):
+            kind, units = "dead", np.flatnonzero((flat <= 0).all(axis=0))
+        elif isinstance(leaf.layer, Sigmoid | Tanh):
+            bound = np.abs(2 * flat - 1) if isinstance(leaf.layer, Sigmoid) else np.abs(flat)
+            kind, units = "saturated", np.flatnonzero((bound > 0.99).all(axis=0))
+        if len(units):
+            found.append({"node": leaf.name, "badge": kind, "units": units.tolist()})
+    norms = {name: float(np.linalg.norm(value)) for name, value in trace.gradients.items() if name.endswith("weights")}
+    largest = max(norms.values(), default=0.0)
+    for name, norm in norms.items():
+        if largest > _ZERO and norm < 1e-4 * largest:
+            found.append({"node": name.rpartition(".")[0], "badge": "vanishing", "units": []})
+        if norm > 1e3:
+            found.append({"node": name.rpartition(".")[0], "badge": "exploding", "units": []})
+    return found

@@ -1,0 +1,129 @@
+"""The messages of the page: what each may hold. Anything else is refused before it reaches the session."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import DataError
+from .walk import UNITS
+
+__all__ = ["ASKED", "TOLD", "checked"]
+
+_TEXT = 200  # characters of a name
+_CSV = 8 * 2**20  # characters of a table
+
+Check = Callable[[Any], bool]
+
+
+def _text(longest: int = _TEXT) -> Check:
+    return lambda value: isinstance(value, str) and len(value) <= longest
+
+
+def _one_of(*values: Any) -> Check:
+    return lambda value: any(value == known and type(value) is type(known) for known in values)
+
+
+def _whole(low: int, high: int) -> Check:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _real(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e100
+    )
+
+
+def _between(low: float, high: float) -> Check:
+    return lambda value: _real(value) and low <= value <= high
+
+
+def _reals(most: int) -> Check:
+    return lambda value: isinstance(value, list) and len(value) <= most and all(map(_real, value))
+
+
+def _wholes(most: int, high: int) -> Check:
+    one = _whole(1, high)
+    return lambda value: isinstance(value, list) and len(value) <= most and all(map(one, value))
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+_NOTATIONS = ("book", "calculus", "numpy")
+
+# Each message with its fields; one that ends in ? may be left out.
+ASKED: Mapping[str, Mapping[str, Check]] = {
+    "look": {},
+    "lesson": {"name": _text()},
+    "csv": {"name": _text(), "text": _text(_CSV), "target?": _or_none(_text())},
+    "controls": {
+        "sizes?": _wholes(6, 1024),
+        "activation?": _text(20),
+        "optimizer?": _text(20),
+        "rate?": _between(0.0, 1000.0),
+        "batch_size?": _whole(1, 100_000),
+        "penalty?": _between(0.0, 1000.0),
+        "dropout?": _between(0.0, 0.95),
+        "noise?": _between(0.0, 10.0),
+        "seed?": _whole(0, 2**32 - 1),
+    },
+    "go": {"unit": _one_of(*UNITS), "way": _one_of(1, -1)},
+    "play": {"on": _one_of(True, False)},
+    "seek": {"frame": _whole(0, 10**9)},
+    "choose": {"what": _text(), "notation?": _one_of(*_NOTATIONS)},
+    "proof": {"what": _text()},
+    "curve": {"what": _text()},
+    "sample": {"place": _whole(0, 10**9)},
+    "take_out": {"row": _whole(0, 10**9), "out": _one_of(True, False)},
+    "reduction": {"to": _one_of("mean", "sum")},
+    "set": {"what": _text(), "value": _real},
+    "nudge": {"what": _text(), "by": _between(-1e6, 1e6)},
+    "guess": {"what": _text(), "value": _real},
+    "draw": {"pixels": _reals(4096)},
+    "break": {"how": _or_none(_text(40))},
+    "take": {"what": _one_of("model", "picture", "code", "cell", "page")},
+}
+
+# What the session tells; play.js knows the same names, and a test compares the two lists.
+TOLD = (
+    "checked",
+    "curve",
+    "data",
+    "guessed",
+    "nudged",
+    "problem",
+    "proof",
+    "reached",
+    "read",
+    "session",
+    "surface",
+    "taken",
+    "view",
+    "why",
+)
+
+
+def checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind of a message and its fields. Raises `DataError` for anything that is not in `ASKED`.
+
+    >>> checked({"type": "seek", "frame": 3})
+    ('seek', {'frame': 3})
+    """
+    kind = message.get("type")
+    if not isinstance(kind, str) or kind not in ASKED:
+        raise DataError(f"There is no message of the type {str(kind)[:_TEXT]!r}.")
+    fields = {name.rstrip("?"): check for name, check in ASKED[kind].items()}
+    asked = {name: value for name, value in message.items() if name != "type"}
+    for name in asked:
+        if name not in fields:
+            raise DataError(f"{kind}: there is no field {name[:_TEXT]!r}.")
+    for name, check in ASKED[kind].items():
+        if name.endswith("?") and name[:-1] not in asked:
+            continue
+        field = name.rstrip("?")
+        if field not in asked or not check(asked[field]):
+            raise DataError(f"{kind}: {field} is missing, of another kind, or out of its range.")
+    return kind, asked

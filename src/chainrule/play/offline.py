@@ -1,0 +1,74 @@
+"""The recorded run as one HTML file: the page, its script and its style, and the answers that it can give by itself."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from ..errors import ChainruleError
+from .telling import told
+
+__all__ = ["page", "recorded"]
+
+_FRAMES = 60
+_LAST = 200  # derivations at the last step, those of the largest gradients first
+_OTHERS = 200  # at all other steps together
+
+
+def recorded(session: Any) -> dict[str, Any]:
+    """What the page shows for each of up to 60 frames, each with the derivations of what matters most there."""
+    frames, here = session.frames, session.frames.position
+    chosen = [int(i) for i in np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round())]
+    whole = [*chosen, here] if session.walk.position >= 0 or here != chosen[-1] else chosen
+    views, whys = [], []
+    for index in whole:
+        frames.show(index)
+        network = session._network()
+        views.append({**session._state(), "network": network})
+        whys.append(_whys(session, network, _LAST if len(views) == len(whole) else _OTHERS // len(whole)))
+    frames.show(here)
+    return {"views": views, "data": session.data_message(), "whys": whys}
+
+
+def _whys(session: Any, network: dict[str, Any], most: int) -> dict[str, Any]:
+    found = {}
+    for name in list(_drawn(session, network))[:most]:
+        try:
+            explanation = session._explained(name, parts=("step",))
+        except ChainruleError:
+            continue
+        found[name] = {"phase": None, "here": [], "term": None, **told(explanation, session.notation)}
+    return found
+
+
+def _drawn(session: Any, network: dict[str, Any]) -> Any:
+    """The names of all that can be clicked: units first, then weights by the size of their gradient."""
+    place = session.rows.index(session.sample_row())
+    for node in network["nodes"]:
+        if node["kind"] or node["name"] == "inputs":
+            yield from (f"{node['name']}[{place},{unit['unit']}]" for unit in node["units"] if node["name"] != "loss")
+    weights = []
+    for wire in network["wires"]:
+        for i, source in enumerate(wire["sources"]):
+            for j, reader in enumerate(wire["readers"]):
+                if "parameter" in wire and wire["gradient"] is not None:
+                    weights.append((-abs(wire["gradient"][i][j] or 0.0), f"{wire['parameter']}[{source},{reader}]"))
+    yield from (name for _, name in sorted(weights))
+
+
+def page(session: Any) -> str:
+    """The file. Nothing in it asks the network for anything."""
+    static = files(__package__) / "static"
+    style, script, body = (
+        (static / name).read_text(encoding="utf-8") for name in ("play.css", "play.js", "index.html")
+    )
+    script = script.replace("</script", "<\\/script")
+    data = json.dumps(recorded(session), allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
+    inside = body.replace('<link rel="stylesheet" href="/static/play.css">', f"<style>{style}</style>")
+    return inside.replace(
+        '<script type="module" src="/static/play.js"></script>',
+        f'<script type="application/json" id="recorded">{data}</script><script type="module">{script}</script>',
+    )

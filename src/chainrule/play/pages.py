@@ -1,0 +1,41 @@
+"""The page for whatever `chainrule play` was called with, or for a model in Python."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from ..model import Model
+from . import setups
+from .lessons import Setup
+from .rooms import Rooms
+from .server import serve
+from .session import PlaySession
+
+__all__ = ["play", "serve_argument"]
+
+
+def serve_argument(
+    given: str | None, data: str | None = None, *, port: int | None = None, ready: Callable[[str], None] = print
+) -> None:
+    """Serve what the shell names: nothing (the lessons), a data set, a CSV file or a model file."""
+    setup, lesson = setups.of_argument(given, data)
+    serve(Rooms(_opening(setup, lesson)), port=port, ready=ready)
+
+
+def play(model: Model, X: Any = None, y: Any = None, *, port: int | None = None) -> None:
+    """Open the page on a model of one's own, with samples (X, y); it serves until Ctrl-C. The model is not changed."""
+    setup = setups.of_model(model, None if X is None else (X, y))
+    serve(Rooms(_opening(setup, None)), port=port)
+
+
+def _opening(
+    setup: Setup, lesson: str | None
+) -> Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], PlaySession]:
+    def opened(hello: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> PlaySession:
+        session = PlaySession(copy.deepcopy(setup), send)  # each tab has its own
+        session.lesson = lesson
+        return session
+
+    return opened

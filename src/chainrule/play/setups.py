@@ -1,0 +1,152 @@
+"""Setups made of what the reader chose: other controls, a CSV file, a data set or a model from the command line."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import datasets
+from ..errors import ConfigurationError, DataError
+from ..graph import snake_case
+from ..layers import Dropout
+from ..model import Model
+from ..optimizers import Optimizer
+from ..penalties import L2
+from ..recipe import ACTIVATIONS, dense_network
+from ..registry import named
+from .lessons import LESSONS, Setup, of_dataset
+
+__all__ = ["changed", "controls_of", "of_argument", "of_csv", "of_model", "reduce"]
+
+LARGEST = 2_000_000  # parameters of a network on the page
+
+
+def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str | None]:
+    """What `chainrule play` was called with, and the lesson it opens on: nothing, a data set, a table, or a model."""
+    if given is None:
+        return LESSONS[0].build(), LESSONS[0].name
+    path = Path(given)
+    if path.suffix == ".safetensors":
+        return of_model(Model.load(path), rows), None
+    lesson = next((lesson for lesson in LESSONS if lesson.name == given), None)
+    if lesson is not None:
+        return lesson.build(), lesson.name
+    return of_dataset(datasets.resolve(given), sizes=(32,)), None
+
+
+def of_model(model: Model, data: Any) -> Setup:
+    """A page on a copy of the reader's own model, with data (X, y) or a name or file of them."""
+    model = copy.deepcopy(model)
+    X: Any
+    y: Any
+    if data is None:
+        shape = model.network.input_shape()
+        if shape is None or len(shape) != 1:
+            raise ConfigurationError("play: say which data to show: chainrule play MODEL --data TABLE.csv.")
+        X = np.random.default_rng(0).standard_normal((30, *shape))
+        y = model.predict(X)
+    elif isinstance(data, tuple):
+        X, y = model.checked(*data)
+    else:
+        found = datasets.resolve(data)
+        if model.preprocessing is not None:
+            table = model.preprocessing.read(data)
+            X, y = model.preprocessing.transform(table), model.preprocessing.encode_target(table)
+        else:
+            X, y = found.X_train, found.y_train
+    names = () if model.preprocessing is None else tuple(model.preprocessing.feature_names)
+    X = np.asarray(X, dtype=np.float64)
+    return Setup("Your network", model, X.reshape(len(X), -1), y, feature_names=names, class_names=tuple(model.names()))
+
+
+def of_csv(name: str, text: str, target: str | None) -> Setup:
+    """A table that the reader dropped on the page; it is read from a file of our own naming."""
+    with tempfile.TemporaryDirectory(prefix="chainrule-play-") as folder:
+        path = Path(folder) / "table.csv"
+        path.write_text(text, encoding="utf-8")
+        try:
+            data = datasets.resolve(path, **({} if target is None else {"target": target}))
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from None
+    setup = of_dataset(data, sizes=(16,))
+    return dataclasses.replace(setup, title=name, data="")
+
+
+def controls_of(setup: Setup) -> dict[str, Any]:
+    """The controls as they stand."""
+    model = setup.model
+    rate = model.optimizer.learning_rate
+    leaves = [leaf.layer for leaf in model.network.flat]
+    return {
+        "sizes": list(setup.sizes),
+        "activation": setup.activation,
+        "optimizer": snake_case(type(model.optimizer).__name__),
+        "rate": float(rate) if isinstance(rate, int | float) else None,
+        "batch_size": setup.batch_size,
+        "penalty": setup.penalty,
+        "dropout": max((layer.rate for layer in leaves if isinstance(layer, Dropout)), default=0.0),
+        "noise": setup.noise,
+        "seed": model.run.seed,
+        "activations": list(ACTIVATIONS),
+        "fixed": not setup.sizes,
+    }
+
+
+def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
+    """The setup with other controls, its network new. Raises `ConfigurationError` for one that is too large."""
+    now = {key: value for key, value in controls_of(setup).items() if key not in ("activations", "fixed")} | controls
+    optimizer = type(named(now["optimizer"], Optimizer, "optimizer"))
+    if now["rate"] is None:
+        raise ConfigurationError("The learning rate follows a schedule here; give a number to replace it.")
+    if not setup.sizes:  # the network of a lesson, or the reader's own: only how it learns is open
+        model = setup.model
+        model.run.optimizer = optimizer(float(now["rate"]))
+        model.run.slots = model.run.optimizer.initial_slots(np, model.run.trained)
+        return dataclasses.replace(setup, batch_size=now["batch_size"])
+    inputs = setup.X.shape[1]
+    outputs = len(setup.class_names) or np.asarray(setup.y).shape[1]
+    sizes = [inputs, *now["sizes"], outputs]
+    parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+    if parameters > LARGEST:
+        raise ConfigurationError(
+            f"That network has {parameters:,} parameters; this page draws up to {LARGEST:,}. "
+            "Train larger ones with fit."
+        )
+    model = Model(
+        dense_network(
+            sizes,
+            now["activation"],
+            dropout=now["dropout"],
+            penalty=L2(now["penalty"]) if now["penalty"] else None,
+        ),
+        setup.model.loss,
+        optimizer(float(now["rate"])),
+        seed=now["seed"],
+        dtype="float64",
+        preprocessing=setup.preprocessing,
+        class_names=setup.class_names,
+    )
+    clean = setup.X if setup.clean is None else setup.clean
+    noisy = clean + now["noise"] * np.random.default_rng(now["seed"]).standard_normal(clean.shape) * clean.std(axis=0)
+    return dataclasses.replace(
+        setup,
+        model=model,
+        X=noisy if now["noise"] else clean.copy(),
+        clean=clean,
+        sizes=tuple(now["sizes"]),
+        activation=now["activation"],
+        batch_size=now["batch_size"],
+        penalty=now["penalty"],
+        noise=now["noise"],
+    )
+
+
+def reduce(model: Model, to: str) -> None:
+    """Let the loss be a sum over the samples, or their mean."""
+    model.run.loss = dataclasses.replace(model.loss, reduction=to)

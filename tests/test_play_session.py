@@ -1,0 +1,384 @@
+"""The session behind the page, without a browser: what it tells, against the library's numbers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import Model, loss_and_gradients
+from chainrule.errors import ChainruleError
+from chainrule.play.lessons import LESSONS, Setup
+from chainrule.play.messages import ASKED, TOLD
+from chainrule.play.session import PlaySession
+from chainrule.play.walk import UNITS
+
+every_lesson = pytest.mark.parametrize("lesson", [lesson.name for lesson in LESSONS])
+
+
+class Page:
+    """What a page would have received; every message must be JSON without NaN."""
+
+    def __init__(self, lesson: str, setup: Setup | None = None) -> None:
+        self.told: list[dict[str, Any]] = []
+        found = next(one for one in LESSONS if one.name == lesson)
+        self.session = PlaySession(setup or found.build(), self._hear)
+        self.session.lesson = lesson
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        self.told.append(json.loads(json.dumps(message, allow_nan=False)))
+        assert message["type"] in TOLD
+
+    def ask(self, kind: str, **fields: Any) -> dict[str, dict[str, Any]]:
+        """The last answer of each type."""
+        self.told.clear()
+        self.session.handle({"type": kind, **fields})
+        return {message["type"]: message for message in self.told}
+
+    def model(self) -> Model:
+        return self.session.setup.model
+
+    def gradients(self) -> dict[str, Any]:
+        model, (X, y) = self.model(), self.session._samples()
+        return dict(loss_and_gradients(model.network, model.loss, model.parameters, X, y)[1])
+
+    def units(self, view: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
+        return {node["name"]: {u["unit"]: u for u in node["units"]} for node in view["network"]["nodes"]}
+
+
+@every_lesson
+def test_what_the_page_shows_is_what_the_library_computes(lesson: str) -> None:
+    page = Page(lesson)
+    view = page.ask("look")["view"]
+    trace = page.session._trace()
+    place = page.session.rows.index(page.session.sample_row())
+    for name, units in page.units(view).items():
+        if name in ("inputs", "loss"):
+            continue
+        for at, unit in units.items():
+            assert unit["value"] == trace[name].output[place, at]
+            assert unit["gradient"] == trace[name].dvalues[place, at]
+    gradients = page.gradients()
+    for wire in view["network"]["wires"]:
+        if "parameter" in wire and wire["sources"]:
+            part = np.ix_(wire["sources"], wire["readers"])
+            assert np.array_equal(wire["weight"], page.model().parameters[wire["parameter"]][part])
+            assert np.allclose(wire["gradient"], gradients[wire["parameter"]][part], rtol=1e-12)
+            assert np.allclose(np.add(wire["weight"], wire["update"]), wire["after"], rtol=1e-12)
+
+
+@every_lesson
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_walk_by_each_unit_ends_in_the_update_that_training_makes(lesson: str, unit: str) -> None:
+    page, other = Page(lesson), Page(lesson)
+    X, y = other.session._samples()
+    other.model().fit(X, y, epochs=1, batch_size=len(X), shuffle=False, verbose=False, engine="numpy")
+    phases = []
+    for _ in range(400):
+        told = page.ask("go", unit=unit, way=1)
+        if told["view"]["step"] == 1:
+            break
+        moment = told["view"]["walk"]["moment"]
+        phases += [moment["phase"]] if phases[-1:] != [moment["phase"]] else []
+        assert told["why"]["here"] or moment["phase"] == "update"
+        assert told["why"]["phase"] == moment["phase"]
+    else:
+        pytest.fail("the walk does not end")
+    if unit != "batch":
+        assert phases == ["forward", *([] if page.session.setup.upstream else ["loss"]), "backward", "update"]
+    for name, value in other.model().parameters.items():
+        assert np.array_equal(page.model().parameters[name], value)
+
+
+def test_a_step_of_one_multiplication_stops_at_each_term_of_a_sum() -> None:
+    page = Page("neuron")
+    terms = [page.ask("go", unit="multiplication", way=1)["why"]["term"] for _ in range(5)]
+    assert terms == [0, 1, 2, 3, 0]  # three products and the bias, then the next node
+
+
+def test_a_walk_goes_back_the_way_it_came() -> None:
+    page = Page("layer")
+    on = [page.ask("go", unit="node", way=1)["view"]["walk"]["position"] for _ in range(8)]
+    back = [page.ask("go", unit="node", way=-1)["view"]["walk"]["position"] for _ in range(8)]
+    assert back == [*reversed(on[:-1]), -1]
+
+
+def test_a_step_can_be_undone() -> None:
+    page = Page("neuron")
+    before = {name: np.array(value) for name, value in page.model().parameters.items()}
+    page.ask("go", unit="batch", way=1)
+    assert any(not np.array_equal(value, before[name]) for name, value in page.model().parameters.items())
+    page.ask("go", unit="batch", way=-1)
+    assert all(np.array_equal(value, before[name]) for name, value in page.model().parameters.items())
+
+
+@every_lesson
+def test_a_chosen_weight_is_derived_proved_and_drawn_along_its_loss(lesson: str) -> None:
+    page = Page(lesson)
+    what = "dense_0.weights[1,0]"
+    why = page.ask("choose", what=what, notation="calculus")["why"]
+    gradient = page.gradients()["dense_0.weights"][1, 0]
+    assert why["of"] == what
+    assert why["gradient"] == pytest.approx(gradient, rel=1e-9, abs=1e-15)
+    assert why["strip"]["sum"] == pytest.approx(gradient, rel=1e-9, abs=1e-15)
+    assert why["update"]["after"] == pytest.approx(why["update"]["before"] + update_of(page, what), rel=1e-9)
+    verdicts = [one["agrees"] for one in page.ask("proof", what=what)["proof"]["witnesses"]]
+    assert verdicts.count(True) >= 3
+    assert False not in verdicts  # None: too many operations to go through by number
+    curve = page.ask("curve", what=what)["curve"]
+    assert len(curve["points"]) == 41
+    nudged = page.ask("nudge", what=what, by=1e-5)["nudged"]
+    assert nudged["measured"] == pytest.approx(nudged["predicted"], rel=1e-2, abs=1e-12)
+
+
+def update_of(page: Page, what: str) -> float:
+    wires = page.ask("look")["view"]["network"]["wires"]
+    wire = next(one for one in wires if one.get("parameter") == what.partition("[")[0])
+    if wire["sources"] and 1 in wire["sources"] and 0 in wire["readers"]:
+        return float(wire["update"][wire["sources"].index(1)][wire["readers"].index(0)])
+    model, run = page.model(), page.model().run
+    gradients = {name: page.gradients()[name] for name in run.trained}
+    after, _ = model.optimizer.update(np, run.step, run.trained, gradients, run.slots)
+    return float(after["dense_0.weights"][1, 0] - run.trained["dense_0.weights"][1, 0])
+
+
+def test_a_sample_that_is_taken_out_takes_its_pull_with_it() -> None:
+    page = Page("batch")
+    whole = page.ask("choose", what="dense_0.weights[0,0]")["why"]["strip"]
+    told = page.ask("take_out", row=2, out=True)
+    assert told["why"]["gradient"] == pytest.approx(sum(whole["pulls"][:2]))
+    assert told["view"]["reached"]
+    assert page.ask("take_out", row=2, out=False)["why"]["gradient"] == pytest.approx(whole["sum"])
+    page.ask("take_out", row=0, out=True)
+    page.ask("take_out", row=1, out=True)
+    with pytest.raises(ChainruleError, match="One sample must stay"):
+        page.ask("take_out", row=2, out=True)
+
+
+def test_a_sum_in_place_of_the_mean_makes_the_gradient_larger_by_the_number_of_samples() -> None:
+    page = Page("softmax")
+    mean = page.ask("choose", what="dense_0.weights[0,0]")["why"]["gradient"]
+    assert page.ask("reduction", to="sum")["why"]["gradient"] == pytest.approx(3 * mean)
+    assert page.ask("reduction", to="mean")["why"]["gradient"] == pytest.approx(mean)
+
+
+def test_numbers_can_be_changed_and_all_that_depends_on_them_follows() -> None:
+    page = Page("neuron")
+    view = page.ask("set", what="dense_0.weights[0,0]", value=-2.0)["view"]
+    assert page.units(view)["relu_0"][0]["value"] == 7.0
+    view = page.ask("set", what="inputs[0,2]", value=4.0)["view"]
+    assert page.units(view)["relu_0"][0]["value"] == 9.0
+    for wrong in ("dense_0.weights[9,9]", "inputs[0,7]", "inputs[9,0]", "inputs", "nothing[0,0]", "inputs[0]", "x["):
+        with pytest.raises(ChainruleError):
+            page.ask("set", what=wrong, value=1.0)
+
+
+def test_a_guess_is_told_how_far_off_it_is_and_why() -> None:
+    page = Page("softmax")
+    right = page.ask("choose", what="dense_0[0,0]")["why"]["gradient"]  # (0.7 - 1) / 3
+    assert right == pytest.approx(-0.1)
+    assert page.ask("guess", what="dense_0[0,0]", value=-0.1)["guessed"]["close"]
+    assert "3 times too large" in page.ask("guess", what="dense_0[0,0]", value=-0.3)["guessed"]["says"]
+    assert "sign" in page.ask("guess", what="dense_0[0,0]", value=0.1)["guessed"]["says"]
+    assert page.ask("look")["view"]["reached"]
+
+
+def trained(page: Page, until: float = 3.0) -> float:
+    page.ask("play", on=True)
+    time.sleep(until)
+    page.ask("play", on=False)
+    return float(page.session.frames.now.measured["loss"])
+
+
+def test_the_spiral_is_learned_and_the_run_can_be_gone_through_again() -> None:
+    page = Page("spiral")
+    first = page.session.frames.now.measured["loss"]
+    assert trained(page) < 0.6 * first
+    count = page.ask("look")["view"]["frames"]["count"]
+    view = page.ask("seek", frame=0)["view"]
+    assert (view["frames"]["position"], view["step"]) == (0, 0)
+    assert page.session._trace().loss == pytest.approx(first)
+    assert page.ask("seek", frame=count - 1)["view"]["step"] > 0
+
+
+def test_a_click_is_answered_while_the_network_trains() -> None:
+    page = Page("spiral")
+    page.ask("play", on=True)
+    try:
+        page.session.handle({"type": "choose", "what": "dense_0.weights[1,20]"})
+        assert any(message["type"] == "why" for message in list(page.told))
+    finally:
+        page.ask("play", on=False)
+
+
+@pytest.mark.parametrize(("how", "named"), [("relu", "gate"), ("mean", "batch size"), ("transpose", "weights.T")])
+def test_a_broken_network_has_other_gradients_and_check_names_the_mistake(how: str, named: str) -> None:
+    page = Page("spiral")
+    page.ask("controls", sizes=[8, 8])
+    right = page.gradients()
+    told = page.ask("break", how=how)
+    assert named in told["checked"]["report"]
+    assert told["view"]["broken"] == how
+    wrong = page.gradients()
+    assert any(not np.allclose(wrong[name], right[name]) for name in right)
+    assert trained(page, 0.3) > 0
+    page.ask("seek", frame=0)
+    page.ask("break", how=None)
+    mended = page.gradients()
+    assert all(np.allclose(mended[name], right[name]) for name in right)
+
+
+def test_what_cannot_be_broken_is_said_and_nothing_changes() -> None:
+    page = Page("spiral")
+    with pytest.raises(ChainruleError, match="two hidden layers"):
+        page.ask("break", how="transpose")
+    with pytest.raises(ChainruleError, match="no way to break"):
+        page.ask("break", how="nonsense")
+    assert page.ask("look")["view"]["broken"] is None
+
+
+def test_controls_build_another_network() -> None:
+    page = Page("spiral")
+    asked = dict(sizes=[5, 4], activation="tanh", optimizer="sgd", rate=0.1, batch_size=16, noise=0.1, seed=3)
+    view = page.ask("controls", **asked, penalty=0.001, dropout=0.1)["view"]
+    assert {name: view["controls"][name] for name in asked} == asked
+    assert page.model().parameters["dense_1.weights"].shape == (5, 4)
+    with pytest.raises(ChainruleError, match="parameters"):
+        page.ask("controls", sizes=[1024, 1024, 1024])
+    with pytest.raises(ChainruleError):
+        page.ask("controls", activation="nonsense")
+    with pytest.raises(ChainruleError):
+        page.ask("controls", optimizer="nonsense")
+
+
+CSV = "length,width,kind\n" + "".join(f"{1 + i % 7 / 7},{2 - i % 5 / 5},{'ab'[i % 2]}\n" for i in range(40))
+
+
+def test_a_table_of_ones_own_has_its_own_names() -> None:
+    page = Page("neuron")
+    told = page.ask("csv", name="flowers.csv", text=CSV, target="kind")
+    assert told["view"]["title"] == "flowers.csv"
+    assert (told["data"]["features"], told["data"]["classes"]) == (["length", "width"], ["a", "b"])
+    for text in ("", "no table", "a,b\n1,2\n"):
+        with pytest.raises(ChainruleError):
+            page.ask("csv", name="bad.csv", text=text)
+    assert page.ask("look")["view"]["title"] == "flowers.csv"  # what failed has changed nothing
+
+
+def test_a_drawn_digit_is_read() -> None:
+    page = Page("digits")
+    read = page.ask("draw", pixels=[0.0] * 30 + [1.0] * 4 + [0.0] * 30)["read"]
+    assert sum(read["chances"]) == pytest.approx(1.0)
+    with pytest.raises(ChainruleError, match="64 pixels"):
+        page.ask("draw", pixels=[1.0])
+
+
+def content(told: dict[str, dict[str, Any]]) -> bytes:
+    return base64.b64decode(told["taken"]["content"])
+
+
+def test_what_is_taken_away_is_what_was_trained(tmp_path: Path) -> None:
+    page = Page("spiral")
+    for _ in range(2):
+        X, y = page.session.setup.X, page.session.setup.y
+        page.model().fit(X, y, epochs=1, batch_size=page.session.setup.batch_size, verbose=False)
+    model = tmp_path / "spiral.safetensors"
+    model.write_bytes(content(page.ask("take", what="model")))
+    code = content(page.ask("take", what="code")).decode()
+    code += f"""
+other = Model.load({str(model)!r})
+for name, value in other.parameters.items():
+    assert np.array_equal(value, model.parameters[name]), name
+print("equal")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["equal"], done.stderr
+    assert content(page.ask("take", what="picture")).startswith(b"<svg")
+    assert b"model.widget(X, y)" in content(page.ask("take", what="cell"))
+
+
+def test_the_offline_page_asks_the_network_for_nothing() -> None:
+    page = Page("batch")
+    page.ask("go", unit="batch", way=1)
+    html = content(page.ask("take", what="page")).decode()
+    assert "/static/" not in html
+    assert html.count("</script>") == 2
+    recorded = html.partition('id="recorded">')[2].partition("</script>")[0]
+    record = json.loads(recorded)
+    assert [view["step"] for view in record["views"]] == [0, 1]
+    values = [whys["dense_0.weights[0,0]"]["value"] for whys in record["whys"]]
+    assert values[0] == 0.2
+    assert values[1] == page.model().parameters["dense_0.weights"][0, 0]
+
+
+def test_the_widget_answers_what_the_page_asks() -> None:
+    lesson = next(one for one in LESSONS if one.name == "softmax").build()
+    before = {name: np.array(value) for name, value in lesson.model.parameters.items()}
+    widget = lesson.model.widget(lesson.X, lesson.y)
+    told: list[dict[str, Any]] = []
+    widget._session._send = told.append
+    widget.send = told.append
+    widget._handle_custom_msg({"type": "look"}, [])
+    widget._handle_custom_msg({"type": "choose", "what": "dense_0[0,0]"}, [])
+    widget._handle_custom_msg({"type": "go", "unit": "batch", "way": 1}, [])
+    widget._handle_custom_msg("nonsense", [])
+    kinds = [message["type"] for message in told]
+    assert kinds[:3] == ["view", "data", "why"]
+    assert kinds[-1] == "problem"
+    assert told[2]["gradient"] == pytest.approx(-0.1)
+    assert all(np.array_equal(value, before[name]) for name, value in lesson.model.parameters.items())
+    assert "render" in widget._esm
+    widget.close()
+
+
+BAD = [
+    {},
+    {"type": 3},
+    {"type": "nonsense"},
+    {"type": "__init__"},
+    {"type": "look", "more": 1},
+    {"type": "seek"},
+    {"type": "seek", "frame": -1},
+    {"type": "seek", "frame": True},
+    {"type": "seek", "frame": 1.5},
+    {"type": "go", "unit": "year", "way": 1},
+    {"type": "go", "unit": "node", "way": 2},
+    {"type": "set", "what": "inputs[0,0]", "value": float("nan")},
+    {"type": "set", "what": "inputs[0,0]", "value": "1"},
+    {"type": "set", "what": "x" * 1000, "value": 1.0},
+    {"type": "choose", "what": "dense_0.weights"},
+    {"type": "choose", "what": "dense_0.weights[99,99]"},
+    {"type": "choose", "what": "'; drop"},
+    {"type": "sample", "place": 99},
+    {"type": "lesson", "name": "nonsense"},
+    {"type": "controls", "sizes": [10**9]},
+    {"type": "take", "what": "/etc/passwd"},
+    {"type": "draw", "pixels": [1.0]},
+    {"type": "play", "on": True},  # a gradient arrives here: there is nothing to train
+    {"type": "reduction", "to": "mean"},
+]
+
+
+@pytest.mark.parametrize("message", BAD, ids=str)
+def test_a_message_that_is_wrong_is_refused_in_words_and_changes_nothing(message: dict[str, Any]) -> None:
+    page = Page("neuron")
+    before = page.ask("look")
+    with pytest.raises(ChainruleError) as refused:
+        page.session.handle(message)
+    assert str(refused.value)
+    assert page.ask("look") == before
+
+
+def test_both_ends_know_the_same_messages() -> None:
+    script = (Path(sys.modules[PlaySession.__module__].__file__ or "").parent / "static" / "play.js").read_text("utf-8")
+    listed = script.partition("const TOLD = [")[2].partition("]")[0]
+    assert tuple(json.loads(f"[{listed}]")) == TOLD
+    for kind in ASKED:
+        assert f'send("{kind}"' in script or f'type: "{kind}"' in script, kind
