@@ -111,7 +111,7 @@ def test_a_contender_that_learns_something_else_or_breaks_is_left_out_and_named(
 
 def test_the_number_of_threads_is_the_faster_one(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0]
-    monkeypatch.setattr(fittiming.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(timing.os, "cpu_count", lambda: 2)
 
     def begin(training: Training, epochs: int) -> Any:
         def go() -> Any:

@@ -1,7 +1,7 @@
 """The doctor's table: what can be wrong with a run, how it shows, and the line that mends it.
 
-A symptom is a function from a `Case` to a `Remedy`, or to None where it does not show. To add one, write the function
-and add a row to `SYMPTOMS`. Nothing here has seen a part that was held out to test.
+A symptom is a function from what is `Examined` to a `Remedy`, or to None where it does not show. To add one, write the
+function and add a row to `SYMPTOMS`. Nothing here has seen a part that was held out to test.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..layers import BatchNorm, LayerNorm
 from .history import History
 from .sampled import LEAST_EPOCHS, Sampled
 
-__all__ = ["SYMPTOMS", "UNEVEN", "Case", "Remedy", "Symptom"]
+__all__ = ["SYMPTOMS", "UNEVEN", "Examined", "Remedy", "Symptom"]
 
 _VANISHING = 1e-6
 _LARGE, _SMALL = 20.0, 1e-3  # sizes of inputs that make learning hard
@@ -40,7 +40,7 @@ class Remedy(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Case:
+class Examined:
     """What the symptoms are read from: the history of the run, the network, and some of its data where it was long."""
 
     history: History
@@ -80,7 +80,7 @@ class Case:
 # What the data show
 
 
-def unscaled_inputs(case: Case) -> Remedy | None:
+def unscaled_inputs(case: Examined) -> Remedy | None:
     """Inputs far larger than 1, or all far smaller, that reach a layer of weights as they are."""
     if case.data is None or case.data.learned or not _weighs_inputs(case.network):
         return None
@@ -96,7 +96,7 @@ def unscaled_inputs(case: Case) -> Remedy | None:
     )
 
 
-def unscaled_targets(case: Case) -> Remedy | None:
+def unscaled_targets(case: Examined) -> Remedy | None:
     """Values to predict whose spread or mean is far from 1, and that were not learned."""
     if case.data is None or case.data.run.loss.classifies or case.data.learned:
         return None
@@ -111,7 +111,7 @@ def unscaled_targets(case: Case) -> Remedy | None:
     )
 
 
-def leakage(case: Case) -> Remedy | None:
+def leakage(case: Examined) -> Remedy | None:
     """An input that is the target, or says it without fail."""
     data = case.data
     if data is None or data.X.shape[1] < 2 or len(data.counts) > _CLASSES:
@@ -138,7 +138,7 @@ def leakage(case: Case) -> Remedy | None:
     )
 
 
-def constant_columns(case: Case) -> Remedy | None:
+def constant_columns(case: Examined) -> Remedy | None:
     """Inputs that are the same in every row."""
     data = case.data
     if data is None or data.X.shape[1] < 2:
@@ -165,7 +165,7 @@ def constant_columns(case: Case) -> Remedy | None:
 # What the layers show
 
 
-def dead_units(case: Case) -> Iterator[Remedy]:
+def dead_units(case: Examined) -> Iterator[Remedy]:
     """Layers of which half of the units and more give 0 for every sample."""
     python, shell = ("LeakyReLU", "--activation leaky_relu")
     if not math.isnan(case.rate):
@@ -180,7 +180,7 @@ def dead_units(case: Case) -> Iterator[Remedy]:
             )
 
 
-def vanishing(case: Case) -> Remedy | None:
+def vanishing(case: Examined) -> Remedy | None:
     """Gradients that do not reach the first layer."""
     norms = {column.node: norm for column, norm in _last(case) if column.quantity == GRADIENT_NORM}
     trainable = {name.rpartition(".")[0] for name in case.network.trainable_names()}
@@ -203,7 +203,7 @@ def vanishing(case: Case) -> Remedy | None:
 # What the curve shows
 
 
-def rate_too_high(case: Case) -> Remedy | None:
+def rate_too_high(case: Examined) -> Remedy | None:
     """A loss that jumps, or ends above that of a constant answer."""
     curve, data = np.array(case.losses), case.data
     if data is None or data.learned or len(curve) < LEAST_EPOCHS:
@@ -223,7 +223,7 @@ def rate_too_high(case: Case) -> Remedy | None:
     return Remedy(f"The learning rate is too high: the loss {shows}.", f"Lower it: {python}.", f"Lower it: {shell}.")
 
 
-def rate_too_low(case: Case) -> Remedy | None:
+def rate_too_low(case: Examined) -> Remedy | None:
     """A loss that still falls in a straight line when the run ends, far from the bottom."""
     curve, data = np.array(case.losses), case.data
     if data is None or data.learned or len(curve) < LEAST_EPOCHS:
@@ -242,7 +242,7 @@ def rate_too_low(case: Case) -> Remedy | None:
     )
 
 
-def overfitting(case: Case) -> Remedy | None:
+def overfitting(case: Examined) -> Remedy | None:
     """A validation loss that has risen while the training loss fell on."""
     if not case.validates or "val_loss" not in case.history.names:
         return None
@@ -264,7 +264,7 @@ def overfitting(case: Case) -> Remedy | None:
 # What the answers show
 
 
-def one_class(case: Case) -> Remedy | None:
+def one_class(case: Examined) -> Remedy | None:
     """One class that is predicted for all."""
     data = case.data
     if data is None or data.labels is None or np.count_nonzero(data.counts) < 2:
@@ -280,7 +280,7 @@ def one_class(case: Case) -> Remedy | None:
     return Remedy(known, f"Lower the learning rate: {python}.", f"Lower the learning rate: {shell}.")
 
 
-def guessing(case: Case) -> Remedy | None:
+def guessing(case: Examined) -> Remedy | None:
     """A loss that stays where a constant answer's is: log C for C even classes."""
     data = case.data
     if data is None or not abs(data.skill) < 0.03:
@@ -295,7 +295,7 @@ def guessing(case: Case) -> Remedy | None:
     )
 
 
-def shuffled(case: Case) -> Remedy | None:
+def shuffled(case: Examined) -> Remedy | None:
     """Training samples learned by heart, with nothing gained on validation samples: the labels may be shuffled."""
     data = case.data
     if data is None or not case.validates or "val_loss" not in case.history.names or not data.skill > 0.1:
@@ -311,7 +311,7 @@ def shuffled(case: Case) -> Remedy | None:
     )
 
 
-def uneven_classes(case: Case) -> Remedy | None:
+def uneven_classes(case: Examined) -> Remedy | None:
     """Classes of very different sizes, of which the rare ones are not recognized."""
     data = case.data
     if data is None or not 2 <= np.count_nonzero(data.counts) <= _CLASSES or data.plan.sample_weights is not None:
@@ -335,10 +335,10 @@ def uneven_classes(case: Case) -> Remedy | None:
 class Symptom:
     """A row of the table: how it is found, and the symptoms that need no word where it is, because it causes them."""
 
-    find: Callable[[Case], Remedy | Iterator[Remedy] | None]
+    find: Callable[[Examined], Remedy | Iterator[Remedy] | None]
     causes: tuple[Callable[..., object], ...] = ()
 
-    def findings(self, case: Case) -> list[Remedy]:
+    def findings(self, case: Examined) -> list[Remedy]:
         """What it has to say of the case."""
         found = self.find(case)
         return [] if found is None else [found] if isinstance(found, Remedy) else list(found)
@@ -367,7 +367,7 @@ def _first_upper(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _beats_chance(case: Case, data: Sampled) -> bool:
+def _beats_chance(case: Examined, data: Sampled) -> bool:
     """Whether the classes of the validation part are told better than by always guessing the most frequent one."""
     if not len(data.counts) or "val_accuracy" not in case.history.names or data.plan.validation is None:
         return False
@@ -377,7 +377,7 @@ def _beats_chance(case: Case, data: Sampled) -> bool:
     return bool(late > share + 2 * math.sqrt(share * (1 - share) / samples))
 
 
-def _last(case: Case) -> Iterator[tuple[Column, float]]:
+def _last(case: Examined) -> Iterator[tuple[Column, float]]:
     return ((Column.of(name), value) for name, value in case.history.last.items())
 
 

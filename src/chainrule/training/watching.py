@@ -9,7 +9,7 @@ import numpy as np
 from ..layer import Layer
 from .history import History
 from .sampled import Sampled
-from .symptoms import SYMPTOMS, Case, Remedy
+from .symptoms import SYMPTOMS, Examined, Remedy
 
 if TYPE_CHECKING:
     from .callbacks import Fit
@@ -43,10 +43,10 @@ def notes(history: History, network: Layer) -> list[str]:
     dense_0: its gradient is 1e-08 of that of dense_1, it vanishes on the way down. Use He() weights, a normalization
         layer, or skip connections with Add.
     """
-    return diagnose(Case(history, network))
+    return diagnose(Examined(history, network))
 
 
-def diagnose(case: Case) -> list[str]:
+def diagnose(case: Examined) -> list[str]:
     """What every symptom of the table says of a case, without those that another one has caused."""
     found: list[str] = []
     explained: set[Any] = set()
@@ -59,13 +59,13 @@ def diagnose(case: Case) -> list[str]:
     return found
 
 
-def case_of(fit: Fit, plan: Plan) -> Case:
+def case_of(fit: Fit, plan: Plan) -> Examined:
     """The case of a run that has ended."""
     run, history = fit.run, fit.history.since(fit.first)
     prepared = getattr(fit.model, "preprocessing", None)
     inputs = () if prepared is None else [(f, c.name) for c in prepared.columns for f in c.feature_names]
     broken = fit.history.stopped is not None and not all(np.isfinite(v).all() for v in run.values.values())
-    return Case(
+    return Examined(
         history,
         run.network,
         None if broken else Sampled.of(run, plan, run.epoch - fit.first),
