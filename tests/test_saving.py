@@ -478,6 +478,7 @@ def test_early_stopping_saves_the_best_and_goes_on_from_the_last(record_every: i
             resume=resume,
             record_every=record_every,
             verbose=False,
+            engine="fused",  # auto would choose by the length of the run
         )
         return one
 
