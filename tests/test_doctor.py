@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,7 @@ from chainrule import (
     Tanh,
     datasets,
 )
-from chainrule.training.callbacks import Fit
-from chainrule.training.plan import Plan
 from chainrule.training.symptoms import SYMPTOMS
-from chainrule.training.watching import case_of, diagnose
 from support import shell
 
 Samples = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
@@ -309,18 +305,6 @@ def test_short_runs_and_small_data_are_not_looked_at() -> None:
     assert fitted(X, y, epochs=4) == []
     assert fitted(X[:19], y[:19]) == []
     assert len(fitted(X, y, epochs=5)) == len(fitted(X[:20], y[:20])) == 1
-
-
-def test_the_diagnosis_looks_at_a_hundredth_of_the_rows_that_a_run_has_met() -> None:
-    X, y = blobs(60_000)
-    model = Model(network(6, 3), SoftmaxCrossentropy(), Adam(0.01))
-    began = time.perf_counter()
-    model.fit(X, y, epochs=5, verbose=False)
-    lasted = time.perf_counter() - began
-    plan = Plan(model.inputs(X), y, None, 5, 32, True, None, None, None)
-    began = time.perf_counter()
-    assert diagnose(case_of(Fit(model, 5), plan)) == []
-    assert time.perf_counter() - began < 0.05 * lasted  # 1 % on a machine that has nothing else to do
 
 
 def test_names_of_columns_and_classes_are_used_where_a_model_has_them(tmp_path: Path) -> None:
