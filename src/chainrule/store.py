@@ -47,7 +47,7 @@ class Store:
     >>> layer.wieghts = 0
     Traceback (most recent call last):
     chainrule.errors.UnknownNameError: There is no parameter or setting of Dense named 'wieghts'. Did you mean
-    'weights'? Known: 'biases', 'initializer', 'n_inputs', 'n_neurons', 'penalties', 'trainable', 'weights'.
+    'weights'? Known: 'bias', 'biases', 'initializer', 'n_inputs', 'n_neurons', 'penalties', 'trainable', 'weights'.
     """
 
     parameters: ClassVar[tuple[str, ...]]
