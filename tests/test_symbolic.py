@@ -424,22 +424,22 @@ class Swish(Layer):
 
 
 RULES = {
-    "Swish": (Swish(), "y = x / (1 + exp(-x))\ns = 1 / (1 + exp(-x))\n∂y/∂x = s + x·s·(1 - s)", 0),
-    "Mish": (Mish(), "y = x·t\nt = tanh(log(1 + exp(x)))\n∂y/∂x = t + x·(1 - t²) / (1 + exp(-x))", 0),
+    "Swish": (Swish(), "out = x / (1 + exp(-x))\ns = 1 / (1 + exp(-x))\n∂out/∂x = s + x·s·(1 - s)", 0),
+    "Mish": (Mish(), "out = x·t\nt = tanh(log(1 + exp(x)))\n∂out/∂x = t + x·(1 - t²) / (1 + exp(-x))", 0),
     "PReLU": (
         PReLU(),
-        "y[b,n] = x[b,n] if x[b,n] > 0 else slope[0,0]·x[b,n]\n∂y[b,n]/∂x[b,n] = 1 if x[b,n] > 0 else slope[0,0]\n"
-        "∂y[b,n]/∂slope[0,0] = 0 if x[b,n] > 0 else x[b,n]",
+        "out[b,n] = x[b,n] if x[b,n] > 0 else slope[0,0]·x[b,n]\n∂out[b,n]/∂x[b,n] = 1 if x[b,n] > 0 else slope[0,0]\n"
+        "∂out[b,n]/∂slope[0,0] = 0 if x[b,n] > 0 else x[b,n]",
         1,
     ),
     "PReLU, each": (
         PReLU(4),
-        "y[b,n] = x[b,n] if x[b,n] > 0 else slope[0,n]·x[b,n]\n∂y[b,n]/∂x[b,n] = 1 if x[b,n] > 0 else slope[0,n]\n"
-        "∂y[b,n]/∂slope[0,n] = 0 if x[b,n] > 0 else x[b,n]",
+        "out[b,n] = x[b,n] if x[b,n] > 0 else slope[0,n]·x[b,n]\n∂out[b,n]/∂x[b,n] = 1 if x[b,n] > 0 else slope[0,n]\n"
+        "∂out[b,n]/∂slope[0,n] = 0 if x[b,n] > 0 else x[b,n]",
         1,
     ),
-    "Gate": (Gate(), "y = x / (1 + exp(-n_·x))\n∂y/∂x = gate·(1 + n_·x·(1 - gate))", 0),
-    "Softsign": (Softsign(), "y = x / size\nsize = 1 + |x|\n∂y/∂x = 1 / size²", 1),
+    "Gate": (Gate(), "out = x / (1 + exp(-n_·x))\n∂out/∂x = gate·(1 + n_·x·(1 - gate))", 0),
+    "Softsign": (Softsign(), "out = x / size\nsize = 1 + |x|\n∂out/∂x = 1 / size²", 1),
 }
 
 
@@ -519,7 +519,7 @@ def test_a_users_loss_and_penalty_are_explained_with_formulas(loss: Loss) -> Non
     assert rule is not None
     for left, right in {**rule.where, **rule.derivatives}.items():
         assert "sum(o" not in right, f"{left} = {right}: a sum over the index that stands outside it"
-    assert str(rule_of(Cauchy(0.1))) == "y = λ·log(1 + w²)\n∂y/∂w = 2·λ·w / (1 + w²)"
+    assert str(rule_of(Cauchy(0.1))) == "out = λ·log(1 + w²)\n∂out/∂w = 2·λ·w / (1 + w²)"
     network = Sequential(Dense(3, 4, penalties={"weights": Cauchy(0.1)}), ReLU(), Dense(4, 2))
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
