@@ -86,7 +86,7 @@ def test_the_cause_of_the_first_difference_is_named(tmp_path: Path, cause: str) 
     assert found.cause == cause
     assert f"Likely cause, {cause}: " in str(found)
     assert found.agreeing == AGREEING.get(cause, 0)
-    assert found.own != found.library
+    assert found.own != found.reference
 
 
 def test_a_program_without_init_that_prints_the_same_in_float64_is_told_so(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Compared:
     program: Listing
     agreeing: int
     own: str | None = None
-    library: str | None = None
+    reference: str | None = None
     number: int | None = None
     cause: str | None = None
     explanation: str = ""
@@ -55,7 +55,7 @@ class Compared:
     @property
     def same(self) -> bool:
         """Whether every line that was printed agrees."""
-        return self.own is None and self.library is None
+        return self.own is None and self.reference is None
 
     def __str__(self) -> str:
         name, until = self.program.path.name, "" if self.finished else " in the time given"
@@ -66,7 +66,7 @@ class Compared:
         shown = [
             f"{name} and the library differ first in line {self.agreeing + 1}, {which}:",
             f"  yours    {_OVER if self.own is None else self.own}",
-            f"  library  {_OVER if self.library is None else self.library}",
+            f"  library  {_OVER if self.reference is None else self.reference}",
             f"Likely cause, {self.cause}: {self.explanation}" if self.cause else self.explanation,
         ]
         return "\n".join(shown)

@@ -17,7 +17,6 @@ __all__ = [
     "arrays_of",
     "copied",
     "generators_of",
-    "gradient_of",
     "gradient_path",
     "growing",
     "lists_in",
@@ -129,12 +128,6 @@ def write(item: Any, path: str, value: Any) -> None:
         item[name] = value
     else:
         setattr(item, name, value)
-
-
-def gradient_of(item: Any, path: str) -> Any:
-    """The gradient that an object stores for the parameter at a path; None without one."""
-    found = gradient_path(item, path)
-    return None if found is None else read(item, found)
 
 
 def gradient_path(item: Any, path: str) -> str | None:
