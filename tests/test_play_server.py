@@ -112,7 +112,7 @@ def routes() -> list[tuple[str, str]]:
     found = []
     for route in application._app.routes:
         path = route.path.replace("{name}", "play.js")
-        found += [("ws", path)] if not hasattr(route, "methods") else [(method, path) for method in route.methods]
+        found += [("ws", path)] if not hasattr(route, "methods") else [(method, path) for method in sorted(route.methods)]
     return found
 
 
