@@ -112,7 +112,7 @@ def routes() -> list[tuple[str, str]]:
     found = []
     for route in application._app.routes:
         path = route.path.replace("{name}", "play.js")
-        found += [("ws", path)] if not hasattr(route, "methods") else [(method, path) for method in sorted(route.methods)]
+        found += [(method, path) for method in sorted(getattr(route, "methods", ["ws"]))]
     return found
 
 
