@@ -42,6 +42,7 @@ LEVELS = [
     ("exchange",),
     ("blasthreads",),
     ("engines",),
+    ("distributed",),
     ("training",),
     ("model", "recipe"),
     ("book",),

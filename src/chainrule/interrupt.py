@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -16,27 +17,39 @@ class CtrlC(AbstractContextManager["CtrlC"]):
 
     The exception is also raised immediately, as usual; remembering it helps if other code catches it (scikit-learn's
     training does). With `waits` only `check()` raises it, until Ctrl-C is pressed a second time. Nothing changes in a
-    thread other than the main one, or if the program has its own handler for Ctrl-C.
+    thread other than the main one, or if the program has its own handler for Ctrl-C. `others` are signals that ask for
+    the same, those by which a cluster takes a machine back; with them, all wait however often they come.
     """
 
-    def __init__(self, waits: bool = False) -> None:
-        self.waits, self.pressed = waits, False
-        self.before: Any = None
+    def __init__(self, waits: bool = False, others: Sequence[signal.Signals] = ()) -> None:
+        self.waits, self.others, self.pressed = waits, others, False
+        self.before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if usual and threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGINT, self._note)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, *self.others):
+                if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                    self.before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         again, self.pressed = self.pressed, True
-        if again or not self.waits:
+        if not self.others and (again or not self.waits):
             raise KeyboardInterrupt
+
+    @contextmanager
+    def noting(self, whether: bool) -> Iterator[None]:
+        """A block whose own `KeyboardInterrupt` is remembered as if Ctrl-C had been pressed."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not whether:
+                raise
+            self.pressed = True
 
     def check(self) -> None:
         """Raise `KeyboardInterrupt` if Ctrl-C was pressed."""

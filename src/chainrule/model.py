@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .arrays import plain_array
 from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
 from .compatibility import require_compatible, require_fitting_output
+from .distributed import working
 from .engines import ENGINES, Engine, predictor, require_known
 from .engines.contract import encode
 from .errors import ChainruleError, ConfigurationError, DataError
@@ -175,6 +176,8 @@ class Model:
         checkpoint: str | Path | None = None,
         resume: bool = False,
         engine: Engine = "auto",
+        distributed: bool = False,
+        deterministic: bool = True,
     ) -> History:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
 
@@ -190,12 +193,42 @@ class Model:
         `engine` carries out the steps: "numpy", "fused" (machine code), "jax" (extra `jax`), or "auto",
         which takes the one that ends first by a fixed table of costs. The choice is kept with a checkpoint.
 
+        With `distributed=True` under mpirun or srun (extra `mpi`) every rank computes its part of each batch, with
+        NumPy, and all end with the same model: bit for bit that of one rank, which is what there is without mpirun.
+        Every rank makes the same call; callbacks, prints and files are rank 0's. `deterministic=False` leaves the order
+        of sums to MPI.
+
         Ctrl-C ends the run with the model as it stands after the last whole step; `history.stopped` says so.
 
         Raises `DataError` and its kinds for data that do not fit, before the first step, and `NonFiniteError` where
         numbers stop being finite, naming the first layer and array.
         """
         require_known(engine)
+        if distributed and engine not in ("auto", "numpy"):
+            raise ConfigurationError(f'fit: distributed=True computes with NumPy, not {engine!r}; leave engine="auto".')
+        with working(distributed, deterministic) as team:
+            plan = self._plan(
+                X, y, epochs, batch_size, validation_data, validation_split, shuffle, sample_weights, class_weights,
+                record_every,
+            )  # fmt: skip
+            options = (as_callbacks(callbacks), verbose, checkpoint, resume, engine)
+            with being_fitted(self.network):
+                return run_plan(self, plan, *options, team if distributed else None)
+
+    def _plan(
+        self,
+        X: Any,
+        y: ArrayLike,
+        epochs: int,
+        batch_size: int,
+        validation_data: Any,
+        validation_split: float,
+        shuffle: bool,
+        sample_weights: ArrayLike | None,
+        class_weights: Any,
+        record_every: int | None,
+    ) -> Plan:
+        """What `fit` is given, checked."""
         inputs, targets = self.checked(X, y, sample_weights)
         validation = None if validation_data is None else self._held(validation_data)
         weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
@@ -211,9 +244,7 @@ class Model:
             validation=validation,
             record_every=record_every,
         )
-        plan = plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
-        with being_fitted(self.network):
-            return run_plan(self, plan, as_callbacks(callbacks), verbose, checkpoint, resume, engine)
+        return plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
 
     def _held(self, data: Sequence[Any]) -> Held:
         """Samples to measure on, a pair (X, y) or with what each counts."""

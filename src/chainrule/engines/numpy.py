@@ -16,29 +16,68 @@ from .flat import FlatUpdate, covers
 from .quick import QuickNumpy
 from .recorder import Recorder
 
-__all__ = ["NumpySession"]
+__all__ = ["NumpySession", "Updates", "sum_of_squares"]
+
+
+class Updates:
+    """Parameters, state and slots as they stand, and the optimizer's step on them.
+
+    From the second step on an optimizer of the library works on flat vectors, with the same bits.
+    """
+
+    def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
+        self.task, self.xp, self.names = task, QuickNumpy(), task.network.trainable_names()
+        self.load(values, slots)
+
+    def load(self, values: Arrays, slots: Arrays) -> None:
+        """Go on from other values and slots."""
+        self.values, self._slots, self._first = dict(values), dict(slots), True
+        self._again = False  # whether the next step is the second
+        self._flat: FlatUpdate | None = None
+
+    def slots(self) -> Arrays:
+        """The slots by name."""
+        return self._slots if self._flat is None else self._slots | self._flat.slots()
+
+    def step(self, step: int, result: Pass, rates: list[float]) -> bool:
+        """Go on to the next values and slots; where they are not finite, stay and say so."""
+        if self._again and self._flat is None and covers(self.task, self.values, self._slots, result):
+            self._flat = FlatUpdate(self.task, self.values, self._slots)
+        self._again = False
+        if self._flat is not None:
+            return self._step_vectors(self._flat, step, result, rates)
+        task, named = self.task, dict(zip(self.names, rates, strict=True))
+        values, slots = update(self.xp, task.network, task.optimizer, self.values, result, step, self._slots, named)
+        if not _finite(values.values()):
+            return False
+        self.values, self._slots, self._again = values, slots, self._first
+        self._first = False
+        return True
+
+    def _step_vectors(self, flat: FlatUpdate, step: int, result: Pass, rates: list[float]) -> bool:
+        vectors = flat.updated(self.xp, step, result.gradients, rates)
+        if not _finite([*result.state.values(), *(parameter for parameter, _ in vectors)]):
+            return False
+        flat.vectors = vectors
+        self.values = {**self.values, **result.state, **flat.parameters()}
+        return True
 
 
 class NumpySession:
     """The pure pairs, step by step: every step makes new arrays and changes none.
 
-    The numbers are those of `advance`, bit for bit; from the second step on an optimizer of the library works on flat
-    vectors.
+    The numbers are those of `advance`, bit for bit.
     """
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
-        self.task, self.xp = task, QuickNumpy()
-        self.names = task.network.trainable_names()
+        self.task, self.updates = task, Updates(task, values, slots)
         self._equal_shares: dict[int, NDArray[Any]] = {}
-        self.load(values, slots)
 
     def load(self, values: Arrays, slots: Arrays) -> None:
-        self._values, self._slots, self._first = dict(values), dict(slots), True
-        self._again = False  # whether the next step is the second
-        self._flat: FlatUpdate | None = None
+        self.updates.load(values, slots)
 
     def run(self, block: Block) -> Outcome:
-        task, network = self.task, self.task.network
+        task, network, updates = self.task, self.task.network, self.updates
         data_losses, penalties = [], []
         recorder = Recorder(task, block) if block.record else None
         training, terms, rates = not network.frozen, network.penalty_terms(), block.rates.tolist()
@@ -48,16 +87,17 @@ class NumpySession:
                 looked_at = recorder is not None and recorder.units
                 context = Context(training, task.seed, block.step + index, record=outputs if looked_at else None)
                 result = propagate(
-                    self.xp, network, task.loss, self._values, task.X[rows], task.targets(rows),
+                    updates.xp, network, task.loss, updates.values, task.X[rows], task.targets(rows),
                     self._shares(rows, size), context, terms,
                 )  # fmt: skip
-                if not (math.isfinite(result.loss) and self._update(context.step, result, rates[index])):
+                if not (math.isfinite(result.loss) and updates.step(context.step, result, rates[index])):
                     break
                 data_losses.append(float(result.data_loss))
                 penalties.append(float(result.penalty))
                 if recorder is not None:
                     gradients = result.gradients
-                    squares = [_square(gradients[name]) for name in self.names] if recorder.looks(index) else None
+                    looked = updates.names if recorder.looks(index) else None
+                    squares = None if looked is None else [sum_of_squares(gradients[name]) for name in looked]
                     alive = [outputs[name]["output"].max(axis=0) > 0 for name in recorder.units]
                     recorder.add(rows, data_losses[-1], penalties[-1], result.predictions, squares, alive)
         whole = recorder is not None and len(data_losses) == block.steps
@@ -71,40 +111,17 @@ class NumpySession:
             self._equal_shares[size] = self.task.shares(rows, size)
         return self._equal_shares[size]
 
-    def _update(self, step: int, result: Pass, rates: list[float]) -> bool:
-        """Go on to the next values and slots; where they are not finite, stay and say so."""
-        if self._again and self._flat is None and covers(self.task, self._values, self._slots, result):
-            self._flat = FlatUpdate(self.task, self._values, self._slots)
-        self._again = False
-        if self._flat is not None:
-            return self._update_vectors(self._flat, step, result, rates)
-        task, named = self.task, dict(zip(self.names, rates, strict=True))
-        values, slots = update(self.xp, task.network, task.optimizer, self._values, result, step, self._slots, named)
-        if not _finite(values.values()):
-            return False
-        self._values, self._slots, self._again = values, slots, self._first
-        self._first = False
-        return True
-
-    def _update_vectors(self, flat: FlatUpdate, step: int, result: Pass, rates: list[float]) -> bool:
-        vectors = flat.updated(self.xp, step, result.gradients, rates)
-        if not _finite([*result.state.values(), *(parameter for parameter, _ in vectors)]):
-            return False
-        flat.vectors = vectors
-        self._values = {**self._values, **result.state, **flat.parameters()}
-        return True
-
     def values(self) -> Arrays:
-        return self._values
+        return self.updates.values
 
     def slots(self) -> Arrays:
-        return self._slots if self._flat is None else self._slots | self._flat.slots()
+        return self.updates.slots()
 
     def close(self) -> None:
         """Nothing is kept."""
 
 
-def _square(gradient: NDArray[Any]) -> float:
+def sum_of_squares(gradient: NDArray[Any]) -> float:
     """Σg², also of float32 numbers whose squares are too large for float32."""
     vector = gradient.reshape(-1)
     square = float(np.dot(vector, vector))

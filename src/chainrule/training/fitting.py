@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import engines
+from ..blasthreads import one_thread
 from ..columns import EPOCH, Column
 from ..compatibility import require_batches
+from ..distributed import ALONE, PiecesSession, Team
+from ..distributed.pieces import pieces_of
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
 from ..weighting import require_counting
 from .callbacks import Callback, Fit
 from .checkpoint import Checkpoint
+from .following import facts_of, followed
 from .history import INTERRUPTED, History
 from .learner import Learner
 from .measuring import evaluate
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run_plan"]
 
+# By which a cluster, and mpirun, ask a process to leave
+LEAVING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
+
 
 def run_plan(
     model: Learner,
@@ -38,42 +47,60 @@ def run_plan(
     checkpoint: str | Path | None,
     resume: bool,
     engine: str = "numpy",
+    team: Team | None = None,
 ) -> History:
     """Carry the plan out, block after block, each up to the next epoch that somebody asks for; returns its history.
 
-    Ctrl-C waits for the end of a block, and of an epoch with all that belongs to it.
+    Ctrl-C waits for the end of a block, and of an epoch with all that belongs to it. A team carries it out together:
+    every rank trains, and rank 0 alone has callbacks, prints and writes the checkpoint.
     """
+    crew = ALONE if team is None else team
+    verbose, callbacks = verbose and crew.leads, callbacks if crew.leads else ()
     run, fit = model.run, Fit(model, plan.epochs, first=model.run.epoch, validates=plan.validation is not None)
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
     require_counting(run.loss.sample_totals(plan.y, plan.sample_weights), "fit", "the weights")
     small = require_batches(run.network, plan.batch_size, len(plan.X))
     model.history.stopped, model.history.notes, run.engine = None, [], engine
-    saver = _begin(fit, plan, callbacks, checkpoint, resume)
-    asked = bool(callbacks) or plan.validation is not None
+    if team is not None:
+        crew.require_alike(facts_of(run, plan))
+    with followed(crew, fit):
+        saver = _begin(fit, plan, callbacks, checkpoint if crew.leads else None, resume and crew.leads)
+    asked, forgives = crew.heard((bool(callbacks), any(callback.handles_non_finite for callback in callbacks)))
+    asked = asked or plan.validation is not None
     with (
-        _ending(fit, plan, callbacks, saver),
+        followed(crew, fit),
+        _ending(fit, plan, callbacks, saver, forgives),
         Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress,
     ):
         task = plan.task(run)
-        _choose(fit, plan, task, engine, verbose)
+        if team is None:
+            _choose(fit, plan, task, engine, verbose)
+        else:
+            run.engine = "numpy"
+            _introduce(crew, plan, verbose)
         if verbose and small is not None:
             print(small, flush=True)
-        steps = Steps(run, task, shuffle=plan.shuffle, engine=run.engine)
-        with blas_threads(run.engine, run.network, plan.batch_size), CtrlC(waits=True) as ctrl_c:
+        start = engines.start(run.engine) if team is None else partial(PiecesSession, team)
+        steps = Steps(run, task, shuffle=plan.shuffle, engine=run.engine, start=start)
+        threads = blas_threads(run.engine, run.network, plan.batch_size) if team is None else one_thread()
+        with threads, CtrlC(waits=True, others=() if team is None else LEAVING) as ctrl_c:
+            _, steps.size = crew.agreed(False, steps.size)
             while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
                 due = plan.next_due(run.epoch - fit.first) if asked else plan.epochs
                 columns = plan.recorded(steps.train(fit.first + due), fit.first)
                 if columns:
-                    columns = _record(fit, plan, columns)
-                    for callback in callbacks:
-                        callback.epoch(fit)
+                    columns = _record(fit, plan, columns, team)
+                    with followed(crew, fit), ctrl_c.noting(crew.size > 1):
+                        for callback in callbacks:
+                            callback.epoch(fit)
                 progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
                 progress.show(columns)
                 if saver is not None and not steps.done:
                     saver.mark()
                 if steps.failure is not None:
                     raise steps.failure
+                ctrl_c.pressed, steps.size = crew.agreed(ctrl_c.pressed, steps.size)
                 ctrl_c.check()
             steps.close()
     if verbose:
@@ -82,7 +109,9 @@ def run_plan(
 
 
 @contextlib.contextmanager
-def _ending(fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoint | None) -> Iterator[None]:
+def _ending(
+    fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoint | None, forgives: bool
+) -> Iterator[None]:
     """However the run inside ends, the history says why, and every part of the end happens, whatever another raises."""
     try:
         yield
@@ -90,7 +119,7 @@ def _ending(fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoi
         fit.stop(INTERRUPTED)
     except NonFiniteError as error:
         fit.stop(str(error))
-        if not any(callback.handles_non_finite for callback in callbacks):
+        if not forgives:
             raise
     finally:
         with contextlib.ExitStack() as ending:
@@ -101,11 +130,11 @@ def _ending(fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoi
                 ending.callback(callback.end, fit)
 
 
-def _record(fit: Fit, plan: Plan, columns: Columns) -> Columns:
+def _record(fit: Fit, plan: Plan, columns: Columns, team: Team | None) -> Columns:
     """Add epochs to the history, with what the validation data give now; returns what was added."""
     own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
     if plan.validation is not None:
-        measured = evaluate(fit.run, plan.validation)
+        measured = evaluate(fit.run, plan.validation, team)
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
     fit.history.extend(own | columns)
     return own | columns
@@ -139,3 +168,13 @@ def _choose(fit: Fit, plan: Plan, task: Task, engine: str, verbose: bool) -> Non
         run.engine = "numpy"
         if verbose:
             print(f"Engine numpy: {problem}.", flush=True)
+
+
+def _introduce(team: Team, plan: Plan, verbose: bool) -> None:
+    """Say how many ranks share a batch of how many pieces."""
+    if not verbose:
+        return
+    pieces = len(pieces_of(min(plan.batch_size, len(plan.X))))
+    idle = f"; {team.size - pieces} of them have nothing to do, take a larger batch_size" if pieces < team.size else ""
+    ranks = f"{team.size} rank{'s' if team.size > 1 else ''}"
+    print(f"Distributed: {ranks}, a batch is {pieces} pieces{idle}.", flush=True)

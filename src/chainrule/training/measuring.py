@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
+from ..distributed import Team
 from ..layer import Context
 from ..losses import Loss
 from ..metrics.naming import OF_PROBABILITIES, Metric, beside, name_of
@@ -16,14 +17,23 @@ from .run import Run
 __all__ = ["Held", "evaluate", "forward", "known_metrics"]
 
 
-def forward(run: Run, X: NDArray[Any], batch_size: int = 1024) -> NDArray[Any]:
+_BATCH = 1024  # samples that pass together
+_BATCH_OF_RANK = 128  # ... where several ranks share them
+
+
+def forward(run: Run, X: NDArray[Any], batch_size: int = _BATCH) -> NDArray[Any]:
     """The network's output in inference, computed batch by batch."""
-    context, values = Context(training=False), run.values
-    parts = [
-        run.network.forward_pass(np, X[start : start + batch_size], values, context)[0]
-        for start in range(0, len(X), batch_size) or [0]
-    ]
-    return np.concatenate(parts)
+    return np.concatenate([_part(run, X, i, batch_size) for i in range(_parts(X, batch_size))])
+
+
+def _parts(X: NDArray[Any], batch_size: int) -> int:
+    return max(1, -(-len(X) // batch_size))
+
+
+def _part(run: Run, X: NDArray[Any], index: int, batch_size: int) -> NDArray[Any]:
+    rows = slice(index * batch_size, (index + 1) * batch_size)
+    found: NDArray[Any] = run.network.forward_pass(np, X[rows], run.values, Context(training=False))[0]
+    return found
 
 
 class Held(NamedTuple):
@@ -42,9 +52,16 @@ class Held(NamedTuple):
         return cls(X, y, *run.loss.prepare(y, shape, weights, X.dtype), weights)
 
 
-def evaluate(run: Run, held: Held) -> dict[str, float]:
-    """The loss, penalties left out, and the metrics on other data, in inference."""
-    outputs = forward(run, held.X)
+def evaluate(run: Run, held: Held, team: Team | None = None) -> dict[str, float]:
+    """The loss, penalties left out, and the metrics on other data, in inference; every rank computes some batches."""
+    if team is None:
+        return _measured(run, held, forward(run, held.X))
+    parts = team.shared(_parts(held.X, _BATCH_OF_RANK), lambda index: _part(run, held.X, index, _BATCH_OF_RANK))
+    measured: dict[str, float] = team.heard({} if parts is None else _measured(run, held, np.concatenate(parts)))
+    return measured
+
+
+def _measured(run: Run, held: Held, outputs: NDArray[Any]) -> dict[str, float]:
     losses, _ = run.loss.forward_pass(np, outputs, held.targets)
     decided = run.loss.decide(np, outputs)
     measured = {

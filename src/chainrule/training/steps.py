@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,8 +43,16 @@ class Steps:
     blocks changes no number.
     """
 
-    def __init__(self, run: Run, task: Task, *, shuffle: bool = True, engine: str = "numpy") -> None:
-        self.run, self.task, self.start = run, task, engines.start(engine)
+    def __init__(
+        self,
+        run: Run,
+        task: Task,
+        *,
+        shuffle: bool = True,
+        engine: str = "numpy",
+        start: Callable[[Task, Arrays, Arrays], Session] | None = None,
+    ) -> None:
+        self.run, self.task, self.start = run, task, start or engines.start(engine)
         self.shuffled = shuffle and task.batch_size < task.samples
         self.units = relu_units(task.network, task.X.shape[1:])
         self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block

@@ -1,0 +1,153 @@
+"""The ranks as the rest of the library sees them: what they say to one another, and who they are."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .watch import Watch
+
+__all__ = ["ALONE", "Team", "quiet", "working"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Team:
+    """The ranks of a run, numbered from 0; without MPI there is one, and everything it hears it has said itself.
+
+    Every method but `at` is called by all ranks together.
+
+    >>> ALONE.rank, ALONE.size, ALONE.heard({"epoch": 3}), ALONE.agreed(True, 2.5)
+    (0, 1, {'epoch': 3}, (True, 2.5))
+    """
+
+    comm: Any = None  # of mpi4py
+    watch: Watch | None = None
+    deterministic: bool = True  # whether sums are added in the order of the tree
+
+    @property
+    def rank(self) -> int:
+        """This rank's number."""
+        return 0 if self.comm is None else int(self.comm.rank)
+
+    @property
+    def size(self) -> int:
+        """How many ranks there are."""
+        return 1 if self.comm is None else int(self.comm.size)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is rank 0, which runs the callbacks, prints and writes files."""
+        return self.rank == 0
+
+    def at(self, step: int) -> None:
+        """The step that this rank is at, for the line that is printed if it dies there."""
+        if self.watch is not None:
+            self.watch.step = step
+
+    def heard(self, said: Any) -> Any:
+        """What rank 0 says; what others pass is not looked at."""
+        return said if self.comm is None else self.comm.bcast(said if self.leads else None)
+
+    def agreed(self, pressed: bool, size: float) -> tuple[bool, float]:
+        """Whether anybody was asked to stop, and rank 0's number."""
+        if self.comm is None:
+            return pressed, size
+        from mpi4py import MPI
+
+        numbers = np.array([float(pressed), size if self.leads else 0.0])
+        self.comm.Allreduce(MPI.IN_PLACE, numbers, op=MPI.MAX)
+        return bool(numbers[0]), float(numbers[1])
+
+    def shared(self, count: int, compute: Callable[[int], NDArray[Any]]) -> list[NDArray[Any]] | None:
+        """`compute(i)` for i below `count`, each by one rank; on rank 0 all of them in order, elsewhere None."""
+        own = [compute(i) for i in range(self.rank, count, self.size)]
+        parts = [own] if self.comm is None else self.comm.gather(own)
+        return [parts[i % self.size][i // self.size] for i in range(count)] if self.leads else None
+
+    def exchange(
+        self, leaving: NDArray[Any], sizes: Sequence[int], arriving: NDArray[Any], expected: Sequence[int]
+    ) -> None:
+        """A part of `leaving` to each rank, and from each a part of `arriving`."""
+        self.comm.Alltoallv([leaving, list(sizes)], [arriving, list(expected)])
+
+    def joined(self, own: NDArray[Any], sizes: Sequence[int]) -> NDArray[Any]:
+        """The vectors of all ranks, one after another, on every rank."""
+        if self.comm is None:
+            return own.reshape(-1)
+        whole = np.empty(sum(sizes), own.dtype)
+        self.comm.Allgatherv(np.ascontiguousarray(own), [whole, list(sizes)])
+        return whole
+
+    def summed(self, vector: NDArray[Any]) -> NDArray[Any]:
+        """The sum over all ranks, in an order of MPI's own; it overwrites the vector."""
+        from mpi4py import MPI
+
+        self.comm.Allreduce(MPI.IN_PLACE, vector)
+        return vector
+
+    def merged(self, numbers: NDArray[Any], flags: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Numbers of which each is 0 on all ranks but one, and flags that are set if they are on any rank."""
+        if self.comm is None:
+            return numbers, flags
+        from mpi4py import MPI
+
+        counts = flags.astype(np.int32)
+        self.comm.Allreduce(MPI.IN_PLACE, numbers)
+        self.comm.Allreduce(MPI.IN_PLACE, counts)
+        return numbers, counts > 0
+
+    def require_alike(self, facts: Mapping[str, Any]) -> None:
+        """That all ranks say the same. Raises `ConfigurationError` on every one of them, naming what differs where."""
+        if self.comm is None:
+            return
+        everyone = self.comm.allgather(dict(facts))
+        for rank, theirs in enumerate(everyone):
+            for what, value in theirs.items():
+                first = everyone[0].get(what)
+                if value != first:
+                    shown = f" ({value}, rank 0 {first})" if len(f"{value}{first}") < 60 else ""
+                    raise ConfigurationError(
+                        f"fit: rank {rank} of {self.size} has another {what} than rank 0{shown}; start every rank with "
+                        "the same program on the same files."
+                    )
+
+
+ALONE = Team()
+
+
+@contextlib.contextmanager
+def working(distributed: bool, deterministic: bool = True) -> Iterator[Team]:
+    """The team of a run, whose ranks are watched inside; within another such block it is the same team.
+
+    Where an error leaves the block on every rank, as bad data do, each rank raises its own. Where it leaves it on some
+    of them, rank 0 prints the first in a line, and the others end.
+    """
+    if not distributed:
+        yield ALONE
+        return
+    from . import meeting
+
+    comm, watch = meeting.joined()
+    team = Team(comm, watch, deterministic)
+    if watch is None:
+        yield team
+        return
+    with watch.inside() as outermost:
+        yield team
+        if outermost:
+            comm.Barrier()
+
+
+def quiet() -> bool:
+    """Whether an error is not this process's to print: another rank does, or has, or the watch has done it."""
+    from . import meeting
+
+    return meeting.quiet()
