@@ -106,6 +106,9 @@ def train(
     ] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="runs/DATA")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Share the work among the ranks that mpirun or srun has started.")
+    ] = False,
     recipe: Annotated[bool, typer.Option("--recipe", help="Print the same run as Python and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -122,6 +125,7 @@ def train(
         engine=engine,
         seed=seed,
         regime=commands.Regime(dropout, class_weights, schedule, early_stopping, validation),
+        distributed=distributed,
     )
     reading: dict[str, object] = {"target": target, "task": task, "missing": missing, "drop": commands.listed(drop)}
     reading |= {
@@ -395,6 +399,10 @@ def main() -> None:
     try:
         app()
     except (ChainruleError, OSError, MemoryError) as error:
+        from .distributed import quiet
+
+        if quiet():
+            raise SystemExit(2) from None
         message = "there is not enough memory for this" if isinstance(error, MemoryError) else str(error)
         if isinstance(error, OSError) and error.filename and error.strerror:
             message = f"{error.filename}: {error.strerror}."

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import datasets, metrics, optimizers
 from ..datasets import Dataset, Start, start_for
+from ..distributed import working
 from ..engines import require_known
 from ..errors import ConfigurationError, UnknownNameError
 from ..files import save_figure, write_atomically
@@ -57,6 +58,7 @@ class Settings:
     engine: str
     seed: int
     regime: Regime = field(default_factory=Regime)
+    distributed: bool = False
 
     def beginning(self, start: Start) -> Settings:
         """The same with what was not asked for as the data set begins; a network of one's own has the usual rate."""
@@ -88,7 +90,8 @@ class Settings:
     def fitting(self, data: Dataset) -> dict[str, Any]:
         """The arguments of `fit` beside the samples."""
         options = {"epochs": self.passes(data), "batch_size": self.batch_size, "engine": require_known(self.engine)}
-        return options | dict(self.regime.options(data))
+        shared = {"distributed": True} if self.distributed else {}
+        return options | shared | dict(self.regime.options(data))
 
     def model(self, data: Dataset) -> Model:
         """A new model for the data."""
@@ -143,51 +146,41 @@ def train(
     json: bool,
     as_recipe: bool = False,
 ) -> bool:
-    """Train, test, save and report, or print the run as Python; returns whether Ctrl-C ended the run."""
+    """Train, test, save and report, or print the run as Python; returns whether Ctrl-C ended the run.
+
+    Of several ranks all train, and rank 0 does the rest.
+    """
     from rich.console import Console
 
-    console = Console(quiet=json)
-    is_table = name not in datasets.NAMES and os.path.isfile(name)
-    given = _given(reading) | ({"seed": settings.seed} if is_table else {})
-    data = datasets.resolve(name, **given)
-    settings = settings.beginning(Start() if is_table else start_for(name))
-    model = settings.model(data)
-    fitting = settings.fitting(data)
-    folder = out if out is not None else Path("runs") / Path(name).name.split(".")[0]
-    path = folder / "model.safetensors"
-    if as_recipe:
-        print(recipe(name, given, model, fitting, path), end="")
-        return False
-    folder.mkdir(parents=True, exist_ok=True)
+    with working(settings.distributed and not as_recipe) as team:
+        console = Console(quiet=json or not team.leads)
+        is_table = name not in datasets.NAMES and os.path.isfile(name)
+        given = _given(reading) | ({"seed": settings.seed} if is_table else {})
+        data = datasets.resolve(name, **given)
+        settings = settings.beginning(Start() if is_table else start_for(name))
+        model = settings.model(data)
+        fitting = settings.fitting(data)
+        folder = out if out is not None else Path("runs") / Path(name).name.split(".")[0]
+        path = folder / "model.safetensors"
+        if as_recipe:
+            print(recipe(name, given, model, fitting, path), end="")
+            return False
+        if team.leads:
+            folder.mkdir(parents=True, exist_ok=True)
 
-    sizes = [data.X_train.shape[1], *settings.sizes(), model.network.output_shape(data.X_train.shape[1:])[0]]
-    target = "" if data.preprocessing is None else f" of the column {data.preprocessing.target!r}"
-    say(console, f"{data.name}: {data.title or data.task + target}")
-    for note in data.notes:
-        say(console, f"  {in_the_shell(note)}")
-    part = round(settings.regime.split(len(data.X_train)) * len(data.X_train))
-    among = f" ({part} of them for val_loss)" if part else ""
-    layers = "-".join(map(str, sizes))
-    say(
-        console,
-        f"{len(data.X_train)} samples to train on{among}, {len(data.X_test)} held out; network {layers}, "
-        f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine {settings.engine}",
-    )
-    if data.task == "values" and data.preprocessing is not None:
-        unit = f"standard deviations of {data.preprocessing.target!r}; the table at the end has its own unit"
-        say(console, f"While training, losses and errors are in {unit}.")
-    if resume:
-        say(console, f"Going on from {path}." if path.exists() else f"No checkpoint in {folder}: starting anew.")
-    elif path.exists():
-        say(console, f"Replacing the model in {folder}.")
-    history = model.fit(
-        data.X_train,
-        data.y_train,
-        verbose=not json,
-        checkpoint=path,
-        resume=resume,
-        **fitting | {"callbacks": [*fitting.get("callbacks", ()), InTheShell()]},
-    )
+        _announce(console, data, model, settings)
+        _say_where(console, path, resume)
+        history = model.fit(
+            data.X_train,
+            data.y_train,
+            verbose=not json,
+            checkpoint=path,
+            resume=resume,
+            **fitting | {"callbacks": [*fitting.get("callbacks", ()), InTheShell()]},
+        )
+    interrupted = history.stopped == INTERRUPTED
+    if not team.leads:
+        return interrupted
     files = [path, folder / "history.csv"]
     write_atomically(files[1], history.to_csv().encode())
     files += _plots(folder, model, data, history, console)
@@ -195,7 +188,6 @@ def train(
         part: measure(data, model, X, y)
         for part, X, y in (("train", data.X_train, data.y_train), ("test", data.X_test, data.y_test))
     }
-    interrupted = history.stopped == INTERRUPTED
     if json:
         print(
             jsons.dumps(
@@ -225,6 +217,33 @@ def train(
     elif not history.notes and measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
         say(console, "  hint: the training data are not learned yet; try --lr 0.02 --layers 64,64, or more --epochs")
     return interrupted
+
+
+def _announce(console: Any, data: Dataset, model: Model, settings: Settings) -> None:
+    """Print what is trained on what."""
+    sizes = [data.X_train.shape[1], *settings.sizes(), model.network.output_shape(data.X_train.shape[1:])[0]]
+    target = "" if data.preprocessing is None else f" of the column {data.preprocessing.target!r}"
+    say(console, f"{data.name}: {data.title or data.task + target}")
+    for note in data.notes:
+        say(console, f"  {in_the_shell(note)}")
+    part = round(settings.regime.split(len(data.X_train)) * len(data.X_train))
+    among = f" ({part} of them for val_loss)" if part else ""
+    layers = "-".join(map(str, sizes))
+    say(
+        console,
+        f"{len(data.X_train)} samples to train on{among}, {len(data.X_test)} held out; network {layers}, "
+        f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine {settings.engine}",
+    )
+    if data.task == "values" and data.preprocessing is not None:
+        unit = f"standard deviations of {data.preprocessing.target!r}; the table at the end has its own unit"
+        say(console, f"While training, losses and errors are in {unit}.")
+
+
+def _say_where(console: Any, path: Path, resume: bool) -> None:
+    if resume:
+        say(console, f"Going on from {path}." if path.exists() else f"No checkpoint in {path.parent}: starting anew.")
+    elif path.exists():
+        say(console, f"Replacing the model in {path.parent}.")
 
 
 def _busiest(model: Model, data: Dataset) -> str:

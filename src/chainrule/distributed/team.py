@@ -24,8 +24,8 @@ class Team:
 
     Every method but `at` is called by all ranks together.
 
-    >>> ALONE.rank, ALONE.size, ALONE.heard({"epoch": 3}), ALONE.agreed(True, 2.5)
-    (0, 1, {'epoch': 3}, (True, 2.5))
+    >>> ALONE.rank, ALONE.size, ALONE.heard({"epoch": 3}), ALONE.agreed(True)
+    (0, 1, {'epoch': 3}, True)
     """
 
     comm: Any = None  # of mpi4py
@@ -56,15 +56,15 @@ class Team:
         """What rank 0 says; what others pass is not looked at."""
         return said if self.comm is None else self.comm.bcast(said if self.leads else None)
 
-    def agreed(self, pressed: bool, size: float) -> tuple[bool, float]:
-        """Whether anybody was asked to stop, and rank 0's number."""
+    def agreed(self, pressed: bool) -> bool:
+        """Whether any rank was asked to stop."""
         if self.comm is None:
-            return pressed, size
+            return pressed
         from mpi4py import MPI
 
-        numbers = np.array([float(pressed), size if self.leads else 0.0])
-        self.comm.Allreduce(MPI.IN_PLACE, numbers, op=MPI.MAX)
-        return bool(numbers[0]), float(numbers[1])
+        flag = np.array([int(pressed)], np.int32)
+        self.comm.Allreduce(MPI.IN_PLACE, flag, op=MPI.MAX)
+        return bool(flag[0])
 
     def shared(self, count: int, compute: Callable[[int], NDArray[Any]]) -> list[NDArray[Any]] | None:
         """`compute(i)` for i below `count`, each by one rank; on rank 0 all of them in order, elsewhere None."""

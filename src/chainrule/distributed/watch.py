@@ -146,6 +146,7 @@ class Watch(threading.Thread):
             self.verdict = message["verdict"]
             self.decided.set()
         if "end" in message:
+            time.sleep(_BEAT)  # mpirun ends all when the first is gone: let the culprit print its traceback
             os._exit(1)
 
     # The thread
@@ -174,7 +175,7 @@ class Watch(threading.Thread):
             self._judge_leader(now)
             return
         for peer in self.peers.values():
-            trouble = _trouble(peer, now, any(p.place == _INSIDE for p in self.peers.values()))
+            trouble = self._trouble(peer, now, any(p.place == _INSIDE for p in self.peers.values()))
             if trouble is not None:
                 self._end(peer, trouble)
         self._judge_leaving(now)
@@ -205,12 +206,24 @@ class Watch(threading.Thread):
         if self.verdict == "alone":
             sys.exit()  # of this thread: the line is printed, and the main one has an error to raise
         leader, turn = self.peers[0], 0.3 * (self.rank - 1)  # one after another, so that one of them prints
-        trouble = _trouble(leader, now - turn, self.own.place == _INSIDE)
+        trouble = self._trouble(leader, now - turn, self.own.place == _INSIDE)
         if trouble is None:
             return
         time.sleep(min(turn, 5.0) if leader.closed else 0.0)
         say(f"rank 0 of {self.size} {trouble}")
         os._exit(1)
+
+    def _trouble(self, peer: Peer, now: float, busy: bool) -> str | None:
+        """What is wrong with a rank, if anything is; `busy` says whether somebody needs it."""
+        again = "; nothing is lost but the steps since the last checkpoint, resume to go on."
+        step = max(peer.step, self.step)  # no rank gets further than the one that is missing
+        if peer.closed and peer.place == _GONE:
+            return f"ended at step {step}, while others went on{again}" if busy else None
+        if peer.closed:
+            return f"died at step {step}{again}"
+        if now - peer.heard > patience():
+            return f"has not been heard of for {patience():g} s, since step {step}{again}"
+        return None
 
     def _end(self, culprit: Peer, trouble: str) -> None:
         """Print the line, tell the others, and end; the culprit, if it lives, raises its error."""
@@ -227,18 +240,6 @@ class Watch(threading.Thread):
         self.verdict = "alone"
         self.decided.set()
         sys.exit()  # of this thread
-
-
-def _trouble(peer: Peer, now: float, busy: bool) -> str | None:
-    """What is wrong with a rank, if anything is; `busy` says whether somebody needs it."""
-    again = "; nothing is lost but the steps since the last checkpoint, resume to go on."
-    if peer.closed and peer.place == _GONE:
-        return f"ended at step {peer.step}, while others went on{again}" if busy else None
-    if peer.closed:
-        return f"died at step {peer.step}{again}"
-    if now - peer.heard > patience():
-        return f"has not been heard of for {patience():g} s, since step {peer.step}{again}"
-    return None
 
 
 def _words(error: BaseException) -> str:

@@ -85,7 +85,6 @@ def run_plan(
         steps = Steps(run, task, shuffle=plan.shuffle, engine=run.engine, start=start)
         threads = blas_threads(run.engine, run.network, plan.batch_size) if team is None else one_thread()
         with threads, CtrlC(waits=True, others=() if team is None else LEAVING) as ctrl_c:
-            _, steps.size = crew.agreed(False, steps.size)
             while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
                 due = plan.next_due(run.epoch - fit.first) if asked else plan.epochs
                 columns = plan.recorded(steps.train(fit.first + due), fit.first)
@@ -100,7 +99,7 @@ def run_plan(
                     saver.mark()
                 if steps.failure is not None:
                     raise steps.failure
-                ctrl_c.pressed, steps.size = crew.agreed(ctrl_c.pressed, steps.size)
+                ctrl_c.pressed = crew.agreed(ctrl_c.pressed)
                 ctrl_c.check()
             steps.close()
     if verbose:

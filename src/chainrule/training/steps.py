@@ -40,7 +40,8 @@ class Steps:
     """The steps of a run on one engine, a block of them at a time; `run` moves along with every block.
 
     A block lasts less than `BLOCK_SECONDS`, so that Ctrl-C and the progress bar answer; how the steps are cut into
-    blocks changes no number.
+    blocks changes no number. A session of its own, from `start`, gets blocks of one size, so that its ranks cut alike
+    and add up the records of an epoch alike.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Steps:
         start: Callable[[Task, Arrays, Arrays], Session] | None = None,
     ) -> None:
         self.run, self.task, self.start = run, task, start or engines.start(engine)
+        self.timed = start is None
         self.shuffled = shuffle and task.batch_size < task.samples
         self.units = relu_units(task.network, task.X.shape[1:])
         self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block
@@ -95,7 +97,10 @@ class Steps:
         else:
             records = outcome.records
             self._stand(session, block.steps)
-        self.size = min(block.steps * BLOCK_SECONDS / max(time.perf_counter() - begin, 1e-9), 8.0 * max(self.size, 1.0))
+        if self.timed:
+            self.size = min(
+                block.steps * BLOCK_SECONDS / max(time.perf_counter() - begin, 1e-9), 8.0 * max(self.size, 1.0)
+            )
         if records is None:
             return {}
         records = records if self.begun is None else self.begun.joined(records)
