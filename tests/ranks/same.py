@@ -26,15 +26,16 @@ from chainrule import (
     SoftmaxCrossentropy,
     Tanh,
 )
+from chainrule.distributed import working
 
 
-class Spoken(Callback):
+class Meddling(Callback):
     """Counts its calls, freezes a layer and changes the rate on the way: others must follow."""
 
     calls = 0
 
     def epoch(self, fit: Any) -> None:
-        type(self).calls += 1
+        self.calls += 1
         fit.record["seen"] = float(self.calls)
         if self.calls == 2:
             fit.run.rate_scale = 0.5
@@ -47,12 +48,16 @@ def data(classes: int, dtype: str) -> tuple[Any, Any]:
     return X, (rng.integers(0, classes, 101) if classes else X[:, :2] ** 2)
 
 
-def checksum(model: Model) -> str:
-    arrays = [*model.run.values.items(), *model.run.slots.items()]
-    return f"{zlib.crc32(b''.join(np.ascontiguousarray(array).tobytes() for _, array in sorted(arrays, key=str))):08x}"
+def outcome(name: str, model: Model, history: Any) -> str:
+    """Everything that a run leaves behind, in a line; of arrays a checksum."""
+    arrays = sorted((model.run.values | model.run.slots).items())
+    checksum = zlib.crc32(b"".join(np.ascontiguousarray(array).tobytes() for _, array in arrays))
+    records = [{key: number for key, number in record.items() if key != "seconds"} for record in history.records]
+    return f"{name} {model.dtype} {checksum:08x} {history.stopped} {records}"
 
 
 def runs(dtype: str) -> Any:
+    """What is trained: names, new models, data, options of `fit`."""
     X, y = data(3, dtype)
     loss = SoftmaxCrossentropy()
     body = [Dense(6, 9), BatchNorm(9), ReLU(), Dropout(0.3), Dense(9, 3)]
@@ -64,7 +69,7 @@ def runs(dtype: str) -> Any:
         (X, y),
         common
         | dict(
-            class_weights="balanced", validation_split=0.2, callbacks=[EarlyStopping(patience=1), Spoken()], epochs=6
+            class_weights="balanced", validation_split=0.2, callbacks=[EarlyStopping(patience=1), Meddling()], epochs=6
         ),
     )
     graph = Graph(
@@ -90,19 +95,13 @@ def runs(dtype: str) -> Any:
 
 
 def main() -> None:
-    from chainrule.distributed import working
-
     with working(True) as team:
         for dtype in sys.argv[1:]:
             for name, model, (X, y), options in runs(dtype):
-                history = model.fit(X, y, **options)
-                del history.last["seconds"]
-                found = f"{name} {dtype} {checksum(model)} {history.stopped} {history['loss']} {history.records[-1]}"
+                found = outcome(name, model, model.fit(X, y, **options))
                 everyone = [found] if team.comm is None else team.comm.allgather(found)
                 if team.leads:
                     print(found if len(set(everyone)) == 1 else f"ranks differ: {everyone}", flush=True)
-        if team.leads:
-            print("calls", Spoken.calls, flush=True)
 
 
 if __name__ == "__main__":

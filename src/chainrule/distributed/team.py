@@ -58,13 +58,7 @@ class Team:
 
     def agreed(self, pressed: bool) -> bool:
         """Whether any rank was asked to stop."""
-        if self.comm is None:
-            return pressed
-        from mpi4py import MPI
-
-        flag = np.array([int(pressed)], np.int32)
-        self.comm.Allreduce(MPI.IN_PLACE, flag, op=MPI.MAX)
-        return bool(flag[0])
+        return pressed if self.comm is None else bool(self.comm.allreduce(int(pressed)))
 
     def shared(self, count: int, compute: Callable[[int], NDArray[Any]]) -> list[NDArray[Any]] | None:
         """`compute(i)` for i below `count`, each by one rank; on rank 0 all of them in order, elsewhere None."""
@@ -87,22 +81,16 @@ class Team:
         return whole
 
     def summed(self, vector: NDArray[Any]) -> NDArray[Any]:
-        """The sum over all ranks, in an order of MPI's own; it overwrites the vector."""
-        from mpi4py import MPI
-
-        self.comm.Allreduce(MPI.IN_PLACE, vector)
-        return vector
+        """The sum over all ranks, in an order of MPI's own."""
+        total = np.empty_like(vector)
+        self.comm.Allreduce(vector, total)
+        return total
 
     def merged(self, numbers: NDArray[Any], flags: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Numbers of which each is 0 on all ranks but one, and flags that are set if they are on any rank."""
         if self.comm is None:
             return numbers, flags
-        from mpi4py import MPI
-
-        counts = flags.astype(np.int32)
-        self.comm.Allreduce(MPI.IN_PLACE, numbers)
-        self.comm.Allreduce(MPI.IN_PLACE, counts)
-        return numbers, counts > 0
+        return self.summed(numbers), self.summed(flags.astype(np.int32)) > 0
 
     def require_alike(self, facts: Mapping[str, Any]) -> None:
         """That all ranks say the same. Raises `ConfigurationError` on every one of them, naming what differs where."""

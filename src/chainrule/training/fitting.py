@@ -99,8 +99,8 @@ def run_plan(
                     saver.mark()
                 if steps.failure is not None:
                     raise steps.failure
-                ctrl_c.pressed = crew.agreed(ctrl_c.pressed)
-                ctrl_c.check()
+                if crew.agreed(ctrl_c.pressed):
+                    raise KeyboardInterrupt
             steps.close()
     if verbose:
         report(model.history, run.step, run.epoch)

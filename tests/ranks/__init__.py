@@ -1,0 +1,1 @@
+"""Programs that several ranks run, and ranks that are threads; see test_distributed.py."""

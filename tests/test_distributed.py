@@ -1,0 +1,327 @@
+"""Data parallel training: the same bits on any number of ranks, what is refused, how a run ends when a rank does."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainrule import (
+    SGD,
+    Adam,
+    Callback,
+    Dense,
+    Dropout,
+    MeanSquaredError,
+    Model,
+    ReLU,
+    SoftmaxCrossentropy,
+    cli,
+    layers,
+)
+from chainrule.distributed import ALONE, Team
+from chainrule.distributed.pieces import added, nodes_of, pieces_of, share_of
+from chainrule.errors import ConfigurationError, NonFiniteError
+from ranks import long, same
+from ranks.threads import on_ranks
+
+RANKS = Path(__file__).parent / "ranks"
+
+
+@pytest.fixture
+def team_of_thread(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """`run()` on some ranks that are threads; inside, `fit(distributed=True)` finds the thread's team."""
+    own = threading.local()
+
+    @contextlib.contextmanager
+    def working(distributed: bool, deterministic: bool = True) -> Iterator[Team]:
+        yield getattr(own, "team", Team()) if distributed else ALONE
+
+    monkeypatch.setattr("chainrule.model.working", working)
+
+    def call(size: int, run: Callable[[int], Any], deterministic: bool = True) -> list[Any]:
+        def one(team: Team) -> Any:
+            own.team = team
+            return run(team.rank)
+
+        return on_ranks(size, one, deterministic)
+
+    return call
+
+
+def outcomes(dtype: str) -> list[str]:
+    return [same.outcome(name, model, model.fit(*data, **options)) for name, model, data, options in same.runs(dtype)]
+
+
+# The same bits
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_number_of_ranks_trains_to_the_same_bits(dtype: str, team_of_thread: Any) -> None:
+    alone = outcomes(dtype)
+    for size in (2, 3, 4, 9):
+        for found in team_of_thread(size, lambda rank: outcomes(dtype)):
+            assert found == alone
+
+
+ALL = ["LayerNorm", "BatchNorm", "Dropout", "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softmax"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_kind_of_layer_is_cut_and_put_together(name: str, team_of_thread: Any) -> None:
+    X = np.random.default_rng(0).normal(size=(29, 5))
+    kind = getattr(layers, name)
+
+    def trained(rank: int) -> str:
+        layer = kind(5) if name.endswith("Norm") else kind(0.4) if name == "Dropout" else kind()
+        model = Model([Dense(5, 5), layer, Dense(5, 1)], MeanSquaredError(), SGD(0.1, momentum=0.9), dtype="float64")
+        return same.outcome(
+            name, model, model.fit(X, X[:, :1], epochs=2, batch_size=10, verbose=False, distributed=True)
+        )
+
+    alone = trained(0)
+    assert team_of_thread(3, trained) == [alone] * 3
+
+
+def test_what_the_pieces_give_is_what_the_reference_gives(team_of_thread: Any) -> None:
+    for apart, together in zip(same.runs("float64"), same.runs("float64"), strict=True):
+        name, pieces, data, options = apart
+        pieces.fit(*data, **options)
+        _, whole, data, options = together
+        whole.fit(*data, **options | {"distributed": False, "engine": "numpy"})
+        for key, array in whole.run.values.items():
+            np.testing.assert_allclose(pieces.run.values[key], array, rtol=1e-7, atol=1e-7, err_msg=f"{name} {key}")
+
+
+def test_mpi_may_add_in_its_own_order(team_of_thread: Any) -> None:
+    def trained(rank: int) -> Any:
+        _, model, data, options = next(same.runs("float64"))
+        model.fit(*data, **options)
+        return dict(model.run.values)
+
+    alone, *others = trained(0), *team_of_thread(3, trained, deterministic=False)
+    for other, name in itertools.product(others, alone):
+        np.testing.assert_allclose(other[name], alone[name], rtol=1e-12)
+
+
+@given(st.integers(1, 2000), st.integers(1, 12), st.integers(0, 99))
+def test_a_sum_in_parts_has_the_bits_of_the_whole(samples: int, size: int, seed: int) -> None:
+    pieces = pieces_of(samples)
+    assert [row for piece in pieces for row in range(piece.start, piece.stop)] == list(range(samples))
+    leaves = {(i, i + 1): x for i, x in enumerate(np.random.default_rng(seed).normal(size=(len(pieces), 3)))}
+    count, parts = len(pieces), {}
+    for rank in range(size):
+        for node in nodes_of(share_of(count, rank, size), 0, count):
+            parts[node] = added(leaves, *node)
+    assert (added(parts, 0, count) == added(leaves, 0, count)).all()
+
+
+# One rank's part in the others' run
+
+
+class Heard(Callback):
+    """Who called it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def begin(self, fit: Any) -> None:
+        self.calls.append("begin")
+
+    def epoch(self, fit: Any) -> None:
+        self.calls.append(f"epoch {fit.run.epoch}")
+        if fit.run.epoch == 2:
+            raise KeyboardInterrupt
+
+    def end(self, fit: Any) -> None:
+        self.calls.append("end")
+
+
+def small(**settings: Any) -> Model:
+    return Model([Dense(4, 5), ReLU(), Dropout(0.1), Dense(5, 3)], SoftmaxCrossentropy(), Adam(0.01), **settings)
+
+
+X = np.random.default_rng(1).normal(size=(40, 4))
+Y = np.arange(40) % 3
+
+
+def test_callbacks_are_rank_0s_and_all_stop_where_it_stops(team_of_thread: Any, capsys: Any) -> None:
+    def trained(rank: int) -> Any:
+        heard = Heard()
+        history = small().fit(X, Y, epochs=5, callbacks=[heard], distributed=True)
+        return heard.calls, history.stopped, len(history)
+
+    found = team_of_thread(3, trained)
+    assert found[0] == (["begin", "epoch 1", "epoch 2", "end"], "interrupted", 2)
+    assert found[1:] == [([], "interrupted", 2)] * 2
+    assert capsys.readouterr().out.count("Distributed: 3 ranks, a batch is 8 pieces.") == 1
+
+
+def test_a_run_goes_on_with_another_number_of_ranks(team_of_thread: Any, tmp_path: Path) -> None:
+    def trained(path: Path, epochs: int) -> Callable[[int], str]:
+        def run(rank: int) -> str:
+            model = small()
+            options: dict[str, Any] = {"checkpoint": path, "resume": True, "verbose": False, "distributed": True}
+            return same.outcome("", model, model.fit(X, Y, epochs=epochs, batch_size=15, **options))
+
+        return run
+
+    whole = trained(tmp_path / "whole", 6)(0)
+    for epochs, size in ((2, 3), (4, 2)):
+        team_of_thread(size, trained(tmp_path / "parts", epochs))
+    assert team_of_thread(4, trained(tmp_path / "parts", 6)) == [whole] * 4
+
+
+def test_numbers_that_are_not_finite_stop_every_rank_alike(team_of_thread: Any) -> None:
+    def trained(rank: int) -> Any:
+        model = Model([Dense(4, 5), ReLU(), Dense(5, 3)], SoftmaxCrossentropy(), SGD(1e38))
+        return model.fit(X, Y, epochs=5, verbose=False, distributed=True)
+
+    found = team_of_thread(2, trained)
+    assert all(isinstance(error, NonFiniteError) for error in found) and str(found[0]) == str(found[1])
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("set of data", dict(X=X + 1)),
+        ("number of samples", dict(X=X[:39], y=Y[:39])),
+        ("network", dict(model=lambda: Model([Dense(4, 3)], SoftmaxCrossentropy(), Adam(0.01)))),
+        ("set of parameters", dict(model=lambda: small(seed=1))),
+        ("batch_size", dict(batch_size=8)),
+    ],
+)
+def test_a_rank_that_differs_is_refused_before_the_first_step(what: str, change: Any, team_of_thread: Any) -> None:
+    def trained(rank: int) -> Any:
+        given: dict[str, Any] = {"X": X, "y": Y, "model": small, "batch_size": 16} | (change if rank == 2 else {})
+        model, begun = given.pop("model")(), Heard()
+        model.fit(**given, callbacks=[begun], verbose=False, distributed=True)
+
+    for error in team_of_thread(3, trained):
+        assert isinstance(error, ConfigurationError)
+        assert "rank 2 of 3 has another" in str(error) and "\n" not in str(error)
+    assert what in str(error) or what == "set of parameters"
+
+
+def test_other_engines_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match='leave engine="auto"'):
+        small().fit(X, Y, engine="jax", distributed=True)
+
+
+def test_the_shell_trains_one_rank_without_mpirun(tmp_path: Path, capsys: Any) -> None:
+    arguments = ["train", "iris", "--epochs", "2", "--distributed", "--json", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit) as end:
+        cli.app(arguments)
+    assert end.value.code == 0
+    cli.app(["train", "iris", "--epochs", "2", "--distributed", "--recipe"], standalone_mode=False)
+    assert "distributed=True" in capsys.readouterr().out
+
+
+# Under mpirun
+
+MPIRUN = Path(sys.executable).with_name("mpirun")
+WHY_NOT = (
+    None
+    if importlib.util.find_spec("mpi4py") and (MPIRUN.exists() or shutil.which("mpirun"))
+    else 'mpi4py and mpirun are missing: pip install "chainrule[mpi]"'
+)
+under_mpirun = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+
+class Job:
+    """`mpirun -n SIZE` of a program of tests/ranks; `said` is what its ranks print on standard output."""
+
+    def __init__(self, size: int, program: str, *arguments: str, **environment: str) -> None:
+        command = [str(MPIRUN) if MPIRUN.exists() else "mpirun", "--map-by", ":OVERSUBSCRIBE", "--bind-to", "none"]
+        root = {
+            "OMPI_ALLOW_RUN_AS_ROOT": "1",
+            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+            "OMPI_MCA_mpi_yield_when_idle": "1",
+        }
+        self.process = subprocess.Popen(
+            [*command, "-n", str(size), sys.executable, str(RANKS / program), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | root | environment,
+        )  # fmt: skip
+        self.lines: list[str] = []
+
+    def until(self, beginning: str) -> None:
+        """Read what it says up to a line that begins so."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith(beginning):
+                return
+        pytest.fail(f"it never said {beginning!r}: {self.lines} {self.process.stderr.read()}")  # type: ignore[union-attr]
+
+    def number(self, rank: int) -> int:
+        """The process number of a rank, which it has said."""
+        return next(int(line.split()[2]) for line in self.lines if line.startswith(f"rank {rank} "))
+
+    def end(self) -> tuple[int, list[str], list[str]]:
+        """Exit code, what it said, and what the library said of errors."""
+        out, errors = self.process.communicate(timeout=60)
+        own = [line for line in errors.splitlines() if line.startswith("chainrule:")]
+        return self.process.returncode, self.lines + out.splitlines(), own
+
+
+@under_mpirun
+def test_mpirun_gives_the_bits_of_one_rank() -> None:
+    code, said, _ = Job(3, "same.py", "float32").end()
+    assert (code, said) == (0, outcomes("float32"))
+
+
+@under_mpirun
+def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    job = Job(3, "long.py", str(tmp_path / "killed"), "500")
+    job.until("epoch 3")
+    os.kill(job.number(1), signal.SIGKILL)
+    begin = time.monotonic()
+    code, _, errors = job.end()
+    assert code != 0 and time.monotonic() - begin < 30
+    assert len(errors) == 1 and errors[0].startswith("chainrule: rank 1 of 3 died at step ")
+    resumed = Job(2, "long.py", str(tmp_path / "killed"), "5", "resume").end()[1]
+    assert resumed[-1] == long.trained(str(tmp_path / "whole"), 5)
+
+
+@under_mpirun
+@pytest.mark.parametrize(("fault", "line"), [("early", "stopped at step 0: ValueError"), ("raise", "No space left")])
+def test_an_error_of_one_rank_ends_the_others_with_a_line(fault: str, line: str, tmp_path: Path) -> None:
+    culprit = "1" if fault == "early" else "0"
+    code, _, errors = Job(2, "long.py", str(tmp_path / "file"), "500", fault, culprit).end()
+    assert code != 0 and len(errors) == 1
+    assert f"rank {culprit} of 2" in errors[0] and line in errors[0]
+
+
+@under_mpirun
+def test_a_stopped_rank_ends_the_run_and_a_long_callback_does_not(tmp_path: Path) -> None:
+    job = Job(2, "long.py", str(tmp_path / "file"), "500", "long", "0", CHAINRULE_PATIENCE="3")
+    job.until("epoch 3")  # after six seconds in a callback
+    os.kill(job.number(1), signal.SIGSTOP)
+    code, _, errors = job.end()
+    assert code != 0 and len(errors) == 1
+    assert errors[0].startswith("chainrule: rank 1 of 2 has not been heard of for 3 s, since step ")
+
+
+@under_mpirun
+def test_a_signal_to_one_rank_ends_all_with_a_checkpoint(tmp_path: Path) -> None:
+    job = Job(2, "long.py", str(tmp_path / "file"), "500")
+    job.until("epoch 3")
+    os.kill(job.number(1), signal.SIGTERM)
+    code, said, errors = job.end()
+    assert (code, errors) == (0, []) and said[-1].endswith("interrupted")
+    assert (tmp_path / "file").exists()
