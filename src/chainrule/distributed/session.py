@@ -15,7 +15,7 @@ from ..layer import Arrays, Context
 from .passes import Passes
 from .pieces import pieces_of, share_of
 from .recorder import PieceRecorder
-from .sums import Sums
+from .sums import Room, Sums
 from .team import Team
 
 __all__ = ["PiecesSession"]
@@ -27,6 +27,7 @@ class PiecesSession:
     def __init__(self, team: Team, task: Task, values: Arrays, slots: Arrays) -> None:
         self.team, self.task = team, task
         self.updates = Updates(task, values, slots)
+        self.room = Room() if self.updates.keeps_no_gradient() else None
 
     def run(self, block: Block) -> Outcome:
         task, network, rates = self.task, self.task.network, block.rates.tolist()
@@ -57,7 +58,7 @@ class PiecesSession:
         shares = task.shares(rows, size)  # (B,1)
         outputs = passes.forward([task.X[each] for each in own])
         shapes = {name: self.updates.values[name].shape for name in self.updates.names}
-        sums = Sums(self.team, shapes, task.X.dtype, len(pieces_of(size)))
+        sums = Sums(self.team, shapes, task.X.dtype, len(pieces_of(size)), self.room)
         predictions = [piece[network.flat.output] for piece in outputs]
         parts, dvalues = [], []
         for span, each, predicted in zip(passes.spans, own, predictions, strict=True):

@@ -18,16 +18,35 @@ from ..layer import Arrays
 from .pieces import added, nodes_of, share_of
 from .team import Team
 
-__all__ = ["Sums"]
+__all__ = ["Room", "Sums"]
 
 _LOSS = ""  # the name of the loss among the gradients
 
 
-class Sums:
-    """The gradients, by name, of one batch cut into `count` pieces, and its loss."""
+class Room:
+    """Arrays that steps use again: memory that is new costs more than what is copied into it."""
 
-    def __init__(self, team: Team, shapes: Mapping[str, tuple[int, ...]], dtype: Any, count: int) -> None:
+    def __init__(self) -> None:
+        self.held: dict[str, NDArray[Any]] = {}
+
+    def array(self, name: str, entries: int, dtype: Any) -> NDArray[Any]:
+        """A vector, with whatever stands in it."""
+        if name not in self.held or self.held[name].size < entries:
+            self.held[name] = np.empty(entries, dtype)
+        return self.held[name][:entries]
+
+
+class Sums:
+    """The gradients, by name, of one batch cut into `count` pieces, and its loss.
+
+    With a `room` its arrays are used again by the next batch: whoever keeps a gradient needs a copy.
+    """
+
+    def __init__(
+        self, team: Team, shapes: Mapping[str, tuple[int, ...]], dtype: Any, count: int, room: Room | None = None
+    ) -> None:
         self.team, self.dtype, self.count = team, np.dtype(dtype), count
+        self.room = Room() if room is None else room
         self.shapes = {**shapes, _LOSS: (1,)}
         self.nodes = [nodes_of(share_of(count, rank, team.size), 0, count) for rank in range(team.size)]
         self.own = share_of(count, team.rank, team.size)
@@ -53,7 +72,7 @@ class Sums:
     def _rows(self) -> NDArray[Any]:
         """One row for each of the rank's nodes: everything, side by side, (nodes, N)."""
         nodes = self.nodes[self.team.rank]
-        rows = np.empty((len(nodes), self._length()), self.dtype)
+        rows = self.room.array("rows", len(nodes) * self._length(), self.dtype).reshape(len(nodes), -1)
         begin = 0
         for name, shape in self.shapes.items():
             end = begin + math.prod(shape)
@@ -83,10 +102,10 @@ class Sums:
         if len(rows) > 1:  # by receiver, then by node
             leaving = np.concatenate([rows[:, edges[i] : edges[i + 1]].reshape(-1) for i in range(team.size)])
         mine, nodes = sizes[team.rank], [node for own in self.nodes for node in own]
-        arriving = np.empty((len(nodes), mine), self.dtype)
+        arriving = self.room.array("arriving", len(nodes) * mine, self.dtype).reshape(len(nodes), mine)
         team.exchange(leaving, [len(rows) * size for size in sizes], arriving, [len(own) * mine for own in self.nodes])
         total = added(dict(zip(nodes, arriving, strict=True)), 0, self.count)
-        return team.joined(total, sizes)
+        return team.joined(total, sizes, self.room.array("whole", length, self.dtype))
 
     def _summed_by_mpi(self) -> NDArray[Any]:
         """MPI's own sum, in whatever order it is fastest."""

@@ -72,11 +72,11 @@ class Team:
         """A part of `leaving` to each rank, and from each a part of `arriving`."""
         self.comm.Alltoallv([leaving, list(sizes)], [arriving, list(expected)])
 
-    def joined(self, own: NDArray[Any], sizes: Sequence[int]) -> NDArray[Any]:
-        """The vectors of all ranks, one after another, on every rank."""
+    def joined(self, own: NDArray[Any], sizes: Sequence[int], into: NDArray[Any] | None = None) -> NDArray[Any]:
+        """The vectors of all ranks, one after another, on every rank; a new array, or the one given."""
         if self.comm is None:
             return own.reshape(-1)
-        whole = np.empty(sum(sizes), own.dtype)
+        whole = np.empty(sum(sizes), own.dtype) if into is None else into
         self.comm.Allgatherv(np.ascontiguousarray(own), [whole, list(sizes)])
         return whole
 

@@ -17,17 +17,17 @@ from ..layer import Arrays
 from ..optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from .contract import Task
 
-__all__ = ["FlatUpdate", "covers"]
+__all__ = ["LIBRARY", "FlatUpdate", "covers"]
 
 _ENTRIES = 2**14  # parameters are joined up to this size; beyond it, joining their gradients costs more than a call
-_LIBRARY = (SGD, Adagrad, RMSprop, Adam, AdamW)
+LIBRARY = (SGD, Adagrad, RMSprop, Adam, AdamW)
 
 Vectors = tuple[NDArray[Any], list[NDArray[Any]]]  # parameters, and each slot
 
 
 def covers(task: Task, values: Arrays, slots: Arrays, result: Pass) -> bool:
     """Whether the optimizer is one of the library's, and each gradient and slot like its parameter."""
-    if type(task.optimizer) not in _LIBRARY:
+    if type(task.optimizer) not in LIBRARY:
         return False
     for name in task.network.trainable_names():
         own = [f"{name}.{slot}" for slot in task.optimizer.member(name).carried()]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..backprop import Pass, propagate, update
 from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
-from .flat import FlatUpdate, covers
+from .flat import LIBRARY, FlatUpdate, covers
 from .quick import QuickNumpy
 from .recorder import Recorder
 
@@ -34,6 +34,10 @@ class Updates:
         self.values, self._slots, self._first = dict(values), dict(slots), True
         self._again = False  # whether the next step is the second
         self._flat: FlatUpdate | None = None
+
+    def keeps_no_gradient(self) -> bool:
+        """Whether the gradients of a step may be overwritten after it: a rule of one's own may carry them on."""
+        return type(self.task.optimizer) in LIBRARY
 
     def slots(self) -> Arrays:
         """The slots by name."""

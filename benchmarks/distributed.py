@@ -1,0 +1,71 @@
+"""What sharing costs and brings: `mpirun -n 2 python benchmarks/distributed.py sum`, or `fit`.
+
+`sum` adds 1 MB of float32 over all ranks: by MPI's own Allreduce, and in the order of the tree. `fit` trains
+784-1024-1024-10 on batches of 512 made-up images; started without mpirun, on one rank with two threads of the engine
+`fused`, and on one rank of the distributed session.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule import Adam, Dense, Model, ReLU, SoftmaxCrossentropy
+from chainrule.distributed import Team, working
+from chainrule.distributed.sums import Room, Sums
+
+ENTRIES, TIMES = 2**18, 500
+
+
+def timed(ways: dict[str, Callable[[], Any]], team: Team, times: int) -> dict[str, list[float]]:
+    """Milliseconds of calls that all ranks make together, in turn, so that whatever else runs meets all of them."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for name, call in list(ways.items()) * times:
+        team.comm.Barrier()
+        begin = time.perf_counter()
+        call()
+        found[name].append(1e3 * (time.perf_counter() - begin))
+    return found
+
+
+def measure_sum(team: Team) -> None:
+    room = Room()
+    vector, total = np.ones(ENTRIES, np.float32), np.empty(ENTRIES, np.float32)
+
+    def ours() -> None:
+        sums = Sums(team, {"x": (ENTRIES - 1,)}, np.float32, 2 * team.size, room)
+        nodes = len(sums.nodes[team.rank])
+        sums.parts = {name: [vector[: math.prod(shape)]] * nodes for name, shape in sums.shapes.items()}
+        sums.whole()
+
+    ways = {"MPI's Allreduce": lambda: team.comm.Allreduce(vector, total), "the tree": ours}
+    for name, took in timed(ways, team, TIMES).items():
+        if team.leads:
+            quarter, half, _ = statistics.quantiles(took)
+            print(f"1 MB, {team.size} ranks, {name}: least {min(took):.3f}, quarter {quarter:.3f}, half {half:.3f} ms")
+
+
+def measure_fit(team: Team) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2560, 784)).astype(np.float32), rng.integers(0, 10, 2560)
+    alone = [("one rank, fused, its own threads", {"engine": "fused"})] if team.size == 1 else []
+    ways: list[tuple[str, dict[str, Any]]] = [*alone, (f"distributed, {team.size} ranks", {"distributed": True})]
+    for name, options in ways * 2:
+        model = Model(
+            [Dense(784, 1024), ReLU(), Dense(1024, 1024), ReLU(), Dense(1024, 10)], SoftmaxCrossentropy(), Adam(1e-3)
+        )
+        history = model.fit(X, y, epochs=6, batch_size=512, verbose=False, **options)
+        if team.leads:
+            took = 1e3 * min(history["seconds"]) / 5
+            print(f"784-1024-1024-10, batch 512, {name}: {took:.1f} ms a step", flush=True)
+
+
+if __name__ == "__main__":
+    with working(True) as own:
+        {"sum": measure_sum, "fit": measure_fit}[sys.argv[1]](own)
