@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Kill and stop ranks of distributed runs at random moments, resume them, and compare the end with an undisturbed run.
+
+`scripts/kill_ranks.py --times 100` takes about a quarter of an hour and needs the extra `mpi`. It prints tried and failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+EPOCHS = 60
+ENVIRONMENT = os.environ | {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+    "CHAINRULE_PATIENCE": "5",
+    "OMP_NUM_THREADS": "1",
+}
+LINE = re.compile(r"^chainrule: rank (\d) of (\d) (died|has not been heard of)", re.M)
+
+
+def started(ranks: int, path: Path, said: Path) -> subprocess.Popen[bytes]:
+    """A run of tests/ranks/long.py that resumes where it can; what it says goes to a file."""
+    mpirun = str(Path(sys.executable).with_name("mpirun"))
+    command = [mpirun, "--map-by", ":OVERSUBSCRIBE", "--bind-to", "none", "-n", str(ranks), sys.executable]
+    command += [str(ROOT / "tests/ranks/long.py"), str(path), str(EPOCHS), "resume"]
+    with said.open("wb") as out, said.with_suffix(".err").open("wb") as errors:
+        return subprocess.Popen(command, stdout=out, stderr=errors, env=ENVIRONMENT)
+
+
+def disturbed(rng: random.Random, path: Path, said: Path) -> str | None:
+    """One run with one rank killed or stopped; what is wrong with how it ended."""
+    ranks = rng.choice((2, 3))
+    process, moment = started(ranks, path, said), rng.uniform(0, 1.5)
+    while process.poll() is None and "epoch" not in said.read_text():
+        time.sleep(0.02)
+    time.sleep(moment)
+    if process.poll() is not None:
+        return None if process.returncode == 0 else f"it ended by itself with {process.returncode}"
+    victim, number = rng.randrange(ranks), rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP))
+    found = re.search(rf"^rank {victim} (\d+)", said.read_text(), re.M)
+    assert found is not None
+    try:
+        os.kill(int(found[1]), number)
+    except ProcessLookupError:
+        process.wait()
+        return None
+    begin = time.monotonic()
+    try:
+        code = process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return f"30 s after {number.name} to rank {victim} of {ranks} it had not ended"
+    lines, over = LINE.findall(said.with_suffix(".err").read_text()), "model " in said.read_text()
+    if over:
+        return None  # the signal came when all was done
+    if code == 0:
+        return f"exit code 0 after {number.name} to rank {victim} of {ranks}"
+    if len(lines) != 1 or int(lines[0][0]) != victim:
+        return f"{number.name} to rank {victim} of {ranks} after {time.monotonic() - begin:.1f} s: {lines}"
+    return None
+
+
+def main() -> int:
+    """Disturb runs until the number is reached; each ends undisturbed in the end, and must be as if it always had been."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    rng, failed, tried = random.Random(given.seed), 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        started(1, Path(folder) / "whole", said).wait()
+        whole = said.read_text().splitlines()[-1]
+        while tried < given.times:
+            path = Path(folder) / f"run{tried}"
+            for _ in range(min(4, given.times - tried)):
+                tried += 1
+                wrong = disturbed(rng, path, said)
+                if wrong is not None:
+                    failed += 1
+                    print(f"try {tried}: {wrong}", flush=True)
+            started(rng.choice((1, 2, 3)), path, said).wait()
+            last = said.read_text().splitlines()[-1]
+            if last != whole:
+                failed += 1
+                print(f"after try {tried}: {last}, undisturbed {whole}", flush=True)
+            print(f"{tried} tried, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
