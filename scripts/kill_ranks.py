@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kill and stop ranks of distributed runs at random moments, resume them, and compare the end with an undisturbed run.
 
-`scripts/kill_ranks.py --times 100` takes about a quarter of an hour and needs the extra `mpi`. It prints tried and failed.
+`scripts/kill_ranks.py --times 100` takes about ten minutes and needs the extra `mpi`. It prints tried and failed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def disturbed(rng: random.Random, path: Path, said: Path) -> str | None:
 
 
 def main() -> int:
-    """Disturb runs until the number is reached; each ends undisturbed in the end, and must be as if it always had been."""
+    """Disturb runs until the number is reached; each is let go on at last, and must end as if nothing had happened."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
