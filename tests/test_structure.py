@@ -29,6 +29,7 @@ LEVELS = [
     ("layer",),
     ("layers", "nodes"),
     ("graph",),
+    ("loss",),
     ("losses",),
     ("compatibility",),
     ("optimizers",),
@@ -160,7 +161,7 @@ def test_this_test_sees_an_import_wherever_it_stands(source: str) -> None:
     assert [module for module, _ in imports_of(ast.parse(source), ())] == [("layer",)]
 
 
-@pytest.mark.parametrize("name", ["losses", "optimizers"])
+@pytest.mark.parametrize("name", ["loss", "losses", "optimizers"])
 def test_losses_and_optimizers_know_of_layers_only_the_names_of_types(name: str) -> None:
     above = ("layer", "layers", "graph")
     taken = {imported for module, imported in imports(ROOT / f"{name}.py") if module[:1] and module[0] in above}

@@ -17,6 +17,7 @@ from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
 from .layers import *
+from .loss import Loss
 from .losses import *
 from .model import Model
 from .optimizers import *
@@ -64,6 +65,7 @@ __all__ = [
     "Layer",
     "LeCun",
     "LearningRateFinder",
+    "Loss",
     "Model",
     "ModelCheckpoint",
     "Normal",

@@ -17,7 +17,7 @@ from .arrays import plain_array
 from .display import article, fragment, table, tag
 from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
-from .losses import Loss
+from .loss import Loss
 from .optimizers import Optimizer
 from .penalties import Penalty
 

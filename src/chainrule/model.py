@@ -18,7 +18,7 @@ from .engines.contract import encode
 from .errors import ChainruleError, ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
-from .losses import Loss
+from .loss import Loss
 from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
 from .registry import named

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from .graph import Graph
-from .losses import Loss
+from .loss import Loss
 
 __all__ = ["Trained"]
 

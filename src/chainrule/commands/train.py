@@ -20,7 +20,8 @@ from ..engines import require_known
 from ..errors import ConfigurationError, UnknownNameError
 from ..files import save_figure, write_atomically
 from ..initializers import He
-from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
+from ..loss import Loss
+from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
 from ..recipe import activation, dense_network
 from ..training.callbacks import Callback, Fit

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..graph import Graph
 from ..layer import Arrays
-from ..losses import Loss
+from ..loss import Loss
 from ..optimizers import Optimizer
 from .records import Records
 

@@ -13,7 +13,7 @@ from ..backprop import as_inputs, check_arrays
 from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layer import Array, Context, Layer
-from ..losses import Loss
+from ..loss import Loss
 from ..optimizers import Optimizer
 from .building import derivation
 from .cells import Cells

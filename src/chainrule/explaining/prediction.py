@@ -13,7 +13,7 @@ from ..display import Html, article, folded, fragment, page, scrolled, table, ta
 from ..display.palette import shade
 from ..display.svg import picture
 from ..errors import DataError
-from ..losses import Loss
+from ..loss import Loss
 from ..nodes import INPUTS
 from .answer import explain
 from .explanation import Explanation

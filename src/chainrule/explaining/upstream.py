@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays import plain_array
 from ..errors import ConfigurationError, DataError, ShapeError
 from ..layer import Array, Arrays
-from ..losses import Loss
+from ..loss import Loss
 from .rule import Rule
 
 __all__ = ["Upstream", "objective"]

@@ -14,7 +14,8 @@ from ..datasets import Dataset, Preprocessing
 from ..explaining.upstream import Upstream
 from ..layer import Layer
 from ..layers import Dense, ReLU
-from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
+from ..loss import Loss
+from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
 from ..optimizers import SGD, Adam, Optimizer
 from ..recipe import dense_network

@@ -21,7 +21,7 @@ from ..exchange.onnx import Exported
 from ..explaining import Explanation
 from ..files import write_atomically
 from ..layer import Layer
-from ..losses import Loss
+from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
 from ..penalties import L2

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from ..errors import ConfigurationError
-from ..losses import Loss
+from ..loss import Loss
 from ..registry import named
 from .base import Estimator
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..layer import Context
-from ..losses import Loss
+from ..loss import Loss
 from ..metrics.naming import OF_PROBABILITIES, Metric, beside, name_of
 from .run import Run
 

@@ -20,7 +20,7 @@ from ..graph import Graph
 from ..jsontext import parse_json, to_json
 from ..layer import Arrays
 from ..limits import SEEDS, STEPS, require_number
-from ..losses import Loss
+from ..loss import Loss
 from ..optimizers import Optimizer
 from ..registry import build, describe, record
 from .history import History

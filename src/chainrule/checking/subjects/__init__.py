@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ConfigurationError
 from ...graph import Graph
 from ...layer import Layer
-from ...losses import Loss
+from ...loss import Loss
 from ...model import Model
 from ...penalties import Penalty
 from .base import (
