@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DEFINES", "ENUMS", "LINE_OF_CODE", "OPERATION", "PART", "SEGMENT", "WATCHED", "Call"]
+__all__ = ["DEFINES", "ENUMS", "LINE_OF_CODE", "OPERATION", "PART", "SEGMENT", "TIE", "WATCHED", "Call"]
 
 _TEXT = (Path(__file__).parent / "c" / "run.h").read_text(encoding="utf-8")
 _CODE = re.sub(r"/\*.*?\*/", "", _TEXT, flags=re.DOTALL)
@@ -37,7 +37,7 @@ def _enumeration(body: str) -> dict[str, int]:
 
 ENUMS = {name: _enumeration(body) for name, body in re.findall(r"enum (\w+) {(.*?)}", _CODE, flags=re.DOTALL)}
 DEFINES = {name: int(number) for name, number in re.findall(r"#define (\w+) (\d+)", _CODE)}
-OPERATION, SEGMENT, PART, WATCHED = (_record(name) for name in ("Operation", "Segment", "Part", "Watched"))
+OPERATION, SEGMENT, PART, WATCHED, TIE = map(_record, ("Operation", "Segment", "Part", "Watched", "Tie"))
 LINE_OF_CODE = _record("Line")
 
 
