@@ -20,10 +20,12 @@ _CODE = re.sub(r"/\*.*?\*/", "", _TEXT, flags=re.DOTALL)
 _KINDS: dict[str, type] = {"int64_t": ctypes.c_int64, "double": ctypes.c_double}
 
 
+_BODIES: dict[str, str] = dict(re.findall(r"typedef struct (\w+) {(.*?)}", _CODE, flags=re.DOTALL))
+
+
 def _members(name: str) -> list[tuple[str, type]]:
     """The members of a structure, in order: names, and types of ctypes."""
-    (body,) = re.findall(rf"typedef struct {name} {{(.*?)}} {name};", _CODE, flags=re.DOTALL)
-    found = re.findall(r"(?:const )?(\w+) (\**)(\w+);", body)
+    found = re.findall(r"(?:const )?(\w+) (\**)(\w+);", _BODIES[name])
     return [(member, ctypes.c_void_p if stars else _KINDS[kind]) for kind, stars, member in found]
 
 

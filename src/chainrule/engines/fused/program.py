@@ -344,12 +344,24 @@ def compiled(task: Task) -> tuple[Program, NDArray[Any]]:
     if "_fused" not in kept:
         loss_of(task)
         program = _program_of(task)
-        kept["_fused"] = program, segments_of(task, program.places)
+        kept["_fused"] = program, _segments(task, program)
     return kept["_fused"]  # type: ignore[no-any-return]
 
 
 # The last program of each network, with what it was made from. Nobody changes a program.
 _PROGRAMS: weakref.WeakKeyDictionary[Graph, tuple[Any, Program]] = weakref.WeakKeyDictionary()
+# The last segments of each network, with the program (which says the penalties) and the optimizer that they follow from
+_SEGMENTS: weakref.WeakKeyDictionary[Graph, tuple[Program, Any, NDArray[Any]]] = weakref.WeakKeyDictionary()
+
+
+def _segments(task: Task, program: Program) -> NDArray[Any]:
+    """The segments of a task: the last ones, where the program and the optimizer are the same."""
+    last = _SEGMENTS.get(task.network)
+    if last is not None and last[0] is program and last[1] is task.optimizer:
+        return last[2]
+    segments = segments_of(task, program.places)
+    _SEGMENTS[task.network] = program, task.optimizer, segments
+    return segments
 
 
 def _program_of(task: Task) -> Program:
