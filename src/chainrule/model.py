@@ -226,7 +226,7 @@ class Model:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""
         inputs, targets = self.checked(X, y, sample_weights)
         weights = None if sample_weights is None else np.asarray(sample_weights)
-        return evaluate(self.run, Held.of(self.run, inputs, targets, weights))
+        return evaluate(self.run, Held.of(self.run, inputs, targets, weights), forward(self.run, inputs))
 
     def logits(self, X: Any) -> NDArray[Any]:
         """The network's own outputs in inference, (B, C) or (B, O); (0, C) for an empty batch."""

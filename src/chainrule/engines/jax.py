@@ -15,11 +15,13 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 from ..layer import Arrays
 from .contract import Block, Outcome, Task
 from .jaxprogram import program_of
+from .numpy import inferred
 from .recorder import Recorder
 from .records import Records
 
@@ -116,6 +118,9 @@ class JaxSession:
             looks = recorder.looks(index)
             recorder.add(rows, float(loss), float(penalty), predictions, squares if looks else None, alive)
         return recorder.finished()
+
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        return inferred(self.task.network, self.values(), X)
 
     def values(self) -> Arrays:
         return {name: np.array(value) for name, value in self.carry[0].items()}

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backprop import Pass, propagate, update
+from ..graph import Graph
 from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
 from .flat import FlatUpdate, covers
 from .quick import QuickNumpy
 from .recorder import Recorder
 
-__all__ = ["NumpySession"]
+__all__ = ["NumpySession", "inferred"]
+
+_ROWS = 1024  # samples that are inferred together
 
 
 class NumpySession:
@@ -94,6 +97,9 @@ class NumpySession:
         self._values = {**self._values, **result.state, **flat.parameters()}
         return True
 
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        return inferred(self.task.network, self._values, X)
+
     def values(self) -> Arrays:
         return self._values
 
@@ -102,6 +108,13 @@ class NumpySession:
 
     def close(self) -> None:
         """Nothing is kept."""
+
+
+def inferred(network: Graph, values: Arrays, X: NDArray[Any]) -> NDArray[Any]:
+    """The network's outputs in inference, computed batch by batch."""
+    context, starts = Context(training=False), range(0, len(X), _ROWS) or [0]
+    parts = [network.forward_pass(np, X[start : start + _ROWS], values, context)[0] for start in starts]
+    return np.concatenate(parts)
 
 
 def _square(gradient: NDArray[Any]) -> float:

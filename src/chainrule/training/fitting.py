@@ -65,7 +65,7 @@ def run_plan(
                 due = plan.next_due(run.epoch - fit.first) if asked else plan.epochs
                 columns = plan.recorded(steps.train(fit.first + due), fit.first)
                 if columns:
-                    columns = _record(fit, plan, columns)
+                    columns = _record(fit, plan, columns, steps)
                     for callback in callbacks:
                         callback.epoch(fit)
                 progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
@@ -96,16 +96,23 @@ def _ending(fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoi
         with contextlib.ExitStack() as ending:
             if saver is not None:
                 ending.callback(saver.finish)
-            fit.history.notes = diagnose(case_of(fit, plan))
+            fit.history.notes = _notes(fit, plan)
             for callback in reversed(callbacks):
                 ending.callback(callback.end, fit)
 
 
-def _record(fit: Fit, plan: Plan, columns: Columns) -> Columns:
+def _notes(fit: Fit, plan: Plan) -> list[str]:
+    """What the doctor says; its look at the data leaves no thread of BLAS spinning, which the next run would meet."""
+    case, run = case_of(fit, plan), fit.run
+    with contextlib.nullcontext() if case.data is None else blas_threads(run.engine, run.network, plan.batch_size):
+        return diagnose(case)
+
+
+def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps) -> Columns:
     """Add epochs to the history, with what the validation data give now; returns what was added."""
     own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
     if plan.validation is not None:
-        measured = evaluate(fit.run, plan.validation)
+        measured = evaluate(fit.run, plan.validation, steps.outputs(plan.validation.X))
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
     fit.history.extend(own | columns)
     return own | columns

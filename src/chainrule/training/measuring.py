@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
-from ..layer import Context
+from ..engines.numpy import inferred
 from ..loss import Loss
 from ..metrics.naming import OF_PROBABILITIES, Metric, beside, name_of
 from .run import Run
@@ -16,14 +16,9 @@ from .run import Run
 __all__ = ["Held", "evaluate", "forward", "known_metrics"]
 
 
-def forward(run: Run, X: NDArray[Any], batch_size: int = 1024) -> NDArray[Any]:
-    """The network's output in inference, computed batch by batch."""
-    context, values = Context(training=False), run.values
-    parts = [
-        run.network.forward_pass(np, X[start : start + batch_size], values, context)[0]
-        for start in range(0, len(X), batch_size) or [0]
-    ]
-    return np.concatenate(parts)
+def forward(run: Run, X: NDArray[Any]) -> NDArray[Any]:
+    """The network's output in inference."""
+    return inferred(run.network, run.values, X)
 
 
 class Held(NamedTuple):
@@ -42,9 +37,8 @@ class Held(NamedTuple):
         return cls(X, y, *run.loss.prepare(y, shape, weights, X.dtype), weights)
 
 
-def evaluate(run: Run, held: Held) -> dict[str, float]:
-    """The loss, penalties left out, and the metrics on other data, in inference."""
-    outputs = forward(run, held.X)
+def evaluate(run: Run, held: Held, outputs: NDArray[Any]) -> dict[str, float]:
+    """The loss, penalties left out, and the metrics on other data, from the outputs for them, (S, C)."""
     losses, _ = run.loss.forward_pass(np, outputs, held.targets)
     decided = run.loss.decide(np, outputs)
     measured = {

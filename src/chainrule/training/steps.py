@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from .. import engines
 from ..backprop import propagate
 from ..columns import DEAD, EPOCH, GRADIENT_NORM, LEARNING_RATE, SECONDS, Column
-from ..engines.contract import Block, Session, Task
+from ..engines.contract import Block, NotCovered, Session, Task
 from ..engines.recorder import relu_units
 from ..engines.records import Records
 from ..errors import NonFiniteError
 from ..layer import Arrays, Context
 from ..store import set_writeable
+from .measuring import forward
 from .run import Run
 
 __all__ = ["Columns", "Steps", "find_non_finite"]
@@ -64,6 +65,14 @@ class Steps:
         """After the last step."""
         if self.session is not None:
             self.session.close()
+
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        """The network's outputs (S, C) in inference after the steps so far, by the engine that carries them out."""
+        assert self.session is not None
+        try:
+            return self.session.outputs(X)
+        except NotCovered:
+            return forward(self.run, X)
 
     def train(self, epoch: int) -> Columns:
         """Carry out the next block, up to the end of `epoch` (an absolute number) at most.
@@ -116,7 +125,7 @@ class Steps:
             columns[Column(GRADIENT_NORM, node=node).name] = np.sqrt(total).tolist()
         begin = 0
         for node, size in self.units.items():
-            alive = records.alive[:ended, begin : begin + size].mean(axis=1)
+            alive = np.add.reduce(records.alive[:ended, begin : begin + size], 1) / size
             columns[Column(DEAD, node=node).name] = (1 - alive).tolist()
             begin += size
         return columns

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,11 @@ class Examined:
     columns: Sequence[str] = ()  # of the table, for each input
     classes: Sequence[str] = ()
     losses: list[float] = field(default_factory=list)
+
+    @cached_property
+    def last(self) -> list[tuple[Column, float]]:
+        """What was measured in the last epoch."""
+        return [(Column.of(name), value) for name, value in self.history.last.items()]
 
     def column(self, index: int) -> str:
         """The name of an input."""
@@ -167,11 +173,11 @@ def constant_columns(case: Examined) -> Remedy | None:
 
 def dead_units(case: Examined) -> Iterator[Remedy]:
     """Layers of which half of the units and more give 0 for every sample."""
-    python, shell = ("LeakyReLU", "--activation leaky_relu")
-    if not math.isnan(case.rate):
-        python, shell = f"{python}, or {case.rated(0.1)[0]}", f"{shell}, or {case.rated(0.1)[1]}"
-    for column, share in _last(case):
+    for column, share in case.last:
         if column.quantity == DEAD and share >= 0.5:
+            python, shell = ("LeakyReLU", "--activation leaky_relu")
+            if not math.isnan(case.rate):
+                python, shell = f"{python}, or {case.rated(0.1)[0]}", f"{shell}, or {case.rated(0.1)[1]}"
             yield Remedy(
                 f"{column.node}: {share:.0%} of its units are dead, 0 for every sample of the last epoch: no gradient "
                 "reaches their weights.".replace("%", " %", 1),
@@ -182,7 +188,7 @@ def dead_units(case: Examined) -> Iterator[Remedy]:
 
 def vanishing(case: Examined) -> Remedy | None:
     """Gradients that do not reach the first layer."""
-    norms = {column.node: norm for column, norm in _last(case) if column.quantity == GRADIENT_NORM}
+    norms = {column.node: norm for column, norm in case.last if column.quantity == GRADIENT_NORM}
     trainable = {name.rpartition(".")[0] for name in case.network.trainable_names()}
     trained = [node for node in norms if node in trainable]
     if len(trained) < 2:
@@ -190,7 +196,7 @@ def vanishing(case: Examined) -> Remedy | None:
     first, largest = trained[0], max(trained, key=lambda node: norms[node])
     if not norms[largest] > 0 or norms[first] >= _VANISHING * norms[largest]:
         return None
-    if not norms[first] and any(column.quantity == DEAD and share == 1 for column, share in _last(case)):
+    if not norms[first] and any(column.quantity == DEAD and share == 1 for column, share in case.last):
         return None  # the dead units say it
     return Remedy(
         f"{first}: its gradient is {norms[first] / norms[largest]:.0e} of that of {largest}, it vanishes on the way "
@@ -205,9 +211,10 @@ def vanishing(case: Examined) -> Remedy | None:
 
 def rate_too_high(case: Examined) -> Remedy | None:
     """A loss that jumps, or ends above that of a constant answer."""
-    curve, data = np.array(case.losses), case.data
-    if data is None or data.learned or len(curve) < LEAST_EPOCHS:
+    data = case.data
+    if data is None or data.learned or len(case.losses) < LEAST_EPOCHS:
         return None
+    curve = np.array(case.losses)
     half = curve[len(curve) // 2 :]
     rises = np.maximum(np.diff(half), 0)
     jumps = rises.mean() / half.mean() if half.mean() > 0 else 0.0
@@ -225,9 +232,10 @@ def rate_too_high(case: Examined) -> Remedy | None:
 
 def rate_too_low(case: Examined) -> Remedy | None:
     """A loss that still falls in a straight line when the run ends, far from the bottom."""
-    curve, data = np.array(case.losses), case.data
-    if data is None or data.learned or len(curve) < LEAST_EPOCHS:
+    data = case.data
+    if data is None or data.learned or len(case.losses) < LEAST_EPOCHS:
         return None
+    curve = np.array(case.losses)
     fall, late = curve[0] - curve[-1], curve[-1 - len(curve) // 4] - curve[-1]
     straight = fall > 0 and (np.diff(curve) < 0).mean() >= 0.8 and late >= 0.12 * fall
     far = curve[-1] > 0.5 * curve[0] and (data.loss > data.baseline or fall > 0.1 * curve[0]) and data.skill < 0.4
@@ -375,10 +383,6 @@ def _beats_chance(case: Examined, data: Sampled) -> bool:
     share, samples = data.counts.max() / data.counts.sum(), len(data.plan.validation.X)
     late = sum(right[-(len(right) // 4) :]) / (len(right) // 4)
     return bool(late > share + 2 * math.sqrt(share * (1 - share) / samples))
-
-
-def _last(case: Examined) -> Iterator[tuple[Column, float]]:
-    return ((Column.of(name), value) for name, value in case.history.last.items())
 
 
 def _weighs_inputs(network: Layer) -> bool:

@@ -144,4 +144,20 @@ static void piece_through(const Run *run, const Step *step, int64_t piece, int64
     }
 }
 
+/* The outputs of a piece of samples, which is one tile: run->predictions (S, C). */
+static void outputs_of_piece(const Run *run, const Step *step, int64_t piece, int64_t area) {
+    const int64_t first = piece * run->piece, samples = smaller(run->piece, step->count - first), C = run->outputs;
+    const Tile t = {
+        .run = run, .P = run->P, .stride = run->stride, .samples = samples, .width = filled(samples, LINE),
+        .A = (real *)run->A + area * run->rows * run->stride, .first = first,
+        .turned = (real *)run->turned + area * run->turned_columns * run->stride,
+    };
+    const real *Z = t.A + run->output * run->stride;
+    real *out = (real *)run->predictions + first * C;
+    gather_inputs(&t, step);
+    forward(&t);
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t c = 0; c < C; c++) out[s * C + c] = Z[c * run->stride + s]; /* (C,B) -> (B,C) */
+}
+
 #endif
