@@ -89,7 +89,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
             yield attempt
         else:
             first = first or attempt
-    if not found and call.item is not None and len(arrays) == 1 and not given:
+    if not found and not call.functions and len(arrays) == 1 and not given:
         rng = np.random.default_rng(_SEED)  # a join takes its inputs as one tuple
         base.values = {f"inputs[{i}]": rng.normal(size=(5, 4)) for i in range(2)}
         base.keys, base.joined, found = {name: name for name in base.values}, True, True
@@ -116,7 +116,7 @@ def _given(call: Passes, inputs: Any, arrays: list[str]) -> tuple[dict[str, Any]
             )
         return {name: _as_argument(value) for name, value in inputs.items()}, False
     several = isinstance(inputs, tuple | list) and len(inputs) > 0 and not np.isscalar(inputs[0])
-    if several and isinstance(inputs[0], np.ndarray) and len(arrays) == 1 and call.item is not None:
+    if several and isinstance(inputs[0], np.ndarray) and len(arrays) == 1 and not call.functions:
         return {f"inputs[{i}]": np.array(each, dtype=np.float64) for i, each in enumerate(inputs)}, True
     if isinstance(inputs, tuple | list) and len(arrays) > 1 and several:
         return dict(zip(arrays, (_as_argument(each) for each in inputs), strict=False)), False
@@ -256,11 +256,11 @@ def _dict_of(settings: AnySettings, key: str, values: Arrays) -> dict[str, Any]:
 
 def _refusal(call: Passes, arrays: list[str], given: dict[str, Any], error: BaseException | None) -> str:
     reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}" if error else "nothing ran"
-    if call.item is None:
+    if call.functions:
         missing = ", ".join(f"{name!r}: ..." for name in arrays if name not in given)
         how = f"check({call.title}, {{{missing}}})" if missing else "other arrays"
         return f"check: {call.title} fails on every shape tried ({reason}). Pass arrays that it takes: {how}."
-    method = call.value if isinstance(call.value, str) else call.value.__name__
+    method = call.of(call.value, call.item).__name__
     kind = call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
     return (
         f"check: {kind}.{method} fails on every input tried ({reason}). Pass inputs that it takes: "

@@ -72,7 +72,7 @@ def is_needed(plan: Recipe, wanted: Wanted) -> bool:
 
 def name_of(call: Passes) -> str:
     """The name of the class, or of the function: what kind of loss it is may stand in it."""
-    return call.title if call.item is None or isinstance(call.item, type) else type(call.item).__name__
+    return call.title if call.functions or isinstance(call.item, type) else type(call.item).__name__
 
 
 def takes_logarithms(call: Passes) -> bool:
@@ -82,12 +82,14 @@ def takes_logarithms(call: Passes) -> bool:
 
 def whole_source(call: Passes) -> str:
     """The source of an object's class, or of the function and the functions that it calls."""
-    if call.item is not None:
+    if not call.functions:
         kind = call.item if isinstance(call.item, type) else type(call.item)
         return "\n".join(source_of(base) for base in kind.__mro__[:-1])
-    known = getattr(call.value, "__globals__", {})
-    called = [known[name] for name in getattr(call.value, "__code__", _NOTHING).co_names if name in known]
-    return "\n".join(source_of(function) for function in (call.value, *called) if callable(function))
+    value = call.of(call.value, call.item)
+    parts = getattr(value, "parts", (value,))
+    known = getattr(parts[0], "__globals__", {})
+    called = [known[n] for part in parts for n in getattr(part, "__code__", _NOTHING).co_names if n in known]
+    return "\n".join(source_of(function) for function in (*parts, *called) if callable(function))
 
 
 def compared_shape(draft: Draft, values: Arrays) -> tuple[int, ...]:
