@@ -16,7 +16,7 @@ from .base import Arrays, is_shape
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext
-from .sources import parameters_of, ranks_in, ranks_told
+from .sources import parameters_of, ranks_in, ranks_told, role_in, whole_source
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 
@@ -41,6 +41,7 @@ class Draft:
     joined: bool = False
     guessed: tuple[str, ...] = ()
     keywords: frozenset[str] = frozenset()
+    roles: Mapping[str, str] = field(default_factory=dict)  # where the source says more than the name
 
 
 def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str]]:
@@ -76,6 +77,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     if targets is not None and target:
         given[target] = np.asarray(targets)
     base = Draft(names, {}, {}, {}, target, None, 0, training, joined, keywords=keywords)
+    base.roles = {name: role for name in names if (role := role_in(whole_source(call), name))}
     if joined:
         base.keys = {name: name for name in given}
         base.values = given
@@ -178,7 +180,7 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
         value = given[name]
         world.samples = len(value) if isinstance(value, np.ndarray) and value.ndim else world.samples
         return value.copy().view(TracedArray) if isinstance(value, np.ndarray) else value
-    role = role_of(name)
+    role = base.roles.get(name) or role_of(name)
     if name == base.training or role == "training":
         return True
     if name == "xp":
@@ -193,7 +195,8 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     others = [n for n in base.names if n not in skipped and role_of(n) != "number"]
     if role == "number" and name != base.target and name != base.names[0] and others:
         return setting(name)
-    return Unknown(name, world, "target" if name == base.target else "input" if role == "number" else "")
+    role = "target" if name == base.target else "input" if role == "number" else base.roles.get(name, "")
+    return Unknown(name, world, role)
 
 
 def _run(call: Passes, base: Draft, handed: dict[str, Any]) -> Any:

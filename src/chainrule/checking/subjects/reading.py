@@ -14,12 +14,9 @@ from .drafts import Draft
 from .matching import Wanted
 from .names import LIKE_WEIGHTS, role_of
 from .plans import Passes, Recipe, leaf
-from .sources import source_of
+from .sources import whole_source
 
-__all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms", "whole_source"]
-
-_NOTHING = compile("", "", "exec")
-
+__all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms"]
 
 @dataclass
 class Reading:
@@ -78,18 +75,6 @@ def name_of(call: Passes) -> str:
 def takes_logarithms(call: Passes) -> bool:
     """Whether predictions may have to be probabilities."""
     return re.search(r"log(?!g)|clip", whole_source(call)) is not None or "entropy" in name_of(call).lower()
-
-
-def whole_source(call: Passes) -> str:
-    """The source of an object's class, or of the function and the functions that it calls."""
-    if not call.functions:
-        kind = call.item if isinstance(call.item, type) else type(call.item)
-        return "\n".join(source_of(base) for base in kind.__mro__[:-1])
-    value = call.of(call.value, call.item)
-    parts = getattr(value, "parts", (value,))
-    known = getattr(parts[0], "__globals__", {})
-    called = [known[n] for part in parts for n in getattr(part, "__code__", _NOTHING).co_names if n in known]
-    return "\n".join(source_of(function) for function in (*parts, *called) if callable(function))
 
 
 def compared_shape(draft: Draft, values: Arrays) -> tuple[int, ...]:

@@ -22,11 +22,11 @@ from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
 from .plans import Passes, Recipe, WrittenInstance, leaf
-from .reading import Reading, is_needed, whole_source
+from .reading import Reading, is_needed
 from .readings import readings_of
 from .slopes import Slopes
 from .slots import unknown_to
-from .sources import mentions, parameters_of, small_in_logarithm, source_of
+from .sources import mentions, parameters_of, small_in_logarithm, source_of, whole_source
 from .targets import Redraw, counts_classes
 
 __all__ = ["written_subject"]
