@@ -76,9 +76,17 @@ def fitted(
         gradients = again.backward(dvalues.copy())
     reading.shaped = sum(np.shape(g) == point.values[key].shape for key, g in gradients.items() if key in plan.sources)
     reading.fitting = sum(slope.fits(key, gradient) for key, gradient in gradients.items() if key in plan.sources)
+    reading.nearly = sum(slope.fits(key, _as(point, key, gradient)) for key, gradient in gradients.items())
     if reading.fitting < reading.matched:
         _share(reading, gradients, slope)
     return reading
+
+
+def _as(point: Point, key: str, gradient: Any) -> Any:
+    """A gradient in the shape of its array, where axes of length 1 are all that tells them apart."""
+    shape, found = point.values[key].shape, np.shape(gradient)
+    alike = [n for n in shape if n != 1] == [n for n in found if n != 1]
+    return np.reshape(gradient, shape) if alike else gradient
 
 
 def _lists_grow(plan: Recipe, point: Point) -> tuple[bool, bool]:

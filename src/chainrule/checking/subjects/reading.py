@@ -32,6 +32,7 @@ class Reading:
     fitting: int = -1  # gradients that fit
     matched: int = 0
     shaped: int = 0  # gradients of the right shape
+    nearly: int = 0  # gradients that fit but for axes of length 1
     error: BaseException | None = None
 
     @property
@@ -54,7 +55,7 @@ class Reading:
     @property
     def score(self) -> tuple[float, int, int]:
         """For choosing among readings none of which fits whole."""
-        return (self.fitting / max(len(self.wanted), 1), self.matched, self.shaped)
+        return (max(self.fitting, self.nearly) / max(len(self.wanted), 1), self.matched, self.shaped)
 
 
 def is_needed(plan: Recipe, wanted: Wanted) -> bool:
@@ -64,7 +65,16 @@ def is_needed(plan: Recipe, wanted: Wanted) -> bool:
     if wanted.paths:
         own = {group[0] for group in plan.parameters} & {*plan.sources}
         return role_of(leaf(wanted.key)) in LIKE_WEIGHTS and (plan.kind != "loss" or bool(own))
-    return plan.kind == "layer" and role_of(wanted.key) not in ("mask", "target")
+    if plan.kind != "layer" or role_of(wanted.key) in ("mask", "target"):
+        return False
+    return not (role_of(wanted.key) == "input" and _is_network(plan))
+
+
+def _is_network(plan: Recipe) -> bool:
+    """Whether functions of several numbered matrices, W1 and W2, are a whole network: its inputs are data."""
+    weights = [key for key in plan.keys.values() if role_of(key) == "weights" and re.search(r"\d$", key)]
+    inputs = [key for key in plan.keys.values() if role_of(key) == "input"]
+    return plan.call.functions and len({key[:-1] for key in weights}) < len(weights) and len(inputs) == 1
 
 
 def name_of(call: Passes) -> str:
