@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from .world import Choices, World
 __all__ = ["Draft", "arguments_of", "drafts"]
 
 _SEED = 1
+_KEEPS = re.compile(r"(?i)cache|save|store|keep|retain|remember|grad")  # a switch without which backward has nothing
 _RUNS = 400  # how often a function is run in the search for shapes
 
 
@@ -48,7 +50,9 @@ def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str
     """The arguments that the value is handed, its target, its switch, and those that go by name."""
     known = parameters_of(call.of(call.value, call.item))
     required = [name for name, default in known.items() if default is inspect.Parameter.empty]
-    training = next((name for name in known if name.lower() in TRAINING), "")
+    training = next((name for name in known if name.lower() in TRAINING), "") or next(
+        (name for name, default in known.items() if default is False and _KEEPS.search(name)), ""
+    )
     target = next((name for name in required if name.lower() in TARGETS), "")
     also = {training} - {""}
     if not target and (call.gradient is None or (len(required) == 1 and call.value != "forward")):

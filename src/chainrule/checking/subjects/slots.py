@@ -84,7 +84,7 @@ def _all(
     options = [
         [f"returned:{behind.index(name)}"]
         if name in behind[1:] and name not in names and not _CACHE.search(name)
-        else _options(name, position, names, target, local, number)
+        else _options(name, len(wants) == 1, position, names, target, local, number)
         for position, name in enumerate(wants)
     ]
     if not isinstance(returned, tuple | list):  # there is no cache to hand on
@@ -102,7 +102,9 @@ def _all(
                 yield Manner("derivative", placed, outputs)
 
 
-def _options(name: str, position: int, names: tuple[str, ...], target: str, local: bool, number: bool) -> list[str]:
+def _options(
+    name: str, alone: bool, position: int, names: tuple[str, ...], target: str, local: bool, number: bool
+) -> list[str]:
     low = name.lower()
     mine = next((n for n in names if n == name), None) or next((n for n in names if n.lower() == low), None)
     if low in RATES and mine is None:
@@ -111,6 +113,8 @@ def _options(name: str, position: int, names: tuple[str, ...], target: str, loca
         return [name]
     if mine is not None and mine == target:
         return ["target"]
+    if mine is not None and alone and not local and not target:
+        return ["upstream", f"argument:{mine}"]  # a variable of the same name used anew
     if mine is not None:
         return [f"argument:{mine}"] + (["activated"] if target else ["output"] if local else [])
     if low in TRAINING:
