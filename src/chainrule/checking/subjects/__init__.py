@@ -150,7 +150,9 @@ def _with_what_belongs_to_it(call: Passes) -> Passes:
     beside = methods_of(call.item, forward) if target else {}
     cost = cost_among(beside, forward.__name__, backward.__name__, target) if target else ""
     if call.item is None:
-        call = call._replace(**_moved(call, space_of([forward, backward, *([beside[cost]] if cost else [])], bool(cost))))
+        call = call._replace(
+            **_moved(call, space_of([forward, backward, *([beside[cost]] if cost else [])], bool(cost)))
+        )
     return call._replace(value=WithCost(forward.__name__, cost, target)) if cost and call.item is not None else call
 
 

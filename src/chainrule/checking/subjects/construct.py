@@ -21,7 +21,7 @@ _OUT = ("neuron", "out", "unit", "hidden", "class")
 _IN = ("in", "feature", "size", "dim", "num", "n")
 _RATE = ("rate", "p", "prob", "drop", "alpha", "slope", "momentum", "keep")
 _SEVERAL = ("kernel", "pool", "filter", "window", "shape", "size", "stride", "pad", "dilation")  # may be tuples
-_PENALTIES = ("l1", "l2", "reg", "lam", "lmbda", "lambda_", "lambd", "weight_decay", "l1_reg", "l2_reg", "regularization")
+_PENALTIES = ("l1", "l2", "reg", "lam", "lmbda", "lambd", "lambda_", "weight_decay", "l1_reg", "l2_reg")
 _LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists of widths
 _BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
           "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip

@@ -13,7 +13,9 @@ from .sources import parameters_of, required_of, returned_names
 __all__ = ["WithCost", "cost_among", "methods_of", "target_of"]
 
 _COST = re.compile(r"(?i)(^|_)(cost|loss|objective|criterion|error|cross_?entropy|nll|mse|bce)")
-_NOT_A_COST = re.compile(r"(?i)numeric|check|plot|train|back|grad|deriv|prime|accuracy|update|history|total|print|delta")
+_NOT_A_COST = re.compile(
+    r"(?i)numeric|check|plot|train|back|grad|deriv|prime|accuracy|update|history|total|print|delta"
+)
 
 
 class WithCost(NamedTuple):

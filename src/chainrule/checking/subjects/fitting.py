@@ -161,11 +161,11 @@ def _sources(
     return sources
 
 
-def _own_rate(
-    instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None
-) -> float:
+def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None) -> float:
     """The learning rate that an object holds, by its name or because a step of that rate fits; 0 without one."""
-    held = {n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10}
+    held = {
+        n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10
+    }
     named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
     if slope is None or any(name in held for name in RATES):
         return named

@@ -18,6 +18,7 @@ from .sources import whole_source
 
 __all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms"]
 
+
 @dataclass
 class Reading:
     """A plan, where it was run, and how much of it fits."""

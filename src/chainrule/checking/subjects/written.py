@@ -16,7 +16,7 @@ from ..streams import seed_streams
 from .axes import find_groups
 from .base import Arrays, Group, Point, Style, Subject, is_shape
 from .compared import redrawn_like
-from .costs import target_of
+from .costs import WithCost, target_of
 from .declared import declared_by
 from .drafts import drafts
 from .held import made_by
@@ -63,8 +63,8 @@ def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, re
     target = "" if best.whole or best.draft.target or call.gradient is None else _loss_wanted(call)
     if target:
         raise ConfigurationError(
-            f"check: the backward pass of {call.title} takes {target}, which its forward pass does not: it is that of a "
-            f"loss, and no loss was found. Write it as a function of its own beside them, such as loss(output, {target})."
+            f"check: the backward pass of {call.title} takes {target}, which its forward pass does not: it is the "
+            f"gradient of a loss, and no loss was found. Write it beside them, such as def loss(output, {target})."
         )
     unsure = [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots)
     if unsure:
@@ -104,7 +104,9 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     parameters = {k: v for k, v in values.items() if k not in own}
     if not own and not fixed:
         own, parameters = dict(list(values.items())[:1]), dict(list(values.items())[1:])
-    groups = _groups(reading, {**own, **{k: v for k, v in parameters.items() if functions and k not in held}}, fixed, point)
+    groups = _groups(
+        reading, {**own, **{k: v for k, v in parameters.items() if functions and k not in held}}, fixed, point
+    )
     if plan.shared and not (groups and groups[0][0][1] == 1):
         plan.shared = False
     redraw = Redraw(reading, targets, groups, point)
@@ -247,6 +249,9 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Ite
     data = [k for k in reading.point.values if k not in values and k in plan.keys.values()]
     if data:
         yield f"It gives no gradient for {', '.join(data)}, which was not compared."
+    if isinstance(plan.call.value, WithCost):
+        cost = plan.call.value
+        yield f"Its backward pass takes {cost.target}: it was compared with the derivative of {cost.cost}, beside it."
     if plan.shared:
         yield (
             "The samples are columns, and every gradient of a parameter is divided by their number: the mean of the "
