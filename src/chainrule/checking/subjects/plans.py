@@ -15,7 +15,7 @@ from ...errors import ConfigurationError
 from .base import Arrays, Instance, Point
 from .costs import WithCost
 from .names import LIKE_WEIGHTS, role_of
-from .objects import arrays_of, copied, generators_of, read, write
+from .objects import BOXES, arrays_of, copied, generators_of, read, write
 from .regularized import book_penalty, strengths_of
 from .spaces import Space
 
@@ -130,7 +130,7 @@ def leaf(path: str) -> str:
     >>> leaf("layers[0].weights"), leaf("params['W']"), leaf("W.data"), leaf("grads[0]")
     ('weights', 'W', 'W', 'grads')
     """
-    for tail in (".data", ".value", ".values", ".val"):
+    for tail in BOXES:
         path = path.removesuffix(tail)
     last = path.rpartition(".")[2]
     inside, bracket, key = last.partition("[")
