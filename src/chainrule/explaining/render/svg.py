@@ -30,7 +30,7 @@ def as_svg(e: Derivation) -> Html:
         *(_edge(layout, source, name) for name, reads in sources.items() for source in reads),
         *_terms(e, nodes, layout),
         *(_box(box, nodes[name], _color(name, colors), e.quantity) for name, box in layout.boxes.items()),
-        label=f"The network, with the path from {e.name} to the loss",
+        label=f"The network, with the path from {e.title} to {e.objective}",
     )
 
 
