@@ -14,7 +14,7 @@ __all__ = ["Listing", "read_program"]
 
 @dataclass(frozen=True)
 class Listing:
-    """A program's path, the book's classes that it has of its own, its weights' scale, its text with ours in their place.
+    """A program's path, the book's classes that it has of its own, its weights' scale, its text with ours instead.
 
     `calls_init` is whether it calls the helper package's `init`, without which numbers are float64.
     """

@@ -32,7 +32,9 @@ def counted(number: int, word: str) -> str:
 
 def _neuron(cell: Cell, index: Index, labels: Labels) -> str:
     name = labels.entry(cell.name, -1, index[-1]) if index else ""
-    return f"neuron {name}" if isinstance(name, int) else f"the neuron for {name}"
+    if isinstance(name, int):
+        return f"neuron {name}"
+    return f"the neuron for {'class ' if name.isdigit() else ''}{name}"
 
 
 def _capital(text: str) -> str:
