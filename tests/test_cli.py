@@ -55,7 +55,7 @@ def test_train_digits_reports_97_percent_and_saves_what_it_learned(
 
 
 def assert_shown_in_readme(printed: str, first: str) -> None:
-    """README shows lines of this output in their order; digits, bars and pictures may differ from machine to machine."""
+    """README shows lines of this output in their order; numbers, bars and pictures may differ between machines."""
 
     def words(text: str) -> list[str]:
         lines = (re.sub(r"[-(]*\d[\d.,]*(e-?\d+)?\)*", "#", line) for line in text.splitlines())
