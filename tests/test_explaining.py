@@ -665,8 +665,9 @@ def test_inputs_of_several_dimensions() -> None:
 
 
 def rule_of_everything() -> list[Any]:
+    from chainrule.explaining.derivatives import STEPS
     from chainrule.explaining.rules import rule_of
-    from chainrule.explaining.tables import RULES, STEPS
+    from chainrule.explaining.tables import RULES
     from chainrule.explaining.teaching import an_object
 
     made = [pytest.param(rule_of(GELU(approximate=True)), id="GELU-tanh")]

@@ -150,7 +150,7 @@ def test_columns_and_classes_can_be_asked_for_by_name(model: Model, why: Explana
     assert model.explain(X, y, "dense_1.biases[0,versicolor]", parts=()).quantity.index == (0, 1)
     assert model.explain(X, y, "inputs[3,sepal width]", parts=()).quantity.index == (3, 1)
     assert model.explain(X, y, "dense_1[3,virginica]", parts=()).quantity.index == (3, 2)
-    with pytest.raises(ConfigurationError, match="several.*: write one of 'petal length cm', 'petal width cm'"):
+    with pytest.raises(ConfigurationError, match=r"several.*: write one of 'petal length cm', 'petal width cm'"):
         model.explain(X, y, "dense_0.weights[petal,1]")
     with pytest.raises(UnknownNameError, match="petal width cm"):
         model.explain(X, y, "dense_0.weights[stem,1]")
