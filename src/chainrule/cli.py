@@ -192,7 +192,7 @@ def explain(
         str | None,
         typer.Option(
             help="Which gradient: dense_0.weights[20,5], or with the names of columns and classes, "
-            "dense_0.weights[petal length,5]; inputs[3,7]; a node's output, relu_0[3,5].",
+            r"dense_0.weights\[petal length,5]; inputs[3,7]; a node's output, relu_0[3,5].",
             show_default="the largest of all weights",
         ),
     ] = None,

@@ -65,7 +65,11 @@ def explain(
         print(one.to_json() if json else one.to_latex())
         return
     console = Console()
-    say(console, f"The first {min(rows, len(X))} of {len(X)} rows of {name}; --samples takes more.")
+    held = "held-out rows" if name in datasets.NAMES else "rows"
+    if rows < len(X):
+        say(console, f"The first {rows} of the {len(X)} {held} of {name}; --samples takes more.")
+    else:
+        say(console, f"All {len(X)} {held} of {name}.")
     if weight is None:
         say(console, f'The weight with the largest gradient: --weight "{one.title}".')
     console.print(OnTerminal(one, full=full, notation=notation))

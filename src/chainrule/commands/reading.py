@@ -38,7 +38,10 @@ def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None
             raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
         return np.stack(columns, axis=1), None, None
     table = preprocessing.read(name)
-    table = table.only([*(column.name for column in preprocessing.columns), *preprocessing.targets])
+    used = [column.name for column in preprocessing.columns]
+    for column in used:
+        table[column]  # raises with the columns that there are
+    table = table.only([*used, *preprocessing.targets])
     inputs = preprocessing.transform(table)
     try:
         targets = preprocessing.encode_target(table)

@@ -24,7 +24,7 @@ from .labels import Labels
 from .question import resolve
 from .stepping import optimizer_step
 from .steps import steps_of
-from .upstream import objective
+from .upstream import Upstream, objective
 from .views import batch_view, diagram, path_view
 from .why import why_zero
 from .witnesses import central_difference, loss_curve, scalar_oracle
@@ -145,6 +145,7 @@ def explain(
             steps=steps_of(cells, lines, quantity, labels, int(max_terms)),
             labels=tuple(AxisNames(n, axis, names) for n, axes in labels.axes.items() for axis, names in axes.items()),
             answer=why_zero(cells, quantity, value, labels),
+            objective=loss.objective if isinstance(loss, Upstream) else "the loss",
         )
 
 
@@ -168,10 +169,10 @@ def _parts(parts: Collection[str] | None) -> Collection[str]:
 
 
 def _names(features: Sequence[str], classes: Sequence[str], preprocessing: Any) -> tuple[Sequence[str], Sequence[str]]:
-    """The names of columns and classes: those given, else the preprocessing's."""
+    """The names of columns and outputs: those given, else the preprocessing's; outputs are classes or targets."""
     if preprocessing is None:
         return features, classes
-    return features or preprocessing.feature_names, classes or preprocessing.class_names
+    return features or preprocessing.feature_names, classes or preprocessing.class_names or preprocessing.targets
 
 
 def _one_thread() -> Any:

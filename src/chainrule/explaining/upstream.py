@@ -21,9 +21,15 @@ __all__ = ["Upstream", "objective"]
 class Upstream(Loss):
     """What stands for all that comes after: L = Σ dvalues·output, whose gradient by the output is `dvalues`.
 
+    With 1 at one output and 0 at the others L is that output itself. `objective` is what L is called, and `said` what
+    is told of the gradient that is given.
+
     >>> Upstream().prepare(1.0, (1, 2))
     (array([[1., 1.]]), array([[1.]]))
     """
+
+    objective: str = "Σ dvalues·output"
+    said: str = "This gradient arrives from the layers that follow: it is given."
 
     rule: ClassVar[Rule] = Rule(
         "ell[b]",
