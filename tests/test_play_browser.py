@@ -439,5 +439,5 @@ def test_a_click_is_derived_while_the_spiral_trains(tab: Tab) -> None:
             unit,
         )
         tab.why(what)
-        assert tab.session._playing.is_set()
+        assert tab.session.running.on
     tab.press("pause")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from ..errors import ChainruleError, ConfigurationError, DataError
 from ..explaining import Explanation
 from . import guesses, setups, taking
+from .following import questions, steps_here
 from .lessons import LESSONS, Setup
 from .looks import number, surface
 from .messages import checked
+from .running import Running
 from .state import state_of
 from .sums import batch_strip, matrix_view
 from .telling import told
@@ -22,10 +21,6 @@ from .walk import Walk
 from .work import Snapshot, Work
 
 __all__ = ["PlaySession"]
-
-_PICTURE = 1 / 30  # seconds from one picture of a training network to the next
-_CHUNK = 0.02  # seconds of it that the training itself takes
-_EPOCHS = 100_000  # of one run, at most
 
 
 class PlaySession:
@@ -37,16 +32,14 @@ class PlaySession:
 
     def __init__(self, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None:
         self._send, self._lock = send, threading.RLock()
-        self._playing, self._closed = threading.Event(), False
-        self._thread: threading.Thread | None = None
-        self._answering = False  # training waits meanwhile
-        self._shot: Snapshot | None = None  # of the picture that the page shows while training runs
+        self._closed = False
+        self.running = Running(self._lock, self._shows, self._ends)
         self.lesson: str | None = None
         self.open(setup)
 
     def open(self, setup: Setup) -> None:
         """Begin with a setup."""
-        self.pause()
+        self.running.stop()
         with self._lock:
             self.work = Work(setup)
             self.chosen: str | None = None
@@ -58,23 +51,16 @@ class PlaySession:
     def handle(self, message: dict[str, Any]) -> None:
         """Do what a message asks for. Raises `ChainruleError` for what cannot be done; nothing is changed then."""
         kind, asked = checked(message)
-        self._answering = True
+        self.running.answering = True
         try:
             getattr(self, f"_on_{kind}")(**asked)
         finally:
-            self._answering = False
+            self.running.answering = False
 
     def close(self) -> None:
         """End what runs."""
         self._closed = True
-        self._playing.clear()
-
-    def pause(self) -> None:
-        """Stop training after the chunk that runs."""
-        self._playing.clear()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        self.running.stop(wait=False)
 
     def saw(self, name: str, value: Any) -> None:
         """Remember what the reader has done, for the lesson's goal."""
@@ -94,7 +80,7 @@ class PlaySession:
         return {
             "type": "view",
             **state_of(self),
-            "playing": self._playing.is_set(),
+            "playing": self.running.on,
             "network": self.work.network(),
         }
 
@@ -132,7 +118,7 @@ class PlaySession:
         self.walk = Walk(units, list(setup.model.network.trainable_names()), loss=not setup.upstream)
 
     def _on_go(self, unit: str, way: int) -> None:
-        self.pause()
+        self.running.stop()
         with self._lock:
             moved = self.walk.go(unit, way, self._stop_terms)
             if moved == "over":
@@ -144,40 +130,15 @@ class PlaySession:
             self._follow()
         self.look()
 
-    def _questions(self) -> list[str]:
-        """What may explain this stop of the walk, the likeliest first."""
-        moment, work = self.walk.moment, self.work
-        if moment is None:
-            return []
-        network, place = work.model.network, work.place()
-        if moment.phase == "loss":
-            unit = int(np.asarray(work.setup.y)[work.sample_row()]) if work.model.loss.classifies else 0
-            return [f"{network.flat.output}[{place},{unit}]"]
-        if moment.phase == "update":
-            written = self.chosen or ""
-            return [written] if written.startswith(f"{moment.node}[") else [f"{moment.node}[0,0]"]
-        sources = [leaf.sources[0] for leaf in network.flat if leaf.name == moment.node and moment.phase == "forward"]
-        return [f"{node}[{place},{moment.unit}]" for node in (moment.node, *sources)]
-
-    def _here(self, steps: Any) -> list[Any]:
-        """Those steps of a derivation that tell of this stop."""
-        moment = self.walk.moment
-        if moment is None:
-            return []
-        if moment.phase == "loss":
-            return [step for step in steps if step.part == "loss" or step.id.startswith("forward-loss")]
-        wanted = f"{moment.phase}-{moment.node}-{self.work.place()}-{moment.unit}"
-        return [step for step in steps if step.id == wanted]
-
     def _follow(self) -> None:
         """Explain what the walk stands at."""
         shot, explanation, here = self.snapshot(), None, list[Any]()
-        for question in self._questions():
+        for question in questions(self.work, self.walk.moment, self.chosen):
             try:
                 explanation = shot.explain(question, parts=("step",))
             except ChainruleError:  # another layer's unit, which this network has not
                 continue
-            here = self._here(explanation.steps)
+            here = steps_here(explanation.steps, self.work, self.walk.moment)
             if here:
                 break
         self._stop_terms = max([len(step.terms) for step in here], default=1)
@@ -188,45 +149,27 @@ class PlaySession:
 
     def _on_play(self, on: bool) -> None:
         if not on:
-            self.pause()
+            self.running.stop()
             self.look()
-        elif not self._playing.is_set():
-            if self.work.setup.upstream:
-                raise ConfigurationError("There is nothing to train here: step through it instead.")
-            self._shot = self.work.snapshot()
-            self._playing.set()
-            self._thread = threading.Thread(target=self._train, name="chainrule play", daemon=True)
-            self._thread.start()
+        elif self.work.setup.upstream:
+            raise ConfigurationError("There is nothing to train here: step through it instead.")
+        else:
+            self.running.start(self.work)
 
-    def _train(self) -> None:
-        """Train chunk after chunk, each as long as a picture takes, until somebody says stop."""
-        epochs, run = 1, self.work.model.run
-        try:
-            while self._playing.is_set() and not self._closed and run.epoch < _EPOCHS:
-                start = time.perf_counter()
-                with self._lock:
-                    self.work.train(epochs)
-                    took = time.perf_counter() - start
-                    self._shot = self.work.snapshot()
-                    self.saw("accuracy", self.work.frames.now.measured.get("accuracy", 0.0))
-                    self._send(self.view())
-                    if run.epoch % 5 == 0 or epochs > 5:
-                        self._send({"type": "surface", "surface": surface(self.work.setup)})
-                fast = int(epochs * _CHUNK / max(took, 1e-4))
-                epochs = max(1, min(4 * epochs, fast, run.epoch // 15))  # slowly at first, to be watched
-                time.sleep(max(0.001, _PICTURE - (time.perf_counter() - start)))
-                while self._answering and self._playing.is_set():
-                    time.sleep(0.001)
-        except ChainruleError as error:
+    def _shows(self, picture: int) -> None:
+        self.saw("accuracy", self.work.frames.now.measured.get("accuracy", 0.0))
+        self._send(self.view())
+        if picture % 5 == 4:
+            self._send({"type": "surface", "surface": surface(self.work.setup)})
+
+    def _ends(self, error: ChainruleError | None) -> None:
+        if error is not None:
             self._send({"type": "problem", "says": str(error)})
-        finally:
-            self._playing.clear()
-            self._shot = None
-            if not self._closed:
-                self.look()
+        if not self._closed:
+            self.look()
 
     def _on_seek(self, frame: int) -> None:
-        self.pause()
+        self.running.stop()
         with self._lock:
             self.work.frames.show(frame)
             self._send(self.view())
@@ -236,7 +179,7 @@ class PlaySession:
 
     def snapshot(self) -> Snapshot:
         """The numbers of the picture that the page shows, without waiting for the training that runs."""
-        shot = self._shot
+        shot = self.running.shot
         if shot is not None:
             return shot
         with self._lock:
@@ -294,8 +237,8 @@ class PlaySession:
     def _changed(self, change: Callable[..., Any], *given: Any) -> None:
         with self._lock:
             change(*given)
-            if self._shot is not None:
-                self._shot = self.work.snapshot()
+            if self.running.shot is not None:
+                self.running.shot = self.work.snapshot()
         self.look()
         self._tell_again()
 
@@ -320,19 +263,14 @@ class PlaySession:
 
     def _on_draw(self, pixels: list[float]) -> None:
         """A picture that the reader drew becomes the chosen sample's."""
-        setup = self.work.setup
-        if setup.image is None or len(pixels) != setup.X.shape[1]:
-            raise DataError(f"A picture here has {setup.X.shape[1]} pixels, not {len(pixels)}.")
-        drawn = np.clip(np.asarray(pixels, dtype=np.float64), 0.0, 1.0)
         with self._lock:
-            setup.X[self.work.sample_row()] = drawn
+            said = self.work.draw(pixels)
             self.saw("drawn", 1)
-            said = setup.model.predict_proba(drawn[None])[0]
-        self._send({"type": "read", "chances": [number(p) for p in said], "classes": list(setup.class_names)})
+        self._send({"type": "read", "chances": [number(p) for p in said], "classes": list(self.work.setup.class_names)})
         self.look()
 
     def _on_break(self, how: str | None) -> None:
-        self.pause()
+        self.running.stop()
         with self._lock:
             report = self.work.spoil(how)
         self._send({"type": "checked", "how": how, "report": report})

@@ -175,14 +175,13 @@ class Work:
         self.keep()
 
     def train(self, epochs: int) -> None:
-        """So many epochs over all samples that count, recorded at the end."""
+        """So many epochs over all samples that count."""
         X, y = self.setup.X, np.asarray(self.setup.y)
         if self.removed:
             left = np.setdiff1d(np.arange(len(X)), sorted(self.removed))
             X, y = X[left], y[left]
         engine: Any = "numpy" if self.broken else "auto"
         self.model.fit(X, y, epochs=epochs, batch_size=self.setup.batch_size, verbose=False, engine=engine)
-        self.keep()
 
     def set(self, what: str, value: float) -> None:
         """Give one number of the network, or of a sample, another value. Raises `DataError` where there is none."""
@@ -199,6 +198,15 @@ class Work:
             array[index] = value
             parameters[name] = array
         self.keep()
+
+    def draw(self, pixels: list[float]) -> Array:
+        """Put a drawn picture in the place of the chosen sample; what the network says of it. Raises `DataError`."""
+        X = self.setup.X
+        if self.setup.image is None or len(pixels) != X.shape[1]:
+            raise DataError(f"A picture here has {X.shape[1]} pixels, not {len(pixels)}.")
+        X[self.sample_row()] = np.clip(np.asarray(pixels, dtype=np.float64), 0.0, 1.0)
+        said: Array = self.model.predict_proba(X[[self.sample_row()]])[0]
+        return said
 
     def reduce(self, to: str, divided: bool) -> None:
         """Let the loss be the samples' mean or sum; `divided` divides the learning rate by their number B."""

@@ -101,7 +101,7 @@ export function mount(root, connect, { widget = false } = {}) {
   const title = make("h1", {}, "chainrule play");
   const lessons = make("nav", { class: "lessons", "aria-label": "Lessons" });
   const dataPane = make("section", { class: "pane data", "aria-label": "Data", tabindex: "0" });
-  const netPane = make("section", { class: "pane net", "aria-label": "Network", tabindex: "0" });
+  const netPane = make(widget ? "section" : "main", { class: "pane net", "aria-label": "Network", tabindex: "0" });
   const whyPane = make("section", { class: "pane why", "aria-label": "Why", tabindex: "0" });
   const foot = make("footer", { "aria-label": "Transport" });
   const spoken = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
@@ -156,7 +156,7 @@ export function mount(root, connect, { widget = false } = {}) {
         const now = moment && moment.node === node.name && (moment.unit === unit.unit || moment.unit === null);
         const hasValue = !walking || node.name === "inputs" || seen.has(`forward/${node.name}/${unit.unit}`) || (node.name === "loss" && seen.has("loss/loss/0"));
         const hasGradient = !walking || seen.has(`backward/${node.name}/${unit.unit}`);
-        svg.append(neuron(node, unit, at.get(`${node.name}/${unit.unit}`), now && moment.phase, hasValue, hasGradient, chosen));
+        svg.append(...neuron(node, unit, at.get(`${node.name}/${unit.unit}`), now && moment.phase, hasValue, hasGradient, chosen));
       }
       if (node.more > 0) svg.append(make("text", { x, y: high - 6, "text-anchor": "middle", class: "soft" }, `${node.more} more`));
     }
@@ -191,7 +191,8 @@ export function mount(root, connect, { widget = false } = {}) {
     const what = node.name === "loss" ? null : `${node.name}[${place()},${unit.unit}]`;
     const value = hasValue ? short(unit.value) : "·";
     const gradient = hasGradient ? `∂ ${short(unit.gradient)}` : "";
-    const words = `${node.name} ${unit.caption}: value ${value}${gradient ? `, gradient ${short(unit.gradient)}` : ""}`;
+    const caption = unit.caption.startsWith("[") ? "" : unit.caption.slice(0, 16);
+    const words = `${[value, gradient].filter(Boolean).join(" ")}: ${gradient ? "value and gradient" : "value"} of ${node.name} ${unit.caption}`;
     const group = make("g", {
       class: ["unit", phase ? `now phase-${phase}` : "", what && what === chosen ? "chosen" : ""].join(" "),
       id: `unit-${node.name}-${unit.unit}`, "data-what": what, "aria-label": words,
@@ -202,16 +203,18 @@ export function mount(root, connect, { widget = false } = {}) {
     const map = mapOf(node.name, unit.unit);
     if (map) group.append(make("image", { href: map, x: x - 58, y: y - 13, width: 26, height: 26, preserveAspectRatio: "none" }), make("rect", { class: "frame", x: x - 58, y: y - 13, width: 26, height: 26, rx: 2 }));
     if (gradient) group.append(make("text", { x, y: y + 27, "text-anchor": "middle", class: "gradient" }, gradient));
-    if (!unit.caption.startsWith("[")) group.append(make("text", { x, y: y - 18, "text-anchor": "middle", class: "soft" }, unit.caption.slice(0, 16)));
+    const beside = []; // what can be clicked must not lie in what can be clicked
+    if (caption) beside.push(make("text", { x, y: y - 18, "text-anchor": "middle", class: "soft" }, caption));
     const bias = unit.notes.find((note) => note.startsWith("bias"));
     if (bias) {
       const name = `${node.name}.biases[0,${unit.unit}]`;
-      group.append(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${name}: ${bias}`,
-        ...pressed((event) => { event.stopPropagation(); choose(name); }) }, bias.split(" ∂")[0].replace("-", "−")));
+      const says = bias.split(" ∂")[0].replace("-", "−");
+      beside.push(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${says}, ${name}`,
+        ...pressed(() => choose(name)) }, says));
     }
     const target = unit.notes.find((note) => note.includes("target"));
-    if (target) group.append(make("text", { x: x + 36, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
-    return group;
+    if (target) beside.push(make("text", { x: x + 36, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
+    return [group, ...beside];
   }
 
   function image(node, [x, y]) {
@@ -277,8 +280,9 @@ export function mount(root, connect, { widget = false } = {}) {
       ...["weight", "gradient", "update"].map((mode) => make("button", { "aria-pressed": String(state.mode === mode), onclick: () => { state.mode = mode; drawNetwork(); } }, mode)),
       make("span", { class: "legend" }, make("span", {}, "blue: above 0"), make("span", {}, "orange, broken: below 0"), make("span", {}, "∂ gradient"), state.data?.surface?.maps ? make("span", {}, "small pictures: what a neuron says all over the plane") : null));
     const { view, why } = state;
+    const lesson = view.lessons.find((one) => one.name === view.lesson);
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    keeping(netPane, () => replace(netPane, head, standing(), problem, make("div", { class: "drawing" }, network()), modes,
+    keeping(netPane, () => replace(netPane, head, lesson ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), problem, make("div", { class: "drawing" }, network()), modes,
       why?.matrix ? matrices(why.matrix) : null,
       state.report ? make("details", { id: "report", open: true }, make("summary", {}, "What check says of the broken layer"), make("pre", { tabindex: "0" }, state.report)) : null,
       view.frames.count > 1 ? curves(view.frames.curves) : null));
@@ -290,7 +294,7 @@ export function mount(root, connect, { widget = false } = {}) {
     const [inputs, samples, neurons] = of.sizes;
     const some = (shown, all) => (shown.length < all ? `${shown.length} of ${all}` : `${all}`);
     const grid = (caption, tops, sides, numbers, name, met) => make("table", {}, make("caption", {}, caption),
-      make("tbody", {}, make("tr", {}, make("th"), ...tops.map((one) => make("th", { scope: "col" }, `${one}`))),
+      make("tbody", {}, make("tr", {}, make("td"), ...tops.map((one) => make("th", { scope: "col" }, `${one}`))),
         ...sides.map((side, i) => make("tr", {}, make("th", { scope: "row" }, `${side}`),
           ...tops.map((top, j) => make("td", { "data-what": name(side, top), class: met(side, top) ? "number met" : "number" }, short(numbers[i][j], 2)))))));
     return make("details", { id: "matrices", open: true }, make("summary", {}, `dweights = inputs.T · dvalues, in ${of.layer}`),
