@@ -178,7 +178,7 @@ def test_it_opens_on_the_neuron_of_the_notes_and_says_what_to_do(tab: Tab) -> No
 def test_every_number_on_every_neuron_is_the_librarys(tab: Tab, lesson: str) -> None:
     tab.open(lesson)
     session = tab.session
-    trace, place = session._trace(), session._place()
+    trace, place = session.work.trace(), session.work.place()
     seen = 0
     for group in tab.page.locator(".unit").all():
         name, _, unit = (group.get_attribute("id") or "").removeprefix("unit-").rpartition("-")
@@ -194,21 +194,21 @@ def test_every_number_on_every_neuron_is_the_librarys(tab: Tab, lesson: str) -> 
 def test_the_arrow_keys_walk_through_a_step_with_the_librarys_numbers(tab: Tab) -> None:
     tab.open("Softmax and its loss")
     moments = tab.session.walk.moments
-    trace = tab.session._trace()
+    trace = tab.session.work.trace()
     for number, moment in enumerate(moments):
         tab.key("ArrowRight")
         tab.shows(".stand", f"stop {number + 1} of {len(moments)}")
         if moment.phase == "backward" and moment.node != "inputs":
             tab.derives(f"{moment.node}[0,", trace[moment.node].dvalues[0, moment.unit])
-    before = np.array(tab.session.setup.model.parameters["dense_0.weights"])
+    before = np.array(tab.session.work.setup.model.parameters["dense_0.weights"])
     tab.key("ArrowRight")
     tab.shows(".net h2", "step 1")
-    assert not np.array_equal(before, tab.session.setup.model.parameters["dense_0.weights"])
+    assert not np.array_equal(before, tab.session.work.setup.model.parameters["dense_0.weights"])
 
 
 def test_a_weight_a_neuron_and_a_bias_are_explained_when_they_are_clicked(tab: Tab) -> None:
     tab.open("A batch of three")
-    gradients = tab.session._trace().gradients
+    gradients = tab.session.work.trace().gradients
     tab.click("dense_0.weights[1,2]")
     tab.derives("dense_0.weights[1,2]", gradients["dense_0.weights"][1, 2])
     assert tab.page.locator(".why math").count() > 3
@@ -218,6 +218,20 @@ def test_a_weight_a_neuron_and_a_bias_are_explained_when_they_are_clicked(tab: T
     tab.derives("dense_0[0,1]", 1.0)
     tab.press("Prove it")
     tab.shows("#proof", "ways agree")
+
+
+def test_pointing_at_a_number_lights_all_that_it_is_made_of(tab: Tab) -> None:
+    tab.open("A batch of three")
+    tab.click("dense_0.weights[1,2]")
+    tab.why("dense_0.weights[1,2]")
+    term = tab.page.locator('.why [data-lights="dense_0[0,2] inputs[0,1]"]')
+    term.hover()
+    lit = tab.page.locator(".net .lit")
+    until(lambda: lit.count() == 4, lambda: f"{lit.count()} are lit")  # two neurons and two cells of the matrices
+    assert set(lit.evaluate_all("all => all.map((one) => one.dataset.what)")) == {"dense_0[0,2]", "inputs[0,1]"}
+    tab.page.locator('.matrices [data-what="dense_0.weights[1,2]"]').hover()
+    until(lambda: tab.page.locator(".wire.lit").count() == 1, lambda: "the wire is not lit")
+    assert tab.page.locator('.why strong.lit:text-is("dense_0.weights[1,2]")').count() == 1
 
 
 def test_a_sample_that_is_taken_out_changes_the_sum(tab: Tab) -> None:
@@ -245,11 +259,11 @@ def test_a_weight_that_is_dragged_moves_the_loss_and_a_nudge_is_predicted(tab: T
     tab.page.mouse.up()
 
     def weight() -> float:
-        return float(tab.session.setup.model.parameters["dense_0.weights"][0, 0])
+        return float(tab.session.work.setup.model.parameters["dense_0.weights"][0, 0])
 
     until(lambda: weight() == float(slider.input_value()) != 1.0, lambda: f"the weight is {weight()}")
     assert weight() > 1.1
-    tab.derives("dense_0.weights[0,", tab.session._trace().gradients["dense_0.weights"][0, 0])
+    tab.derives("dense_0.weights[0,", tab.session.work.trace().gradients["dense_0.weights"][0, 0])
     tab.press("nudge by 0.001")
     tab.shows("#nudged", "measured")
     predicted, measured = re.findall(r"predicted (\S+), measured (\S+)", tab.text("#nudged"))[0]
@@ -273,7 +287,7 @@ def test_a_prediction_is_judged(tab: Tab) -> None:
 
 def test_the_spiral_is_trained_until_its_loss_falls_and_the_run_is_scrubbed(tab: Tab) -> None:
     tab.open("The spiral")
-    loss = tab.session.frames[0].measured["loss"]
+    loss = tab.session.work.frames[0].measured["loss"]
     tab.press("train")
     until(
         lambda: float(tab.text(".net h2").partition("loss ")[2].split()[0]) < 0.6 * loss,
@@ -285,31 +299,31 @@ def test_the_spiral_is_trained_until_its_loss_falls_and_the_run_is_scrubbed(tab:
     scrub.focus()
     tab.key("Home")
     tab.shows(".net h2", "step 0")
-    assert tab.session._trace().loss == pytest.approx(loss)
-    before = tab.session.sample
+    assert tab.session.work.trace().loss == pytest.approx(loss)
+    before = tab.session.work.sample
     tab.page.locator(".data canvas").first.click(position={"x": 30, "y": 60})
     picker = tab.page.get_by_label("Sample of the batch")
-    until(lambda: int(picker.input_value()) == tab.session.sample != before, lambda: "no other sample is chosen")
+    until(lambda: int(picker.input_value()) == tab.session.work.sample != before, lambda: "no other sample is chosen")
 
 
 def test_what_is_broken_is_named_and_mended(tab: Tab) -> None:
     tab.open("The spiral")
-    right = {name: np.array(value) for name, value in tab.session._trace().gradients.items()}
+    right = {name: np.array(value) for name, value in tab.session.work.trace().gradients.items()}
     tab.page.get_by_text("Break it").click()
     tab.press("Take ReLU's mask away")
-    tab.shows("#breaking pre", "The gate is missing")
+    tab.shows("#report", "The gate is missing")
     tab.shows(".net h2", "broken on purpose")
-    assert not np.allclose(tab.session._trace().gradients["dense_0.weights"], right["dense_0.weights"])
+    assert not np.allclose(tab.session.work.trace().gradients["dense_0.weights"], right["dense_0.weights"])
     tab.press("Mend it")
     until(lambda: "broken" not in tab.text(".net h2"), lambda: "it stays broken")
-    assert np.allclose(tab.session._trace().gradients["dense_0.weights"], right["dense_0.weights"])
+    assert np.allclose(tab.session.work.trace().gradients["dense_0.weights"], right["dense_0.weights"])
 
 
 CSV = "length,width,kind\n" + "".join(f"{1 + i % 7 / 7},{2 - i % 5 / 5},{'ab'[i % 2]}\n" for i in range(40))
 
 
 def test_a_table_of_ones_own_is_shown_with_its_names(tab: Tab) -> None:
-    tab.page.get_by_text("Network and training").click()
+    tab.page.get_by_text("Data, network and training").click()
     tab.page.get_by_label("A CSV file of your own").set_input_files(
         {"name": "flowers.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
     )
@@ -319,7 +333,7 @@ def test_a_table_of_ones_own_is_shown_with_its_names(tab: Tab) -> None:
 
 
 def test_a_file_that_is_no_table_is_refused_in_words(tab: Tab) -> None:
-    tab.page.get_by_text("Network and training").click()
+    tab.page.get_by_text("Data, network and training").click()
     tab.page.get_by_label("A CSV file of your own").set_input_files(
         {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
     )
@@ -335,7 +349,7 @@ def test_a_digit_that_is_drawn_is_read(tab: Tab) -> None:
         tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + share * box["height"])
     tab.page.mouse.up()
     tab.shows("#read", "The network reads")
-    assert tab.session.setup.X[tab.session.sample_row()].max() == 1.0
+    assert tab.session.work.setup.X[tab.session.work.sample_row()].max() == 1.0
 
 
 def test_the_exported_page_works_with_the_network_off(tab: Tab, browser: Any, tmp_path: Path) -> None:
@@ -396,7 +410,7 @@ def test_a_link_opens_the_lesson_with_its_controls(tab: Tab) -> None:
     tab.shows(".net h2", "Spiral")
 
     def shape() -> tuple[int, ...]:
-        return np.shape(tab.session.setup.model.parameters["dense_0.weights"])
+        return np.shape(tab.session.work.setup.model.parameters["dense_0.weights"])
 
     until(lambda: shape() == (2, 7), lambda: f"the first layer is {shape()}")
     assert "#" not in tab.page.url
@@ -425,5 +439,5 @@ def test_a_click_is_derived_while_the_spiral_trains(tab: Tab) -> None:
             unit,
         )
         tab.why(what)
-        assert tab.session._playing.is_set()
+        assert tab.session.running.on
     tab.press("pause")

@@ -43,6 +43,7 @@ class Setup:
     penalty: float = 0.0
     noise: float = 0.0
     clean: NDArray[Any] | None = None  # X without noise
+    divided: int = 1  # what the learning rate has been divided by, beside a sum over the samples
 
     @property
     def upstream(self) -> bool:
