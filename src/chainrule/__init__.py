@@ -12,6 +12,7 @@ from . import losses as _losses
 from . import optimizers as _optimizers
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .checking import Report, check
+from .ensemble import Ensemble
 from .errors import ChainruleError, GradientMismatch
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
@@ -54,6 +55,7 @@ __all__ = [
     "CosineDecay",
     "Declared",
     "EarlyStopping",
+    "Ensemble",
     "Explanation",
     "ExponentialDecay",
     "Glorot",
