@@ -27,15 +27,14 @@ from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
 from .training.callbacks import (
     Callback,
-    CSVLogger,
     EarlyStopping,
     LearningRateFinder,
     ModelCheckpoint,
     ReduceLROnPlateau,
-    TensorBoard,
     TerminateOnNaN,
 )
 from .training.history import History
+from .training.loggers import CSVLogger, MLflow, TensorBoard
 from .training.weighthistory import WeightHistory
 from .value import Value
 
@@ -68,6 +67,7 @@ __all__ = [
     "LeCun",
     "LearningRateFinder",
     "Loss",
+    "MLflow",
     "Model",
     "ModelCheckpoint",
     "Normal",

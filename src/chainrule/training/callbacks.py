@@ -6,7 +6,6 @@ A callback that must go on where it was after a resume returns its numbers from 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -30,15 +29,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "CSVLogger",
     "Callback",
     "EarlyStopping",
     "Fit",
     "LearningRateFinder",
     "ModelCheckpoint",
     "ReduceLROnPlateau",
-    "TensorBoard",
     "TerminateOnNaN",
+    "require_folder",
 ]
 
 
@@ -200,7 +198,7 @@ class _Monitor(Callback):
         self._best, self._waited = -math.inf if watched.best is None else watched.best, watched.waited
 
 
-def _require_folder(path: str | Path, callback: object) -> None:
+def require_folder(path: str | Path, callback: object) -> None:
     """That a file can be written at `path`, before anything is trained; a folder with braces is not known yet."""
     import os
 
@@ -286,7 +284,7 @@ class ModelCheckpoint(_Monitor):
         self.__post_init__()
 
     def begin(self, fit: Fit) -> None:
-        _require_folder(self.path, self)
+        require_folder(self.path, self)
         if self.best_only:
             super().begin(fit)
 
@@ -346,45 +344,6 @@ class TerminateOnNaN(Callback):
     """
 
     handles_non_finite = True
-
-
-@dataclass
-class CSVLogger(Callback):
-    """Writes the history to a CSV file, at most once a second and at the end; the file is whole at any time."""
-
-    path: str | Path
-
-    def begin(self, fit: Fit) -> None:
-        _require_folder(self.path, self)
-        self._written = -math.inf
-
-    def epoch(self, fit: Fit) -> None:
-        if time.monotonic() - self._written >= 1.0:
-            self.end(fit)
-
-    def end(self, fit: Fit) -> None:
-        from ..files import write_atomically
-
-        write_atomically(self.path, fit.model.history.to_csv().encode())
-        self._written = time.monotonic()
-
-
-@dataclass
-class TensorBoard(Callback):
-    """Writes every number of every epoch to an event file in `folder`, for `tensorboard --logdir folder`."""
-
-    folder: str | Path
-
-    def begin(self, fit: Fit) -> None:
-        from .events import EventFile
-
-        self._file = EventFile(self.folder)
-
-    def epoch(self, fit: Fit) -> None:
-        self._file.scalars(int(fit.record[EPOCH]), {n: v for n, v in fit.record.items() if n != EPOCH})
-
-    def end(self, fit: Fit) -> None:
-        self._file.close()
 
 
 @dataclass
