@@ -44,7 +44,9 @@ LEVELS = [
     ("blasthreads",),
     ("engines",),
     ("training",),
-    ("model", "recipe"),
+    ("recipe",),
+    ("model",),
+    ("ensemble",),
     ("book",),
     ("checking", "comparing"),
     ("exercises",),
@@ -338,6 +340,7 @@ def test_the_all_of_each_module_names_what_is_there(path: Path) -> None:
 NO_EXAMPLE = {
     "CSVLogger": "writes a file",
     "Callback": "the base of the callbacks",
+    "MLflow": "writes to a tracking server",
     "TensorBoard": "writes a file",
     "ChainruleError": "the base of the errors; raised nowhere by itself",
     "GradientMismatch": "what check raises; its example is that of check_layer",

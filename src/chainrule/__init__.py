@@ -12,6 +12,7 @@ from . import losses as _losses
 from . import optimizers as _optimizers
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .checking import Report, check
+from .ensemble import Ensemble
 from .errors import ChainruleError, GradientMismatch
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
@@ -26,15 +27,14 @@ from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
 from .training.callbacks import (
     Callback,
-    CSVLogger,
     EarlyStopping,
     LearningRateFinder,
     ModelCheckpoint,
     ReduceLROnPlateau,
-    TensorBoard,
     TerminateOnNaN,
 )
 from .training.history import History
+from .training.loggers import CSVLogger, MLflow, TensorBoard
 from .training.weighthistory import WeightHistory
 from .value import Value
 
@@ -54,6 +54,7 @@ __all__ = [
     "CosineDecay",
     "Declared",
     "EarlyStopping",
+    "Ensemble",
     "Explanation",
     "ExponentialDecay",
     "Glorot",
@@ -66,6 +67,7 @@ __all__ = [
     "LeCun",
     "LearningRateFinder",
     "Loss",
+    "MLflow",
     "Model",
     "ModelCheckpoint",
     "Normal",

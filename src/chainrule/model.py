@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -21,6 +21,7 @@ from .layer import Arrays, Layer
 from .loss import Loss
 from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
+from .recipe import batch_size_for, epochs_for, held_out_of, stopping
 from .registry import named
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize, summary_page
@@ -162,8 +163,8 @@ class Model:
         X: Any,
         y: ArrayLike,
         *,
-        epochs: int = 10,
-        batch_size: int = 32,
+        epochs: int | Literal["auto"] = 10,
+        batch_size: int | Literal["auto"] = 32,
         validation_data: tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
@@ -177,6 +178,10 @@ class Model:
         engine: Engine = "auto",
     ) -> History:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
+
+        `epochs="auto"` trains by the recipe of `chainrule train`: a tenth of the samples is held out, where none are
+        given, the run ends when their loss has not improved for 30 epochs, and the best parameters are kept.
+        `batch_size="auto"` is a 200th of the samples, from 32 to 200.
 
         `y` may hold the names of classes, where the model has a `preprocessing` or `class_names`; a column of a data
         frame goes through the preprocessing, other numbers are taken as they are. `validation_data` is (X, y), or
@@ -200,6 +205,12 @@ class Model:
         validation = None if validation_data is None else self._held(validation_data)
         weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
         outputs = self.network.output_shape(inputs.shape[1:])[0]
+        if batch_size == "auto":
+            batch_size = batch_size_for(len(inputs))
+        if epochs == "auto":
+            epochs = epochs_for(len(inputs), batch_size)
+            validation_split = validation_split or (0.0 if validation else held_out_of(len(inputs)))
+            callbacks = [*callbacks, stopping(validates=bool(validation or validation_split))]
         plan = Plan(
             inputs,
             targets,

@@ -165,7 +165,13 @@ _ALSO = {
     "mae": "mean_absolute_error",
     "absolute_error": "mean_absolute_error",
     "cross_entropy": "softmax_crossentropy",
+    "crossentropy": "softmax_crossentropy",
     "log_loss": "softmax_crossentropy",
+    "sparse_categorical_crossentropy": "categorical_crossentropy",
+    "categorical_cross_entropy": "categorical_crossentropy",
+    "binary_cross_entropy": "binary_crossentropy",
+    "bce": "binary_crossentropy",
+    "bce_with_logits": "sigmoid_crossentropy",
 }
 
 

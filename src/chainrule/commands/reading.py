@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import datasets
+from ..ensemble import Ensemble
 from ..errors import DataError, ShapeError, UnknownNameError
 from ..model import Model
 
@@ -17,7 +18,7 @@ __all__ = ["rows_for"]
 Array = NDArray[Any]
 
 
-def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None]:
+def rows_for(model: Model | Ensemble, name: str) -> tuple[Array, Array | None, Array | None]:
     """The inputs, and the targets as the loss needs them and in their original form (both None if unknown).
 
     Of a built-in data set only the held-out part is used, of a table all rows.

@@ -12,6 +12,7 @@ from ..arrays import plain_array
 from ..errors import ConfigurationError, DataError, ShapeError
 from ..layer import Array, Arrays
 from ..loss import Loss
+from ..registry import named
 from .rule import Rule
 
 __all__ = ["Upstream", "objective"]
@@ -71,14 +72,14 @@ class Upstream(Loss):
         return dvalues, weights.reshape(-1, 1).astype(dtype)
 
 
-def objective(loss: Loss | None, y: Any, dvalue: Any, where: str) -> tuple[Loss, Any]:
+def objective(loss: Loss | str | None, y: Any, dvalue: Any, where: str) -> tuple[Loss, Any]:
     """A loss and its targets, or the upstream gradient that is given instead of both."""
     if dvalue is None and (loss is None or y is None):
         raise ConfigurationError(
             f"{where}: write a loss and y, or dvalue=1.0, the gradient that arrives at the output."
         )
     if dvalue is None:
-        return loss, y  # type: ignore[return-value]
+        return named(loss, Loss, f"{where}: loss"), y
     if loss is not None or y is not None:
         raise ConfigurationError(
             f"{where}: dvalue is the gradient at the output and stands for loss and y; leave those out."

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
+from ..ensemble import load, members_of
 from ..errors import ConfigurationError, DataError
 from ..graph import snake_case
 from ..layers import Dropout, Softmax
-from ..losses import Loss
+from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
 from ..penalties import L2
@@ -37,7 +38,7 @@ def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str 
         return LESSONS[0].build(), LESSONS[0].name
     path = Path(given)
     if path.suffix == ".safetensors":
-        return of_model(Model.load(path), rows), None
+        return of_model(members_of(load(path))[0], rows), None
     lesson = next((lesson for lesson in LESSONS if lesson.name == given), None)
     if lesson is not None:
         return lesson.build(), lesson.name

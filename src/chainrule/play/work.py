@@ -14,7 +14,7 @@ from ..errors import DataError
 from ..explaining import Explanation, explain
 from ..explaining.question import written_entry
 from ..graph import Graph
-from ..losses import Loss
+from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
 from . import broken, setups

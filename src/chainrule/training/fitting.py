@@ -13,7 +13,7 @@ from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
 from ..weighting import require_counting
-from .callbacks import Callback, Fit
+from .callbacks import Callback, Fit, of_batches
 from .checkpoint import Checkpoint
 from .history import INTERRUPTED, History
 from .learner import Learner
@@ -50,7 +50,7 @@ def run_plan(
     small = require_batches(run.network, plan.batch_size, len(plan.X))
     model.history.stopped, model.history.notes, run.engine = None, [], engine
     saver = _begin(fit, plan, callbacks, checkpoint, resume)
-    asked = bool(callbacks) or plan.validation is not None
+    asked, of_steps = bool(callbacks) or plan.validation is not None, of_batches(callbacks)
     with (
         _ending(fit, plan, callbacks, saver),
         Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress,
@@ -63,7 +63,7 @@ def run_plan(
         with blas_threads(run.engine, run.network, plan.batch_size), CtrlC(waits=True) as ctrl_c:
             while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
                 due = plan.next_due(run.epoch - fit.first) if asked else plan.epochs
-                columns = plan.recorded(steps.train(fit.first + due), fit.first)
+                columns = plan.recorded(_train(fit, steps, fit.first + due, of_steps), fit.first)
                 if columns:
                     columns = _record(fit, plan, columns, steps)
                     for callback in callbacks:
@@ -79,6 +79,21 @@ def run_plan(
     if verbose:
         report(model.history, run.step, run.epoch)
     return model.history.since(fit.first)
+
+
+def _train(fit: Fit, steps: Steps, epoch: int, of_steps: Sequence[Callback]) -> Columns:
+    """The next block; where callbacks want to know of every step, it is one step long."""
+    if not of_steps:
+        return steps.train(epoch)
+    for callback in of_steps:
+        callback.batch_begin(fit)
+    steps.size = 1.0
+    columns = steps.train(epoch)
+    if steps.failure is None:
+        fit.batch = steps.one()
+        for callback in of_steps:
+            callback.batch_end(fit)
+    return columns
 
 
 @contextlib.contextmanager

@@ -50,6 +50,7 @@ class Steps:
         self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block
         self.done = 0  # steps into the epoch that has begun
         self.begun: Records | None = None  # what they came to
+        self.newest: Records | None = None  # what the steps of the last block came to, in its last epoch
         self.clock = time.perf_counter()  # when that epoch began
         self.failure: NonFiniteError | None = None
         self.session: Session | None = None
@@ -98,6 +99,7 @@ class Steps:
         self.size = min(block.steps * BLOCK_SECONDS / max(time.perf_counter() - begin, 1e-9), 8.0 * max(self.size, 1.0))
         if records is None:
             return {}
+        self.newest = records.last()
         records = records if self.begun is None else self.begun.joined(records)
         ended, self.done = divmod(int(records.steps.sum()), per_epoch)
         self.begun = records.last() if self.done else None
@@ -106,6 +108,18 @@ class Steps:
         columns = self._columns(records, first, ended, settings.trainable) if ended else {}
         run.epoch += ended
         return columns | {SECONDS: [(self.clock - began) / ended] * ended} if ended else {}
+
+    def one(self) -> dict[str, float]:
+        """What the last step came to, where the block was one step long."""
+        run, records = self.run, self.newest
+        if records is None:
+            return {}
+        return {
+            "step": run.step,
+            "loss": float(records.losses(run.loss.reduction == "mean")[0]),
+            run.loss.metric: float(records.metric()[0]),
+            LEARNING_RATE: run.learning_rates([run.step - 1])[0],
+        }
 
     def _columns(self, records: Records, first: int, ended: int, trainable: tuple[str, ...]) -> Columns:
         """The records of the epochs that ended; `first` is the first step of the first one."""

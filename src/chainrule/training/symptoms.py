@@ -88,11 +88,13 @@ class Examined:
 
 def unscaled_inputs(case: Examined) -> Remedy | None:
     """Inputs far larger than 1, or all far smaller, that reach a layer of weights as they are."""
-    if case.data is None or case.data.learned or not _weighs_inputs(case.network):
+    if case.data is None:
         return None
     sizes = np.sqrt(np.mean(np.square(case.data.X), axis=0))  # (I,)
     largest = int(np.argmax(sizes))
     if not (sizes[largest] > _LARGE or 0 < sizes[largest] < _SMALL):
+        return None
+    if not _weighs_inputs(case.network) or case.data.learned:
         return None
     return Remedy(
         f"The inputs are not scaled: {case.column(largest)} has a typical size of {sizes[largest]:.3g}, and networks "
@@ -104,10 +106,10 @@ def unscaled_inputs(case: Examined) -> Remedy | None:
 
 def unscaled_targets(case: Examined) -> Remedy | None:
     """Values to predict whose spread or mean is far from 1, and that were not learned."""
-    if case.data is None or case.data.run.loss.classifies or case.data.learned:
+    if case.data is None or case.data.run.loss.classifies:
         return None
     sizes = np.sqrt(np.mean(np.square(case.data.targets), axis=0))  # (O,)
-    if not sizes.max() > _LARGE or case.data.skill > 0.5:
+    if not sizes.max() > _LARGE or case.data.learned or case.data.skill > 0.5:
         return None
     return Remedy(
         f"The targets are not scaled: their typical size is {sizes.max():.3g}, and a network begins with outputs "
@@ -212,14 +214,18 @@ def vanishing(case: Examined) -> Remedy | None:
 def rate_too_high(case: Examined) -> Remedy | None:
     """A loss that jumps, or ends above that of a constant answer."""
     data = case.data
-    if data is None or data.learned or len(case.losses) < LEAST_EPOCHS:
+    if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
     curve = np.array(case.losses)
     half = curve[len(curve) // 2 :]
     rises = np.maximum(np.diff(half), 0)
     jumps = rises.mean() / half.mean() if half.mean() > 0 else 0.0
-    worse = data.loss > 1.1 * data.baseline and (np.diff(curve) > 0).mean() > 0.2
-    if not (jumps > 0.06 or worse or curve[-1] > 1.5 * curve.min()):
+    uneasy = jumps > 0.06 or curve[-1] > 1.5 * curve.min()
+    rising = (np.diff(curve) > 0).mean() > 0.2
+    if not (uneasy or rising) or data.learned:
+        return None
+    worse = rising and data.loss > 1.1 * data.baseline
+    if not (uneasy or worse):
         return None
     shows = (
         f"ends at {data.loss:.3g}, above the {data.baseline:.3g} of a constant answer"
@@ -233,13 +239,15 @@ def rate_too_high(case: Examined) -> Remedy | None:
 def rate_too_low(case: Examined) -> Remedy | None:
     """A loss that still falls in a straight line when the run ends, far from the bottom."""
     data = case.data
-    if data is None or data.learned or len(case.losses) < LEAST_EPOCHS:
+    if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
     curve = np.array(case.losses)
     fall, late = curve[0] - curve[-1], curve[-1 - len(curve) // 4] - curve[-1]
     straight = fall > 0 and (np.diff(curve) < 0).mean() >= 0.8 and late >= 0.12 * fall
+    if not straight or data.learned:
+        return None
     far = curve[-1] > 0.5 * curve[0] and (data.loss > data.baseline or fall > 0.1 * curve[0]) and data.skill < 0.4
-    if not (straight and far):
+    if not far:
         return None
     python, shell = case.rated(10)
     return Remedy(
