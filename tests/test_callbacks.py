@@ -198,7 +198,7 @@ def test_mlflow_is_given_the_settings_and_every_number(monkeypatch: pytest.Monke
     active: list[str] = []
     fake = SimpleNamespace(
         active_run=lambda: active[-1] if active else None,
-        start_run=lambda run_name: active.append(run_name),
+        start_run=lambda *, run_name: active.append(run_name),
         end_run=lambda status: calls.append((active.pop(), status)),
         log_params=calls.append,
         log_metrics=lambda numbers, step: calls.append((step, numbers)),
