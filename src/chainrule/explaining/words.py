@@ -195,8 +195,9 @@ def said_backward(cells: Cells, line: Line, labels: Labels) -> str:
         return _said_of_whole(cells)
     if line.quantity.name == LOSS:
         return said_of_share(cells, line.quantity.index[0])
-    if isinstance(cells[LOSS].pair, Upstream) and not line.nodes:
-        return cells[LOSS].pair.said
+    loss = cells[LOSS].pair
+    if isinstance(loss, Upstream) and not line.nodes:
+        return loss.said
     uses = cells.readers.get(line.quantity.name, ())
     if len(uses) > 1:
         names = " and ".join(dict.fromkeys(cell.name for cell, _ in uses))
