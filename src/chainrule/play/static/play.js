@@ -291,11 +291,12 @@ export function mount(root, connect, { widget = false } = {}) {
   function matrices(of) { // the row of inputs.T and the column of dvalues that meet in one weight's gradient
     const [row, column] = of.at;
     const [inputs, samples, neurons] = of.sizes;
+    const digits = of.rows.length * of.samples.length * of.columns.length === inputs * samples * neurons ? 3 : 2; // a part is narrower
     const some = (shown, all) => (shown.length < all ? `${shown.length} of ${all}` : `${all}`);
     const grid = (caption, tops, sides, numbers, name, met) => make("table", {}, make("caption", {}, caption),
       make("tbody", {}, make("tr", {}, make("td"), ...tops.map((one) => make("th", { scope: "col" }, `${one}`))),
         ...sides.map((side, i) => make("tr", {}, make("th", { scope: "row" }, `${side}`),
-          ...tops.map((top, j) => make("td", { "data-what": name(side, top), class: met(side, top) ? "number met" : "number" }, short(numbers[i][j], 2)))))));
+          ...tops.map((top, j) => make("td", { "data-what": name(side, top), class: met(side, top) ? "number met" : "number" }, short(numbers[i][j], digits)))))));
     return make("details", { id: "matrices", open: true }, make("summary", {}, `dweights = inputs.T · dvalues, in ${of.layer}`),
       make("div", { class: "matrices", tabindex: "0", role: "group", "aria-label": "The matrices" },
         grid(`${of.source}.T, ${some(of.rows, inputs)} × ${some(of.samples, samples)} samples`, of.samples, of.rows, of.inputs, (i, b) => `${of.source}[${b},${i}]`, (i) => i === row), "·",
