@@ -159,7 +159,7 @@ class PlaySession:
     def _shows(self, picture: int) -> None:
         self.saw("accuracy", self.work.frames.now.measured.get("accuracy", 0.0))
         self._send(self.view())
-        if picture % 5 == 4:
+        if picture % 10 == 4:
             self._send({"type": "surface", "surface": surface(self.work.setup)})
 
     def _ends(self, error: ChainruleError | None) -> None:
@@ -206,6 +206,7 @@ class PlaySession:
             beside = {"strip": batch_strip(shot, one, name, index), "matrix": matrix_view(shot, one, name, index)}
         moment = self.walk.moment
         walked = {
+            "step": shot.step,
             "phase": moment.phase if moment is not None and (here or moment.phase == "update") else None,
             "here": [step.id for step in here],
             "term": self.walk.term if self._by_term and here else None,

@@ -81,7 +81,8 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     if targets is not None and target:
         given[target] = np.asarray(targets)
     base = Draft(names, {}, {}, {}, target, None, 0, training, joined, keywords=keywords)
-    base.roles = {name: role for name in names if (role := role_in(whole_source(call), name))}
+    source = whole_source(call)
+    base.roles = {name: role for name in names if (role := role_in(source, name))}
     if joined:
         base.keys = {name: name for name in given}
         base.values = given

@@ -183,7 +183,12 @@ def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Poin
         others = {**copy.deepcopy(fixed), **{k: v for k, v in changed.items() if k in fixed}}
         return instance.forward(Point(known, targets, True, fixed=others))
 
-    return find_groups(every, run, first, likely)
+    def both(changed: dict[str, Any]) -> NDArray[Any]:
+        output = run(changed)
+        instance.backward(np.ones(output.shape))
+        return output
+
+    return find_groups(every, run, first, likely, both)
 
 
 def _undefined_after_inference(plan: Recipe, point: Point) -> bool:

@@ -95,7 +95,7 @@ function recordedLink(record, receive) {
 // The page
 
 export function mount(root, connect, { widget = false } = {}) {
-  const state = { view: null, data: null, why: null, curve: null, mode: "weight", unit: "node", hide: false, guess: null };
+  const state = { view: null, data: null, why: null, curve: null, mode: "weight", unit: "node", hide: false, guess: null, changes: 0 };
   const told = Object.fromEntries(TOLD.map((kind) => [kind, () => {}]));
   const page = make("div", { class: widget ? "cr-play widget" : "cr-play" });
   const title = make("h1", {}, "chainrule play");
@@ -263,7 +263,6 @@ export function mount(root, connect, { widget = false } = {}) {
         "stroke-opacity": walks ? 1 : 0.75, "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
         ...(what ? { ...pressed(() => choose(what)), tabindex: "-1", "aria-label": `${what}: ${state.mode} ${short(number)}` } : {}),
       });
-      if (what) line.append(make("title", {}, `${what}: ${state.mode} ${short(number)}`));
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;
       const along = 0.2 + 0.6 * (j + 0.5) / wire.readers.length;
@@ -292,11 +291,12 @@ export function mount(root, connect, { widget = false } = {}) {
   function matrices(of) { // the row of inputs.T and the column of dvalues that meet in one weight's gradient
     const [row, column] = of.at;
     const [inputs, samples, neurons] = of.sizes;
+    const digits = of.rows.length * of.samples.length * of.columns.length === inputs * samples * neurons ? 3 : 2; // a part is narrower
     const some = (shown, all) => (shown.length < all ? `${shown.length} of ${all}` : `${all}`);
     const grid = (caption, tops, sides, numbers, name, met) => make("table", {}, make("caption", {}, caption),
       make("tbody", {}, make("tr", {}, make("td"), ...tops.map((one) => make("th", { scope: "col" }, `${one}`))),
         ...sides.map((side, i) => make("tr", {}, make("th", { scope: "row" }, `${side}`),
-          ...tops.map((top, j) => make("td", { "data-what": name(side, top), class: met(side, top) ? "number met" : "number" }, short(numbers[i][j], 2)))))));
+          ...tops.map((top, j) => make("td", { "data-what": name(side, top), class: met(side, top) ? "number met" : "number" }, short(numbers[i][j], digits)))))));
     return make("details", { id: "matrices", open: true }, make("summary", {}, `dweights = inputs.T · dvalues, in ${of.layer}`),
       make("div", { class: "matrices", tabindex: "0", role: "group", "aria-label": "The matrices" },
         grid(`${of.source}.T, ${some(of.rows, inputs)} × ${some(of.samples, samples)} samples`, of.samples, of.rows, of.inputs, (i, b) => `${of.source}[${b},${i}]`, (i) => i === row), "·",
@@ -335,7 +335,18 @@ export function mount(root, connect, { widget = false } = {}) {
 
   function values(why) {
     return make("p", { class: "number values" }, make("span", {}, `value ${short(why.value, 6)} · gradient `),
-      make("span", { class: "big", id: "gradient" }, state.hide ? "?" : short(why.gradient, 6)));
+      make("span", { class: "big", id: "gradient" }, state.hide ? "?" : short(why.gradient, 6)), " ", make("span", { class: "soft", id: "then" }));
+  }
+
+  let again = null;
+
+  function outlive() { // a derivation is of one step: it says so where another is shown, and is derived anew at rest
+    const { view, why } = state;
+    const old = Boolean(why) && why.step !== undefined && why.step !== view.step;
+    const slot = whyPane.querySelector("#then");
+    if (slot) slot.textContent = old ? `at step ${why.step}` : "";
+    clearTimeout(again);
+    if (old && !view.playing && link.live) again = setTimeout(() => link.send({ type: "choose", what: why.of }), 150);
   }
 
   function reasons(why) {
@@ -390,10 +401,13 @@ export function mount(root, connect, { widget = false } = {}) {
   const namesOf = (one) => [one?.dataset.what, ...(one?.dataset.lights ?? "").split(" ")].filter(Boolean);
 
   function relight() {
+    if (!lit.length && !page.querySelector(".lit")) return;
     for (const one of page.querySelectorAll("[data-what], [data-lights], .lit")) one.classList.toggle("lit", namesOf(one).some((name) => lit.includes(name)));
   }
 
   function light(target) {
+    const wire = target?.closest?.(".wire[aria-label]"); // a hundred wires need no hundred titles
+    if (wire && !wire.firstChild) wire.append(make("title", {}, wire.getAttribute("aria-label")));
     const names = namesOf(target?.closest?.("[data-what], [data-lights]"));
     if (names.join(" ") === lit.join(" ")) return;
     lit = names;
@@ -465,9 +479,14 @@ export function mount(root, connect, { widget = false } = {}) {
 
   // Data
 
+  let stands = ""; // all that the left pane depends on, as it was drawn last
+
   function drawData() {
     const { data, view } = state;
     if (!data || !view) return;
+    const depends = JSON.stringify([view.lesson, view.title, view.reached, view.sample, view.batch, view.controls, view.broken, state.changes, state.read]);
+    if (depends === stands) return;
+    stands = depends;
     const parts = [];
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     if (lesson) parts.push(make("p", {}, lesson.text), goal(lesson));
@@ -740,7 +759,7 @@ export function mount(root, connect, { widget = false } = {}) {
   };
   page.addEventListener("pointerdown", () => { held = true; });
   for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => { setTimeout(() => { held = false; if (waits) { waits = false; drawView(); } }, 0); });
-  const drawView = calm(() => { drawLessons(); drawNetwork(); drawFoot(); if (!dataPane.querySelector("form")?.contains(document.activeElement)) drawData(); });
+  const drawView = calm(() => { drawLessons(); drawNetwork(); drawFoot(); outlive(); if (!dataPane.querySelector("form")?.contains(document.activeElement)) drawData(); });
 
   told.session = ({ name }) => {
     sessionStorage.setItem("chainrule", name);
@@ -766,8 +785,8 @@ export function mount(root, connect, { widget = false } = {}) {
     if (moment && view.walk.position >= 0 && !view.playing) say(`${moment.phase}, ${moment.node}${moment.unit === null ? "" : `, unit ${moment.unit}`}`);
     drawView();
   };
-  told.data = (data) => { state.data = data; pictures.clear(); drawView(); };
-  told.surface = ({ surface }) => { if (state.data) { state.data.surface = surface; pictures.clear(); drawView(); } };
+  told.data = (data) => { state.data = data; state.changes += 1; pictures.clear(); drawView(); };
+  told.surface = ({ surface }) => { if (state.data) { state.data.surface = surface; state.changes += 1; pictures.clear(); drawView(); } };
   told.why = (why) => {
     state.why = why;
     state.guess = null;
