@@ -34,7 +34,11 @@ FLAGS = ("-O3", "-std=c11", "-ffp-contract=fast", "-shared", *(() if sys.platfor
 LIBRARIES = ("-lm", "-lpthread")
 LEVELS = {"x86-64": ("x86-64-v3", "x86-64-v4"), "aarch64": ("aarch64",)}
 MACHINES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "aarch64", "arm64": "aarch64"}
-SECONDS = 300  # of one run of a compiler
+SECONDS, BRIEF = 1800, 120  # of a run of a compiler, and of a small one, at most
+PARTS = 100  # of that time
+IN_TIME = "did not end within"
+INSTALL = {"darwin": "xcode-select --install", "win32": "pip install ziglang"}.get(sys.platform, "apt install gcc")
+REQUIRED = "CHAINRULE_REQUIRE_KERNELS"  # a variable of the environment: no wheel without machine code
 ASK = (
     "import ctypes, sys; f = ctypes.CDLL(sys.argv[1]).processor_level; f.restype = ctypes.c_char_p; print(f().decode())"
 )
@@ -77,10 +81,10 @@ class Compiler(NamedTuple):
             return [] if sys.platform == "darwin" else ["-march=armv8-a"]
         return [f"-march={level}", *whole]
 
-    def compile(self, sources: list[Path], library: Path, level: str) -> None:
+    def compile(self, sources: list[Path], library: Path, level: str, seconds: float = SECONDS) -> None:
         """One shared library of the sources. Raises `NotBuilt` with what the compiler said."""
         files = [*map(str, sources), "-o", str(library)]
-        run([*self.command, *FLAGS, *self.architecture(level), *files, *LIBRARIES])
+        run([*self.command, *FLAGS, *self.architecture(level), *files, *LIBRARIES], seconds)
 
     def version(self) -> str:
         """The first line of what it says of itself."""
@@ -89,19 +93,31 @@ class Compiler(NamedTuple):
 
 def run(command: list[str], seconds: float = SECONDS, environment: dict[str, str] | None = None) -> str:
     """What a command prints. Raises `NotBuilt` where it fails, hangs or is not there."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False, env=environment
-        )
-    except subprocess.TimeoutExpired:
-        raise NotBuilt(f"did not end within {seconds:.0f} s") from None
+        with subprocess.Popen(command, text=True, errors="replace", env=environment, **pipes) as process:
+            printed, complaints = _ended(process, seconds)
     except (OSError, ValueError) as error:
         raise NotBuilt(str(error)) from None
-    if done.returncode:
-        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    if process.returncode:
+        said = [line.strip() for line in (complaints + printed).splitlines() if line.strip()]
         telling = next((line for line in said if "error" in line.lower()), said[-1] if said else "no message")
-        raise NotBuilt(f"exit code {done.returncode}: {telling[:200]}")
-    return done.stdout
+        raise NotBuilt(f"exit code {process.returncode}: {telling[:200]}")
+    return printed
+
+
+def _ended(process: subprocess.Popen[str], seconds: float) -> tuple[str, str]:
+    """What a process has printed when it ends. Raises `NotBuilt` where that takes too long.
+
+    The time is counted in parts: where the machine stands still, and the process with it, a clock would go on.
+    """
+    for _ in range(PARTS):
+        try:
+            return process.communicate(timeout=seconds / PARTS)
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    raise NotBuilt(f"{IN_TIME} {seconds:.0f} s")
 
 
 def zig_target() -> str:
@@ -142,8 +158,8 @@ def try_out(compiler: Compiler, source: Path, folder: Path) -> None:
     family = machine()
     for level in (*LEVELS[family], family):
         library = folder / f"processor{SUFFIX}"
-        compiler.compile([source], library, level)
-    run([sys.executable, "-c", ASK, str(library)], seconds=60)
+        compiler.compile([source], library, level, BRIEF)
+    run([sys.executable, "-c", ASK, str(library)], BRIEF)
 
 
 def failing(compiler: Compiler, root: Path) -> str | None:
@@ -196,7 +212,7 @@ def compile_all(compiler: Compiler, root: Path, folder: Path) -> list[str]:
 
 def build(root: Path, folder: Path) -> tuple[Compiler | None, dict[str, Any]]:
     """Compile into a folder: by which compiler, None where by none, and what is to be kept of it."""
-    record: dict[str, Any] = {"compiler": None, "libraries": [], "sources": None, "problem": None, "tried": []}
+    record: dict[str, Any] = dict(compiler=None, libraries=[], sources=None, problem=None, advice=None, tried=[])
     try:
         machine()
     except NotBuilt as error:
@@ -214,7 +230,10 @@ def build(root: Path, folder: Path) -> tuple[Compiler | None, dict[str, Any]]:
         record["tried"].append(f"{compiler.name}: {problem}")
     if not any(tried.startswith("ziglang") for tried in record["tried"]):
         record["tried"].append("ziglang: not installed, and the package index has none or is out of reach")
-    return None, record | {"problem": "no C compiler was found that works"}
+    problem, advice = "no C compiler was found that works", f"Install one ({INSTALL})"
+    if any(IN_TIME in tried for tried in record["tried"]):
+        problem, advice = "no C compiler ended in time", "Wait until the machine is less busy"
+    return None, record | {"problem": problem, "advice": advice}
 
 
 def keep(folder: Path, place: Path, record: dict[str, Any]) -> None:
@@ -248,7 +267,7 @@ class KernelsHook(BuildHookInterface):  # type: ignore[misc]
         self.folder = Path(tempfile.mkdtemp(prefix="chainrule-build-"))
         compiler, record = build(root, self.folder)
         if compiler is None:
-            self.app.display_warning(f"chainrule: without machine code, NumPy computes: {record['problem']}")
+            self._without_code(record)
         else:
             build_data |= {"tag": tag(compiler), "pure_python": False}
         if version == "editable":
@@ -257,6 +276,16 @@ class KernelsHook(BuildHookInterface):  # type: ignore[misc]
         (self.folder / "built.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         for name in (*record["libraries"], "built.json"):
             build_data["force_include"][str(self.folder / name)] = f"chainrule/engines/fused/{name}"
+
+    def _without_code(self, record: dict[str, Any]) -> None:
+        """Say so where nobody can overlook it; fail where machine code is required."""
+        lines = [f"This build of chainrule has NO MACHINE CODE: {record['problem']}.", *record["tried"]]
+        lines += ["Training will run on NumPy, many times slower.", *filter(None, [record["advice"]])]
+        if os.environ.get(REQUIRED, "0") not in ("", "0"):
+            raise RuntimeError("\n".join([*lines, f"{REQUIRED} is set: nothing was built."]))
+        bar = "*" * 100
+        for line in (bar, *lines, bar):
+            self.app.display_warning(line)
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Take the folder away."""

@@ -5,7 +5,7 @@ compile; "warm" a later one of the same task in that process. Every engine that 
 auto: auto is right where the engine that it chose ends within a tenth of the best, by medians of interleaved repeats.
 Differences of less than 2 ms count as none, because nobody waits for them.
 
-    python benchmarks/auto.py [--repeats 3] [--engines numpy,fused,jax] [--quick] [--json]
+    python benchmarks/auto.py [--repeats 3] [--engines numpy,fused,jax] [--tasks 0:72] [--quick] [--json]
 """
 
 from __future__ import annotations
@@ -117,14 +117,19 @@ def main() -> None:
     """Print two lines for each task, then the share."""
     asking = parser(__doc__, repeats=3, quick="four tasks only")
     asking.add_argument("--engines", default="numpy,fused,jax", help="with commas (default those that are installed)")
+    asking.add_argument(
+        "--tasks", default=":", help="which of them, first:last, to run the grid in parts (default all)"
+    )
     asked = asking.parse_args()
+    first, _, last = asked.tasks.partition(":")
+    tasks = TASKS[int(first or 0) : int(last or len(TASKS))]
     engines = [name for name in asked.engines.split(",") if name != "jax" or find_spec("jax") is not None]
     lines: list[dict[str, object]] = []
     if not asked.json:
         names = " ".join(f"{name + ', s':>8}" for name in (*engines, "auto"))
         print(f"{'network':14} {'S':>5} {'batch':>5} {'epochs':>6} {'':5} {names} {'/ best':>6}  chosen")
     try:
-        for task in TASKS[:4] if asked.quick else TASKS:
+        for task in tasks[:4] if asked.quick else tasks:
             for line in compare(task, engines, asked.repeats):
                 lines.append(line)
                 if not asked.json:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX is imported
 
 settings.register_profile("chainrule", deadline=None, derandomize=True)
 settings.load_profile("chainrule")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+    """Report a failure while other threads work: before Python 3.11.8 two that parse break each other's count."""
+    for _ in range(50):
+        try:
+            return pytest.TestReport.from_item_and_call(item, call)
+        except SystemError:  # "AST constructor recursion depth mismatch", from pytest's look at the failing line
+            time.sleep(0.1)
+    return None

@@ -54,13 +54,14 @@ from chainrule import (
     Tanh,
     Trace,
     Value,
+    explain,
     loss_and_gradients,
     per_sample_gradients,
     trace,
     train_step,
 )
 from chainrule.backprop import entry_of, per_sample_gradient_chunks
-from chainrule.errors import ShapeError
+from chainrule.errors import ShapeError, UnknownNameError
 from chainrule.layer import Context
 from chainrule.noise import node_key, uniform
 from support import assert_close, compiled, leaves, random_values, read_only
@@ -699,3 +700,18 @@ def test_an_entry_outside_is_refused_with_the_first_and_the_last(index: Any) -> 
 
 def test_leading_axes_of_size_one_are_left_out() -> None:
     assert entry_of("b", (1, 3), 2) == entry_of("b", (1, 3), (2,)) == entry_of("b", (1, 1, 3), -1)[1:] == (0, 2)
+
+
+def test_a_loss_and_an_optimizer_are_taken_by_name() -> None:
+    network = Sequential(Dense(1, 1))
+    values = {"dense_0.weights": np.array([[2.0]]), "dense_0.biases": np.array([[0.0]])}
+    data: tuple[Any, ...] = (values, [[3.0]], [5.0])
+    assert loss_and_gradients(network, "mse", *data) == loss_and_gradients(network, MeanSquaredError(), *data)
+    assert trace(network, "mean_squared_error", *data).loss == 1.0
+    assert per_sample_gradients(network, "mae", *data)["dense_0.weights"].tolist() == [[[3.0]]]
+    after = train_step(network, "mse", "sgd", values, SGD().initial_slots(np, values), [[3.0]], [5.0])
+    assert after.loss == 1.0
+    network["dense_0"].weights, network["dense_0"].biases = values.values()
+    assert explain(network, "mse", [[3.0]], [5.0], "dense_0.weights[0,0]", optimizer="adam").value == 6.0
+    with pytest.raises(UnknownNameError, match="Did you mean 'huber'"):
+        loss_and_gradients(network, "hubr", *data)

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ def tree(tmp_path: Path, hook: ModuleType) -> Path:
 def hook_for(hook: ModuleType, tree: Path) -> Any:
     made = hook.KernelsHook.__new__(hook.KernelsHook)
     made.__dict__.update({"_BuildHookInterface__root": str(tree)})
-    made._BuildHookInterface__app = SimpleNamespace(display_warning=lambda text: None)
+    made.said = []
+    made._BuildHookInterface__app = SimpleNamespace(display_warning=made.said.append)
     return made
 
 
@@ -145,13 +147,41 @@ def test_ccs_that_hang_or_cannot_be_run_are_named(
     (path / "gcc").write_text("this is no program")
     for name in ("cc", "gcc"):
         (path / name).chmod(0o755)
-    monkeypatch.setattr(hook.run, "__defaults__", (0.5, None))
+    monkeypatch.setattr(hook, "BRIEF", 0.5)
     monkeypatch.setenv("CC", "'a quote that does not end")
-    begin = time.perf_counter()
-    tried = hook.build(tree, tree)[1]["tried"]
-    assert time.perf_counter() - begin < 20
+    record = hook.build(tree, tree)[1]
+    tried = record["tried"]
+    assert record["problem"] == "no C compiler ended in time" and record["advice"].startswith("Wait until")
     assert "cc: did not end within 0 s" in tried or "cc: did not end within 1 s" in tried
     assert any(line.startswith("gcc: ") and "not found" not in line for line in tried)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX")
+def test_a_machine_that_stands_still_is_not_a_compiler_that_hangs(hook: ModuleType) -> None:
+    """The build and its compiler are stopped for longer than the compiler may take, as when a computer sleeps."""
+    asked = "import hatch_build; hatch_build.run(['sleep', '0.3'], 0.6)"
+    with subprocess.Popen([sys.executable, "-c", asked], start_new_session=True, cwd=ROOT) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while process.poll() is None and children.exists() and not children.read_text():
+            time.sleep(0.01)
+        for number, pause in ((signal.SIGSTOP, 0.8), (signal.SIGCONT, 0)):
+            os.killpg(process.pid, number)
+            time.sleep(pause)
+        assert process.wait(60) == 0
+
+
+def test_a_build_without_machine_code_says_so_where_nobody_can_overlook_it_or_fails_where_asked(
+    tree: Path, path: Path, hook: ModuleType, no_zig: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hook_for(hook, tree)
+    made.initialize("standard", {"force_include": {}})
+    made.finalize("standard", {}, "")
+    assert made.said[1] == "This build of chainrule has NO MACHINE CODE: no C compiler was found that works."
+    assert "cc: not found" in made.said and made.said[-2].startswith("Install one (")
+    assert len(made.said[0]) == 100 and set(made.said[0]) == {"*"}
+    monkeypatch.setenv("CHAINRULE_REQUIRE_KERNELS", "1")
+    with pytest.raises(RuntimeError, match="NO MACHINE CODE: no C compiler was found that works"):
+        made.initialize("standard", {"force_include": {}})
 
 
 @needs_compiler

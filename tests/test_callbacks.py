@@ -22,6 +22,7 @@ from chainrule import (
     Graph,
     LearningRateFinder,
     MeanSquaredError,
+    MLflow,
     Model,
     ModelCheckpoint,
     Normal,
@@ -35,7 +36,7 @@ from chainrule import (
     TerminateOnNaN,
     datasets,
 )
-from chainrule.errors import ConfigurationError, NonFiniteError, UnknownNameError
+from chainrule.errors import ChainruleError, ConfigurationError, NonFiniteError, UnknownNameError
 from chainrule.training.callbacks import Fit
 
 RNG = np.random.default_rng(0)
@@ -144,6 +145,76 @@ def test_tensorboard_itself_reads_the_event_file(tmp_path: Path) -> None:
     assert [step for step, _ in read["loss"]] == [1, 2, 3]
     np.testing.assert_allclose([number for _, number in read["loss"]], history["loss"], rtol=1e-6)
     assert {"accuracy", "learning_rate", "gradient_norm.dense_0"} <= set(read)
+
+
+class EveryStep(Callback):
+    """Notes what each step came to."""
+
+    def begin(self, fit: Fit) -> None:
+        self.begun: list[int] = []
+        self.ended: list[dict[str, float]] = []
+
+    def batch_begin(self, fit: Fit) -> None:
+        self.begun.append(fit.run.step)
+
+    def batch_end(self, fit: Fit) -> None:
+        self.ended.append(fit.batch)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "fused"])
+def test_a_callback_for_batches_sees_every_step_and_changes_no_number(engine: str) -> None:
+    seen, one, other = EveryStep(), model(StepDecay(0.01, every=3)), model(StepDecay(0.01, every=3))
+    options: dict[str, Any] = {"epochs": 3, "batch_size": 32, "engine": engine, "verbose": False}
+    history, plain = one.fit(X, Y, callbacks=[seen], **options), other.fit(X, Y, **options)
+    assert seen.begun == list(range(9)) and [each["step"] for each in seen.ended] == list(range(1, 10))
+    for name in ("loss", "accuracy"):
+        assert history[name] == plain[name]
+        means = [np.average([each[name] for each in seen.ended[i : i + 3]], weights=[32, 32, 16]) for i in (0, 3, 6)]
+        np.testing.assert_allclose(means, history[name], rtol=1e-6)
+    assert [each["learning_rate"] for each in seen.ended[::3]] == history["learning_rate"]
+    for name, array in other.parameters.items():
+        np.testing.assert_array_equal(one.parameters[name], array)
+
+
+def test_a_callback_for_batches_ends_the_run_within_an_epoch_and_changes_the_next_step() -> None:
+    class Third(Callback):
+        def batch_end(self, fit: Fit) -> None:
+            if fit.run.step == 2:
+                fit.model.parameters["dense_0.weights"] = np.zeros((4, 16))
+            if fit.run.step == 3:
+                fit.stop("enough")
+
+    one = model(0.0)
+    history = fit(one, 5, callbacks=[Third()])
+    assert (one.run.step, one.run.epoch, len(history), one.history.stopped) == (3, 0, 0, "enough")
+    np.testing.assert_array_equal(one.parameters["dense_0.weights"], 0.0)
+
+
+def test_mlflow_is_given_the_settings_and_every_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+    from types import SimpleNamespace
+
+    calls: list[Any] = []
+    active: list[str] = []
+    fake = SimpleNamespace(
+        active_run=lambda: active[-1] if active else None,
+        start_run=lambda *, run_name: active.append(run_name),
+        end_run=lambda status: calls.append((active.pop(), status)),
+        log_params=calls.append,
+        log_metrics=lambda numbers, step: calls.append((step, numbers)),
+    )
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    history = fit(model(), 2, callbacks=[MLflow("trial")])
+    settings, *epochs, end = calls
+    assert settings["optimizer"] == repr(Adam(0.01)) and settings["layers"] == "Dense ReLU Dense"
+    assert [step for step, _ in epochs] == [1, 2] and end == ("trial", "FINISHED")
+    assert [numbers["loss"] for _, numbers in epochs] == history["loss"]
+    active.append("the user's own")
+    fit(model(), 1, callbacks=[MLflow()])
+    assert active == ["the user's own"]  # which goes on
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(ChainruleError, match="pip install mlflow"):
+        fit(model(), 1, callbacks=[MLflow()])
 
 
 def test_a_loss_that_is_not_finite_raises_and_names_the_array_or_ends_the_run_quietly() -> None:
@@ -392,7 +463,10 @@ def test_more_metrics_are_measured_monitored_and_saved(tmp_path: Path) -> None:
 def test_the_limit_on_threads_ends_with_the_last_run_that_needs_it() -> None:
     from threadpoolctl import threadpool_info
 
+    from chainrule import blasthreads
     from chainrule.training.threads import blas_threads
+
+    blasthreads.pools.cache_clear()  # another test may have loaded a BLAS since they were looked for
 
     def threads() -> list[int]:
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -31,7 +31,9 @@ def in_a_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[s
     )
 
 
-def test_train_digits_reports_97_percent_and_saves_what_it_learned(tmp_path: Path) -> None:
+def test_train_digits_reports_97_percent_and_saves_what_it_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = in_a_process("train", "digits", folder=tmp_path)
     assert result.returncode == 0, result.stderr
     test = next(line for line in result.stdout.splitlines() if line.startswith("│ test"))
@@ -45,6 +47,26 @@ def test_train_digits_reports_97_percent_and_saves_what_it_learned(tmp_path: Pat
     assert explain is not None
     shown = run(*shlex.split(explain[1]), folder=tmp_path)
     assert shown.returncode == 0 and "Why is dense_0.dweights[" in shown.stdout
+    assert_shown_in_readme(result.stdout, "digits: Optical")
+    monkeypatch.setenv("COLUMNS", "100")
+    asked = ["--weight", "dense_0.weights[20,5]"]
+    shown = run("explain", "runs/digits/model.safetensors", "digits", *asked, folder=tmp_path)
+    assert_shown_in_readme(shown.stdout, "Why is dense_0.dweights")
+
+
+def assert_shown_in_readme(printed: str, first: str) -> None:
+    """README shows lines of this output in their order; numbers, bars and pictures may differ between machines."""
+
+    def words(text: str) -> list[str]:
+        lines = (re.sub(r"[-(]*\d[\d.,]*(e-?\d+)?\)*", "#", line) for line in text.splitlines())
+        return [" ".join(re.sub(r"[░▒▓█]+|, \w+\.png", " ", line).split()) for line in lines]
+
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (block,) = (text for text in re.findall(r"```text\n(.*?)```", readme, flags=re.S) if text.startswith(first))
+    found = iter(words(printed))
+    for line in words(block):
+        if line not in ("", "…") and "No plots:" not in line:
+            assert line in found, line
 
 
 def test_train_ends_with_the_misread_digits_and_the_accuracy_of_each_class(
@@ -353,7 +375,8 @@ def test_explain_writes_a_gradient_out_in_every_form(tmp_path: Path) -> None:
     asked = ("explain", model, "iris", "--weight", "dense_0.weights[1,2]")
     plain = run(*asked, "--html", "why.html", folder=tmp_path)
     assert plain.returncode == 0, plain.stderr
-    assert "The first 30 of 30 rows" in plain.stdout and "Why is dense_0.dweights[sepal width cm,2]" in plain.stdout
+    assert "All 30 held-out rows of iris." in plain.stdout
+    assert "Why is dense_0.dweights[sepal width cm,2]" in plain.stdout
     assert "4 ways agree" in plain.stdout
     assert "<math" in (tmp_path / "why.html").read_text()
     stored = json.loads(run(*asked, "--json", "--sample", "3", folder=tmp_path).stdout)

@@ -110,6 +110,30 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         compare(written(tmp_path, "print(1"))
     with pytest.raises(ChainruleError, match=r"fails by itself: NameError"):
         compare(written(tmp_path, "class Layer_Dense: pass\nundefined"))
+    with pytest.raises(ChainruleError, match=r"prints nothing: there is nothing to compare"):
+        compare(written(tmp_path, "class Layer_Dense: pass"))
+
+
+def test_classes_that_a_program_imports_from_files_of_its_own_are_replaced_too(tmp_path: Path) -> None:
+    wrong = PROGRAM.replace("np.sum(dvalues, axis=0, keepdims=True)", "np.mean(dvalues, axis=0, keepdims=True)")
+    (tmp_path / "layers.py").write_text(wrong.partition("X, y =")[0] + "def scaled(x): return 2 * x\n")
+    program = tmp_path / "mine.py"
+    program.write_text(
+        "import numpy as np\nfrom layers import Layer_Dense as Dense, scaled\n"
+        "dense = Dense(1, 1)\ndense.inputs = np.ones((2, 1))\ndense.backward(np.ones((2, 1)))\n"
+        "print(scaled(1.0))\nprint(dense.dbiases)\n"
+    )
+    found = compare(program)
+    assert found.program.replaced == ("Layer_Dense",) and found.agreeing == 1
+    assert (found.own, found.reference) == ("[[1.]]", "[[2.]]")
+
+
+def test_a_program_that_ends_in_an_error_is_compared_up_to_there(tmp_path: Path) -> None:
+    program = tmp_path / "mine.py"
+    program.write_text(PROGRAM + "\nloss.calculate\nprint(1)\n")
+    found = compare(program)
+    assert found.number is None and found.cause is None and "calculate" in str(found.own)
+    assert "mine.py fails there by itself" in str(found)
 
 
 def test_an_endless_program_is_compared_as_far_as_it_came(tmp_path: Path) -> None:

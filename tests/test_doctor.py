@@ -321,15 +321,16 @@ def test_names_of_columns_and_classes_are_used_where_a_model_has_them(tmp_path: 
 
 def test_the_shell_advises_by_a_part_of_the_training_rows_and_never_by_the_test_part(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    X = rng.normal(size=(120, 6))
-    y = np.where(X[:, 0] + 1.5 * rng.normal(size=120) > 0, "yes", "no")
+    X = rng.normal(size=(160, 6))
+    y = np.where(X[:, 0] + 1.5 * rng.normal(size=160) > 0, "yes", "no")
     lines = [",".join([*(f"{v:.4f}" for v in row), label]) for row, label in zip(X, y, strict=True)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,c,d,e,f,y", *lines]) + "\n")
-    shown = shell("train", "t.csv", "--layers", "128", "--epochs", "150", "--lr", "0.01", folder=tmp_path).stdout
-    assert "(10 of them for val_loss)" in shown and "Note: Overfitting" in shown and "Try --epochs" in shown
+    through = ("--layers", "128", "--epochs", "150", "--lr", "0.01", "--early-stopping", "0")
+    shown = shell("train", "t.csv", *through, folder=tmp_path).stdout
+    assert "(13 of them for val_loss)" in shown and "Note: Overfitting" in shown and "Try --epochs" in shown
     recipe = shell("train", "t.csv", "--recipe", folder=tmp_path).stdout
     assert "validation_split=0.1" in recipe and "validation_data" not in recipe
-    none = shell("train", "t.csv", "--validation", "0", "--epochs", "150", "--layers", "128", folder=tmp_path).stdout
+    none = shell("train", "t.csv", "--validation", "0", *through, folder=tmp_path).stdout
     assert "val_loss" not in none and "Overfitting" not in none
 
 

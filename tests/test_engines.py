@@ -115,6 +115,23 @@ NETWORKS: dict[str, Callable[[], Graph]] = {
         Dense(INPUTS, 6, penalties={"weights": (L1(1e-3), L2(1e-2)), "biases": L2(0.1)}), ReLU(), Dense(6, OUTPUTS)
     ),
     "branching": branching,
+    "tied": lambda: Graph(
+        [
+            ("scaled", LayerNorm(INPUTS), "inputs"),
+            ("first", Dense(INPUTS, INPUTS, penalties={"weights": L2(1e-2)}), "scaled"),
+            ("inner", Sequential(Tanh(), Dense(INPUTS, INPUTS, penalties={"weights": L1(1e-3)}), Tanh()), "first"),
+            ("third", Dense(INPUTS, INPUTS), "inner"),
+            ("sum", Add(), ("third", "inputs")),
+            ("again", LayerNorm(INPUTS), "sum"),
+            ("last", Dense(INPUTS, OUTPUTS), "again"),
+        ],
+        ties={
+            "inner.dense_0.weights": "first.weights",
+            "third.weights": "first.weights",
+            "third.biases": "first.biases",
+            "again.gamma": "scaled.gamma",
+        },
+    ),
 }
 LOSSES: dict[str, Loss] = {
     "softmax_crossentropy": SoftmaxCrossentropy(),
@@ -208,6 +225,15 @@ def test_fused_computes_the_run_of_the_reference(name: str, loss: str) -> None:
         chosen = calm(optimizer, LOSSES[loss])
         weighted = index % 2 == 0 or loss == "mean_absolute"
         assert_same_run("fused", task_of(network_for(name, loss), LOSSES[loss], chosen, weighted=weighted))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_in_inference_are_those_of_the_reference(name: str) -> None:
+    task = task_of(NETWORKS[name](), LOSSES["huber"], OPTIMIZERS["sgd"])
+    values = task.network.initial_parameters(0, X.dtype) | task.network.initial_state(X.dtype)
+    slots = task.optimizer.initial_slots(np, {n: values[n] for n in task.network.trainable_names()})
+    expected, actual = (start(engine)(task, values, slots).outputs(X) for engine in ("numpy", "fused"))
+    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -441,6 +467,6 @@ def test_every_public_layer_loss_and_optimizer_has_its_row() -> None:
 
 def test_what_is_not_covered_is_said() -> None:
     task = task_of(NETWORKS["relu"](), LOSSES["huber"], OPTIMIZERS["sgd"])
-    tied = Graph([("a", Dense(4, 4), "inputs"), ("b", Dense(4, 4), "a")], ties={"b.weights": "a.weights"})
+    tied = Graph([("a", Dense(4, 4).freeze(), "inputs"), ("b", Dense(4, 4), "a")], ties={"b.weights": "a.weights"})
     assert why_not(task) is None
-    assert why_not(replace(task, network=tied)) == "tied parameters"
+    assert why_not(replace(task, network=tied)) == "a, a frozen layer with tied parameters"

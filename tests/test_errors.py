@@ -57,7 +57,7 @@ from chainrule.errors import (
     ShapeError,
     UnknownNameError,
 )
-from chainrule.losses import Loss
+from chainrule.loss import Loss
 
 NETWORK = Sequential(Dense(2, 3), BatchNorm(3), Dense(3, 3))
 PARAMETERS = NETWORK.initial_parameters(0)

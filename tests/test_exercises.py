@@ -231,6 +231,20 @@ def test_check_finds_what_the_numbers_do_not_show(tmp_path: Path) -> None:
     assert "changes the array that it was handed" in found.parts[-1].hint
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "mistake"),
+    [
+        ("weights", "np.dot(inputs.T, dvalues)", "np.dot(inputs.T, dvalues) * weights", "factor_too_many"),
+        ("neuron_gradient", "db = dz", "db = dz * b", "factor_too_many"),
+        ("dropout", "dvalues * mask / (1 - rate)  #", "mask / (1 - rate)  #", "factor_missing"),
+    ],
+)
+def test_an_argument_that_is_a_factor_too_many_or_missing_is_said(name: str, old: str, new: str, mistake: str) -> None:
+    parts = graded_here(EXERCISES[name], "import numpy as np\n" + EXERCISES[name].solution.replace(old, new))
+    assert {part.mistake for part in parts if part.result == "wrong"} == {mistake}
+    assert {part.hint for part in parts if part.result == "wrong"} == {words.RELATED[mistake].hint}
+
+
 def test_a_mistake_that_is_nowhere_listed_gets_the_words_for_what_check_says(tmp_path: Path) -> None:
     found = graded(tmp_path, "dropout", TWICE)
     assert found.results == ["right", "wrong"]

@@ -665,8 +665,9 @@ def test_inputs_of_several_dimensions() -> None:
 
 
 def rule_of_everything() -> list[Any]:
+    from chainrule.explaining.derivatives import STEPS
     from chainrule.explaining.rules import rule_of
-    from chainrule.explaining.tables import RULES, STEPS
+    from chainrule.explaining.tables import RULES
     from chainrule.explaining.teaching import an_object
 
     made = [pytest.param(rule_of(GELU(approximate=True)), id="GELU-tanh")]
@@ -765,7 +766,7 @@ def test_a_layer_without_formulas_says_why() -> None:
 
     with pytest.raises(ConfigurationError, match=r"Sorted: xp\.sort is not a function of one entry.*Rule\(\.\.\.\)"):
         explain_rule(Sorted)
-    with pytest.raises(UnknownNameError, match="'Softmax', 'LogSoftmax'"):
+    with pytest.raises(ConfigurationError, match=r"a layer, a loss, a penalty or an optimizer, as a class.*'Softmax'"):
         explain_rule(int)
     assert "out = x if x > 0 else a·x" in str(explain_rule(LeakyReLU)) and "x·(1 + g) / 2" in str(
         explain_rule(GELU(True))

@@ -26,6 +26,7 @@ from chainrule import (
     ReLU,
     Sequential,
     Sigmoid,
+    SigmoidCrossentropy,
     SoftmaxCrossentropy,
     Tanh,
     WeightHistory,
@@ -34,6 +35,7 @@ from chainrule import (
     explain_prediction,
     explain_rule,
 )
+from chainrule.datasets import Preprocessing, read_table
 from chainrule.errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from chainrule.explaining.notations import NOTATIONS
 from chainrule.explaining.render.spans import cells
@@ -148,8 +150,10 @@ def test_columns_and_classes_can_be_asked_for_by_name(model: Model, why: Explana
     assert model.explain(X, y, "dense_1.biases[0,versicolor]", parts=()).quantity.index == (0, 1)
     assert model.explain(X, y, "inputs[3,sepal width]", parts=()).quantity.index == (3, 1)
     assert model.explain(X, y, "dense_1[3,virginica]", parts=()).quantity.index == (3, 2)
+    with pytest.raises(ConfigurationError, match=r"several.*: write one of 'petal length cm', 'petal width cm'"):
+        model.explain(X, y, "dense_0.weights[petal,1]")
     with pytest.raises(UnknownNameError, match="petal width cm"):
-        model.explain(X, y, "dense_0.weights[petal,1]")  # two columns begin so
+        model.explain(X, y, "dense_0.weights[stem,1]")
     with pytest.raises(ConfigurationError, match="no index of relu_0"):
         model.explain(X, y, "relu_0[3,petal length]")
     with pytest.raises(ShapeError):
@@ -354,12 +358,45 @@ def test_a_prediction_is_explained_by_its_inputs(model: Model) -> None:
     assert one.chain.value == pytest.approx(max(one.inputs, key=lambda s: abs(s.share)).slope)
     other = explain_prediction(model, IRIS.X_test[:1], "virginica")
     assert other.output == "virginica" and other.score == pytest.approx(float(model.logits(IRIS.X_test[:1])[0, 2]))
-    assert (
-        "raise it" in str(one) and "Why did the network say" in one.to_html() and "L is the output" in one.to_text(80)
-    )
+    text = one.to_text(80)
+    assert "inputs raise it" in text and "the output for setosa is L" in text and "1 input lowers it" in text
+    assert "  dense_1[0,setosa] = " in text and "dlosses" not in text and "to the output for setosa" in text
+    assert "Why did the network say" in one.to_html() and max(map(len, text.splitlines())) <= 80
     for wrong, match in ((IRIS.X_test[:2], "one sample"), (IRIS.X_test[0], "no output 'rose'")):
         with pytest.raises(DataError, match=match):
             explain_prediction(model, wrong, "rose" if match.startswith("no") else None)
+
+
+def test_a_network_with_one_output_answers_with_one_of_two_classes() -> None:
+    net = Model([Dense(1, 1)], SigmoidCrossentropy(), class_names=("off", "on"))
+    net.parameters = {"dense_0.weights": [[2.0]], "dense_0.biases": [[0.0]]}
+    on, off = explain_prediction(net, [1.0]), explain_prediction(net, [-1.0])
+    assert (on.said, off.said) == ("on", "off") and on.output == off.output == "on"
+    assert dict(off.outputs) == pytest.approx({"on": 1 / (1 + np.exp(2)), "off": 1 / (1 + np.exp(-2))})
+    assert "No input raises it" in str(off) and "1 input raises it, together 2" in str(on)
+    several = Model([Dense(1, 2)], SigmoidCrossentropy(), class_names=("left", "right"))
+    several.parameters = {"dense_0.weights": [[2.0, 1.0]], "dense_0.biases": [[0.0, 0.0]]}
+    assert explain_prediction(several, [1.0]).said == "left, right"
+    assert explain_prediction(several, [-1.0]).said == "none of the classes"
+
+
+def test_a_regression_answers_in_the_units_of_its_table() -> None:
+    table = read_table({"rooms": [1.0, 2.0, 3.0], "price": [100.0, 200.0, 600.0]})
+    fitted = Preprocessing.fit(table, "price", task="values")
+    net = Model([Dense(1, 1)], MeanSquaredError(), preprocessing=fitted)
+    net.parameters = {"dense_0.weights": [[0.5]], "dense_0.biases": [[0.0]]}
+    X, y = fitted.transform(table), fitted.encode_target(table)
+    said = float(np.ravel(fitted.decode_target(net.logits(X[:1])))[0])
+    one = explain_prediction(net, X[:1])
+    assert float(one.said) == pytest.approx(said, rel=1e-5) and one.outputs[0][0] == "price"
+    text = net.explain(X, y, "dense_0.weights[rooms,price]", sample=0).to_text(200)
+    assert f"In the table price is 100 and the prediction means {said:.6g}; minus the mean 300" in text
+
+
+def test_an_image_too_wide_for_the_lines_stands_above_its_shares() -> None:
+    net = Model([Dense(784, 2)], SoftmaxCrossentropy())
+    lines = explain_prediction(net, np.ones(784)).to_text(80).splitlines()
+    assert sum("█" * 56 in line for line in lines) == 28 and max(map(len, lines)) <= 80
 
 
 def test_an_image_is_drawn_beside_its_shares() -> None:
@@ -394,6 +431,56 @@ def test_a_rule_is_found_by_name() -> None:
     assert str(explain_rule("MeanSquaredError")) == str(explain_rule(MeanSquaredError))
     with pytest.raises(UnknownNameError, match="Did you mean 'Softmax'"):
         explain_rule("Softmx")
+
+
+def test_the_rule_of_an_optimizer_is_its_update() -> None:
+    for asked in ("Adam", Adam, Adam(0.1)):
+        said = str(explain_rule(asked))
+        assert "m' = β₁·m + (1 - β₁)·g" in said and "w' = w - η·m̂ / (√(ĉ) + ε)   the new weight" in said
+        assert ("Adam() has them" in said) == (not isinstance(asked, Adam))
+    assert "λ" in str(explain_rule(SGD(0.1, momentum=0.9, weight_decay=0.1))) and "λ" not in str(explain_rule(SGD))
+    assert "w' = w - η·g" in str(explain_rule(SGD)) and r"\eta" in explain_rule(SGD).to_latex()
+    assert "the new weight" in explain_rule(SGD)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("CosineDecay", r"learning rate by the step.*ConstantRate\(0.1\)\(5\)"),
+        (Sequential(Dense(1, 1)), r"explain_rule\(network\['dense_0'\]\)"),
+        (3, "a class, an object or a name such as 'Softmax', not 3"),
+    ],
+)
+def test_what_has_no_rule_says_what_to_write(asked: Any, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        explain_rule(asked)
+
+
+def test_a_rule_keeps_to_the_width_of_a_page() -> None:
+    for name in ("Softmax", "BatchNorm", "Dense", "GELU", "SoftmaxCrossentropy", "RMSprop"):
+        assert max(map(cells, str(explain_rule(name)).splitlines())) <= 100, name
+
+
+def test_a_gradient_that_is_given_for_a_batch_names_the_sample_it_follows() -> None:
+    network = Sequential(Dense(2, 2), ReLU())
+    values = {"dense_0.weights": np.eye(2), "dense_0.biases": np.ones((1, 2))}
+    one = explain(
+        network, X=[[1.0, 2.0], [3.0, 1.0]], dvalue=1.0, name="dense_0.weights[0,0]", parameters=values, points=0
+    )
+    assert "what the network computed for sample 1, which counts most" in str(one)
+    assert "relu_0[1,0] = max(x[1,0], 0)" in str(one) and "Σ dvalues·output is L = 11" in str(one)
+    assert "to Σ dvalues·output" in one.to_text(full=True) and "Backward: from the output down" in str(one)
+
+
+def test_a_gradient_of_zero_counts_no_sample_and_moves_no_weight() -> None:
+    network = Sequential(Dense(1, 1), ReLU(), Dense(1, 1))
+    values = {n: np.full(s, -1.0) for n, s in network.parameter_shapes().items()}
+    one = explain(
+        network, MeanSquaredError(), [[1.0], [2.0]], [1.0, 2.0], "dense_0.weights[0,0]", parameters=values,
+        optimizer=SGD(0.1), points=0,
+    )  # fmt: skip
+    assert "which counts most" not in str(one) and "Every sample gives 0." in str(one)
+    assert "One step of SGD would leave it as it is, at -1." in str(one)
 
 
 def test_y_is_the_target_and_nothing_else() -> None:

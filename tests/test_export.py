@@ -37,7 +37,7 @@ from chainrule.exchange import to_onnx
 from chainrule.exchange.onnx import PROBABILITIES, exported
 from chainrule.exchange.onnxcolumns import COLUMNS
 from chainrule.exchange.onnxlayers import LAYERS
-from chainrule.losses import Loss
+from chainrule.loss import Loss
 from chainrule.sklearn import ChainruleClassifier, ChainruleRegressor
 from support import public, random_values, set_values
 from test_exchange import graph_of

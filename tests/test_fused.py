@@ -21,6 +21,7 @@ from chainrule import (
     SGD,
     Adam,
     Add,
+    BatchNorm,
     BinaryCrossentropy,
     CategoricalCrossentropy,
     Dense,
@@ -76,6 +77,19 @@ LARGE: dict[str, tuple[Graph, int, int]] = {  # batch, samples
     "one layer": (Sequential(Dense(300, 40)), 96, 100),
     "large weights": (Sequential(Dense(150, 260), ReLU(), Dense(260, 270), ReLU(), Dense(270, 3)), 70, 150),
     "a batch of less than a vector at the end": (Sequential(Dense(40, 300), ReLU(), Dense(300, 3)), 96, 101),
+    "tied": (
+        Graph(
+            [
+                ("a", Dense(90, 90, penalties={"weights": L2(1e-3)}), "inputs"),
+                ("b", Tanh(), "a"),
+                ("c", Dense(90, 90), "b"),
+                ("d", Dense(90, 3), "c"),
+            ],
+            ties={"c.weights": "a.weights"},
+        ),
+        96,
+        100,
+    ),
 }
 
 
@@ -126,6 +140,57 @@ def test_the_logarithm_of_softmax_is_as_exact_for_large_inputs() -> None:
     block = Block(0, 1, 0, None, np.zeros((1, 0)))
     expected, actual = (start(engine)(task, {}, {}).run(block).data_losses for engine in ("numpy", "fused"))
     np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+# Outputs in inference
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_outputs_have_the_same_bits_beside_any_others_and_with_any_threads(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = LARGE[name][0]
+    X = np.random.default_rng(2).normal(size=(1009, network.input_shape()[0])).astype(np.float32)
+    values = network.initial_parameters(0, "float32") | network.initial_state("float32")
+    expected = network.forward_pass(np, X, values, Context(training=False))[0]
+    task = Task.of(network, MeanSquaredError(), SGD(), 0, X, np.zeros_like(expected), None, 64)
+    session, found = FusedSession(task, values, {}), []
+    for threads in (1, 3):
+        monkeypatch.setattr("chainrule.engines.fused.inference.cores", lambda threads=threads: threads)
+        found.append(session.outputs(X))
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(*found)
+    for rows in (slice(0, 1), slice(3, 5), slice(0, 17), slice(100, 400), slice(0, 0)):
+        np.testing.assert_array_equal(session.outputs(X[rows]), found[0][rows])
+
+
+class Shifted(Layer):
+    """Another function in training."""
+
+    def pure_forward(self, xp: Any, inputs: Any, training: Any) -> Any:
+        return inputs + 1.0 if training else xp.flip(inputs, axis=1)
+
+    def pure_backward(self, xp: Any, dvalues: Any) -> Any:
+        return dict(dinputs=dvalues)
+
+
+def test_validation_in_a_fused_run_is_that_of_numpy_and_calls_no_product_of_numpys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    X, y = RNG.normal(size=(60, 3)), RNG.integers(0, 3, 60)
+    given: dict[str, Any] = {"epochs": 3, "batch_size": 20, "verbose": False, "validation_data": (X[:30], y[:30])}
+
+    def validated(engine: str, layer: Layer) -> list[float]:
+        network = [Dense(3, 8), layer, Dropout(0.3), Dense(8, 3)]
+        model = Model(network, SoftmaxCrossentropy(), Adam(0.05), dtype="float64")
+        return model.fit(X, y, engine=engine, **given)["val_loss"]
+
+    makers: list[Callable[[], Layer]] = [Shifted, ReLU, lambda: BatchNorm(8)]
+    expected = [validated("numpy", make()) for make in makers]
+    np.testing.assert_allclose(validated("fused", Shifted()), expected[0], rtol=1e-10)
+    monkeypatch.setattr(np, "matmul", lambda *operands: pytest.fail("a product of NumPy's"))
+    for make, losses in zip(makers[1:], expected[1:], strict=True):
+        np.testing.assert_allclose(validated("fused", make()), losses, rtol=1e-10)
 
 
 # Records
@@ -202,16 +267,16 @@ def test_records_of_blocks_that_meet_within_an_epoch_add_up() -> None:
 def test_every_member_of_the_structures_is_read_as_the_compiler_lays_it_out() -> None:
     text = (Path(layout.__file__).parent / "c" / "run.h").read_text()
     members = re.findall(
-        r"^    (?:const )?(?:int64_t|double|void|uint8_t|Operation|Line|Segment|Part|Watched) \**(\w+);", text, re.M
+        r"^    (?:const )?(?:int64_t|double|void|uint8_t|Operation|Line|Segment|Part|Watched|Tie) \**(\w+);", text, re.M
     )
-    kinds = layout.OPERATION, layout.LINE_OF_CODE, layout.SEGMENT, layout.PART, layout.WATCHED
+    kinds = layout.OPERATION, layout.LINE_OF_CODE, layout.SEGMENT, layout.PART, layout.TIE, layout.WATCHED
     read = [name for kind in kinds for name in kind.names or ()] + [name for name, _ in layout.Call._fields_]
     assert read == members
     for kind in kinds:
         assert kind.itemsize == 8 * len(kind.names or ())
     sizes = library.load().sizes
     sizes.restype = ctypes.POINTER(ctypes.c_int64)
-    assert sizes()[:6] == [kind.itemsize for kind in kinds] + [ctypes.sizeof(layout.Call)]
+    assert sizes()[:7] == [kind.itemsize for kind in kinds] + [ctypes.sizeof(layout.Call)]
 
 
 # A prediction, a gradient

@@ -10,9 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import chainrule
+from chainrule import SGD, Dense, MeanSquaredError, Sequential
+from chainrule.engines import prepare
+from chainrule.engines.contract import Task
 from chainrule.engines.fused import library
 from chainrule.errors import ConfigurationError
 
@@ -83,10 +87,25 @@ def test_a_damaged_record_is_a_reason_and_no_error(place: Path, content: str) ->
 
 def test_why_nothing_was_built_is_said_with_what_to_do(place: Path) -> None:
     record = {"problem": "no C compiler was found that works", "tried": ["cc: not found", "gcc: not found"]}
+    (place / "built.json").write_text(json.dumps(record | {"advice": "Install one (apt install gcc)"}))
+    assert str(library.why_missing()) == (
+        "when chainrule was built, no C compiler was found that works (cc: not found; gcc: not found). Install one "
+        "(apt install gcc), then install chainrule again: pip install --force-reinstall --no-deps --no-cache-dir."
+    )
+    (place / "built.json").write_text(json.dumps({"problem": "there are no kernels for 32-bit arm processors"}))
+    assert library.why_missing() == "when chainrule was built, there are no kernels for 32-bit arm processors."
+
+
+def test_auto_says_why_there_is_no_machine_code_and_what_to_do(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {"problem": "no C compiler ended in time", "advice": "Wait until the machine is less busy"}
     (place / "built.json").write_text(json.dumps(record))
-    reason = str(library.why_missing())
-    assert reason.startswith("when chainrule was installed, no C compiler was found that works (cc: not found; gcc:")
-    assert "Install a C compiler" in reason and "--force-reinstall" in reason
+    monkeypatch.setattr("chainrule.engines.costs._has_jax", lambda: False)
+    network = Sequential(Dense(2, 2))
+    task = Task.of(network, MeanSquaredError(), SGD(), 0, np.zeros((64, 2)), np.zeros((64, 2)), None, 64)
+    engine, reason = prepare("auto", task, 10**6)
+    assert engine == "numpy"
+    assert reason.startswith("the fused engine has no machine code here: when chainrule was built, no C compiler ended")
+    assert "Wait until the machine is less busy, then install chainrule again" in reason
 
 
 @built
@@ -153,7 +172,7 @@ def test_only_the_library_of_the_package_is_opened(engine: str, tmp_path: Path) 
         "PYTHONPATH": os.pathsep.join([str(Path(chainrule.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
     }
     done = subprocess.run([sys.executable, "-P", "-c", _TRAIN, engine], cwd=tmp_path, env=environment, text=True,
-                          capture_output=True, check=False, timeout=120)  # fmt: skip
+                          capture_output=True, check=False, timeout=600)  # fmt: skip
     assert done.returncode == 0, done.stderr
     ran, opened = json.loads(done.stdout.splitlines()[-1])
     planted = [name for _, name in opened if any(name.startswith(str(folder)) for folder in places.values())]

@@ -60,7 +60,7 @@ class Page:
             f"ws://{self.host}/ws",
             origin=origin,  # type: ignore[arg-type]
             additional_headers=headers,
-            open_timeout=5,
+            open_timeout=60,
             **options,
         )
 
@@ -224,7 +224,7 @@ def hello(tab: Any, **more: Any) -> str:
 
 def heard(tab: Any, kind: str) -> dict[str, Any]:
     while True:
-        message: dict[str, Any] = json.loads(tab.recv(timeout=5))
+        message: dict[str, Any] = json.loads(tab.recv(timeout=60))
         if message["type"] == kind:
             return message
 
@@ -269,7 +269,7 @@ def test_garbage_closes_its_own_socket_only(page: Page, first: str | bytes) -> N
         with page.tab() as tab:
             tab.send(first)
             with pytest.raises(ConnectionClosed) as closed:
-                tab.recv(timeout=5)
+                tab.recv(timeout=60)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 4400
         other.send('{"type": "still here"}')
@@ -282,7 +282,7 @@ def test_a_frame_that_is_too_large_closes_its_socket(page: Page) -> None:
         with pytest.raises(ConnectionClosed):
             tab.send(json.dumps({"type": "csv", "text": "x" * (serving.LARGEST + 1)}))
             while True:
-                tab.recv(timeout=5)
+                tab.recv(timeout=60)
 
 
 def test_a_thousand_idle_sockets_leave_room_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

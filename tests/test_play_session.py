@@ -43,10 +43,10 @@ class Page:
         return {message["type"]: message for message in self.told}
 
     def model(self) -> Model:
-        return self.session.setup.model
+        return self.session.work.setup.model
 
     def gradients(self) -> dict[str, Any]:
-        model, (X, y) = self.model(), self.session._samples()
+        model, (X, y) = self.model(), self.session.work.samples()
         return dict(loss_and_gradients(model.network, model.loss, model.parameters, X, y)[1])
 
     def units(self, view: dict[str, Any]) -> dict[str, dict[int, dict[str, Any]]]:
@@ -57,8 +57,8 @@ class Page:
 def test_what_the_page_shows_is_what_the_library_computes(lesson: str) -> None:
     page = Page(lesson)
     view = page.ask("look")["view"]
-    trace = page.session._trace()
-    place = page.session.rows.index(page.session.sample_row())
+    trace = page.session.work.trace()
+    place = page.session.work.place()
     for name, units in page.units(view).items():
         if name in ("inputs", "loss"):
             continue
@@ -78,7 +78,7 @@ def test_what_the_page_shows_is_what_the_library_computes(lesson: str) -> None:
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_walk_by_each_unit_ends_in_the_update_that_training_makes(lesson: str, unit: str) -> None:
     page, other = Page(lesson), Page(lesson)
-    X, y = other.session._samples()
+    X, y = other.session.work.samples()
     other.model().fit(X, y, epochs=1, batch_size=len(X), shuffle=False, verbose=False, engine="numpy")
     phases = []
     for _ in range(400):
@@ -92,7 +92,7 @@ def test_a_walk_by_each_unit_ends_in_the_update_that_training_makes(lesson: str,
     else:
         pytest.fail("the walk does not end")
     if unit != "batch":
-        assert phases == ["forward", *([] if page.session.setup.upstream else ["loss"]), "backward", "update"]
+        assert phases == ["forward", *([] if page.session.work.setup.upstream else ["loss"]), "backward", "update"]
     for name, value in other.model().parameters.items():
         assert np.array_equal(page.model().parameters[name], value)
 
@@ -169,6 +169,52 @@ def test_a_sum_in_place_of_the_mean_makes_the_gradient_larger_by_the_number_of_s
     assert page.ask("reduction", to="mean")["why"]["gradient"] == pytest.approx(mean)
 
 
+def test_a_sum_with_the_rate_divided_by_the_samples_makes_the_same_step_as_the_mean() -> None:
+    mean, total = Page("softmax"), Page("softmax")
+    assert total.ask("reduction", to="sum", divided=True)["view"]["batch"]["divided"]
+    for page in (mean, total):
+        page.ask("go", unit="batch", way=1)
+    for name, value in mean.model().parameters.items():
+        assert np.allclose(total.model().parameters[name], value, rtol=1e-12)
+    assert total.ask("reduction", to="mean")["view"]["controls"]["rate"] == pytest.approx(1.0)
+
+
+@every_lesson
+def test_the_row_and_the_column_that_meet_are_those_of_the_layer(lesson: str) -> None:
+    page = Page(lesson)
+    matrix = page.ask("choose", what="dense_0.weights[1,0]")["why"]["matrix"]
+    through = page.session.work.trace()["dense_0"]
+    rows, columns, samples = matrix["rows"], matrix["columns"], matrix["samples"]
+    assert matrix["at"] == [1, 0]
+    assert {1} <= set(rows)
+    assert {0} <= set(columns)
+    assert np.array_equal(matrix["inputs"], through.inputs[samples][:, rows].T)
+    assert np.array_equal(matrix["dvalues"], through.dvalues[samples][:, columns])
+    assert np.array_equal(matrix["dweights"], through.gradients["weights"][np.ix_(rows, columns)])
+    assert matrix["sizes"] == [through.inputs.shape[1], len(through.inputs), through.dvalues.shape[1]]
+
+
+def test_every_term_names_what_it_is_made_of() -> None:
+    page = Page("layer")
+    steps = {step["what"]: step for step in page.ask("choose", what="dense_0.weights[3,1]")["why"]["steps"]}
+    assert steps["dense_0.weights[3,1]"]["terms"][0]["lights"] == ["dense_0[0,1]", "inputs[0,3]"]
+    steps = {step["what"]: step for step in page.ask("choose", what="inputs[0,2]")["why"]["steps"]}
+    lights = sorted(term["lights"] for term in steps["inputs[0,2]"]["terms"])
+    assert lights == [[f"dense_0[0,{unit}]", f"dense_0.weights[2,{unit}]"] for unit in range(3)]
+
+
+def test_each_neuron_has_a_map_of_the_plane() -> None:
+    page = Page("spiral")
+    surface = page.ask("look")["data"]["surface"]
+    maps, side = surface["maps"], surface["maps"]["side"]
+    levels = np.frombuffer(base64.b64decode(maps["nodes"]["dense_0"]), dtype=np.int8).reshape(64, side, side)
+    a, b = (np.linspace(surface["low"][i], surface["high"][i], side) for i in (0, 1))
+    values = page.model().parameters
+    exact = a[None, :, None] * values["dense_0.weights"][0] + b[:, None, None] * values["dense_0.weights"][1]  # (y,x,N)
+    exact = 127 * exact / np.abs(exact).max(axis=(0, 1))
+    assert np.abs(levels - exact.transpose(2, 0, 1)).max() <= 0.51
+
+
 def test_numbers_can_be_changed_and_all_that_depends_on_them_follows() -> None:
     page = Page("neuron")
     view = page.ask("set", what="dense_0.weights[0,0]", value=-2.0)["view"]
@@ -194,17 +240,17 @@ def trained(page: Page, until: float = 3.0) -> float:
     page.ask("play", on=True)
     time.sleep(until)
     page.ask("play", on=False)
-    return float(page.session.frames.now.measured["loss"])
+    return float(page.session.work.frames.now.measured["loss"])
 
 
 def test_the_spiral_is_learned_and_the_run_can_be_gone_through_again() -> None:
     page = Page("spiral")
-    first = page.session.frames.now.measured["loss"]
+    first = page.session.work.frames.now.measured["loss"]
     assert trained(page) < 0.6 * first
     count = page.ask("look")["view"]["frames"]["count"]
     view = page.ask("seek", frame=0)["view"]
     assert (view["frames"]["position"], view["step"]) == (0, 0)
-    assert page.session._trace().loss == pytest.approx(first)
+    assert page.session.work.trace().loss == pytest.approx(first)
     assert page.ask("seek", frame=count - 1)["view"]["step"] > 0
 
 
@@ -258,6 +304,25 @@ def test_controls_build_another_network() -> None:
         page.ask("controls", optimizer="nonsense")
 
 
+@pytest.mark.parametrize(
+    ("data", "loss"),
+    [("moons", "softmax_crossentropy"), ("iris", "categorical_crossentropy"), ("diabetes", "huber"), ("sine", None)],
+)
+def test_a_data_set_and_a_loss_are_chosen_on_the_page_and_train(data: str, loss: str | None) -> None:
+    page = Page("neuron")
+    assert page.ask("dataset", name=data)["view"]["controls"]["data"] == data
+    view = page.ask("controls", sizes=[4], **({} if loss is None else {"loss": loss}))["view"]
+    assert view["controls"]["loss"] == loss or view["controls"]["loss"] == "mean_squared_error"
+    told = page.ask("choose", what="dense_0.weights[0,0]")["why"]
+    assert told["gradient"] == pytest.approx(page.gradients()["dense_0.weights"][0, 0], rel=1e-9, abs=1e-15)
+    page.ask("go", unit="batch", way=1)
+    assert b"datasets.resolve" in content(page.ask("take", what="code"))
+    with pytest.raises(ChainruleError):
+        page.ask("controls", loss="nonsense")
+    with pytest.raises(ChainruleError, match="no data set"):
+        page.ask("dataset", name="/etc/passwd")
+
+
 CSV = "length,width,kind\n" + "".join(f"{1 + i % 7 / 7},{2 - i % 5 / 5},{'ab'[i % 2]}\n" for i in range(40))
 
 
@@ -287,8 +352,8 @@ def content(told: dict[str, dict[str, Any]]) -> bytes:
 def test_what_is_taken_away_is_what_was_trained(tmp_path: Path) -> None:
     page = Page("spiral")
     for _ in range(2):
-        X, y = page.session.setup.X, page.session.setup.y
-        page.model().fit(X, y, epochs=1, batch_size=page.session.setup.batch_size, verbose=False)
+        X, y = page.session.work.setup.X, page.session.work.setup.y
+        page.model().fit(X, y, epochs=1, batch_size=page.session.work.setup.batch_size, verbose=False)
     model = tmp_path / "spiral.safetensors"
     model.write_bytes(content(page.ask("take", what="model")))
     code = content(page.ask("take", what="code")).decode()

@@ -72,7 +72,7 @@ def columns(table: Table) -> dict[str, list[Any]]:
         ),
         ("a,b\nTrue,yes\nF,no\n1,no\n", {"a": [1.0, 0.0, 1.0], "b": [1.0, 0.0, 0.0]}),
         ("a,b\n14:30,x\n06:15,y\n", {"a": [14.5, 6.25], "b": ["x", "y"]}),
-        ("a,b,\n1,2,\n3,4,\n", {"a": [1.0, 3.0], "b": [2.0, 4.0], "column_3": [None, None]}),
+        ("a,b,\n1,2,\n3,4,\n", {"a": [1.0, 3.0], "b": [2.0, 4.0]}),
         ("a,b\n1,2,\n3,4,\n", {"a": [1.0, 3.0], "b": [2.0, 4.0]}),
         ("a b\nr1 1 2\nr2 3 4\n", {"column_1": ["r1", "r2"], "a": [1.0, 3.0], "b": [2.0, 4.0]}),
         ("a,b,a\n1,2,3\n", {"a": [1.0], "b": [2.0], "a_2": [3.0]}),
@@ -474,6 +474,20 @@ def test_a_date_comes_back_whatever_the_form(day: Any, form: str) -> None:
     assert found is not None
     back = dates_of([shown], found[0])[0].astype(object).date()
     assert back.strftime(form) == shown
+
+
+@pytest.mark.parametrize("end", [",", ",,", ", ,"])
+@pytest.mark.parametrize("header", ["a,b", "1,x"], ids=["a header", "none"])
+def test_delimiters_at_the_end_of_every_line_are_no_columns(header: str, end: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("".join(f"{line}{end}\n" for line in (header, "2,x", "3,y", "4,x", "5,y")))
+    table = read_table(path)
+    assert list(table.names) == (["a", "b"] if header == "a,b" else ["column_1", "column_2"])
+    assert table["b" if header == "a,b" else "column_2"].tolist()[-4:] == ["x", "y", "x", "y"]
+    assert any("every line ends in a delimiter" in note for note in table.origin.notes)
+    path.write_text(f"a,b{end}\n" + f"2,x{end}\n" * 300 + "3,y,z\n")  # a cell that is there is never lost
+    with pytest.raises(FileFormatError, match="line 302: 3 cells where the header has 2"):
+        read_table(path)
 
 
 def test_the_row_named_in_an_error_is_the_line_of_the_file(tmp_path: Path) -> None:

@@ -85,6 +85,15 @@ WORDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+WITHOUT_A_LINE = {  # of one twin the mistake is named, and no line is known that mends it
+    "softmax loss with class numbers",
+    "float32 inside",
+    "meant so",
+    "instance normalization of pictures",
+    "softmax of each row by its Jacobian",
+}
+
+
 def causes_in(path: Path) -> list[Any]:
     """What is wrong in a file, each cause once."""
     return [f for _, report in check_file(path) if not isinstance(report, str) for f in report.causes]
@@ -108,32 +117,21 @@ def with_change(text: str, change: Diagnosis) -> str:
     return "\n".join(lines)
 
 
-def test_most_of_what_is_said_first_is_what_a_teacher_says(tmp_path: Path) -> None:
-    asked = right = lines = 0
-    other, unmended = [], []
-    for name, words in WORDS.items():
-        twins = STRANGERS[name].twins
-        assert len(words) == len(twins), name
-        for number, ((old, new), word) in enumerate(zip(twins, words, strict=True)):
-            text = STRANGERS[name].source.replace(old, new)
-            path, place = tmp_path / f"wrong_{asked}.py", f"{name} [{number}]"
-            path.write_text(text)
-            causes = causes_in(path)
-            said = causes[0].diagnoses[0].says
-            asked, right = asked + 1, right + bool(re.search(word, said))
-            if not re.search(word, said):
-                other.append(f"{place}: {said}")
-            for change in [f.diagnoses[0] for f in causes if f.diagnoses[0].line][:1]:
-                lines += 1
-                path = tmp_path / f"mended_{asked}.py"
-                path.write_text(with_change(text, change))
-                if len(causes_in(path)) >= len(causes):
-                    unmended.append(f"{place}: {change.change}")
-    print(f"{right} of {asked} named first; {lines} with a line to write", *other, sep="\n")
-    assert asked == sum(len(each.twins) for each in STRANGERS.values())
-    assert right >= 0.85 * asked, "\n".join(other)
-    assert not unmended
-    assert lines >= 0.8 * asked
+@pytest.mark.parametrize("name", WORDS)
+def test_what_is_said_first_is_what_a_teacher_says_and_the_line_to_write_mends(name: str, tmp_path: Path) -> None:
+    stranger, words = STRANGERS[name], WORDS[name]
+    for number, ((old, new), word) in enumerate(zip(stranger.twins, words, strict=True)):
+        text = stranger.source.replace(old, new)
+        path = tmp_path / f"wrong_{number}.py"
+        path.write_text(text)
+        causes = causes_in(path)
+        first = causes[0].diagnoses[0]
+        assert re.search(word, first.says), f"[{number}]: {first.says}"
+        assert first.line or name in WITHOUT_A_LINE
+        if first.line:
+            path = tmp_path / f"mended_{number}.py"
+            path.write_text(with_change(text, first))
+            assert len(causes_in(path)) < len(causes), first.change
 
 
 # Where forward is wrong, and other kinds that need words of their own

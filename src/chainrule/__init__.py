@@ -12,11 +12,13 @@ from . import losses as _losses
 from . import optimizers as _optimizers
 from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
 from .checking import Report, check
+from .ensemble import Ensemble
 from .errors import ChainruleError, GradientMismatch
 from .graph import Graph, Sequential
 from .initializers import Constant, Glorot, He, LeCun, Normal, Zeros
 from .layer import Declared, Layer
 from .layers import *
+from .loss import Loss
 from .losses import *
 from .model import Model
 from .optimizers import *
@@ -25,15 +27,14 @@ from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
 from .training.callbacks import (
     Callback,
-    CSVLogger,
     EarlyStopping,
     LearningRateFinder,
     ModelCheckpoint,
     ReduceLROnPlateau,
-    TensorBoard,
     TerminateOnNaN,
 )
 from .training.history import History
+from .training.loggers import CSVLogger, MLflow, TensorBoard
 from .training.weighthistory import WeightHistory
 from .value import Value
 
@@ -53,6 +54,7 @@ __all__ = [
     "CosineDecay",
     "Declared",
     "EarlyStopping",
+    "Ensemble",
     "Explanation",
     "ExponentialDecay",
     "Glorot",
@@ -64,6 +66,8 @@ __all__ = [
     "Layer",
     "LeCun",
     "LearningRateFinder",
+    "Loss",
+    "MLflow",
     "Model",
     "ModelCheckpoint",
     "Normal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ def plain_array(values: ArrayLike, where: str) -> NDArray[Any]:
 
 
 def _refuse_masked(values: Any, where: str) -> None:
+    if "numpy.ma" not in sys.modules:  # nobody has made one, and importing it takes longer than many a fit
+        return
     if isinstance(values, np.ma.MaskedArray):
         masked = np.ma.getmaskarray(values)
         if masked.any():

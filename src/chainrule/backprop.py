@@ -17,9 +17,10 @@ from .arrays import plain_array
 from .display import article, fragment, table, tag
 from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
-from .losses import Loss
+from .loss import Loss
 from .optimizers import Optimizer
 from .penalties import Penalty
+from .registry import named
 
 __all__ = [
     "NodeTrace",
@@ -218,7 +219,7 @@ def check_arrays(kind: str, arrays: Mapping[str, Array], shapes: Mapping[str, tu
 
 def loss_and_gradients(
     network: Layer,
-    loss: Loss,
+    loss: Loss | str,
     parameters: Mapping[str, Array],
     inputs: ArrayLike,
     targets: ArrayLike,
@@ -231,7 +232,8 @@ def loss_and_gradients(
 ) -> tuple[float, Arrays]:
     """The loss, penalties included, and its derivative by every parameter, by dotted name.
 
-    `state` is the network's (initial where left out), `seed` and `step` choose the noise. The inputs are cast to the
+    A loss may be given by name, "mean_squared_error". `state` is the network's (initial where left out), `seed` and
+    `step` choose the noise. The inputs are cast to the
     dtype of the parameters. Raises `DataError` and its kinds for data that do not fit, naming the layer.
 
     >>> from chainrule import Dense, MeanSquaredError, Sequential
@@ -241,6 +243,7 @@ def loss_and_gradients(
     (1.0, {'dense_0.weights': array([[6.]]), 'dense_0.biases': array([[2.]])})
     """
     context = Context(training, seed, step)
+    loss = named(loss, Loss, "loss")
     problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
     result = propagate(np, network, loss, *problem)
     return float(result.loss), result.gradients
@@ -336,7 +339,7 @@ def _range(array: Array) -> str:
 
 def trace(
     network: Layer,
-    loss: Loss,
+    loss: Loss | str,
     parameters: Mapping[str, Array],
     inputs: ArrayLike,
     targets: ArrayLike,
@@ -364,6 +367,7 @@ def trace(
     """
     record: dict[str, Arrays] = {}
     context = Context(training, seed, step, record=record)
+    loss = named(loss, Loss, "loss")
     problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
     result = propagate(np, network, loss, *problem)
     nodes = {name: NodeTrace(**arrays) for name, arrays in record.items()}
@@ -382,7 +386,7 @@ def trace(
 
 def per_sample_gradient_chunks(
     network: Layer,
-    loss: Loss,
+    loss: Loss | str,
     parameters: Mapping[str, Array],
     inputs: ArrayLike,
     targets: ArrayLike,
@@ -397,6 +401,7 @@ def per_sample_gradient_chunks(
 ) -> Iterator[tuple[slice, Arrays]]:
     """As `per_sample_gradients`, `chunk_size` samples at a time: pairs of (rows, arrays by name), to bound memory."""
     context = Context(training, seed, step)
+    loss = named(loss, Loss, "loss")
     problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
     chosen = tuple(parameters) if names is None else tuple(names)
     for name in chosen:
@@ -427,7 +432,7 @@ def _one_sample(network: Layer, loss: Loss, problem: _Problem, row: int) -> Arra
 
 def per_sample_gradients(
     network: Layer,
-    loss: Loss,
+    loss: Loss | str,
     parameters: Mapping[str, Array],
     inputs: ArrayLike,
     targets: ArrayLike,
@@ -465,8 +470,8 @@ class Step(NamedTuple):
 
 def train_step(
     network: Layer,
-    loss: Loss,
-    optimizer: Optimizer,
+    loss: Loss | str,
+    optimizer: Optimizer | str,
     parameters: Mapping[str, Array],
     slots: Mapping[str, Array],
     inputs: ArrayLike,
@@ -491,6 +496,8 @@ def train_step(
     (1.0, array([[1.4]]))
     """
     context = Context(True, seed, step)
+    loss = named(loss, Loss, "loss")
+    optimizer = named(optimizer, Optimizer, "optimizer")
     problem = _problem(network, loss, parameters, inputs, targets, state, sample_weights, context)
     result, values, following_slots = advance(np, network, loss, optimizer, *problem, slots)
     following = {name: values[name] for name in network.parameters}

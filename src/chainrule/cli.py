@@ -70,14 +70,14 @@ def train(
     ] = None,
     layers: Annotated[
         str | None,
-        typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.", show_default=_STARTING.format("128")),
+        typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.", show_default=_STARTING.format("100")),
     ] = None,
     activation: Annotated[
         str | None,
         typer.Option(help="relu, leaky_relu, elu, gelu, silu, sigmoid or tanh.", show_default=_STARTING.format("relu")),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data.", show_default="40, or more for 2,000 steps")
+        int | None, typer.Option(min=1, help="Passes over the data, at most.", show_default="200, or 2,000 steps")
     ] = None,
     optimizer: Annotated[str, typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = "adam",
     lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="the optimizer's")] = None,
@@ -92,13 +92,22 @@ def train(
     class_weights: Annotated[str, typer.Option(help="balanced, or weights such as no:1,yes:20.")] = "",
     early_stopping: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after so many epochs without a better val_loss, and take the best."),
+        typer.Option(
+            min=0,
+            help="Stop after so many epochs without a better val_loss, and take the best; 0: go through to the end.",
+            show_default="30",
+        ),
     ] = None,
     validation: Annotated[
         float | None,
-        typer.Option(help="Part of the training samples that val_loss is measured on.", show_default="0.1"),
+        typer.Option(
+            help="Part of the training samples that val_loss is measured on.", show_default="0.1; 0 of fewer than 100"
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples in one step.")] = 32,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples in one step.", show_default="a 200th of all, 32 to 200")
+    ] = None,
+    members: Annotated[int, typer.Option(min=1, help="Networks whose answers are averaged.")] = 1,
     engine: Annotated[str, typer.Option(help="auto, numpy, fused or jax.")] = "auto",
     seed: Annotated[
         int,
@@ -125,6 +134,7 @@ def train(
         engine=engine,
         seed=seed,
         regime=commands.Regime(dropout, class_weights, schedule, early_stopping, validation),
+        members=members,
         distributed=distributed,
     )
     reading: dict[str, object] = {"target": target, "task": task, "missing": missing, "drop": commands.listed(drop)}
@@ -196,12 +206,13 @@ def explain(
         str | None,
         typer.Option(
             help="Which gradient: dense_0.weights[20,5], or with the names of columns and classes, "
-            "dense_0.weights[petal length,5]; inputs[3,7]; a node's output, relu_0[3,5].",
+            r"dense_0.weights\[petal length,5]; inputs[3,7]; a node's output, relu_0[3,5].",
             show_default="the largest of all weights",
         ),
     ] = None,
     sample: Annotated[int | None, typer.Option(help="Take the loss of this row alone, counted from 0.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="How many rows, from the first on.")] = 128,
+    member: Annotated[int, typer.Option(min=0, help="Of an ensemble, the network, counted from 0.")] = 0,
     training: Annotated[bool, typer.Option("--training", help="Layers run as in training, not inference.")] = False,
     max_terms: Annotated[int, typer.Option(min=1, help="Terms shown of each sum; the rest is folded.")] = 5,
     full: Annotated[
@@ -218,7 +229,19 @@ def explain(
     from . import commands
 
     commands.explain(
-        model, data, weight, sample, samples, training, max_terms, html, latex, json, full=full, notation=notation
+        model,
+        data,
+        weight,
+        sample,
+        samples,
+        training,
+        max_terms,
+        html,
+        latex,
+        json,
+        full=full,
+        notation=notation,
+        member=member,
     )
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from .errors import ConfigurationError, DataError, DefinitionError
 from .graph import Graph
 from .layer import KINDS, Context
-from .losses import Loss
+from .loss import Loss
 from .nodes import INPUTS, parts_of
 
 __all__ = ["require_batches", "require_compatible", "require_fitting_output"]

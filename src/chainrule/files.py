@@ -48,11 +48,15 @@ def save_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: 
     described = to_json({**metadata, _CHECKSUM: _checksum(plain, metadata)}, sort_keys=True)
     try:
         content = save(plain, metadata={_ENTRY: described})
+        header = int.from_bytes(content[:8], "little")
+        problem = f"a header of {header:,} bytes" if header > HEADER_BYTES else ""  # older releases write it
     except SafetensorError as error:
+        problem = str(error)
+    if problem:
         raise ConfigurationError(
-            f"{path} cannot be written ({error}): its description and history may take {HEADER_BYTES:,} bytes; record "
-            "fewer epochs."
-        ) from None
+            f"{path} cannot be written ({problem}): its description and history may take {HEADER_BYTES:,} bytes; "
+            "record fewer epochs."
+        )
     write_atomically(path, content)
 
 

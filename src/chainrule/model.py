@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -19,9 +19,10 @@ from .engines.contract import encode
 from .errors import ChainruleError, ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
-from .losses import Loss
+from .loss import Loss
 from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
+from .recipe import batch_size_for, epochs_for, held_out_of, stopping
 from .registry import named
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize, summary_page
@@ -163,8 +164,8 @@ class Model:
         X: Any,
         y: ArrayLike,
         *,
-        epochs: int = 10,
-        batch_size: int = 32,
+        epochs: int | Literal["auto"] = 10,
+        batch_size: int | Literal["auto"] = 32,
         validation_data: tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike] | None = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
@@ -180,6 +181,10 @@ class Model:
         deterministic: bool = True,
     ) -> History:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
+
+        `epochs="auto"` trains by the recipe of `chainrule train`: a tenth of the samples is held out, where none are
+        given, the run ends when their loss has not improved for 30 epochs, and the best parameters are kept.
+        `batch_size="auto"` is a 200th of the samples, from 32 to 200.
 
         `y` may hold the names of classes, where the model has a `preprocessing` or `class_names`; a column of a data
         frame goes through the preprocessing, other numbers are taken as they are. `validation_data` is (X, y), or
@@ -207,44 +212,31 @@ class Model:
         if distributed and engine not in ("auto", "numpy"):
             raise ConfigurationError(f'fit: distributed=True computes with NumPy, not {engine!r}; leave engine="auto".')
         with working(distributed, deterministic) as team:
-            plan = self._plan(
-                X, y, epochs, batch_size, validation_data, validation_split, shuffle, sample_weights, class_weights,
-                record_every,
-            )  # fmt: skip
-            options = (as_callbacks(callbacks), verbose, checkpoint, resume, engine)
+            inputs, targets = self.checked(X, y, sample_weights)
+            validation = None if validation_data is None else self._held(validation_data)
+            weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
+            outputs = self.network.output_shape(inputs.shape[1:])[0]
+            if batch_size == "auto":
+                batch_size = batch_size_for(len(inputs))
+            if epochs == "auto":
+                epochs = epochs_for(len(inputs), batch_size)
+                validation_split = validation_split or (0.0 if validation else held_out_of(len(inputs)))
+                callbacks = [*callbacks, stopping(validates=bool(validation or validation_split))]
+            plan = Plan(
+                inputs,
+                targets,
+                encode(self.loss, targets, outputs, self.dtype, weights),
+                epochs=epochs,
+                batch_size=batch_size,
+                shuffle=shuffle,
+                sample_weights=weights,
+                validation=validation,
+                record_every=record_every,
+            )
+            plan = plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
             with being_fitted(self.network):
+                options = (as_callbacks(callbacks), verbose, checkpoint, resume, engine)
                 return run_plan(self, plan, *options, team if distributed else None)
-
-    def _plan(
-        self,
-        X: Any,
-        y: ArrayLike,
-        epochs: int,
-        batch_size: int,
-        validation_data: Any,
-        validation_split: float,
-        shuffle: bool,
-        sample_weights: ArrayLike | None,
-        class_weights: Any,
-        record_every: int | None,
-    ) -> Plan:
-        """What `fit` is given, checked."""
-        inputs, targets = self.checked(X, y, sample_weights)
-        validation = None if validation_data is None else self._held(validation_data)
-        weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
-        outputs = self.network.output_shape(inputs.shape[1:])[0]
-        plan = Plan(
-            inputs,
-            targets,
-            encode(self.loss, targets, outputs, self.dtype, weights),
-            epochs=epochs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            sample_weights=weights,
-            validation=validation,
-            record_every=record_every,
-        )
-        return plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
 
     def _held(self, data: Sequence[Any]) -> Held:
         """Samples to measure on, a pair (X, y) or with what each counts."""
@@ -257,7 +249,7 @@ class Model:
         """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""
         inputs, targets = self.checked(X, y, sample_weights)
         weights = None if sample_weights is None else np.asarray(sample_weights)
-        return evaluate(self.run, Held.of(self.run, inputs, targets, weights))
+        return evaluate(self.run, Held.of(self.run, inputs, targets, weights), forward(self.run, inputs))
 
     def logits(self, X: Any) -> NDArray[Any]:
         """The network's own outputs in inference, (B, C) or (B, O); (0, C) for an empty batch."""

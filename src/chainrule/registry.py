@@ -33,7 +33,7 @@ _CLASSES: dict[str, type] = {
     name: getattr(module, name)
     for module in (initializers, layers, losses, optimizers, penalties, schedules)
     for name in module.__all__
-    if name not in ("Loss", "Optimizer", "Penalty")  # the abstract ones
+    if name not in ("Optimizer", "Penalty")  # the abstract ones
     if dataclasses.is_dataclass(getattr(module, name))
     or (isinstance(getattr(module, name), type) and issubclass(getattr(module, name), Layer))
 }
@@ -165,7 +165,13 @@ _ALSO = {
     "mae": "mean_absolute_error",
     "absolute_error": "mean_absolute_error",
     "cross_entropy": "softmax_crossentropy",
+    "crossentropy": "softmax_crossentropy",
     "log_loss": "softmax_crossentropy",
+    "sparse_categorical_crossentropy": "categorical_crossentropy",
+    "categorical_cross_entropy": "categorical_crossentropy",
+    "binary_cross_entropy": "binary_crossentropy",
+    "bce": "binary_crossentropy",
+    "bce_with_logits": "sigmoid_crossentropy",
 }
 
 
@@ -174,7 +180,8 @@ def named(given: Any, kind: type[K], what: str) -> K:
 
     Raises `UnknownNameError` for a name that there is not, and `ConfigurationError` for anything else.
 
-    >>> named("mean_absolute_error", losses.Loss, "loss")
+    >>> from chainrule import Loss
+    >>> named("mean_absolute_error", Loss, "loss")
     MeanAbsoluteError(reduction='mean')
     """
     if isinstance(given, kind):

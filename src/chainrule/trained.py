@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from .graph import Graph
-from .losses import Loss
+from .loss import Loss
 
 __all__ = ["Trained"]
 
@@ -16,7 +16,9 @@ __all__ = ["Trained"]
 class Trained(Protocol):
     """A `Model` that answers; `training.learner.Learner` is the same while it learns."""
 
-    class_names: tuple[str, ...]
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes."""
 
     @property
     def network(self) -> Graph:

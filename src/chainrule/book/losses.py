@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import losses
+from .. import loss, losses
 from .layers import Activation_Softmax, penalties_of
 from .world import current
 
@@ -24,7 +24,7 @@ __all__ = [
 class Loss:
     """Base of the losses: the batch's loss from the losses per sample, running totals for an epoch, regularization."""
 
-    pair: ClassVar[losses.Loss]
+    pair: ClassVar[loss.Loss]
 
     def __init__(self) -> None:
         self.trainable_layers: list[Any] = []

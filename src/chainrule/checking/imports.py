@@ -16,6 +16,8 @@ from typing import Any
 
 __all__ = ["Stand", "StandModule", "import_into", "root_of", "stand_ins"]
 
+_LEVELS = 4  # how many folders above a file are searched for what it imports
+
 
 class Stand:
     """A stand-in for something that is not there: it can be called, subscripted, inherited from, used as decorator."""
@@ -76,6 +78,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         asking = Path(frame.f_code.co_filename) if frame is not None else Path()
         if frame is None or not asking.is_relative_to(self.root) or frame.f_lineno in _guarded(asking):
             return None
+        above = importlib.machinery.PathFinder.find_spec(name, _above(name, asking.parent)) if path is None else None
+        if above is not None:
+            return above
         self.named.append(name)
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
@@ -160,9 +165,17 @@ def _module_of(name: str, folder: Path, missing: list[str]) -> types.ModuleType:
     return found
 
 
+def _above(name: str, folder: Path) -> list[str]:
+    """The folders around this one that hold the top of a module's name: the root of a repository without packages."""
+    top = name.partition(".")[0]
+    around = list(folder.parents)[:_LEVELS]
+    return [str(each) for each in around if (each / top).is_dir() or (each / f"{top}.py").is_file()]
+
+
 def _tried(name: str, folders: Sequence[Path]) -> types.ModuleType | None:
     """A module, looked for in some folders first; None where it is not there or fails when it is run."""
     places = [str(folder) for folder in dict.fromkeys(folders)]
+    places += [each for each in _above(name, folders[0]) if each not in places]
     sys.path[:0] = places
     try:
         return importlib.import_module(name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .rewriting import Repair, SourceScope, expression, inside, put, told
 
-__all__ = ["added_forms", "divisions", "factors", "given_forms", "terms"]
+__all__ = ["added_forms", "divisions", "factors", "given_forms", "softmax_sums", "terms"]
 
 
 def given_forms(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
@@ -161,6 +161,26 @@ def divisions(i: int, node: ast.stmt, names: list[str]) -> Iterator[Repair]:
         for name in (each for each in names if each not in ast.unparse(e)):
             says = f"{told(e)} is not divided by {name}."
             yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), "missing_division", says)
+
+
+def softmax_sums(i: int, node: ast.stmt, arrays: list[str], scope: SourceScope) -> Iterator[Repair]:
+    """The sum over the row that the derivative of a softmax takes off, beside what is multiplied by its output."""
+    for number, e, parent in inside(node):
+        if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Mult):
+            continue
+        other = ast.unparse(parent.right if e is parent.left else parent.left)
+        if other in arrays and _is_softmax(scope.known[other]) and _keeps_shape(e, other, scope):
+            rest = f"({ast.unparse(e)} - ({ast.unparse(e)} * {other}).sum(axis=-1, keepdims=True))"
+            says = (
+                f"{told(parent)} is the diagonal of the softmax's derivative alone: each output moves with every score "
+                "of its row, so that the sum over the row is missing."
+            )
+            yield Repair(i, put(number, expression(rest)), "missing_cross_terms", says)
+
+
+def _is_softmax(value: Any) -> bool:
+    array = np.asarray(value)
+    return array.ndim > 1 and array.dtype.kind == "f" and bool((array >= 0).all()) and np.allclose(array.sum(-1), 1)
 
 
 def _missing(name: str, says: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from .left_out import added_forms, divisions, factors, given_forms, terms
+from .left_out import added_forms, divisions, factors, given_forms, softmax_sums, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
 from .statements import at_other_places, divided, moved, of_statement
@@ -15,6 +15,7 @@ __all__ = ["Repair", "SourceScope", "repairs"]
 
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.Return)
 _FEW = 14  # arrays of which factors and terms are made
+_UNREAD = 4  # arrays of the object that backward never reads, among them a parameter that it forgot
 
 
 def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]:
@@ -26,6 +27,8 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     idle = [*(name for name in scope.known if name in unused), *_unread(tree)]
     arrays = [name for name, value in scope.known.items() if is_array(value)][:_FEW]
     scalars = [name for name, value in scope.known.items() if is_number(value)][:_FEW]
+    written = ast.unparse(tree)
+    unread = [name for name in arrays if name.startswith("self.") and name not in written][:_UNREAD]
     counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
     inner = [code for code in scope.factors if code not in scope.known]
     numbers_too = [repr(number) for number in scope.constants]
@@ -38,6 +41,8 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in placed for r in taken_out(i, node)),
         (r for i, node in simple for r in factors(i, node, idle, scope)),
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
+        (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
+        (r for i, node in simple for r in factors(i, node, unread, scope)),
         (r for i, node in simple for r in axes(i, node)),
         (r for i, node in simple for r in sizes(i, node, [*scalars, *counts])),
         (r for i, node in simple for r in divisions(i, node, [*scalars, *counts])),

@@ -53,7 +53,10 @@ def names_in(held: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             found |= {f"{name}[{key!r}]": each for key, each in value.items() if isinstance(key, str)}
         elif hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType | types.FunctionType):
-            found |= {f"{name}.{key}": each for key, each in vars(value).items() if key.isidentifier()}
+            for key, each in ((key, each) for key, each in vars(value).items() if key.isidentifier()):
+                found[f"{name}.{key}"] = each
+                inside = each if isinstance(each, dict) else {}
+                found |= {f"{name}.{key}[{word!r}]": v for word, v in inside.items() if isinstance(word, str)}
     return {name: value for name, value in found.items() if isinstance(value, NUMBERS)}
 
 

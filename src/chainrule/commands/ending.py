@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import Dataset
+from ..ensemble import Ensemble
 from ..model import Model
 from .console import say
 
@@ -21,7 +22,7 @@ LINES = 16  # of text for an image at most: a larger one is drawn smaller
 CLASSES = 20  # in the table at most, those known worst
 
 
-def print_ending(console: Any, data: Dataset, model: Model) -> None:
+def print_ending(console: Any, data: Dataset, model: Model | Ensemble) -> None:
     """Accuracy for each class, and some of the misread images."""
     if not data.class_names:
         return

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import datasets
+from ..ensemble import load, members_of
 from ..errors import ConfigurationError, DataError
 from ..files import write_atomically
 from ..model import Model
@@ -33,10 +34,11 @@ def explain(
     json: bool,
     full: bool = False,
     notation: str = "book",
+    member: int = 0,
 ) -> None:
     """Print the derivation of a gradient, on the first rows of a table or of a data set's held-out part.
 
-    Where no weight is named it is the largest gradient of all weights.
+    Where no weight is named it is the largest gradient of all weights. Of an ensemble it is that of one member.
     """
     from rich.console import Console
 
@@ -46,7 +48,10 @@ def explain(
     if latex and json:
         raise ConfigurationError("--latex and --json: choose one of them.")
     require_notation(notation)
-    model = Model.load(path)
+    members = members_of(load(path))
+    if member >= len(members):
+        raise ConfigurationError(f"--member must be from 0 to {len(members) - 1}, not {member}: {path} holds no more.")
+    model = members[member]
     X, y, _ = rows_for(model, name)
     if y is None:
         target = "the target" if model.preprocessing is None else f"the column {model.preprocessing.target!r}"
@@ -65,7 +70,13 @@ def explain(
         print(one.to_json() if json else one.to_latex())
         return
     console = Console()
-    say(console, f"The first {min(rows, len(X))} of {len(X)} rows of {name}; --samples takes more.")
+    held = "held-out rows" if name in datasets.NAMES else "rows"
+    if rows < len(X):
+        say(console, f"The first {rows} of the {len(X)} {held} of {name}; --samples takes more.")
+    else:
+        say(console, f"All {len(X)} {held} of {name}.")
+    if len(members) > 1:
+        say(console, f"Member {member} of 0 to {len(members) - 1}: each has learned alone, by its own loss.")
     if weight is None:
         say(console, f'The weight with the largest gradient: --weight "{one.title}".')
     console.print(OnTerminal(one, full=full, notation=notation))

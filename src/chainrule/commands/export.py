@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..ensemble import load
 from ..errors import ConfigurationError
-from ..model import Model
 from .console import say
 
 __all__ = ["export"]
@@ -19,7 +19,7 @@ def export(path: Path, to: str, out: Path | None, logits: bool, arrays: bool, sh
 
     if to != "onnx":
         raise ConfigurationError(f"--to must be onnx, not {to!r}.")
-    model, file = Model.load(path), out or path.with_suffix(".onnx")
+    model, file = load(path), out or path.with_suffix(".onnx")
     if file.resolve() == path.resolve():
         raise ConfigurationError(f"--out {file} is the model itself; choose another file.")
     model.export_onnx(file, logits=logits, preprocessing=not arrays, shape=None if shape is None else _sizes(shape))

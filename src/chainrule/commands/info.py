@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import __version__, datasets
 from ..columns import measured
-from ..model import Model
+from ..ensemble import load, members_of
 from .console import say
 
 
@@ -77,16 +77,18 @@ def _print_model(path: Path, json: bool) -> None:
 
     from ..registry import describe
 
-    model = Model.load(path)
+    members = members_of(load(path))
+    model = members[0]
     summary = model.summary()
     facts = {
+        **({"members": len(members)} if len(members) > 1 else {}),
         "loss": type(model.loss).__name__,
         "optimizer": describe(model.optimizer),
         "dtype": str(model.dtype),
         "parameters": summary.parameters,
-        "epochs": model.run.epoch,
-        "steps": model.run.step,
-        "seed": model.run.seed,
+        "epochs": _each([one.run.epoch for one in members]),
+        "steps": _each([one.run.step for one in members]),
+        "seed": _each([one.run.seed for one in members]),
         "classes": list(model.class_names),
         "target": None if model.preprocessing is None else model.preprocessing.target,
         "columns": {} if model.preprocessing is None else columns(model.preprocessing),
@@ -97,12 +99,17 @@ def _print_model(path: Path, json: bool) -> None:
         return
     console = Console()
     console.print(summary)
-    last = model.history.last
+    lasts = [one.history.last for one in members]
     facts["optimizer"] = type(model.optimizer).__name__
     facts["columns"] = [f"{name} ({kind})" for name, kind in facts["columns"].items()]
     facts["features"] = len(facts["features"]) if len(facts["features"]) > 20 else facts["features"]
-    facts |= {name: f"{last[name]:.4f}" for name in measured(last)}
+    facts |= {name: [f"{last[name]:.4f}" for last in lasts if name in last] for name in measured(lasts[0])}
     _print_facts(console, facts)
+
+
+def _each(numbers: list[int]) -> Any:
+    """The number of each member, or the one."""
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def columns(preprocessing: datasets.Preprocessing) -> dict[str, str]:

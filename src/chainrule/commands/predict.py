@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..datasets.csvfile import to_csv
+from ..ensemble import Ensemble, load
 from ..files import write_atomically
 from ..model import Model
 from .console import say
@@ -22,7 +23,7 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     """Predict for the rows of a table, or for the held-out part of a built-in data set."""
     from rich.console import Console
 
-    model = Model.load(path)
+    model = load(path)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
         X, _, wanted = rows_for(model, name)
@@ -53,7 +54,7 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
         say(console, f"Saved {len(predicted)} predictions in {out}")
 
 
-def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:
+def _decoded(model: Model | Ensemble, predictions: NDArray[Any]) -> NDArray[Any]:
     if model.preprocessing is not None:
         return np.asarray(model.preprocessing.decode_target(predictions))
     if model.class_names and predictions.ndim == 1:
@@ -61,7 +62,7 @@ def _decoded(model: Model, predictions: NDArray[Any]) -> NDArray[Any]:
     return predictions
 
 
-def _score(model: Model, wanted: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
+def _score(model: Model | Ensemble, wanted: NDArray[Any], predicted: NDArray[Any]) -> dict[str, float]:
     if model.loss.classifies:
         return {"accuracy": metrics.accuracy(wanted, predicted)}
     names = () if model.preprocessing is None else model.preprocessing.targets

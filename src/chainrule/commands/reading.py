@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import datasets
+from ..ensemble import Ensemble
 from ..errors import DataError, ShapeError, UnknownNameError
 from ..model import Model
 
@@ -17,7 +18,7 @@ __all__ = ["rows_for"]
 Array = NDArray[Any]
 
 
-def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None]:
+def rows_for(model: Model | Ensemble, name: str) -> tuple[Array, Array | None, Array | None]:
     """The inputs, and the targets as the loss needs them and in their original form (both None if unknown).
 
     Of a built-in data set only the held-out part is used, of a table all rows.
@@ -38,7 +39,10 @@ def rows_for(model: Model, name: str) -> tuple[Array, Array | None, Array | None
             raise DataError(f"{name} has columns of text, and the model was not trained on a table.")
         return np.stack(columns, axis=1), None, None
     table = preprocessing.read(name)
-    table = table.only([*(column.name for column in preprocessing.columns), *preprocessing.targets])
+    used = [column.name for column in preprocessing.columns]
+    for column in used:
+        table[column]  # raises with the columns that there are
+    table = table.only([*used, *preprocessing.targets])
     inputs = preprocessing.transform(table)
     try:
         targets = preprocessing.encode_target(table)

@@ -7,33 +7,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..ensemble import Ensemble, members_of
+from ..layers import Dense
 from ..model import Model
 
 __all__ = ["recipe"]
 
 
-def recipe(name: str, reading: Mapping[str, Any], model: Model, fitting: Mapping[str, Any], path: Path) -> str:
+def recipe(
+    name: str, reading: Mapping[str, Any], model: Model | Ensemble, fitting: Mapping[str, Any], path: Path
+) -> str:
     """The program: `fitting` are the arguments of `fit`."""
     layers = [node.layer for node in model.network]
-    parts = [*layers, model.loss, model.optimizer, *_inner(model.optimizer), *fitting.get("callbacks", ())]
-    imported = sorted({"Model", *(type(part).__name__ for part in parts)})
+    starts = [layer.initializer for layer in layers if isinstance(layer, Dense)]
+    parts = [*layers, *starts, model.loss, model.optimizer, *_inner(model.optimizer), *fitting.get("callbacks", ())]
+    several = isinstance(model, Ensemble)
+    kind = "Ensemble" if several else "Model"
+    imported = sorted({kind, *(type(part).__name__ for part in parts)})
     given = "".join(f", {option}={value!r}" for option, value in reading.items())
     options = [f"{option}={_code(value)}" for option, value in fitting.items()]
     lines = [
         f"from chainrule import {', '.join(imported)}, datasets",
         "",
         f"data = datasets.resolve({name!r}{given})",
-        "model = Model(",
+        f"model = {kind}(",
         "    [",
         *(f"        {_code(layer)}," for layer in layers),
         "    ],",
         f"    {_code(model.loss)},",
         f"    {_code(model.optimizer)},",
-        f"    seed={model.run.seed},",
+        *([f"    members={len(members_of(model))},"] if several else []),
+        f"    seed={members_of(model)[0].run.seed},",
         "    preprocessing=data.preprocessing,",
         "    class_names=data.class_names,",
         ")",
-        "history = model.fit(",
+        f"{'histories' if several else 'history'} = model.fit(",
         "    data.X_train,",
         "    data.y_train,",
         *(f"    {option}," for option in options),

@@ -10,7 +10,7 @@ from typing import Any
 from .. import schedules
 from ..datasets import Dataset
 from ..errors import ConfigurationError, UnknownNameError
-from ..training.callbacks import EarlyStopping
+from ..recipe import PATIENCE, held_out_of, stopping
 
 __all__ = ["Regime", "listed", "yes_or_no"]
 
@@ -22,8 +22,6 @@ _SCHEDULES: dict[str, Any] = {
     "exponential": lambda rate, steps: schedules.ExponentialDecay(rate, every=max(1, steps // 2)),
     "inverse": lambda rate, steps: schedules.InverseTimeDecay(rate, decay=10 / steps),
 }
-_VALIDATION = 0.1  # of the training part
-_FEW = 20  # samples; so few are all trained on
 
 
 @dataclass(frozen=True)
@@ -33,22 +31,23 @@ class Regime:
     dropout: float = 0.0
     class_weights: str = ""
     schedule: str | None = None  # constant
-    early_stopping: int | None = None
+    early_stopping: int | None = None  # epochs of patience; 0 is none
     validation: float | None = None
 
     def split(self, samples: int) -> float:
         """The part of so many training samples that validates; the part held out to test advises nothing."""
-        if self.validation is not None:
-            return self.validation
-        return 0.0 if samples < _FEW and self.early_stopping is None else _VALIDATION
+        return held_out_of(samples) if self.validation is None else self.validation
+
+    def trained(self, samples: int) -> int:
+        """How many of so many training samples are trained on."""
+        return samples - round(self.split(samples) * samples)
 
     def rate(self, rate: float, samples: int, epochs: int, batch_size: int) -> Any:
         """A learning rate, or its schedule over the whole run."""
         schedule = self.schedule or "constant"
         if schedule not in _SCHEDULES:
             raise UnknownNameError("schedule", schedule, _SCHEDULES)
-        trained = samples - round(self.split(samples) * samples)
-        return _SCHEDULES[schedule](rate, epochs * -(-trained // batch_size))
+        return _SCHEDULES[schedule](rate, epochs * -(-self.trained(samples) // batch_size))
 
     def weights(self, class_names: Sequence[str]) -> str | dict[str, float] | None:
         """Class weights as `fit` takes them: those of classes that are not named are 1."""
@@ -67,13 +66,15 @@ class Regime:
                 ) from None
         return weights
 
-    def options(self, data: Dataset) -> Mapping[str, Any]:
+    def options(self, data: Dataset, epochs: int) -> Mapping[str, Any]:
         """What `fit` is given beside the data."""
         chosen: dict[str, Any] = {}
         if part := self.split(len(data.X_train)):
             chosen["validation_split"] = part
-        if self.early_stopping is not None:
-            chosen["callbacks"] = [EarlyStopping(patience=self.early_stopping)]
+        usual = PATIENCE if self.schedule in (None, "constant") else epochs  # a schedule comes to its end
+        patience = usual if self.early_stopping is None else self.early_stopping
+        if patience:
+            chosen["callbacks"] = [stopping(validates=bool(part), patience=patience)]
         weights = self.weights(data.class_names)
         if weights is not None:
             chosen["class_weights"] = weights

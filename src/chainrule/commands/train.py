@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json as jsons
-import math
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from .. import datasets, metrics, optimizers
 from ..datasets import Dataset, Start, start_for
 from ..distributed import working
 from ..engines import require_known
-from ..errors import ConfigurationError, UnknownNameError
+from ..ensemble import Ensemble, member_path, members_of
+from ..errors import ConfigurationError
 from ..files import save_figure, write_atomically
-from ..initializers import He
-from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
+from ..loss import Loss
+from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
-from ..recipe import activation, dense_network
+from ..recipe import HIDDEN_FOR_CLASSES, HIDDEN_FOR_VALUES, RATE, activation, batch_size_for, dense_network, epochs_for
+from ..registry import named
 from ..training.callbacks import Callback, Fit
 from ..training.history import INTERRUPTED, History
 from ..training.symptoms import UNEVEN
@@ -33,14 +35,6 @@ from .explain import MOST as EXPLAINED
 from .recipe import recipe
 from .regime import Regime
 
-_OPTIMIZERS: dict[str, Any] = {
-    "sgd": lambda **rate: optimizers.SGD(momentum=0.9, **rate),
-    "adagrad": optimizers.Adagrad,
-    "rmsprop": optimizers.RMSprop,
-    "adam": optimizers.Adam,
-    "adamw": optimizers.AdamW,
-}
-_STEPS = 2000  # the least number of steps, however small the data set
 SHARES = ("accuracy", "f1", "balanced_accuracy")  # printed in percent
 _LEARNED = 0.7  # accuracy or R² on the training data below which a hint is printed
 
@@ -54,64 +48,83 @@ class Settings:
     epochs: int | None
     optimizer: str
     lr: float | None
-    batch_size: int
+    batch_size: int | None
     engine: str
     seed: int
     regime: Regime = field(default_factory=Regime)
+    members: int = 1
     distributed: bool = False
 
     def beginning(self, start: Start) -> Settings:
         """The same with what was not asked for as the data set begins; a network of one's own has the usual rate."""
         own = self.layers is not None or self.activation is not None or self.optimizer != "adam" or self.lr is not None
-        falls = start.decays and not own and self.regime.schedule is None
+        regime = self.regime
+        if start.decays and not own and regime.schedule is None:  # the rate falls to 0, and the last epoch is the best
+            patience = 0 if regime.early_stopping is None else regime.early_stopping
+            regime = replace(regime, schedule="cosine", early_stopping=patience)
         return replace(
             self,
             layers=start.layers if self.layers is None else self.layers,
             activation=start.activation if self.activation is None else self.activation,
             epochs=start.epochs if self.epochs is None else self.epochs,
+            batch_size=start.batch_size if self.batch_size is None else self.batch_size,
             lr=self.lr if own else start.learning_rate,
-            regime=replace(self.regime, schedule="cosine") if falls else self.regime,
+            regime=regime,
         )
 
-    def sizes(self) -> list[int]:
+    def sizes(self, data: Dataset) -> list[int]:
         """The neurons of the hidden layers."""
+        if self.layers is None:
+            return list(HIDDEN_FOR_CLASSES if data.class_names else HIDDEN_FOR_VALUES)
         try:
-            sizes = [int(part) for part in (self.layers or "").split(",") if part.strip()]
+            sizes = [int(part) for part in self.layers.split(",") if part.strip()]
         except ValueError:
             sizes = [0]
         if any(size < 1 for size in sizes):
             raise ConfigurationError(f"--layers: write whole numbers with commas, such as 128,64; not {self.layers!r}.")
         return sizes
 
+    def batch(self, data: Dataset) -> int:
+        """The samples in a step."""
+        return self.batch_size or batch_size_for(self.regime.trained(len(data.X_train)))
+
     def passes(self, data: Dataset) -> int:
-        """The epochs, enough for the usual number of steps where none are given."""
-        return self.epochs or max(40, math.ceil(_STEPS / math.ceil(len(data.X_train) / self.batch_size)))
+        """The epochs at most."""
+        return self.epochs or epochs_for(self.regime.trained(len(data.X_train)), self.batch(data))
 
     def fitting(self, data: Dataset) -> dict[str, Any]:
         """The arguments of `fit` beside the samples."""
-        options = {"epochs": self.passes(data), "batch_size": self.batch_size, "engine": require_known(self.engine)}
+        options = {"epochs": self.passes(data), "batch_size": self.batch(data), "engine": require_known(self.engine)}
         shared = {"distributed": True} if self.distributed else {}
-        return options | shared | dict(self.regime.options(data))
+        return options | shared | dict(self.regime.options(data, self.passes(data)))
 
-    def model(self, data: Dataset) -> Model:
-        """A new model for the data."""
+    def model(self, data: Dataset) -> Model | Ensemble:
+        """A new model for the data, or several that answer together."""
         require_known(self.engine)
-        if self.optimizer not in _OPTIMIZERS:
-            raise UnknownNameError("optimizer", self.optimizer, _OPTIMIZERS)
         outputs = len(data.class_names) or data.y_train.shape[1]
-        sizes = [data.X_train.shape[1], *self.sizes(), outputs]
-        _require_memory(sizes, min(max(self.batch_size, 1024), len(data.X_train)))
+        sizes = [data.X_train.shape[1], *self.sizes(data), outputs]
+        _require_memory(sizes, min(max(self.batch(data), 1024), len(data.X_train)))
         loss: Loss = SoftmaxCrossentropy() if data.class_names else MeanSquaredError()
-        rate = _OPTIMIZERS[self.optimizer]().learning_rate if self.lr is None else self.lr
-        schedule = self.regime.rate(rate, len(data.X_train), self.passes(data), self.batch_size)
-        return Model(
-            dense_network(sizes, activation(str(self.activation)), dropout=self.regime.dropout, initializer=He()),
-            loss,
-            _OPTIMIZERS[self.optimizer](learning_rate=schedule),
-            seed=self.seed,
-            preprocessing=data.preprocessing,
-            class_names=data.class_names,
-        )
+        layers = dense_network(sizes, activation(str(self.activation)), dropout=self.regime.dropout)
+        settings: dict[str, Any] = {
+            "seed": self.seed,
+            "preprocessing": data.preprocessing,
+            "class_names": data.class_names,
+        }
+        if self.members > 1:
+            return Ensemble(layers, loss, self._optimizer(data), members=self.members, **settings)
+        return Model(layers, loss, self._optimizer(data), **settings)
+
+    def _optimizer(self, data: Dataset) -> optimizers.Optimizer:
+        """The optimizer with its rate, or the schedule of it."""
+        chosen = named(self.optimizer, optimizers.Optimizer, "optimizer")
+        rate = self.lr
+        if rate is None:
+            rate = RATE if isinstance(chosen, optimizers.Adam) else chosen.rate(0)
+        schedule = self.regime.rate(rate, len(data.X_train), self.passes(data), self.batch(data))
+        if isinstance(chosen, optimizers.SGD):
+            return replace(chosen, learning_rate=schedule, momentum=0.9)
+        return replace(chosen, learning_rate=schedule)
 
 
 class InTheShell(Callback):
@@ -168,34 +181,40 @@ def train(
         if team.leads:
             folder.mkdir(parents=True, exist_ok=True)
 
-        _announce(console, data, model, settings)
-        _say_where(console, path, resume)
-        history = model.fit(
+        _announce(console, data, settings, model)
+        if resume:
+            _say_where_it_goes_on(console, path, settings.members)
+        elif path.exists():
+            say(console, f"Replacing the model in {folder}.")
+        model.fit(
             data.X_train,
             data.y_train,
-            verbose=not json,
+            verbose=not json and team.leads,
             checkpoint=path,
             resume=resume,
             **fitting | {"callbacks": [*fitting.get("callbacks", ()), InTheShell()]},
         )
-    interrupted = history.stopped == INTERRUPTED
+    members = members_of(model)
+    interrupted = any(each.history.stopped == INTERRUPTED for each in members)
     if not team.leads:
         return interrupted
-    files = [path, folder / "history.csv"]
-    write_atomically(files[1], history.to_csv().encode())
-    files += _plots(folder, model, data, history, console)
+    if isinstance(model, Ensemble):
+        model.save(path)
+    files = [path, *_histories(folder, members), *_plots(folder, model, data, members[0].history, console)]
     measured = {
         part: measure(data, model, X, y)
         for part, X, y in (("train", data.X_train, data.y_train), ("test", data.X_test, data.y_test))
     }
+    notes = list(dict.fromkeys(note for each in members for note in each.history.notes))
+    epochs = [each.run.epoch for each in members]
     if json:
         print(
             jsons.dumps(
                 {
                     "data": data.name,
                     "notes": [in_the_shell(note) for note in data.notes],
-                    "training_notes": history.notes,
-                    "epochs": model.run.epoch,
+                    "training_notes": notes,
+                    "epochs": epochs if len(epochs) > 1 else epochs[0],
                     "interrupted": interrupted,
                 }
                 | measured
@@ -209,41 +228,55 @@ def train(
     example = name if is_table or name in datasets.NAMES else "TABLE.csv"
     quoted = shlex.quote(str(path))
     example = shlex.quote(example)
-    weight = f'--weight "{_busiest(model, data)}"'
+    weight = f'--weight "{_busiest(members[0], data)}"'
     for command in (f"info {quoted}", f"predict {quoted} {example}", f"explain {quoted} {example} {weight}"):
         say(console, f"  next: chainrule {command}")
     if interrupted:
         say(console, "  go on: the same command with --resume")
-    elif not history.notes and measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
+    elif not notes and measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
         say(console, "  hint: the training data are not learned yet; try --lr 0.02 --layers 64,64, or more --epochs")
     return interrupted
 
 
-def _announce(console: Any, data: Dataset, model: Model, settings: Settings) -> None:
-    """Print what is trained on what."""
-    sizes = [data.X_train.shape[1], *settings.sizes(), model.network.output_shape(data.X_train.shape[1:])[0]]
+def _announce(console: Any, data: Dataset, settings: Settings, model: Model | Ensemble) -> None:
+    """The data, what was decided about them, and the network."""
+    sizes = [data.X_train.shape[1], *settings.sizes(data), model.network.output_shape(data.X_train.shape[1:])[0]]
     target = "" if data.preprocessing is None else f" of the column {data.preprocessing.target!r}"
     say(console, f"{data.name}: {data.title or data.task + target}")
     for note in data.notes:
         say(console, f"  {in_the_shell(note)}")
-    part = round(settings.regime.split(len(data.X_train)) * len(data.X_train))
+    part = len(data.X_train) - settings.regime.trained(len(data.X_train))
     among = f" ({part} of them for val_loss)" if part else ""
-    layers = "-".join(map(str, sizes))
+    network = f"{settings.members} networks " if settings.members > 1 else "network "
     say(
         console,
-        f"{len(data.X_train)} samples to train on{among}, {len(data.X_test)} held out; network {layers}, "
-        f"{model.summary().parameters:,} parameters; {settings.optimizer}, engine {settings.engine}",
+        f"{len(data.X_train)} samples to train on{among}, {len(data.X_test)} held out; "
+        f"{network}{'-'.join(map(str, sizes))}, {model.summary().parameters:,} parameters; {settings.optimizer}, "
+        f"engine {settings.engine}",
     )
     if data.task == "values" and data.preprocessing is not None:
         unit = f"standard deviations of {data.preprocessing.target!r}; the table at the end has its own unit"
         say(console, f"While training, losses and errors are in {unit}.")
 
 
-def _say_where(console: Any, path: Path, resume: bool) -> None:
-    if resume:
-        say(console, f"Going on from {path}." if path.exists() else f"No checkpoint in {path.parent}: starting anew.")
-    elif path.exists():
-        say(console, f"Replacing the model in {path.parent}.")
+def _say_where_it_goes_on(console: Any, path: Path, members: int) -> None:
+    """From which checkpoint. Raises `ConfigurationError` where it is that of another number of networks."""
+    checkpoint = path if members == 1 else Path(member_path(path, 0))
+    if members == 1 and path.exists() and (there := len(Ensemble.load(path).models)) > 1:
+        raise ConfigurationError(f"{path} holds {there} networks; go on with --members {there} --resume.")
+    there_is = (
+        f"Going on from {checkpoint}." if checkpoint.exists() else f"No checkpoint in {path.parent}: starting anew."
+    )
+    say(console, there_is)
+
+
+def _histories(folder: Path, members: Sequence[Model]) -> list[Path]:
+    """Write the history of each network."""
+    file = folder / "history.csv"
+    files = [file] if len(members) == 1 else [Path(member_path(file, i)) for i in range(len(members))]
+    for each, model in zip(files, members, strict=True):
+        write_atomically(each, model.history.to_csv().encode())
+    return files
 
 
 def _busiest(model: Model, data: Dataset) -> str:
@@ -253,7 +286,7 @@ def _busiest(model: Model, data: Dataset) -> str:
     return f"{name}[{','.join(map(str, np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)))}]"
 
 
-def measure(data: Dataset, model: Model, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
+def measure(data: Dataset, model: Model | Ensemble, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
     """The metrics on one part of the data, in the table's own unit."""
     measured: dict[str, Any]
     if data.class_names:
@@ -302,7 +335,7 @@ def _print_metrics(console: Any, measured: dict[str, dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _plots(folder: Path, model: Model, data: Dataset, history: History, console: Any) -> list[Path]:
+def _plots(folder: Path, model: Model | Ensemble, data: Dataset, history: History, console: Any) -> list[Path]:
     """Save the plots that apply to these data, if matplotlib is installed."""
     from importlib.util import find_spec
 

@@ -77,7 +77,7 @@ def compare(path: str | Path, seconds: float = 60) -> Compared:
 
     The program runs whole, in a process of its own, for at most so many seconds; so do the runs with one thing changed
     that look for the cause. Raises `FileFormatError` for a file that is no program of the book's kind, `ChainruleError`
-    for a program that fails by itself.
+    for a program that fails by itself before it prints anything, or that prints nothing.
 
     >>> import tempfile
     >>> program = Path(tempfile.mkdtemp()) / "mine.py"
@@ -100,6 +100,11 @@ def compare(path: str | Path, seconds: float = 60) -> Compared:
     own = _Run(program, "own", seconds)
     if own.failure and not own.lines:
         raise ChainruleError(f"{path} fails by itself: {own.failure}.")
+    if not own.lines:
+        when = "" if own.finished else f" in {seconds:g} seconds"
+        raise ChainruleError(
+            f"{path} prints nothing{when}: there is nothing to compare. Print a number that matters, such as the loss."
+        )
     library = _Run(program, "library", seconds)
     at = _first_difference(own, library)
     if at is None and not program.calls_init:
@@ -109,6 +114,9 @@ def compare(path: str | Path, seconds: float = 60) -> Compared:
     one, other = own.line(at), library.line(at)
     if other is None and library.failure:
         other = library.failure
+    if one is None and own.failure:
+        says = f"{program.path.name} fails there by itself, so nothing after it can be compared."
+        return Compared(program, at, own.failure, other, None, None, says)
     cause, explanation = _cause(program, own, at, seconds)
     return Compared(program, at, one, other, _place(one or "", other or ""), cause, explanation)
 

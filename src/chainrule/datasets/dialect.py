@@ -72,7 +72,7 @@ class Header:
 
     names: tuple[str, ...]
     is_a_line: bool
-    trailing: bool = False  # every row has one more cell than the header, an empty one
+    trailing: bool = False  # rows have more cells than there are names, empty ones at the end
     unnamed: tuple[str, ...] = ()  # names given to columns that had none
     notes: tuple[str, ...] = ()
 
@@ -81,8 +81,12 @@ def header_of(
     path: str, first: Sequence[str], rows: Sequence[Sequence[str]], given: bool | None, expected: Collection[str] = ()
 ) -> Header:
     """What the first record is; `given` is what the user says of it, `expected` names that a model asks for."""
-    is_a_line = _is_header(first, rows, expected) if given is None else given
     notes: list[str] = []
+    ends = _empty_ends([first, *rows])
+    if ends:
+        first, rows = first[:-ends], [row[:-ends] for row in rows]
+        notes.append("every line ends in a delimiter: the empty last cells are left out")
+    is_a_line = _is_header(first, rows, expected) if given is None else given
     if not is_a_line:
         names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
         if given is None and not expected:
@@ -90,7 +94,7 @@ def header_of(
                 f"no header: line 1 is a row like the others; the columns are {names[0]} to {names[-1]} "
                 "(header=True if it names them)"
             )
-        return Header(names, False, notes=tuple(notes))
+        return Header(names, False, ends > 0, notes=tuple(notes))
     given_names = list(first)
     trailing = bool(rows) and len(first) > 1 and all(len(row) == len(first) + 1 and not row[-1].strip() for row in rows)
     if trailing:
@@ -99,7 +103,16 @@ def header_of(
         given_names.insert(0, "")
         notes.append("every row has one cell more than the header: the first cells are taken as names of the rows")
     names, unnamed = _different(given_names, notes)
-    return Header(names, True, trailing, unnamed, tuple(notes))
+    return Header(names, True, trailing or ends > 0, unnamed, tuple(notes))
+
+
+def _empty_ends(rows: Sequence[Sequence[str]]) -> int:
+    """How many of the last cells are empty in every row, where all are of one length."""
+    widths = {len(row) for row in rows}
+    if len(rows) < 2 or len(widths) > 1:
+        return 0
+    ends = (i for i in range(1, widths.pop()) if any(row[-i].strip() for row in rows))
+    return next(ends, 1) - 1
 
 
 def _is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Collection[str]) -> bool:

@@ -10,23 +10,23 @@ __all__ = ["STARTS", "Start", "start_for"]
 
 @dataclass(frozen=True)
 class Start:
-    """A network and its training: neurons of the hidden layers with commas, activation, epochs, learning rate.
+    """A network and its training: neurons of the hidden layers with commas, activation, epochs, learning rate, batch.
 
-    `epochs` None means enough for the usual number of steps, `learning_rate` None the optimizer's own; with `decays` it
-    falls to 0 over the whole run, by half a cosine.
+    None is what the recipe says; with `decays` the rate falls to 0 over the whole run, by half a cosine.
     """
 
-    layers: str = "128"
+    layers: str | None = None
     activation: str = "relu"
     epochs: int | None = None
     learning_rate: float | None = None
+    batch_size: int | None = None
     decays: bool = False
 
 
 # A row for each set that the usual start does not learn.
 STARTS: Mapping[str, Start] = {
-    "spiral": Start("64,64,64", "gelu", epochs=80, learning_rate=0.01, decays=True),
-    "sine": Start("64,64", "tanh", epochs=80, learning_rate=0.005, decays=True),
+    "spiral": Start("64,64,64", "gelu", 80, 0.01, 32, decays=True),
+    "sine": Start("64,64", "tanh", 80, 0.005, 32, decays=True),
 }
 
 
@@ -34,6 +34,6 @@ def start_for(name: str) -> Start:
     """What to begin with for a data set of this name, or a file.
 
     >>> start_for("sine").activation, start_for("flowers.csv").layers
-    ('tanh', '128')
+    ('tanh', None)
     """
     return STARTS.get(name, Start())

@@ -147,7 +147,7 @@ def _rows(path: str, records: Iterator[Record], found: Header) -> Iterator[Recor
     """The rows, all of one length; spreadsheets end a file with lines of delimiters, which are none."""
     width, blank = len(found.names), []
     for line, row in records:
-        if found.trailing and len(row) == width + 1 and not row[-1].strip():
+        while found.trailing and len(row) > width and not row[-1].strip():
             row.pop()
         if len(row) != width:
             refuse_ragged(path, line, len(row), width)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..backprop import Pass
 from ..engines.contract import Block, Outcome, Task
-from ..engines.numpy import Updates, sum_of_squares
+from ..engines.numpy import Updates, inferred, sum_of_squares
 from ..layer import Arrays, Context
 from .passes import Passes
 from .pieces import pieces_of, share_of
@@ -19,6 +19,8 @@ from .sums import Room, Sums
 from .team import Team
 
 __all__ = ["PiecesSession"]
+
+_ROWS = 128  # samples that are inferred together
 
 
 class PiecesSession:
@@ -84,6 +86,16 @@ class PiecesSession:
                 if name in gradients:
                     gradients[name] = gradients[name] + term.run_backward(xp, 1, available)["parameter"]
         return penalty
+
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Every rank computes some batches, and all hear of all."""
+        network, values = self.task.network, self.updates.values
+
+        def part(index: int) -> NDArray[Any]:
+            return inferred(network, values, X[index * _ROWS : (index + 1) * _ROWS])
+
+        found: NDArray[Any] = self.team.heard(self.team.shared(max(1, -(-len(X) // _ROWS)), part))
+        return np.concatenate(found)
 
     def values(self) -> Arrays:
         return self.updates.values

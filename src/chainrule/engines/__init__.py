@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ConfigurationError, UnknownNameError
 from ..graph import Graph
 from ..layer import Arrays, Context
-from ..losses import Loss
+from ..loss import Loss
 from .contract import NotCovered, Session, Task
 from .costs import Choice, choose, estimate
 from .numpy import NumpySession

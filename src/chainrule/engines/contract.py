@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..graph import Graph
 from ..layer import Arrays
-from ..losses import Loss
+from ..loss import Loss
 from ..optimizers import Optimizer
 from .records import Records
 
@@ -185,6 +185,9 @@ class Session(Protocol):
 
     def run(self, block: Block) -> Outcome:
         """Carry a block out."""
+
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        """The network's outputs (S, C) in inference for other samples, with the values as they stand."""
 
     def values(self) -> Arrays:
         """Parameters and state as they stand, by dotted name, in arrays that no later step changes."""

@@ -83,12 +83,15 @@ def choose(task: Task, steps: int) -> Choice:
     from .fused import library
     from .fused.program import why_not
 
-    if library.why_missing() is None and why_not(task) is None:
+    missing, uncovered = library.why_missing(), why_not(task)
+    if missing is None and uncovered is None:
         reasons["fused"] = "compiled code"
+    elif missing is not None:
+        reasons["numpy"] = f"the fused engine has no machine code here: {missing.rstrip('.')}"
+    else:
+        reasons["numpy"] = f"the fused engine does not cover {uncovered}"
     if _has_jax():
         seconds["jax"] += _GPU_START if has_gpu() else _JAX_START
         reasons["jax"] = "on the GPU" if has_gpu() else "a network beyond the fused engine"
     best = min(reasons, key=lambda name: seconds[name])
-    if len(reasons) == 1:
-        reasons["numpy"] = "no other is installed"
     return Choice(best, reasons[best])

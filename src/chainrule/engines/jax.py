@@ -8,25 +8,26 @@ never for the whole process.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 from ..layer import Arrays
 from .contract import Block, Outcome, Task
 from .jaxprogram import program_of
-from .recorder import Recorder
+from .numpy import inferred
+from .recorder import add_losses, counted, epochs_of
 from .records import Records
 
 __all__ = ["JaxSession"]
 
 _STEPS = 2**12  # of a part, at most
-_ROWS, _PREDICTIONS = 2**18, 2**16  # rows of a part, and numbers that it predicts, at most
+_ROWS = 2**18  # of a part, at most
 _MOST = 2**31 - 1  # the largest step of its 32-bit integers
 
 
@@ -43,8 +44,11 @@ class JaxSession:
         encoded = task.targets(slice(None)) if task.encoded is None else task.encoded
         with self._precision():
             put = jax.numpy.asarray
-            weights = None if task.weights is None else put(task.weights, dtype=task.X.dtype)
-            self.data = (put(task.X), put(encoded), weights)
+            weights, counts = (
+                None if given is None else put(given, dtype=task.X.dtype)
+                for given in (task.weights, task.metric_weights)
+            )
+            self.data = (put(task.X), put(encoded), weights, put(task.loss.labels(task.y)), counts)
             self.loop = program_of(task)
         self.carry: Any = None
         self.load(values, slots)
@@ -65,15 +69,14 @@ class JaxSession:
             yield start, len(rows), np.array(rows, np.int32)
             start += len(rows)
 
-    def _capacity(self, size: int, record: bool) -> int:
+    def _capacity(self, size: int) -> int:
         """Steps of a part whose batches have `size` rows: the same for every block, so that each is compiled once."""
-        most = _PREDICTIONS // (size * self.task.outputs) if record else _ROWS // size
-        return max(1, min(most, _STEPS))
+        return max(1, min(_ROWS // size, _STEPS))
 
-    def _parts(self, block: Block, record: bool) -> Iterator[tuple[int, int, Any]]:
+    def _parts(self, block: Block) -> Iterator[tuple[int, int, Any]]:
         """What `_runs` yields, in parts that are not longer than their capacity."""
         for start, count, rows in self._runs(block):
-            capacity = self._capacity(self.task.samples if rows is None else rows.shape[1], record)
+            capacity = self._capacity(self.task.samples if rows is None else rows.shape[1])
             for first in range(0, count, capacity):
                 own = slice(first, min(first + capacity, count))
                 yield start + first, own.stop - first, None if rows is None else rows[own]
@@ -83,8 +86,8 @@ class JaxSession:
         if block.step + block.steps > _MOST:
             raise ConfigurationError(f'engine "jax" counts to {_MOST:,} steps; write engine="numpy" to go on.')
         parts, ends, record = [], [], block.record
-        for start, count, rows in self._parts(block, record):
-            capacity = self._capacity(self.task.samples if rows is None else rows.shape[1], record)
+        for start, count, rows in self._parts(block):
+            capacity = self._capacity(self.task.samples if rows is None else rows.shape[1])
             rates = block.rates[start : start + count].astype(self.task.X.dtype)
             self.carry, met, end = self.loop(
                 self.data, self.carry, self.seed, np.int32(block.step + start), np.int32(count),
@@ -98,24 +101,34 @@ class JaxSession:
         begin = self.carry
         with self._precision():
             parts, finite = self._carry_out(block, checked=False)
-            if not (finite and all(np.isfinite(part[0]).all() for part in parts)):
+            if not (finite and all(np.isfinite(part[0][:, :3]).all() for part in parts)):
                 self.carry = begin  # once more, to see in which step it happened
                 parts, _ = self._carry_out(block, checked=True)
-        numbers = np.concatenate([part[0] for part in parts])  # (steps, 3)
+        numbers, *alive = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         with np.errstate(all="ignore"):
-            good = np.isfinite(numbers.sum(axis=1))
+            good = np.isfinite(numbers[:, :3].sum(axis=1))  # loss, penalty, 0 or NaN
         done = block.steps if good.all() else int(np.argmin(good))
         losses, penalties = numbers[:done, :2].T.astype(np.float64)
-        records = self._records(block, parts) if block.record and done == block.steps else None
+        records = None
+        if block.record and done == block.steps:
+            records = self._records(block, numbers[:, 3:].astype(np.float64), *alive)
+            add_losses(records, self.task, block, losses, penalties)
         return Outcome(done, losses, penalties, records)
 
-    def _records(self, block: Block, parts: list[list[Any]]) -> Records:
-        recorder, steps = Recorder(self.task, block), itertools.chain.from_iterable(zip(*p, strict=True) for p in parts)
-        for index, ((rows, _), step) in enumerate(zip(block.batches(self.task), steps, strict=True)):
-            (loss, penalty, _), predictions, squares, *alive = step
-            looks = recorder.looks(index)
-            recorder.add(rows, float(loss), float(penalty), predictions, squares if looks else None, alive)
-        return recorder.finished()
+    def _records(self, block: Block, numbers: NDArray[np.float64], alive: NDArray[np.bool_]) -> Records:
+        """The records of a block without its losses: of each step the metric, then Σg² (steps, 1 + T), and its living
+        units (steps, U)."""
+        task, epochs = self.task, epochs_of(self.task, block)
+        starts = np.flatnonzero(np.diff(epochs, prepend=-1))  # (E,), the first step of each epoch
+        records = Records.empty(len(starts), len(self.names), alive.shape[1])
+        records.metrics[:] = np.add.reduceat(numbers[:, 0], starts)
+        records.weights[:] = np.add.reduceat(counted(task, block, task.metric_weights), starts)
+        records.squares[:] = numbers[np.append(starts[1:], block.steps) - 1, 1:]
+        records.alive[:] = np.logical_or.reduceat(alive, starts, axis=0)
+        return records
+
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        return inferred(self.task.network, self.values(), X)
 
     def values(self) -> Arrays:
         return {name: np.array(value) for name, value in self.carry[0].items()}

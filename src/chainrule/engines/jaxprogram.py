@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -101,8 +102,8 @@ def _key(task: Task) -> Any:
         return None
     for rates in (optimizer, *optimizer["groups"].values()):
         rates.pop("learning_rate", None)  # traced
-    shapes = task.X.shape, task.y.shape, task.outputs, str(task.X.dtype), task.weights is None
-    return json.dumps(settings), shapes
+    shapes = task.X.shape, task.y.shape, task.outputs, str(task.X.dtype)
+    return json.dumps(settings), shapes, task.weights is None, task.metric_weights is None
 
 
 def _described(value: Any) -> Any:
@@ -124,17 +125,29 @@ class JaxSteps:
         self.jax, self.task, self.names = jax, task, task.network.trainable_names()
         self.units = relu_units(task.network, task.X.shape[1:])
 
-    def _step(
-        self, data: Any, carry: Any, seed: Any, step: Any, rows: Any, rates: Any, nodes: dict[str, Arrays] | None
-    ) -> tuple[Any, Any]:
-        """One step: its pass, then the next values and slots; without `rows` a batch is all samples as they lie.
+    def _batch(self, data: Any, rows: Any) -> Any:
+        """Of all data what belongs to some rows; without them a batch is all samples as they lie."""
+        if rows is None:
+            return data
+        return self.jax.tree.map(lambda array: array.at[rows].get(mode="promise_in_bounds"), data)
 
-        `nodes` receives what passed through each node.
-        """
+    def _metric(self, batch: Any, predictions: Any) -> Any:
+        """Σ over a batch of weight · what the metric gives for a sample, as `metrics.scores` has it."""
+        jnp, (*_, labels, weights) = self.jax.numpy, batch
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that without float64 whole numbers have 32 bits too
+            decided = self.task.loss.decide(jnp, predictions)
+        labels, decided = (array.reshape(len(predictions), -1) for array in (labels, decided))
+        each = decided == labels if self.task.loss.metric == "accuracy" else jnp.abs(labels - decided)
+        scores = jnp.mean(each, axis=1, dtype=predictions.dtype)  # (B,)
+        return jnp.sum(scores if weights is None else scores * weights)
+
+    def _step(
+        self, batch: Any, carry: Any, seed: Any, step: Any, rates: Any, nodes: dict[str, Arrays] | None
+    ) -> tuple[Any, Any]:
+        """One step: its pass, then the next values and slots. `nodes` receives what passed through each node."""
         jnp, task = self.jax.numpy, self.task
-        if rows is not None:
-            data = self.jax.tree.map(lambda array: array.at[rows].get(mode="promise_in_bounds"), data)
-        (X, targets, weights), (values, slots) = data, carry
+        (X, targets, weights, *_), (values, slots) = batch, carry
         mean = task.loss.reduction == "mean"
         if weights is None:
             shares = jnp.full((len(X), 1), 1 / len(X) if mean else 1.0, dtype=X.dtype)
@@ -175,33 +188,33 @@ class JaxSteps:
     ) -> tuple[Any, Any, Any]:
         """`count` steps, of the rows and rates that each finds in its place.
 
-        Returns the carry; of each step (loss, penalty, 0) and, with `record`, predictions, Σg² of each gradient and
-        whether each unit of a ReLU was above 0 for a sample; and 0.
+        Returns the carry; of each step (loss, penalty, 0) and, with `record`, the sum of the metric and Σg² of each
+        gradient, then whether each unit of the ReLUs was above 0 for a sample; and 0.
 
         Where a number is not finite, NaN stands for 0. Only a `checked` loop looks at the values after each step, which
         is one more way through the memory: infinity and NaN are still there at the end.
         """
         jax, jnp, kind = self.jax, self.jax.numpy, self.task.X.dtype
-        capacity, size = len(rates), self.task.samples if rows is None else rows.shape[1]
+        capacity = len(rates)
         met: tuple[Any, ...] = (jnp.zeros((capacity, 3), kind),)
         if record:
-            met += (jnp.zeros((capacity, size, self.task.outputs), kind), jnp.zeros((capacity, len(self.names)), kind))
-            met += tuple(jnp.zeros((capacity, units), bool) for units in self.units.values())
+            met = (jnp.zeros((capacity, 4 + len(self.names)), kind),)
+            met += (jnp.zeros((capacity, sum(self.units.values())), bool),)
 
         def body(i: Any, state: Any) -> Any:
             carry, met = state
             own = None if rows is None else jax.lax.dynamic_index_in_dim(rows, i, keepdims=False)
             rate = jax.lax.dynamic_index_in_dim(rates, i, keepdims=False)
             nodes: dict[str, Arrays] = {}
-            result, carry = self._step(
-                data, carry, seed, first + i, own, rate, nodes if record and self.units else None
-            )
+            batch = self._batch(data, own)
+            result, carry = self._step(batch, carry, seed, first + i, rate, nodes if record and self.units else None)
             numbers = [result.data_loss, result.penalty, self._zero(carry[0] if checked else result.state)]
-            found = [jnp.stack([jnp.asarray(n, kind) for n in numbers])]
+            alive = [jnp.any(nodes[name]["output"] > 0, axis=0).reshape(-1) for name in self.units if record]
             if record:
-                gradients = [result.gradients[name] for name in self.names]
-                found += [result.predictions, jnp.stack([jnp.sum(g * g) for g in gradients] or [jnp.zeros(0, kind)])]
-                found += [jnp.any(nodes[name]["output"] > 0, axis=0).reshape(-1) for name in self.units]
+                numbers.append(self._metric(batch, result.predictions))
+                numbers += [jnp.sum(g * g) for g in (result.gradients[name] for name in self.names)]
+            found = [jnp.stack([jnp.asarray(n, kind) for n in numbers])]
+            found += [jnp.concatenate(alive) if alive else jnp.zeros(0, bool)] if record else []
             pairs = zip(met, found, strict=True)
             met = tuple(jax.lax.dynamic_update_index_in_dim(into, number, i, 0) for into, number in pairs)
             return carry, met

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backprop import Pass, propagate, update
+from ..graph import Graph
 from ..layer import Arrays, Context
 from .contract import Block, Outcome, Task
 from .flat import LIBRARY, FlatUpdate, covers
 from .quick import QuickNumpy
 from .recorder import Recorder
 
-__all__ = ["NumpySession", "Updates", "sum_of_squares"]
+__all__ = ["NumpySession", "Updates", "inferred", "sum_of_squares"]
+
+_ROWS = 1024  # samples that are inferred together
 
 
 class Updates:
@@ -115,6 +118,9 @@ class NumpySession:
             self._equal_shares[size] = self.task.shares(rows, size)
         return self._equal_shares[size]
 
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        return inferred(self.task.network, self.updates.values, X)
+
     def values(self) -> Arrays:
         return self.updates.values
 
@@ -123,6 +129,13 @@ class NumpySession:
 
     def close(self) -> None:
         """Nothing is kept."""
+
+
+def inferred(network: Graph, values: Arrays, X: NDArray[Any]) -> NDArray[Any]:
+    """The network's outputs in inference, computed batch by batch."""
+    context, starts = Context(training=False), range(0, len(X), _ROWS) or [0]
+    parts = [network.forward_pass(np, X[start : start + _ROWS], values, context)[0] for start in starts]
+    return np.concatenate(parts)
 
 
 def sum_of_squares(gradient: NDArray[Any]) -> float:

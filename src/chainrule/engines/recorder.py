@@ -15,7 +15,7 @@ from ..layers import ReLU
 from .contract import Block, Task
 from .records import Records
 
-__all__ = ["Recorder", "relu_units"]
+__all__ = ["Recorder", "add_losses", "counted", "epochs_of", "relu_units"]
 
 _SAMPLES = 4096  # predictions that are measured together
 
@@ -29,6 +29,33 @@ def relu_units(network: Graph, shape: Any) -> dict[str, int]:
     """
     shapes = network.flat.shapes(shape)
     return {leaf.name: math.prod(shapes[leaf.name]) for leaf in network.flat if isinstance(leaf.layer, ReLU)}
+
+
+def epochs_of(task: Task, block: Block) -> NDArray[np.int64]:
+    """The epoch of each step of a block, counted from the first that the block touches, (steps,)."""
+    return (block.first + np.arange(block.steps)) // task.steps_per_epoch
+
+
+def counted(task: Task, block: Block, weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """What the samples of each step count, (steps,): their number, or the sum of their weights."""
+    if weights is not None:
+        return np.array([weights[rows].sum() for rows, _ in block.batches(task)])
+    batches = (block.first + np.arange(block.steps)) % task.steps_per_epoch
+    return np.minimum(task.batch_size, task.samples - batches * task.batch_size).astype(np.float64)
+
+
+def add_losses(
+    records: Records, task: Task, block: Block, losses: NDArray[np.float64], penalties: NDArray[np.float64]
+) -> None:
+    """Count the steps of a block, and what each of them met (steps,), in the records of its epochs."""
+    epochs, counts = epochs_of(task, block), counted(task, block, task.weights)
+    for total, numbers in (
+        (records.steps, np.ones(block.steps, np.int64)),
+        (records.data_losses, losses * counts if task.loss.reduction == "mean" else losses),
+        (records.counts, counts),
+        (records.penalties, penalties),
+    ):
+        np.add.at(total, epochs, numbers)
 
 
 class Recorder:
@@ -81,21 +108,8 @@ class Recorder:
         """What the epochs came to."""
         if self.predictions:
             self._measure()
-        task, records = self.task, self.records
-        epoch = (self.block.first + np.arange(self.steps)) // task.steps_per_epoch  # (steps,)
-        mean = task.loss.reduction == "mean"
-        sizes = [float(size) for _, size in self.block.batches(task)]
-        if task.weights is not None:
-            sizes = [float(task.weights[rows].sum()) for rows in self.rows]
-        counts, losses = np.array(sizes[: self.steps]), np.array(self.losses)
-        for total, numbers in (
-            (records.steps, np.ones(self.steps, np.int64)),
-            (records.data_losses, losses * counts if mean else losses),
-            (records.counts, counts),
-            (records.penalties, np.array(self.penalties)),
-        ):
-            np.add.at(total, epoch, numbers)
-        return records
+        add_losses(self.records, self.task, self.block, np.array(self.losses), np.array(self.penalties))
+        return self.records
 
     def _measure(self) -> None:
         """The metric of the predictions that have been collected."""

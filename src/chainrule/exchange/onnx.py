@@ -15,7 +15,8 @@ from ..datasets.target import Targets
 from ..errors import ConfigurationError
 from ..graph import Graph
 from ..layer import Shape, format_shape
-from ..losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, SigmoidCrossentropy, SoftmaxCrossentropy
+from ..loss import Loss
+from ..losses import BinaryCrossentropy, CategoricalCrossentropy, SigmoidCrossentropy, SoftmaxCrossentropy
 from .onnxcolumns import write_preprocessing
 from .onnxlayers import write_network
 from .writer import BATCH, Writer

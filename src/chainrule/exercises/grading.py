@@ -22,7 +22,7 @@ from ..checking.submissions.sandbox import Process
 from ..errors import ChainruleError, ConfigurationError
 from . import exercise as by_name
 from .exercise import Exercise, compiled
-from .relations import how_wrong, numbers, relation, same
+from .relations import by_argument, how_wrong, numbers, relation, same
 from .words import CHECKED, RELATED, Words
 
 __all__ = ["Grade", "GradedOutput", "exercise_of", "grade"]
@@ -191,6 +191,7 @@ class _Sitting:
             self._found = self._from_check()
         if output in self._found:
             return "checked", self._found[output]
+        related = related or by_argument(values, right, [case[function] for case in self.cases])
         return (related, RELATED[related]) if related else ("", Words(self.exercise.idea, self.exercise.more))
 
     def _from_check(self) -> dict[str, Words]:

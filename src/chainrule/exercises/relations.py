@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["how_wrong", "numbers", "relation", "same"]
+__all__ = ["by_argument", "how_wrong", "numbers", "relation", "same"]
 
 _RTOL, _ATOL = 1e-5, 1e-8  # of an entry, and of the array's largest
 
@@ -50,6 +50,23 @@ def how_wrong(values: Arrays, right: Arrays) -> str:
     return (
         f"{wrong} of {entries} numbers are wrong." if entries > len(right) else f"Wrong in {wrong} of {entries} cases."
     )
+
+
+def by_argument(values: Arrays, right: Arrays, arguments: Sequence[Sequence[Any]]) -> str:
+    """Whether an argument is a factor too many in every case, or one that is missing: a name in RELATED, or "".
+
+    >>> by_argument([np.array([6.0, 8.0])], [np.array([2.0, 4.0])], [[np.array([3.0, 2.0])]])
+    'factor_too_many'
+    """
+    for argument in zip(*arguments, strict=True):
+        given = [np.asarray(each, np.float64) for each in argument]
+        if any(g.shape not in ((), r.shape) for g, r in zip(given, right, strict=True)):
+            continue
+        if same(values, [r * g for g, r in zip(given, right, strict=True)]):
+            return "factor_too_many"
+        if same([v * g for g, v in zip(given, values, strict=True)], right):
+            return "factor_missing"
+    return ""
 
 
 def relation(values: Arrays, right: Arrays) -> str:

@@ -50,6 +50,14 @@ RELATED: dict[str, Words] = {
         "All its numbers are off by the same factor.", "Differentiate once more on paper, and look for a constant."
     ),
     "batch": _SAMPLES,
+    "factor_too_many": Words(
+        "There is one factor too many in it.",
+        "Each link of the chain is there once. Which of the arrays that you were given is multiplied in for no reason?",
+    ),
+    "factor_missing": Words(
+        "A factor is missing in it.",
+        "One of the things that you were given never enters this line, or not as often as it should.",
+    ),
     "zero": Words(
         "It is zero throughout.", "Does a small change of it really leave the result as it is? Try it with numbers."
     ),

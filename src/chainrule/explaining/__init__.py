@@ -1,8 +1,8 @@
 """Any gradient of any network, written out with its numbers: `explain`, `explain_neuron`, `explain_rule`, `draw`.
 
-`formula` is the language that rules are written in and `notation` prints it; `rules` and `tables` are what the layers
-carry; `cells` runs the network cell by cell; `building`, `witnesses`, `stepping` and `views` make the data of
-`derivation`; `render` prints them.
+`formula` is the language that rules are written in and `notation` prints it; `rules`, `tables` and `derivatives` are
+what the layers carry; `cells` runs the network cell by cell; `terms`, `building`, `witnesses`, `stepping` and `views`
+make the data of `derivation`; `render` prints them.
 """
 
 from .answer import explain

@@ -13,8 +13,9 @@ from ..backprop import as_inputs, check_arrays
 from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layer import Array, Context, Layer
-from ..losses import Loss
+from ..loss import Loss
 from ..optimizers import Optimizer
+from ..registry import named
 from .building import derivation
 from .cells import Cells
 from .derivation import AxisNames, Line, OptimizerStep, Paths, Quantity, Witness
@@ -24,7 +25,7 @@ from .labels import Labels
 from .question import resolve
 from .stepping import optimizer_step
 from .steps import steps_of
-from .upstream import objective
+from .upstream import Upstream, objective
 from .views import batch_view, diagram, path_view
 from .why import why_zero
 from .witnesses import central_difference, loss_curve, scalar_oracle
@@ -36,7 +37,7 @@ PARTS = ("witnesses", "batch", "step", "paths", "curve")
 
 def explain(
     network: Layer,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     X: ArrayLike | None = None,
     y: ArrayLike | None = None,
     name: str | None = None,
@@ -50,7 +51,7 @@ def explain(
     training: bool = False,
     seed: int = 0,
     step: int = 0,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     slots: Mapping[str, Array] | None = None,
     rates: Mapping[str, float] | None = None,
     max_terms: int = 5,
@@ -87,7 +88,8 @@ def explain(
     >>> [witness.agrees for witness in one.witnesses]
     [True, True, True, True]
     """
-    loss, y = objective(loss, y, dvalue, "explain")
+    compared, y = objective(loss, y, dvalue, "explain")
+    stepping = None if optimizer is None else named(optimizer, Optimizer, "explain: optimizer")
     if name is None:
         raise ConfigurationError(
             "explain: write the name of a number, such as name='dense_0.weights[0,0]'; "
@@ -107,7 +109,7 @@ def explain(
     weights = _weights_of_sample(sample, len(inputs), sample_weights)
     context = Context(training and not network.frozen, seed, step)
     with np.errstate(all="ignore"), _one_thread():
-        cells = Cells.of_network(network, loss, values, inputs, y, weights, context)
+        cells = Cells.of_network(network, compared, values, inputs, y, weights, context)
         labels = Labels(cells, features, classes, preprocessing)
         quantity, kind, notes = resolve(cells, network, name, index, labels)
         require_finite(cells)
@@ -124,7 +126,7 @@ def explain(
         )
         planned = None
         if "step" in wanted:
-            planned = _step(cells, network, quantity, kind, optimizer, slots, rates, step, notes)
+            planned = _step(cells, network, quantity, kind, stepping, slots, rates, step, notes)
         return Explanation(
             quantity=quantity,
             kind=kind,
@@ -145,6 +147,7 @@ def explain(
             steps=steps_of(cells, lines, quantity, labels, int(max_terms)),
             labels=tuple(AxisNames(n, axis, names) for n, axes in labels.axes.items() for axis, names in axes.items()),
             answer=why_zero(cells, quantity, value, labels),
+            objective=loss.objective if isinstance(loss, Upstream) else "the loss",
         )
 
 
@@ -168,10 +171,10 @@ def _parts(parts: Collection[str] | None) -> Collection[str]:
 
 
 def _names(features: Sequence[str], classes: Sequence[str], preprocessing: Any) -> tuple[Sequence[str], Sequence[str]]:
-    """The names of columns and classes: those given, else the preprocessing's."""
+    """The names of columns and outputs: those given, else the preprocessing's; outputs are classes or targets."""
     if preprocessing is None:
         return features, classes
-    return features or preprocessing.feature_names, classes or preprocessing.class_names
+    return features or preprocessing.feature_names, classes or preprocessing.class_names or preprocessing.targets
 
 
 def _one_thread() -> Any:

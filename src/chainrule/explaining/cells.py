@@ -18,7 +18,7 @@ from ..backprop import Trace, trace
 from ..errors import DefinitionError
 from ..graph import Graph
 from ..layer import Context
-from ..losses import Loss
+from ..loss import Loss
 from ..nodes import INPUTS, each_of, parts_of
 from ..pair import Pair
 from .formula import ARRAYS, SCALARS, Arithmetic, Scope, evaluate, fixed, pattern

@@ -267,6 +267,7 @@ class Derivation(Data):
     steps: tuple[ReadingStep, ...] = ()
     labels: tuple[AxisNames, ...] = ()
     answer: str = ""  # why the gradient is 0, or nearly so; empty where it is not
+    objective: str = "the loss"  # what L is
 
     @property
     def agrees(self) -> bool:

@@ -23,9 +23,9 @@ def require_finite_values(values: Mapping[str, Array]) -> None:
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise NonFiniteError(
-                f"{name} holds {array[where]} at {where}: its gradients explain nothing. It is one of "
-                f"{int(wrong.sum())} such numbers of {array.size}; a step of training wrote it, because a loss or a "
-                "gradient was not finite then: fit() names the step. Train again with a lower learning rate or "
+                f"{name} holds {array[where]} at {where}: its gradients explain nothing. Of its {array.size} numbers "
+                f"{int(wrong.sum())} {'is' if wrong.sum() == 1 else 'are'} not finite. If training wrote it, a loss or "
+                "a gradient was not finite then: fit() names the step. Train again with a lower learning rate or "
                 "clip_norm=1.0."
             )
 

@@ -45,7 +45,7 @@ def _on_the_path(cells: Cells, lines: Sequence[Line], target: Quantity) -> dict[
     if target.name == LOSS:
         row = target.index[0]
     found: dict[str, list[Index]] = {}
-    for line in lines[1:]:
+    for line in lines:
         name, index = line.quantity.name, line.quantity.index
         if name in cells.order and index[0] == row:
             found.setdefault(name, []).append(index)
@@ -94,7 +94,7 @@ def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels
     loss = cells[LOSS]
     if loss.rule is None or "yhat[b,c]" not in loss.rule.where or not isinstance(loss.reads, str):
         return
-    shown = [line.quantity.index for line in lines[1:] if line.quantity.name == loss.reads]
+    shown = [line.quantity.index for line in lines if line.quantity.name == loss.reads]
     true = int(np.argmax(cells.targets[row]))
     wanted = dict.fromkeys([(row, true), *sorted(i for i in shown if i[0] == row)])
     for index in list(wanted)[:limit]:

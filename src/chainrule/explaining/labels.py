@@ -10,7 +10,7 @@ from ..nodes import INPUTS
 from .cells import LOSS, Cell, Cells
 from .derivation import Quantity
 from .formula import Rewrite, parse, pattern
-from .units import ScaledColumn, columns_of
+from .units import ScaledColumn, columns_of, outcome_of
 
 __all__ = ["Labels", "readable_name"]
 
@@ -38,6 +38,7 @@ class Labels:
     ) -> None:
         self.axes: dict[str, dict[int, tuple[str, ...]]] = {}
         self.columns: Mapping[int, ScaledColumn] = columns_of(preprocessing)
+        self.outcome: ScaledColumn | None = outcome_of(preprocessing)
         names = tuple(map(readable_name, features))
         if cells.inputs.ndim == 2 and len(names) == cells.inputs.shape[1]:
             self._name_inputs(cells, names)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..backprop import Trace
 from ..graph import Graph
 from ..layers import Concatenate, Dense
-from ..losses import Loss
+from ..loss import Loss
 from ..nodes import INPUTS, Leaf, parts_of
 from .notation import number
 

@@ -9,35 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..backprop import trace
 from ..display import Html, article, folded, fragment, page, scrolled, table, tag
 from ..display.palette import shade
 from ..display.svg import picture
 from ..errors import DataError
-from ..losses import Loss
-from ..nodes import INPUTS
+from ..nodes import INPUTS, parts_of
 from .answer import explain
 from .explanation import Explanation
 from .labels import readable_name
 from .notation import number
 from .render.page import as_fragment
+from .render.spans import Span, wrapped
+from .upstream import Upstream
+from .words import counted
 
 __all__ = ["InputShare", "PredictionExplanation", "explain_prediction"]
 
 SHOWN = 8  # inputs to each side
 PIXEL = 22.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output(Loss):
-    """One output in the place of a loss: Σ_o target_o · prediction_o, the target 1 for the output that is asked for."""
-
-    reduction: str = "sum"
-
-    def pure_forward(self, xp: Any, predictions: Any, targets: Any) -> Any:
-        return xp.sum(predictions * targets, axis=1)  # (B,O)(B,O) -> (B,)
-
-    def pure_backward(self, xp: Any, dvalues: Any, targets: Any) -> Any:
-        return dict(dpredictions=dvalues * targets)  # (B,1)(B,O) -> (B,O)
 
 
 @dataclass(frozen=True)
@@ -78,39 +68,51 @@ class PredictionExplanation:
         return tuple(sorted((one for one in self.inputs if one.share < 0), key=lambda one: one.share))
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join(self._lines(100))
 
     def to_text(self, width: int = 100) -> str:
         """As plain text, with the chain of the weightiest input."""
-        own = [line for whole in self._lines() for line in _folded_lines(whole, width)]
-        return "\n".join([*own, "", self.chain.to_text(width)])
+        return "\n".join([*self._lines(width), "", self.chain.to_text(width)])
 
-    def _lines(self) -> Iterator[str]:
-        yield f"Why did the network say {self.said}?"
+    @property
+    def _asked(self) -> str:
+        """What is explained, and what a share is."""
+        return (
+            f"The network's number for {self.output} is {number(self.score)}. An input's share is its value times the "
+            "slope of that number by it: to first order what the number would lose if the input were 0."
+        )
+
+    def _lines(self, width: int) -> Iterator[str]:
         listed = sorted(self.outputs, key=lambda one: -one[1])[:3]
-        yield "  " + ", ".join(f"{name} {number(value, 4)}" for name, value in listed)
-        yield f"  The output for {self.output} is {number(self.score)}. An input's share is its value times the"
-        yield "  slope of that output by it: to first order what the output would lose if the input were 0."
+        said = "  " + ", ".join(f"{name} {number(value, 4)}" for name, value in listed)
+        for whole in (f"Why did the network say {self.said}?", said, f"  {self._asked}"):
+            yield from _wrapped(whole, width)
         if self.shape is not None:
             yield ""
-            yield from (f"  {line}" for line in self._image())
-        for label, side in (("raise it", self.up), ("lower it", self.down)):
+            yield from (f"  {line}" for line in self._image(width - 2))
+        for line in self._sides():
+            yield from _wrapped(line, width)
+
+    def _sides(self) -> Iterator[str]:
+        for way, side in (("raise", self.up), ("lower", self.down)):
             yield ""
-            yield f"  {len(side)} inputs {label}, together {number(sum(one.share for one in side))}"
+            yield f"  {_moving(way, side)}"
             for one in side[:SHOWN]:
                 yield f"    {one.name}: {number(one.value, 4)} · {number(one.slope, 4)} = {number(one.share, 4)}"
 
-    def _image(self) -> Iterator[str]:
-        """The picture in characters, and beside it where the shares lie: + raises, - lowers."""
+    def _image(self, width: int) -> Iterator[str]:
+        """The picture in characters, and beside it, or below, where the shares lie: + raises, - lowers."""
         assert self.shape is not None
         rows, columns = self.shape
         brightest = max((abs(one.value) for one in self.inputs), default=0.0) or 1.0
         largest = max((abs(one.share) for one in self.inputs), default=0.0) or 1.0
-        for row in range(rows):
-            pixels = self.inputs[row * columns : (row + 1) * columns]
-            drawn = "".join(" ░▒▓█"[min(4, round(4 * abs(one.value) / brightest))] * 2 for one in pixels)
-            shares = "".join(_mark(one.share / largest) for one in pixels)
-            yield f"{drawn}   {shares}".rstrip()
+        lines = [self.inputs[row * columns : (row + 1) * columns] for row in range(rows)]
+        drawn = ["".join(" ░▒▓█"[min(4, round(4 * abs(one.value) / brightest))] * 2 for one in line) for line in lines]
+        shares = ["".join(_mark(one.share / largest) for one in line) for line in lines]
+        if 4 * columns + 3 <= width:
+            yield from (f"{seen}   {marked}".rstrip() for seen, marked in zip(drawn, shares, strict=True))
+        else:
+            yield from (line.rstrip() for line in (*drawn, "", *shares))
 
     def _repr_html_(self) -> str:
         return fragment(article(*self._sections())) + as_fragment(self.chain)
@@ -124,23 +126,18 @@ class PredictionExplanation:
         yield tag("h1", f"Why did the network say {self.said}?")
         rows = [(name, number(value, 4)) for name, value in sorted(self.outputs, key=lambda one: -one[1])]
         yield table((), rows[:3], numeric=[1])
-        yield tag(
-            "p",
-            f"The output for {self.output} is {number(self.score)}. An input's share is its value times the slope of "
-            "that output by it: to first order what the output would lose if the input were 0.",
-        )
+        yield tag("p", self._asked)
         if self.shape is not None:
             seen = tag("div", tag("p", "What the network saw"), self._picture(False))
             up, down = tag("span", "orange raises", cls="up"), tag("span", "blue lowers", cls="down")
             words = tag("p", up, f" the output for {self.output}, ", down, " it")
             marked = tag("div", words, self._picture(True))
             yield scrolled(tag("div", seen, marked, cls="sides"))
-        for label, side in (("raise it", self.up), ("lower it", self.down)):
+        for way, side in (("raise", self.up), ("lower", self.down)):
             shown = [
                 (one.name, number(one.value, 4), number(one.slope, 4), number(one.share, 4)) for one in side[:SHOWN]
             ]
-            head = f"{len(side)} inputs {label}, together {number(sum(one.share for one in side))}"
-            yield folded(head, table(("input", "value", "slope", "share"), shown, numeric=[1, 2, 3]))
+            yield folded(_moving(way, side), table(("input", "value", "slope", "share"), shown, numeric=[1, 2, 3]))
 
     def _picture(self, shares: bool) -> Html:
         assert self.shape is not None
@@ -171,10 +168,16 @@ def _mark(part: float) -> str:
     return sign * 2 if size > 0.5 else f"{sign} " if size > 0.1 else "· " if size > 0 else "  "
 
 
-def _folded_lines(line: str, width: int) -> Iterator[str]:
-    from .render.spans import Span, wrapped
+def _moving(way: str, side: Sequence[InputShare]) -> str:
+    """How many inputs raise or lower the output, and by how much."""
+    if not side:
+        return f"No input {way}s it"
+    verb = way if len(side) > 1 else f"{way}s"
+    return f"{counted(len(side), 'input')} {verb} it, together {number(sum(one.share for one in side))}"
 
-    for spans in wrapped([Span(line)], width, 4):
+
+def _wrapped(line: str, width: int) -> Iterator[str]:
+    for spans in wrapped([Span(line)], width, 2):
         yield "".join(span.text for span in spans).rstrip()
 
 
@@ -184,8 +187,9 @@ def explain_prediction(
     """Why the network said what it said about one sample: the chain rule from an output to every input.
 
     `x` is one sample, alone or as a batch of one; `output` is a class by name or number, the one that was said where it
-    is left out. The slope of a score is taken where the last layer gives scores. A network of 64 or 784 inputs is
-    taken to look at an image. Raises `DataError` for more than one sample or an output that does not exist.
+    is left out; a network with one output for two classes has it for the second. The slope of a score is taken where
+    the last layer gives scores. A network of 64 or 784 inputs is taken to look at an image. Raises `DataError` for more
+    than one sample or an output that does not exist.
 
     >>> from chainrule import Dense, MeanSquaredError, Model
     >>> model = Model([Dense(2, 1)], loss=MeanSquaredError())
@@ -207,14 +211,19 @@ def explain_prediction(
     features = feature_names or (model.preprocessing.feature_names if model.preprocessing is not None else ())
     flat = sample.reshape(-1)
     known = features if len(features) == len(flat) else tuple(f"input {i}" for i in range(len(flat)))
-    gradient = _slopes(model, sample, chosen)
+    asked = Upstream(
+        reduction="sum",
+        objective=names[place] if names[place] == f"output {place}" else f"the output for {names[place]}",
+        said="The slope of an output by itself is 1, by any other output 0: this is where the way back begins.",
+    )
+    gradient = _slopes(model, asked, sample, chosen)
     shares = tuple(
         InputShare(i, readable_name(str(known[i])), float(flat[i]), float(gradient[i])) for i in range(len(flat))
     )
     weightiest = max(shares, key=lambda one: abs(one.share)).place
     chain = explain(
         model.network,
-        Output(),
+        asked,
         sample,
         chosen,
         INPUTS,
@@ -225,23 +234,41 @@ def explain_prediction(
         class_names=model.class_names,
         preprocessing=model.preprocessing,
     )
-    probable = np.asarray(model.predict_proba(sample))[0] if model.loss.classifies else scores
-    probable = np.atleast_1d(probable)
-    listed = tuple((name, float(value)) for name, value in zip(names, probable, strict=False))
-    said = names[int(np.argmax(scores))] if model.loss.classifies else f"{float(scores[place]):.6g}"
+    said, listed = _said(model, sample, names, scores, place)
     return PredictionExplanation(
         said, names[place], float(scores[place]), listed, shares, _image_shape(sample.shape[1:]), chain
     )
 
 
-def _slopes(model: Any, sample: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
-    """d(output)/d(input) in float64, (I,)."""
-    from ..backprop import trace
+def _said(
+    model: Any, sample: NDArray[Any], names: Sequence[str], scores: NDArray[Any], place: int
+) -> tuple[str, tuple[tuple[str, float], ...]]:
+    """What the network answers, and every class with its probability or every value, in the table's own units."""
+    if not model.loss.classifies:
+        values = scores if model.preprocessing is None else model.preprocessing.decode_target(scores[None])
+        values = np.asarray(values, dtype=float).reshape(-1)
+        return number(float(values[place])), tuple(zip(names, map(float, values), strict=True))
+    likely = np.asarray(model.predict_proba(sample), dtype=float).reshape(-1)  # (C,), or (1,) for yes
+    if len(scores) == 1:
+        no, yes = _two_classes(model)
+        return (yes if likely[-1] > 0.5 else no), ((yes, float(likely[-1])), (no, 1 - float(likely[-1])))
+    decided = np.asarray(model.predict(sample))[0]
+    listed = tuple(zip(names, map(float, likely), strict=True))
+    if np.ndim(decided):  # each output answers for itself
+        return ", ".join(n for n, yes in zip(names, decided, strict=True) if yes) or "none of the classes", listed
+    return names[int(decided)], listed
 
+
+def _two_classes(model: Any) -> tuple[str, str]:
+    return tuple(model.class_names) if len(model.class_names) == 2 else ("class 0", "class 1")
+
+
+def _slopes(model: Any, asked: Upstream, sample: NDArray[Any], chosen: NDArray[Any]) -> NDArray[Any]:
+    """d(output)/d(input) in float64, (I,)."""
     values = {name: np.asarray(array, dtype=np.float64) for name, array in model.parameters.items()}
     one = trace(
         model.network,
-        Output(),
+        asked,
         values,
         sample.astype(np.float64),
         chosen,
@@ -250,8 +277,6 @@ def _slopes(model: Any, sample: NDArray[Any], chosen: NDArray[Any]) -> NDArray[A
     )
     found = np.zeros(sample.shape)
     for leaf in model.network.flat:
-        from ..nodes import parts_of
-
         for source, (_, gradient) in zip(leaf.sources, parts_of(one[leaf.name].dinputs), strict=True):
             if source == INPUTS:
                 found = found + gradient
@@ -262,6 +287,10 @@ def _output_names(model: Any, sample: NDArray[Any]) -> tuple[str, ...]:
     outputs = int(model.network.output_shape(sample.shape[1:])[-1])
     if len(model.class_names) == outputs:
         return tuple(model.class_names)
+    if model.loss.classifies and outputs == 1:
+        return _two_classes(model)[1:]
+    if not model.loss.classifies and model.preprocessing is not None and len(model.preprocessing.targets) == outputs:
+        return tuple(map(readable_name, model.preprocessing.targets))
     word = "class" if model.loss.classifies else "output"
     return tuple(f"{word} {i}" for i in range(outputs))
 

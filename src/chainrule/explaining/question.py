@@ -120,7 +120,10 @@ def _number_of(word: str, name: str, names: Sequence[str] | None) -> str:
     wanted = _plain(word)
     found = [i for i, known in enumerate(names) if _plain(known) == wanted]
     found = found or [i for i, known in enumerate(names) if _plain(known).startswith(wanted)]
-    if len(found) != 1:
+    if len(found) > 1:
+        several = ", ".join(repr(names[i]) for i in found)
+        raise ConfigurationError(f"{word!r} begins several entries of {name}: write one of {several}.")
+    if not found:
         raise UnknownNameError(f"entry of {name}", word, names)
     return str(found[0])
 

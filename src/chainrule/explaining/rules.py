@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from ..errors import DefinitionError
 from ..pair import Pair
+from .derivatives import NOTES, STEPS
 from .rule import Rule
-from .tables import NOTES, RULES, STEPS
+from .tables import RULES
 from .traced import traced_rule
 
 __all__ = ["Rule", "rule_of"]

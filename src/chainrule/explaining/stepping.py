@@ -21,7 +21,7 @@ from .derivation import OptimizerStep, Quantity, StepLine
 from .formula import SCALARS, Scope, evaluate, substituted
 from .witnesses import shifted_loss
 
-__all__ = ["optimizer_step"]
+__all__ = ["optimizer_step", "update_formulas"]
 
 Array = NDArray[Any]
 Formulas = tuple[tuple[str, str, str], ...]  # (symbol, formula, why)
@@ -39,7 +39,7 @@ _NOTES = {"decayed_gradient": "weight decay", "decayed_parameter": "decayed, apa
 _LAST = "the new weight"
 
 
-def _formulas(member: Optimizer, traced: Traced) -> Formulas:
+def update_formulas(member: Optimizer, traced: Traced) -> Formulas:
     """The update rule line by line, as its trace says it: decay, new slots, values with a letter, the new weight."""
     letters = {**_LETTERS, **member.letters}
     values = {name: value for name, value in traced.variables.items() if name in member.letters}
@@ -129,11 +129,11 @@ def _lines(
     settings = settings_of(traced.forward, *traced.kept.values(), *traced.variables.values())
     numbers |= {letters.get(setting, setting): float(value) for setting, value in settings.items()}
     numbers |= {letters.get(slot, slot): float(slots[f"{name}.{slot}"][index]) for slot in member.carried()}
-    for symbol, written, note in _formulas(member, traced):
+    for symbol, written, note in update_formulas(member, traced):
         add(symbol, written, note)
     if not math.isclose(numbers["w_new"], after, rel_tol=1e-9, abs_tol=1e-12):
         raise DerivationError(
-            f"{type(member).__name__}: the formulas give {numbers['wnew']:.12g} for the new {quantity}, "
+            f"{type(member).__name__}: the formulas give {numbers['w_new']:.12g} for the new {quantity}, "
             f"pure_update {after:.12g}."
         )
     return tuple(lines)

@@ -1,4 +1,4 @@
-"""`explain_rule`: how the derivative of a layer or loss is derived, step by step."""
+"""`explain_rule`: how the derivative of a layer or loss is derived step by step, and what an optimizer does."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from .. import layers
+from .. import layers, losses, optimizers, penalties, schedules
 from ..display import article, fragment, table, tag
 from ..errors import ConfigurationError, UnknownNameError
+from ..graph import Graph
+from ..optimizers import Optimizer
 from ..pair import Pair
-from ..symbolic import trace_pair
+from ..symbolic import Traced, trace_pair, trace_update
 from .derivation import Data
 from .notation import latex, text
 from .render.formulas import equation
+from .render.spans import Span, cells, pad, wrapped
 from .rules import Rule, rule_of
-from .tables import RULES, STEPS
+from .stepping import update_formulas
 
 __all__ = ["DerivativeSteps", "RuleDerivation", "explain_rule"]
+
+WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -33,24 +38,23 @@ class RuleDerivation(Data):
     """The derivation of a rule; prints as text, as LaTeX, and shows itself in a notebook."""
 
     name: str
-    forward: tuple[tuple[str, ...], ...]
+    forward: tuple[tuple[str, ...], ...]  # (left, right) of each equation, and what is said of it
     derivatives: tuple[DerivativeSteps, ...]
     note: str
 
     def __str__(self) -> str:
-        lines = [self.name, *(f"  {text(left)} = {text(right)}" for left, right in self.forward)]
+        equations = [(f"  {text(left)} = {text(right)}", "".join(why)) for left, right, *why in self.forward]
+        lines = [self.name, *_beside(equations)]
         if self.note:
-            lines.append(f"  {self.note}")
+            lines += _wrapped(f"  {self.note}")
         for by in self.derivatives:
             lines += ["", text(by.symbol)]
-            shown = [f"  = {text(formula)}" for _, formula in by.steps]
-            wide = min(max(map(len, shown)), 64)
-            lines += [f"{line:<{wide}}   {why}" for line, (why, _) in zip(shown, by.steps, strict=True)]
+            lines += _beside([(f"  = {text(formula)}", why) for why, formula in by.steps])
         return "\n".join(lines)
 
     def to_latex(self) -> str:
         """An align* environment with the reason beside each step."""
-        rows = [f"{latex(left)} &= {latex(right)}" for left, right in self.forward]
+        rows = [f"{latex(left)} &= {latex(right)}" for left, right, *_ in self.forward]
         for by in self.derivatives:
             rows += [
                 f"{latex(by.symbol) if i == 0 else ''} &= {latex(formula)}" for i, (_, formula) in enumerate(by.steps)
@@ -61,18 +65,19 @@ class RuleDerivation(Data):
         return self.to_latex()
 
     def _repr_html_(self) -> str:
-        rows: list[tuple[object, str]] = [(equation(left, right), "") for left, right in self.forward]
+        rows: list[tuple[object, str]] = [(equation(left, right), "".join(why)) for left, right, *why in self.forward]
         for by in self.derivatives:
             rows += [(equation(by.symbol if i == 0 else "", formula), why) for i, (why, formula) in enumerate(by.steps)]
         return fragment(article(tag("h2", self.name), tag("p", self.note) if self.note else "", table((), rows)))
 
 
 def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
-    """How the derivatives of a layer or loss are derived, step by step with the reason for each.
+    """How the derivatives of a layer, loss or penalty are derived, step by step with the reason for each.
 
-    `layer` is a class, an object, or a name such as "Softmax"; `training` matters where the two modes differ. Raises
-    `ConfigurationError` with the reason for a layer that has no formulas: it may carry its own, see `Rule`;
-    `UnknownNameError` for anything else.
+    `layer` is a class, an object, or a name such as "Softmax"; `training` matters where the two modes differ. Of an
+    optimizer it says what one step does to a weight w with the gradient g. Raises `ConfigurationError` with the reason
+    and what to write for a layer that has no formulas (it may carry its own, see `Rule`), for a learning rate's
+    schedule and for a whole network; `UnknownNameError` for a name that does not exist.
 
     >>> from chainrule import MeanSquaredError
     >>> print(explain_rule(MeanSquaredError))
@@ -86,25 +91,78 @@ def explain_rule(layer: Any, *, training: bool = True) -> RuleDerivation:
       = 2·(p[b,o] - y[b,o]) / O                   turn the difference
     """
     layer = _by_name(layer) if isinstance(layer, str) else layer
+    if isinstance(layer, Optimizer) or (isinstance(layer, type) and issubclass(layer, Optimizer)):
+        return _update(layer)
+    _refuse(layer)
     pair = an_object(layer)
-    rule = rule_of(pair, training, 2) if isinstance(pair, Pair) else None
+    rule = rule_of(pair, training, 2)
     name = getattr(layer, "__name__", type(layer).__name__)
-    if rule is None and isinstance(pair, Pair):
+    if rule is None:
         reason = getattr(trace_pair(pair, training=training), "reason", f"{name}: its entries depend on each other")
         raise ConfigurationError(f"explain_rule: no formulas can be read off {reason}. Give it rule = Rule(...).")
-    if rule is None:
-        raise UnknownNameError("layer or loss with a rule", name, [cls.__name__ for cls in (*RULES, *STEPS)])
     forward = ((rule.output, rule.forward), *rule.where.items()) if rule.forward else ()
     derivatives = tuple(_derived(rule, source) for source in rule.derivatives)
     return RuleDerivation(name, forward, derivatives, rule.note)
 
 
 def _by_name(name: str) -> type:
-    """The layer, loss or penalty of that name."""
-    known = {cls.__name__: cls for cls in (*RULES, *STEPS, layers.Add, layers.Multiply)}
+    """The layer, loss, penalty, optimizer or schedule of that name."""
+    modules = (layers, losses, penalties, optimizers, schedules)
+    found = ((each, getattr(module, each)) for module in modules for each in module.__all__)
+    known = {each: cls for each, cls in found if isinstance(cls, type)}
     if name not in known:
-        raise UnknownNameError("layer or loss with a rule", name, known)
+        raise UnknownNameError("layer, loss, penalty or optimizer", name, known)
     return known[name]
+
+
+def _refuse(layer: Any) -> None:
+    """Raises `ConfigurationError` with what to write for something that has no rule of its own."""
+    kind = layer if isinstance(layer, type) else type(layer)
+    name = kind.__name__
+    if isinstance(layer, Graph):
+        raise ConfigurationError(
+            "explain_rule: a network has no rule of its own. Write explain_rule(network['dense_0']) for a layer, or "
+            "explain(network, loss, X, y, 'dense_0.weights[0,0]') for a gradient."
+        )
+    if kind.__module__ == schedules.__name__:
+        formula = (kind.__doc__ or "").partition("\n")[0]
+        raise ConfigurationError(
+            f"explain_rule: {name} is a learning rate by the step. {formula} It has no derivative: call it for the "
+            "rate of a step, as in ConstantRate(0.1)(5)."
+        )
+    if not issubclass(kind, Pair):
+        raise ConfigurationError(
+            "explain_rule: write a layer, a loss, a penalty or an optimizer, as a class, an object or a name such as "
+            f"'Softmax', not {layer!r}."
+        )
+
+
+def _update(optimizer: Any) -> RuleDerivation:
+    """What one step of an optimizer does to a weight."""
+    made = optimizer() if isinstance(optimizer, type) else optimizer
+    traced, name = trace_update(made), type(made).__name__
+    if not isinstance(traced, Traced):
+        raise ConfigurationError(f"explain_rule: no formulas can be read off {name}.pure_update: {traced.reason}.")
+    note = "Of each weight w with the gradient g, at the learning rate η; a prime marks what is new, t counts from 1."
+    if isinstance(optimizer, type):
+        note += f" Settings as {name}() has them: give an object for others."
+    return RuleDerivation(name, update_formulas(made, traced), (), note)
+
+
+def _beside(rows: list[tuple[str, str]]) -> list[str]:
+    """Equations with the reason beside each; on a line of its own where there is no room."""
+    wide = min(max(cells(line) for line, _ in rows), WIDTH * 2 // 3) if rows else 0
+    found = []
+    for line, why in rows:
+        beside = f"{pad(line, wide)}   {why}".rstrip()
+        found += (
+            [beside] if cells(beside) <= WIDTH else [*_wrapped(line, 6), *(_wrapped(f"      {why}", 6) if why else ())]
+        )
+    return found
+
+
+def _wrapped(line: str, indent: int = 2) -> list[str]:
+    return ["".join(span.text for span in spans).rstrip() for spans in wrapped([Span(line)], WIDTH, indent)]
 
 
 def _derived(rule: Rule, source: str) -> DerivativeSteps:

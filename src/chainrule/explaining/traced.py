@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import DefinitionError
 from ..layer import Layer
-from ..losses import Loss
+from ..loss import Loss
 from ..pair import Pair
 from ..symbolic import Expression, Traced, apply, trace_pair
 from ..symbolic.calculus import names_of, settings_of, sizes_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["ScaledColumn", "columns_of"]
+__all__ = ["ScaledColumn", "columns_of", "outcome_of"]
 
 
 class ScaledColumn(NamedTuple):
@@ -34,3 +34,10 @@ def columns_of(preprocessing: Any) -> dict[int, ScaledColumn]:
             found[place] = ScaledColumn(column.name, float(center), float(scale))
         place += len(column.feature_names)
     return found
+
+
+def outcome_of(preprocessing: Any) -> ScaledColumn | None:
+    """The scaled target; None where there is none, or several, or classes."""
+    target = getattr(preprocessing, "outcome", None)
+    center, scale = getattr(target, "center", 0.0), getattr(target, "scale", 1.0)
+    return None if (center, scale) == (0.0, 1.0) else ScaledColumn(target.name, center, scale)  # type: ignore[union-attr]

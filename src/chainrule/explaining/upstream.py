@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays import plain_array
 from ..errors import ConfigurationError, DataError, ShapeError
 from ..layer import Array, Arrays
-from ..losses import Loss
+from ..loss import Loss
+from ..registry import named
 from .rule import Rule
 
 __all__ = ["Upstream", "objective"]
@@ -21,9 +22,15 @@ __all__ = ["Upstream", "objective"]
 class Upstream(Loss):
     """What stands for all that comes after: L = Σ dvalues·output, whose gradient by the output is `dvalues`.
 
+    With 1 at one output and 0 at the others L is that output itself. `objective` is what L is called, and `said` what
+    is told of the gradient that is given.
+
     >>> Upstream().prepare(1.0, (1, 2))
     (array([[1., 1.]]), array([[1.]]))
     """
+
+    objective: str = "Σ dvalues·output"
+    said: str = "This gradient arrives from the layers that follow: it is given."
 
     rule: ClassVar[Rule] = Rule(
         "ell[b]",
@@ -65,14 +72,14 @@ class Upstream(Loss):
         return dvalues, weights.reshape(-1, 1).astype(dtype)
 
 
-def objective(loss: Loss | None, y: Any, dvalue: Any, where: str) -> tuple[Loss, Any]:
+def objective(loss: Loss | str | None, y: Any, dvalue: Any, where: str) -> tuple[Loss, Any]:
     """A loss and its targets, or the upstream gradient that is given instead of both."""
     if dvalue is None and (loss is None or y is None):
         raise ConfigurationError(
             f"{where}: write a loss and y, or dvalue=1.0, the gradient that arrives at the output."
         )
     if dvalue is None:
-        return loss, y  # type: ignore[return-value]
+        return named(loss, Loss, f"{where}: loss"), y
     if loss is not None or y is not None:
         raise ConfigurationError(
             f"{where}: dvalue is the gradient at the output and stands for loss and y; leave those out."

@@ -12,11 +12,12 @@ from ..nodes import INPUTS, parts_of
 from .cells import LOSS, Cell, Cells
 from .derivation import Line
 from .labels import Labels
+from .notation import number
+from .upstream import Upstream
 
 __all__ = ["said_backward", "said_forward", "said_of_share"]
 
 Index = tuple[int, ...]
-OUTPUT = "Output"  # the class of an output that stands in the place of a loss, see `prediction`
 
 
 def counted(number: int, word: str) -> str:
@@ -31,7 +32,9 @@ def counted(number: int, word: str) -> str:
 
 def _neuron(cell: Cell, index: Index, labels: Labels) -> str:
     name = labels.entry(cell.name, -1, index[-1]) if index else ""
-    return f"neuron {name}" if isinstance(name, int) else f"the neuron for {name}"
+    if isinstance(name, int):
+        return f"neuron {name}"
+    return f"the neuron for {'class ' if name.isdigit() else ''}{name}"
 
 
 def _capital(text: str) -> str:
@@ -49,8 +52,8 @@ def said_forward(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
         if type(cell.pair) is kind:
             return says(cells, cell, index, labels)
     value = _read(cells, cell, index)
-    reads = f"reads {value:.6g} and " if value is not None else ""
-    return f"{cell.kind} {reads}gives {float(cells.output(cell.name)[index]):.6g} here."
+    reads = f"reads {number(value)} and " if value is not None else ""
+    return f"{cell.kind} {reads}gives {number(float(cells.output(cell.name)[index]))} here."
 
 
 def _read(cells: Cells, cell: Cell, index: Index) -> float | None:
@@ -113,8 +116,6 @@ _FORWARD: dict[type, Callable[[Cells, Cell, Index, Labels], str]] = {
 
 def _said_of_loss(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
     row = index[0]
-    if cell.kind == OUTPUT:
-        return "There is no loss here: L is the output that is asked about, and its slope by itself is 1."
     target = cells.targets[row]
     reads = cell.reads if isinstance(cell.reads, str) else ""
     if isinstance(cell.pair, losses.SoftmaxCrossentropy | losses.CategoricalCrossentropy):
@@ -123,18 +124,35 @@ def _said_of_loss(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str
         if smoothing:
             return (
                 f"The loss is minus the logarithm of the probabilities, weighted by the targets: with smoothing "
-                f"{smoothing:g} the true class {true} has the target {float(np.max(target)):.6g} in place of 1, each "
-                f"other class {float(np.min(target)):.6g} in place of 0."
+                f"{smoothing:g} the true class {true} has the target {number(float(np.max(target)))} in place of 1, "
+                f"each other class {number(float(np.min(target)))} in place of 0."
             )
         if float(np.max(target)) == 1:
             return f"The true class is {true}: the loss is minus the logarithm of the probability that it got."
         return "The loss is minus the logarithm of the probabilities, weighted by the targets."
+    if isinstance(cell.pair, losses.SigmoidCrossentropy | losses.BinaryCrossentropy):
+        over = f", a mean over {counted(len(target), 'output')}" if len(target) > 1 else ""
+        of = f"The target is {number(float(target[0]))}: the" if len(target) == 1 else "The"
+        return f"{of} loss is minus the logarithm of the probability that the right answer got{over}."
+    in_table = _said_of_table(cells, row, reads, labels)
     if isinstance(cell.pair, losses.MeanSquaredError):
         over = f", a mean over {counted(len(target), 'output')}" if len(target) > 1 else ""
-        return f"The loss is the squared error, prediction minus target{over}."
+        return f"The loss is the squared error, prediction minus target{over}.{in_table}"
     if isinstance(cell.pair, losses.MeanAbsoluteError):
-        return "The loss is the size of the error, prediction minus target."
-    return f"{cell.kind} says how far the prediction is from the target."
+        return f"The loss is the size of the error, prediction minus target.{in_table}"
+    return f"{cell.kind} says how far the prediction is from the target.{in_table}"
+
+
+def _said_of_table(cells: Cells, row: int, reads: str, labels: Labels) -> str:
+    """Target and prediction in the units of the table, where the network learns them scaled."""
+    column = labels.outcome
+    if column is None or not reads or cells.targets.shape[1:] != (1,):
+        return ""
+    target, said = (column.original(float(array[row, 0])) for array in (cells.targets, cells.output(reads)))
+    return (
+        f" In the table {column.name} is {target:,.10g} and the prediction means {said:,.10g}; minus the mean "
+        f"{number(column.center)} and over the spread {number(column.scale)} they are what is compared."
+    )
 
 
 # Backward
@@ -144,12 +162,10 @@ def said_of_share(cells: Cells, row: int) -> str:
     """How much of the loss one sample has, and why."""
     shares, loss = cells.shares[:, 0], cells[LOSS].pair
     total, share = len(shares), float(shares[row])
-    if cells[LOSS].kind == OUTPUT:
-        return "The output moves one for one with itself."
     if getattr(loss, "reduction", "mean") == "sum":
         if (shares == 1).all():
             return "The loss is a sum over the samples, so each sample counts once."
-        return f"The loss is a sum in which sample {row} has the weight {share:.6g}."
+        return f"The loss is a sum in which sample {row} has the weight {number(share)}."
     if total == 1:
         return "There is one sample, so its loss is the whole loss."
     if (shares == 1 / total).all():
@@ -158,11 +174,11 @@ def said_of_share(cells: Cells, row: int) -> str:
     classes = getattr(loss, "class_weights", None)
     if classes is not None:
         own = float(np.dot(np.asarray(classes), _one_hot(cells, row)))
-        why = [f"the weight of its class, {own:.6g}", "its sample weight if it was given one"]
+        why = [f"the weight of its class, {number(own)}", "its sample weight if it was given one"]
     if share == 0:
         return f"Sample {row} has weight 0: its loss does not count."
     return (
-        f"The loss is a weighted mean: sample {row} has the share {share:.6g} of it, its weight over the sum of "
+        f"The loss is a weighted mean: sample {row} has the share {number(share)} of it, its weight over the sum of "
         f"all weights ({', times '.join(why)})."
     )
 
@@ -179,8 +195,9 @@ def said_backward(cells: Cells, line: Line, labels: Labels) -> str:
         return _said_of_whole(cells)
     if line.quantity.name == LOSS:
         return said_of_share(cells, line.quantity.index[0])
-    if not line.nodes:
-        return "This gradient arrives from the layers that follow: it is given."
+    loss = cells[LOSS].pair
+    if isinstance(loss, Upstream) and not line.nodes:
+        return loss.said
     uses = cells.readers.get(line.quantity.name, ())
     if len(uses) > 1:
         names = " and ".join(dict.fromkeys(cell.name for cell, _ in uses))
@@ -202,8 +219,6 @@ def said_backward(cells: Cells, line: Line, labels: Labels) -> str:
 
 def _said_of_whole(cells: Cells) -> str:
     shares = cells.shares[:, 0]
-    if cells[LOSS].kind == OUTPUT:
-        return "L is the output that is asked about."
     mean = getattr(cells[LOSS].pair, "reduction", "mean") == "mean"
     penalty = " The penalties on the parameters are added." if cells.trace.penalty else ""
     if int(np.count_nonzero(shares)) == 1 and len(shares) > 1:
@@ -217,36 +232,31 @@ def _said_of_whole(cells: Cells) -> str:
 
 def _said_of_prediction(cells: Cells, cell: Cell, line: Line, labels: Labels) -> str:
     row = line.quantity.index[0]
-    if cell.kind == OUTPUT:
-        return "The slope of an output by itself is 1, by any other output 0: this is where the way back begins."
-    target = float(cells.targets[(row, *line.quantity.index[1:])])
+    target = number(float(cells.targets[(row, *line.quantity.index[1:])]))
     if isinstance(cell.pair, losses.SoftmaxCrossentropy):
         true = int(np.argmax(cells.targets[row]))
         right = labels.entry(line.quantity.name, -1, true)
-        of = right if isinstance(right, str) else f"class {right}"
         high, low = float(np.max(cells.targets[row])), float(np.min(cells.targets[row]))
         smoothed = f", with smoothing {cell.pair.label_smoothing:g}" if cell.pair.label_smoothing else ""
         return (
             "Softmax and cross-entropy together have a short slope: the probability minus the target, which is "
-            f"{high:.6g} for {of}, the right class, and {low:.6g} for the others{smoothed}."
+            f"{number(high)} for the right class ({right}) and {number(low)} for the others{smoothed}."
         )
     if isinstance(cell.pair, losses.CategoricalCrossentropy):
         return "The slope of -log(p) is -1/p; only the classes with a target take part."
     if isinstance(cell.pair, losses.MeanSquaredError):
-        return f"The slope of a square is twice what is squared: the prediction minus the target, {target:.6g}."
+        return f"The slope of a square is twice what is squared: the prediction minus the target, {target}."
     if isinstance(cell.pair, losses.SigmoidCrossentropy):
-        return f"Sigmoid and cross-entropy together have a short slope: the probability minus the target, {target:.6g}."
+        return f"Sigmoid and cross-entropy together have a short slope: the probability minus the target, {target}."
     if isinstance(cell.pair, losses.MeanAbsoluteError):
-        return (
-            f"The slope of a distance is its sign: up if the prediction is above the target, {target:.6g}, else down."
-        )
+        return f"The slope of a distance is its sign: up if the prediction is above the target, {target}, else down."
     return "The slope of the loss at this prediction, times the sample's part of the loss."
 
 
 def _said_of_dense(cells: Cells, cell: Cell, local: str, line: Line, labels: Labels) -> str:
     index, neurons = line.quantity.index, cells.output(cell.name).shape[-1]
     samples = len(cells.inputs)
-    rest = f" {line.zeros:,} of the {samples:,} samples give 0." if line.zeros and samples > 1 else ""
+    rest = _said_of_zeros(line, samples) if samples > 1 else ""
     if local == "weights":
         what = labels.entry(cell.parameters["weights"], -2, index[0])
         read = f"input {what}" if isinstance(what, int) and cell.reads == INPUTS else what
@@ -274,19 +284,30 @@ def _said_of_dense(cells: Cells, cell: Cell, local: str, line: Line, labels: Lab
     )
 
 
+def _said_of_zeros(line: Line, samples: int) -> str:
+    zeros = line.zeros + sum(term.product == 0 for term in line.terms)
+    if not zeros:
+        return ""
+    if zeros == samples:
+        return " Every sample gives 0."
+    return f" {zeros:,} of the {samples:,} samples give{'s' if zeros == 1 else ''} 0."
+
+
 def _said_of_slope(cells: Cells, cell: Cell, line: Line) -> str:
     if len(line.terms) == 1 and not line.rest_count:
         slope = line.terms[0].local
         if type(cell.pair) is layers.ReLU:
             read = float(cells.output(line.quantity.name)[line.quantity.index])
             if slope == 1:
-                return f"The neuron is on, as {read:.6g} is above 0: the slope is 1 and the gradient passes unchanged."
-            return f"The neuron is off, as {read:.6g} is not above 0: the slope is 0 and the gradient stops here."
+                return (
+                    f"The neuron is on, as {number(read)} is above 0: the slope is 1 and the gradient passes unchanged."
+                )
+            return f"The neuron is off, as {number(read)} is not above 0: the slope is 0 and the gradient stops here."
         if slope == 1:
             return f"{cell.kind} has the slope 1 here: the gradient passes unchanged."
         if slope == 0:
             return f"{cell.kind} has the slope 0 here: the gradient stops."
-        return f"{cell.kind} has the slope {slope:.6g} here: the gradient is multiplied by it."
+        return f"{cell.kind} has the slope {number(slope)} here: the gradient is multiplied by it."
     if isinstance(cell.pair, layers.Softmax | layers.LogSoftmax):
         return "Every score moves every probability of its row, so each probability sends something back: added up."
     if isinstance(cell.pair, layers.BatchNorm | layers.LayerNorm):

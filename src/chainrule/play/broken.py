@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..checking import check
 from ..errors import ConfigurationError
+from ..graph import Graph
 from ..layer import Layer
 from ..layers import Dense, ReLU
-from ..model import Model
+from ..registry import LIBRARY, build, describe
 
-__all__ = ["WAYS", "change"]
+__all__ = ["WAYS", "changed"]
 
 
 class UnmaskedReLU(ReLU):
@@ -24,7 +25,7 @@ class UnmaskedReLU(ReLU):
 
 
 class MeanDense(Dense):
-    """A dense layer whose bias takes the mean over the batch where the sum belongs."""
+    """A dense layer whose weights and biases take the mean over the batch where the sum belongs."""
 
     def pure_backward(self, xp: Any, dvalues: Any, inputs: Any, weights: Any) -> Any:
         return dict(
@@ -46,41 +47,57 @@ class UnturnedDense(Dense):
         )
 
 
-WAYS: Mapping[str, tuple[str, type[Layer], type[Layer]]] = {
-    "relu": ("Take ReLU's mask away", ReLU, UnmaskedReLU),
-    "mean": ("Mean for sum in the dense layers", Dense, MeanDense),
-    "transpose": ("Forget the transpose in square layers", Dense, UnturnedDense),
+def _is_square(layer: Any) -> bool:
+    return bool(layer.n_inputs == layer.n_neurons)
+
+
+# The right class, the wrong one, which layers of it show the mistake, and an example of such a layer.
+WAYS: Mapping[str, tuple[type[Layer], type[Layer], Callable[[Any], bool], tuple[int, ...]]] = {
+    "relu": (ReLU, UnmaskedReLU, lambda layer: True, ()),
+    "mean": (Dense, MeanDense, lambda layer: True, (2, 2)),
+    "transpose": (Dense, UnturnedDense, _is_square, (2, 2)),
 }
+_CLASSES: Mapping[str, type] = {**LIBRARY, **{wrong.__name__: wrong for _, wrong, _, _ in WAYS.values()}}
 
 
-def change(model: Model, how: str | None) -> str | None:
-    """Break the layers of a model, or mend them with None; returns what `check` says of the first broken layer.
+def changed(network: Graph, how: str | None) -> tuple[Graph, str | None]:
+    """The network with broken layers, or with right ones for None, and what `check` says of a broken one.
 
-    Raises `ConfigurationError` for a way that there is not, and where no layer can be broken so.
+    The parameters stay. Raises `ConfigurationError` for a way that there is not, and where no layer can be broken so.
     """
-    for leaf in model.network.flat:
-        for _, right, wrong in WAYS.values():
-            if isinstance(leaf.layer, wrong):
-                leaf.layer.__class__ = right
-    if how is None:
-        return None
-    if how not in WAYS:
+    if how is not None and how not in WAYS:
         raise ConfigurationError(f"There is no way to break a network named {how!r}; there are {', '.join(WAYS)}.")
-    _, right, wrong = WAYS[how]
-    layers = [leaf.layer for leaf in model.network.flat if _fits(leaf.layer, how, right)]
-    if not layers:
+    right, wrong, shows, sizes = WAYS.get(how or "", (Layer, Layer, lambda layer: True, ()))
+    if not any(isinstance(leaf.layer, right) and shows(leaf.layer) for leaf in network.flat):
         raise ConfigurationError(
             "This network has no square layer, where a forgotten transpose would not be seen at once; "
             "choose two hidden layers of one size."
             if how == "transpose"
             else f"This network has no {right.__name__} to break."
         )
-    for layer in layers:
-        layer.__class__ = wrong
-    example: Layer = Dense(2, 2) if right is Dense else ReLU()
-    example.__class__ = wrong
-    return str(check(example, np.random.default_rng(0).standard_normal((4, 2))))
+    mended = _with(network, {wrong: right for right, wrong, _, _ in WAYS.values()}, lambda layer: True)
+    if how is None:
+        return mended, None
+    report = str(check(wrong(*sizes), np.random.default_rng(0).standard_normal((4, 2))))
+    return _with(mended, {right: wrong}, shows), report
 
 
-def _fits(layer: Any, how: str, right: type[Layer]) -> bool:
-    return type(layer) is right and (how != "transpose" or layer.n_inputs == layer.n_neurons)
+def _with(network: Graph, kinds: Mapping[type[Layer], type[Layer]], wanted: Callable[[Any], bool]) -> Graph:
+    """The network anew, its layers of some classes replaced by those of others, with the arrays that it has."""
+    values = network.values()
+    made: Graph = _rebuilt(network, kinds, wanted)
+    made.take(values, next((value.dtype for value in values.values()), np.dtype("float64")))
+    return made
+
+
+def _rebuilt(layer: Any, kinds: Mapping[type[Layer], type[Layer]], wanted: Callable[[Any], bool]) -> Any:
+    if isinstance(layer, Graph):
+        nodes = [
+            (node.name, _rebuilt(node.layer, kinds, wanted), node.sources if node.joins else node.sources[0])
+            for node in layer
+        ]
+        made = Graph(nodes, output=layer.output_node, ties=layer.ties)
+        return made.freeze() if layer.frozen else made
+    if type(layer) not in kinds or not wanted(layer):
+        return layer
+    return build(describe(layer, _CLASSES) | {"type": kinds[type(layer)].__name__}, Layer, _CLASSES)

@@ -11,6 +11,7 @@ from ..backprop import loss_and_gradients
 from ..errors import ConfigurationError
 from ..explaining import Explanation
 from .looks import number
+from .work import Snapshot
 
 __all__ = ["judged", "nudged"]
 
@@ -47,18 +48,15 @@ def _reason(guess: float, right: float, samples: int, explanation: Explanation) 
     return f"Off by {guess - right:+.3g}: {abs(ratio):.3g} times the right size{turned}."
 
 
-def nudged(session: Any, explanation: Explanation, by: float) -> dict[str, Any]:
+def nudged(shot: Snapshot, explanation: Explanation, by: float) -> dict[str, Any]:
     """By how much the loss changes for a small change of one parameter: by the gradient, and in truth."""
     if explanation.kind != "parameter":
         raise ConfigurationError("Only a parameter can be nudged: choose a weight or a bias.")
-    model = session.setup.model
     name, index = explanation.quantity.name, explanation.quantity.index
-    with session._lock:
-        values = {key: np.array(value) for key, value in model.parameters.items()}
-        state = {key: np.array(value) for key, value in model.state.items()}
-        X, y = session._samples()
-    values[name][index] += by
-    loss, _ = loss_and_gradients(model.network, model.loss, values, X, y, state=state, training=False)
+    moved = np.array(shot.values[name])
+    moved[index] += by
+    values = {**shot.values, name: moved}
+    loss, _ = loss_and_gradients(shot.network, shot.loss, values, shot.X, shot.y, state=shot.state, training=False)
     return {
         "by": by,
         "predicted": number(explanation.value * by),

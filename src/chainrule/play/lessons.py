@@ -14,7 +14,8 @@ from ..datasets import Dataset, Preprocessing
 from ..explaining.upstream import Upstream
 from ..layer import Layer
 from ..layers import Dense, ReLU
-from ..losses import Loss, MeanSquaredError, SoftmaxCrossentropy
+from ..loss import Loss
+from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
 from ..optimizers import SGD, Adam, Optimizer
 from ..recipe import dense_network
@@ -42,6 +43,7 @@ class Setup:
     penalty: float = 0.0
     noise: float = 0.0
     clean: NDArray[Any] | None = None  # X without noise
+    divided: int = 1  # what the learning rate has been divided by, beside a sum over the samples
 
     @property
     def upstream(self) -> bool:

@@ -5,6 +5,7 @@ Nothing is computed here that the library does not compute: a trace, per-sample 
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,18 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Trace, per_sample_gradients
-from ..explaining.pictured import Pictured, Wires, shown_network
+from ..backprop import Trace
+from ..explaining.pictured import LOSS, Pictured, Wires, shown_network
 from ..layers import ReLU, Sigmoid, Tanh
 from ..model import Model
 from ..nodes import INPUTS
 from .lessons import Setup
 
-__all__ = ["badges", "batch_strip", "data_view", "network_view", "number", "surface"]
+__all__ = ["badges", "data_view", "network_view", "number", "numbers", "surface"]
 
 _UNITS = 10  # of a layer, at most
 _POINTS = 600  # of the data, at most
 _SIDE = 40  # of the decision surface
+_SMALL = 16  # of a unit's own map
+_MAPPED = 64  # units of a layer that have maps, at most
 _ZERO = 1e-12
 
 Array = NDArray[Any]
@@ -35,9 +38,10 @@ def number(value: Any) -> float | None:
     return plain if math.isfinite(plain) else None
 
 
-def _numbers(values: Any) -> Any:
+def numbers(values: Any) -> Any:
+    """An array as lists of numbers."""
     if isinstance(values, np.ndarray | list | tuple):
-        return [_numbers(value) for value in values]
+        return [numbers(value) for value in values]
     return number(values)
 
 
@@ -87,7 +91,7 @@ def _node(node: Pictured) -> dict[str, Any]:
             for unit in node.units
         ],
         "maps": [
-            {"caption": one.caption, "values": _numbers(one.values), "gradients": _numbers(one.gradients)}
+            {"caption": one.caption, "values": numbers(one.values), "gradients": numbers(one.gradients)}
             for one in node.maps
         ],
     }
@@ -109,21 +113,11 @@ def _wire(
     update = updates.get(name)
     return found | {
         "parameter": name,
-        "weight": _numbers(wire.weights[part]),
-        "gradient": None if wire.gradients is None else _numbers(wire.gradients[part]),
-        "update": None if update is None else _numbers(np.asarray(update)[part]),
-        "after": None if update is None else _numbers((wire.weights + np.asarray(update))[part]),
+        "weight": numbers(wire.weights[part]),
+        "gradient": None if wire.gradients is None else numbers(wire.gradients[part]),
+        "update": None if update is None else numbers(np.asarray(update)[part]),
+        "after": None if update is None else numbers((wire.weights + np.asarray(update))[part]),
     }
-
-
-def batch_strip(
-    setup: Setup, X: Array, y: Array, rows: Sequence[int], name: str, index: tuple[int, ...]
-) -> dict[str, Any]:
-    """Each sample's own gradient of one parameter, before the loss divides by their number; and their sum."""
-    model = setup.model
-    each = per_sample_gradients(model.network, model.loss, model.parameters, X, y, names=[name], training=False)[name]
-    pulls = each[(slice(None), *index)]  # (B,)
-    return {"rows": [int(row) for row in rows], "pulls": _numbers(pulls), "sum": number(pulls.sum())}
 
 
 def data_view(setup: Setup) -> dict[str, Any]:
@@ -133,33 +127,52 @@ def data_view(setup: Setup) -> dict[str, Any]:
     base = {"rows": some.tolist(), "features": list(setup.feature_names), "classes": list(setup.class_names)}
     targets = y[some] if y.ndim == 1 else y[some].reshape(len(some), -1)
     if X.shape[1] == 2:
-        return base | {"kind": "points", "X": _numbers(X[some]), "y": _numbers(targets)}
+        return base | {"kind": "points", "X": numbers(X[some]), "y": numbers(targets)}
     if setup.image is not None:
         return base | {
             "kind": "images",
             "shape": list(setup.image),
-            "X": _numbers(X[some[:60]]),
-            "y": _numbers(targets[:60]),
+            "X": numbers(X[some[:60]]),
+            "y": numbers(targets[:60]),
         }
-    return base | {"kind": "table", "X": _numbers(X[some[:60]]), "y": _numbers(targets[:60])}
+    return base | {"kind": "table", "X": numbers(X[some[:60]]), "y": numbers(targets[:60])}
 
 
 def surface(setup: Setup) -> dict[str, Any] | None:
-    """What the network says all over the plane, and each hidden unit's own map; None where X is no plane."""
+    """What the network says all over the plane, and each unit's own map of it; None where X is no plane."""
     if setup.X.shape[1] != 2:
         return None
-    low, high = setup.X.min(axis=0), setup.X.max(axis=0)
-    margin = 0.1 * (high - low)
-    a, b = (np.linspace(low[i] - margin[i], high[i] + margin[i], _SIDE) for i in (0, 1))
-    grid = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)  # (P,2)
+    grid = _grid(setup, _SIDE)
     model = setup.model
     chances = model.predict_proba(grid) if model.loss.classifies else model.predict(grid)
     return {
         "side": _SIDE,
-        "low": _numbers(grid[0]),
-        "high": _numbers(grid[-1]),
+        "low": numbers(grid[0]),
+        "high": numbers(grid[-1]),
         "values": np.round(np.asarray(chances, dtype=np.float64).reshape(len(grid), -1), 3).tolist(),
+        "maps": _maps(setup),
     }
+
+
+def _grid(setup: Setup, side: int) -> Array:
+    """Points all over the plane of the data, (P,2), the first column running first."""
+    low, high = setup.X.min(axis=0), setup.X.max(axis=0)
+    margin = 0.1 * (high - low)
+    a, b = (np.linspace(low[i] - margin[i], high[i] + margin[i], side) for i in (0, 1))
+    return np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
+
+
+def _maps(setup: Setup) -> dict[str, Any]:
+    """Each unit's output all over the plane, as signed bytes: 127 is the largest size there."""
+    model, grid = setup.model, _grid(setup, _SMALL)
+    y = np.zeros(len(grid), dtype=int) if model.loss.classifies else np.zeros(np.shape(model.predict(grid)))
+    found = {}
+    for name, through in model.trace(grid, y).nodes.items():
+        if name != LOSS and through.output.ndim == 2 and through.output.shape[1] <= _MAPPED:
+            largest = np.maximum(np.abs(through.output).max(axis=0), _ZERO)  # (N,)
+            levels = np.nan_to_num(np.round(127 * through.output / largest)).astype(np.int8)  # (P,N)
+            found[name] = base64.b64encode(levels.T.tobytes()).decode("ascii")
+    return {"side": _SMALL, "nodes": found}
 
 
 def badges(model: Model, trace: Trace) -> list[dict[str, Any]]:

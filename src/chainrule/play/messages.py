@@ -58,10 +58,12 @@ _NOTATIONS = ("book", "calculus", "numpy")
 ASKED: Mapping[str, Mapping[str, Check]] = {
     "look": {},
     "lesson": {"name": _text()},
+    "dataset": {"name": _text()},
     "csv": {"name": _text(), "text": _text(_CSV), "target?": _or_none(_text())},
     "controls": {
         "sizes?": _wholes(6, 1024),
         "activation?": _text(20),
+        "loss?": _text(40),
         "optimizer?": _text(20),
         "rate?": _between(0.0, 1000.0),
         "batch_size?": _whole(1, 100_000),
@@ -78,7 +80,7 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
     "curve": {"what": _text()},
     "sample": {"place": _whole(0, 10**9)},
     "take_out": {"row": _whole(0, 10**9), "out": _one_of(True, False)},
-    "reduction": {"to": _one_of("mean", "sum")},
+    "reduction": {"to": _one_of("mean", "sum"), "divided?": _one_of(True, False)},
     "set": {"what": _text(), "value": _real},
     "nudge": {"what": _text(), "by": _between(-1e6, 1e6)},
     "guess": {"what": _text(), "value": _real},

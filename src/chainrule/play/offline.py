@@ -20,33 +20,33 @@ _OTHERS = 200  # at all other steps together
 
 def recorded(session: Any) -> dict[str, Any]:
     """What the page shows for each of up to 60 frames, each with the derivations of what matters most there."""
-    frames, here = session.frames, session.frames.position
+    work = session.work
+    frames, here = work.frames, work.frames.position
     chosen = [int(i) for i in np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round())]
     whole = [*chosen, here] if session.walk.position >= 0 or here != chosen[-1] else chosen
     views, whys = [], []
     for index in whole:
         frames.show(index)
-        network = session._network()
-        views.append({**session._state(), "network": network})
-        whys.append(_whys(session, network, _LAST if len(views) == len(whole) else _OTHERS // len(whole)))
+        views.append(session.view())
+        whys.append(_whys(session, views[-1]["network"], _LAST if len(views) == len(whole) else _OTHERS // len(whole)))
     frames.show(here)
-    return {"views": views, "data": session.data_message(), "whys": whys}
+    return {"views": views, "data": work.data(), "whys": whys}
 
 
 def _whys(session: Any, network: dict[str, Any], most: int) -> dict[str, Any]:
-    found = {}
+    found, shot = {}, session.snapshot()
     for name in list(_drawn(session, network))[:most]:
         try:
-            explanation = session._explained(name, parts=("step",))
+            explanation = shot.explain(name, parts=("step",))
         except ChainruleError:
             continue
-        found[name] = {"phase": None, "here": [], "term": None, **told(explanation, session.notation)}
+        found[name] = {"phase": None, "here": [], "term": None, **told(explanation, session.notation, shot.network)}
     return found
 
 
 def _drawn(session: Any, network: dict[str, Any]) -> Any:
     """The names of all that can be clicked: units first, then weights by the size of their gradient."""
-    place = session.rows.index(session.sample_row())
+    place = session.work.place()
     for node in network["nodes"]:
         if node["kind"] or node["name"] == "inputs":
             yield from (f"{node['name']}[{place},{unit['unit']}]" for unit in node["units"] if node["name"] != "loss")

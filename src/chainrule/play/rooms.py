@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -79,7 +80,8 @@ class Rooms:
         out: asyncio.Queue[dict[str, Any]] = asyncio.Queue(maxsize=1024)
 
         def send(message: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(_put, out, message)
+            with contextlib.suppress(RuntimeError):  # the server has gone while something was worked out
+                loop.call_soon_threadsafe(_put, out, message)
 
         name = secrets.token_urlsafe(16)
         room = Room(name, self._opened(hello, send), out)

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
+from ..ensemble import load, members_of
 from ..errors import ConfigurationError, DataError
 from ..graph import snake_case
-from ..layers import Dropout
+from ..layers import Dropout, Softmax
+from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
 from ..penalties import L2
@@ -22,8 +24,11 @@ from ..recipe import ACTIVATIONS, dense_network
 from ..registry import named
 from .lessons import LESSONS, Setup, of_dataset
 
-__all__ = ["changed", "controls_of", "of_argument", "of_csv", "of_model", "reduce"]
+__all__ = ["DATASETS", "changed", "controls_of", "of_argument", "of_csv", "of_model", "of_name", "reduce"]
 
+DATASETS = tuple(name for name in datasets.NAMES if name != "fashion-mnist")  # that one needs files
+_FOR_CLASSES = ("softmax_crossentropy", "categorical_crossentropy")
+_FOR_VALUES = ("mean_squared_error", "half_squared_error", "mean_absolute_error", "huber")
 LARGEST = 2_000_000  # parameters of a network on the page
 
 
@@ -33,11 +38,18 @@ def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str 
         return LESSONS[0].build(), LESSONS[0].name
     path = Path(given)
     if path.suffix == ".safetensors":
-        return of_model(Model.load(path), rows), None
+        return of_model(members_of(load(path))[0], rows), None
     lesson = next((lesson for lesson in LESSONS if lesson.name == given), None)
     if lesson is not None:
         return lesson.build(), lesson.name
     return of_dataset(datasets.resolve(given), sizes=(32,)), None
+
+
+def of_name(name: str) -> Setup:
+    """A data set that the reader chose on the page. Raises `ConfigurationError` for another name than those shown."""
+    if name not in DATASETS:
+        raise ConfigurationError(f"The page has no data set named {name!r}; it has {', '.join(DATASETS)}.")
+    return of_dataset(datasets.resolve(name), sizes=(32,))
 
 
 def of_model(model: Model, data: Any) -> Setup:
@@ -84,8 +96,10 @@ def controls_of(setup: Setup) -> dict[str, Any]:
     rate = model.optimizer.learning_rate
     leaves = [leaf.layer for leaf in model.network.flat]
     return {
+        "data": setup.data,
         "sizes": list(setup.sizes),
         "activation": setup.activation,
+        "loss": snake_case(type(model.loss).__name__),
         "optimizer": snake_case(type(model.optimizer).__name__),
         "rate": float(rate) if isinstance(rate, int | float) else None,
         "batch_size": setup.batch_size,
@@ -93,14 +107,16 @@ def controls_of(setup: Setup) -> dict[str, Any]:
         "dropout": max((layer.rate for layer in leaves if isinstance(layer, Dropout)), default=0.0),
         "noise": setup.noise,
         "seed": model.run.seed,
+        "datasets": list(DATASETS),
         "activations": list(ACTIVATIONS),
+        "losses": list(_losses(setup)),
         "fixed": not setup.sizes,
     }
 
 
 def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
     """The setup with other controls, its network new. Raises `ConfigurationError` for one that is too large."""
-    now = {key: value for key, value in controls_of(setup).items() if key not in ("activations", "fixed")} | controls
+    now = controls_of(setup) | controls
     optimizer = type(named(now["optimizer"], Optimizer, "optimizer"))
     if now["rate"] is None:
         raise ConfigurationError("The learning rate follows a schedule here; give a number to replace it.")
@@ -108,7 +124,7 @@ def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
         model = setup.model
         model.run.optimizer = optimizer(float(now["rate"]))
         model.run.slots = model.run.optimizer.initial_slots(np, model.run.trained)
-        return dataclasses.replace(setup, batch_size=now["batch_size"])
+        return dataclasses.replace(setup, batch_size=now["batch_size"], divided=1)
     inputs = setup.X.shape[1]
     outputs = len(setup.class_names) or np.asarray(setup.y).shape[1]
     sizes = [inputs, *now["sizes"], outputs]
@@ -118,14 +134,18 @@ def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
             f"That network has {parameters:,} parameters; this page draws up to {LARGEST:,}. "
             "Train larger ones with fit."
         )
+    if now["loss"] not in _losses(setup):
+        raise ConfigurationError(f"The loss can be {' or '.join(_losses(setup))} here, not {now['loss']!r}.")
+    network = dense_network(
+        sizes,
+        now["activation"],
+        dropout=now["dropout"],
+        penalty=L2(now["penalty"]) if now["penalty"] else None,
+    )
+    loss = named(now["loss"], Loss, "loss")
     model = Model(
-        dense_network(
-            sizes,
-            now["activation"],
-            dropout=now["dropout"],
-            penalty=L2(now["penalty"]) if now["penalty"] else None,
-        ),
-        setup.model.loss,
+        [*network, Softmax()] if loss.takes == "probabilities" else network,
+        dataclasses.replace(loss, reduction=setup.model.loss.reduction),
         optimizer(float(now["rate"])),
         seed=now["seed"],
         dtype="float64",
@@ -144,9 +164,22 @@ def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
         batch_size=now["batch_size"],
         penalty=now["penalty"],
         noise=now["noise"],
+        divided=1,
     )
 
 
-def reduce(model: Model, to: str) -> None:
-    """Let the loss be a sum over the samples, or their mean."""
-    model.run.loss = dataclasses.replace(model.loss, reduction=to)
+def _losses(setup: Setup) -> tuple[str, ...]:
+    """What can be chosen for this data."""
+    return _FOR_CLASSES if setup.class_names else _FOR_VALUES
+
+
+def reduce(setup: Setup, to: str, divided: int) -> None:
+    """Let the loss be a sum over the samples, or their mean, and the learning rate a part of what it was at first."""
+    run = setup.model.run
+    run.loss = dataclasses.replace(run.loss, reduction=to)
+    if divided != setup.divided:
+        rate = run.optimizer.learning_rate
+        if callable(rate):
+            raise ConfigurationError("The learning rate follows a schedule here; give a number to divide it.")
+        run.optimizer = dataclasses.replace(run.optimizer, learning_rate=rate * setup.divided / divided)
+        setup.divided = divided

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..explaining import Explanation
+from ..explaining.question import written_entry
 from ..explaining.render.steps import shown
+from ..graph import Graph
+from ..layers import Dense
+from ..nodes import Leaf
 from .looks import number
 
 __all__ = ["told"]
 
 
-def told(explanation: Explanation, notation: str) -> dict[str, Any]:
-    """The derivation of one gradient; `parts` of the numbers carry the ids by which the page lights them."""
+def told(explanation: Explanation, notation: str, network: Graph) -> dict[str, Any]:
+    """The derivation of one gradient; each step and term names the numbers that it is about, for the page to light."""
+    weighted = {leaf.name: leaf for leaf in network.flat if isinstance(leaf.layer, Dense) and not leaf.joins}
     return {
         "of": str(explanation.quantity),
         "title": explanation.title,
@@ -24,13 +31,15 @@ def told(explanation: Explanation, notation: str) -> dict[str, Any]:
         "answer": explanation.answer,
         "notes": list(explanation.notes),
         "notation": notation,
-        "steps": [_step(step, notation) for step in explanation.steps],
+        "steps": [_step(step, notation, weighted) for step in explanation.steps],
         "update": None if explanation.step is None else explanation.step.to_dict(),
     }
 
 
-def _step(step: Any, notation: str) -> dict[str, Any]:
+def _step(step: Any, notation: str, weighted: Mapping[str, Leaf]) -> dict[str, Any]:
+    what = _what(step.id)
     return {
+        "what": what,
         "id": step.id,
         "part": step.part,
         "title": step.title,
@@ -39,13 +48,31 @@ def _step(step: Any, notation: str) -> dict[str, Any]:
         "numpy": step.numpy,
         "folded": step.folded,
         "value": number(step.value),
-        "terms": [_term(term) for term in step.terms],
+        "terms": [_term(term, what, weighted) for term in step.terms],
         "rest": [step.rest_count, number(step.rest_sum)],
         **shown(step, notation),
     }
 
 
-def _term(term: Any) -> dict[str, Any]:
-    """Where a term comes from, so that pointing at it lights its place in the network."""
-    upstream = None if term.upstream is None else str(term.upstream)
-    return {"from": upstream, "local": number(term.local), "product": number(term.product)}
+def _what(name: str) -> str | None:
+    """The number that a step tells of, by the step's id.
+
+    >>> _what("backward-dense_0.weights-1-2"), _what("forward-relu_0-0-5"), _what("loss-L")
+    ('dense_0.weights[1,2]', 'relu_0[0,5]', None)
+    """
+    found = re.fullmatch(r"(?:forward|backward)-(.+?)((?:-\d+)+)", name)
+    return None if found is None else f"{found[1]}[{found[2][1:].replace('-', ',')}]"
+
+
+def _term(term: Any, what: str | None, weighted: Mapping[str, Leaf]) -> dict[str, Any]:
+    """Where a term comes from: the gradient above, and the weight or the input of a dense layer that multiplies it."""
+    lights = [] if term.upstream is None else [str(term.upstream)]
+    if what is not None and term.upstream is not None and term.node in weighted:
+        leaf, (sample, unit) = weighted[term.node], term.upstream.index
+        name, index = written_entry(what)
+        row = (index or (0, 0))[-2:]
+        if name == leaf.arrays["weights"]:
+            lights.append(f"{leaf.reads}[{sample},{row[0]}]")
+        elif name == leaf.reads:
+            lights.append(f"{leaf.arrays['weights']}[{row[1]},{unit}]")
+    return {"lights": lights, "local": number(term.local), "product": number(term.product)}

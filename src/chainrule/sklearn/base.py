@@ -21,12 +21,23 @@ from ..exchange.onnx import Exported
 from ..explaining import Explanation
 from ..files import write_atomically
 from ..layer import Layer
-from ..losses import Loss
+from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
 from ..penalties import L2
-from ..recipe import dense_network
-from ..training.callbacks import Callback, EarlyStopping, ReduceLROnPlateau
+from ..recipe import (
+    ENOUGH,
+    EPOCHS,
+    HELD_OUT,
+    HIDDEN_FOR_CLASSES,
+    PATIENCE,
+    RATE,
+    TOLERANCE,
+    batch_size_for,
+    dense_network,
+    stopping,
+)
+from ..training.callbacks import Callback, ReduceLROnPlateau
 from ..training.history import INTERRUPTED
 from .settings import hidden_sizes, optimizer_of, require_settings
 
@@ -34,10 +45,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Estimator"]
-
-_SMALLEST_BATCH, _LARGEST_BATCH = 32, 200  # of batch_size="auto", which takes 200 steps an epoch where that fits
-_ENOUGH = 100  # samples from which early_stopping="auto" holds some of them out
-
 
 _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same name and meaning:
 
@@ -68,29 +75,29 @@ class Estimator(BaseEstimator):
     A subclass's docstring has the settings in place of SETTINGS.
     """
 
-    hidden_layer_sizes: int | Sequence[int] = (100,)
+    hidden_layer_sizes: int | Sequence[int] = HIDDEN_FOR_CLASSES
     activation: str | Layer | Sequence[str | Layer] = "relu"
     _: KW_ONLY
     solver: str | Optimizer = "adam"
     alpha: float = 0.0001
     batch_size: int | str = "auto"
     learning_rate: str = "constant"
-    learning_rate_init: float = 0.001
+    learning_rate_init: float = RATE
     power_t: float = 0.5
-    max_iter: int = 200
+    max_iter: int = EPOCHS
     shuffle: bool = True
     random_state: Any = None
-    tol: float = 1e-4
+    tol: float = TOLERANCE
     verbose: bool = False
     warm_start: bool = False
     momentum: float = 0.9
     nesterovs_momentum: bool = True
     early_stopping: bool | str = "auto"
-    validation_fraction: float = 0.1
+    validation_fraction: float = HELD_OUT
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
-    n_iter_no_change: int = 30
+    n_iter_no_change: int = PATIENCE
     dropout: float | Sequence[float] = 0.0
     members: int = 1
     engine: Engine = "auto"
@@ -205,9 +212,8 @@ class Estimator(BaseEstimator):
             patience = int(self.max_iter if endless else self.n_iter_no_change)
             if held is not None:
                 options["validation_data"] = held
-                callbacks.append(EarlyStopping("val_loss", patience=patience))
-            elif not endless:
-                callbacks.append(EarlyStopping("loss", patience=patience, min_delta=tol, restore_best=False))
+            if held is not None or not endless:
+                callbacks.append(stopping(held is not None, patience, tol))
             if self.learning_rate == "adaptive":
                 watched = "val_loss" if held is not None else "loss"
                 wait = max(2, patience // 3)
@@ -312,12 +318,10 @@ class Estimator(BaseEstimator):
     # Settings
 
     def _holds_out(self, samples: int) -> bool:
-        return samples >= _ENOUGH if self.early_stopping == "auto" else bool(self.early_stopping)
+        return samples >= ENOUGH if self.early_stopping == "auto" else bool(self.early_stopping)
 
     def _batch_size(self, samples: int) -> int:
-        auto = min(max(samples // 200, _SMALLEST_BATCH), _LARGEST_BATCH)
-        size = auto if self.batch_size == "auto" else int(self.batch_size)
-        return max(1, min(size, samples))
+        return batch_size_for(samples) if self.batch_size == "auto" else max(1, min(int(self.batch_size), samples))
 
     # What was learned
 

@@ -13,7 +13,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from ..errors import ConfigurationError
-from ..losses import Loss, SigmoidCrossentropy, SoftmaxCrossentropy
+from ..loss import Loss
+from ..losses import SigmoidCrossentropy, SoftmaxCrossentropy
 from .base import Estimator
 
 __all__ = ["ChainruleClassifier"]

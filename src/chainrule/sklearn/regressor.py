@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from ..errors import ConfigurationError
-from ..losses import Loss
+from ..loss import Loss
+from ..recipe import HIDDEN_FOR_VALUES
 from ..registry import named
 from .base import Estimator
 
@@ -37,6 +39,7 @@ class ChainruleRegressor(RegressorMixin, Estimator):
     True
     """
 
+    hidden_layer_sizes: int | Sequence[int] = HIDDEN_FOR_VALUES
     loss: str | Loss = field(default="squared_error", kw_only=True)
 
     _y_numeric: ClassVar[bool] = True

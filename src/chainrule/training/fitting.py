@@ -18,7 +18,7 @@ from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
 from ..weighting import require_counting
-from .callbacks import Callback, Fit
+from .callbacks import Callback, Fit, of_batches
 from .checkpoint import Checkpoint
 from .following import facts_of, followed
 from .history import INTERRUPTED, History
@@ -66,7 +66,10 @@ def run_plan(
         crew.require_alike(facts_of(run, plan))
     with followed(crew, fit):
         saver = _begin(fit, plan, callbacks, checkpoint if crew.leads else None, resume and crew.leads)
-    asked, forgives = crew.heard((bool(callbacks), any(callback.handles_non_finite for callback in callbacks)))
+    of_steps = of_batches(callbacks)
+    asked, stepwise, forgives = crew.heard(
+        (bool(callbacks), bool(of_steps), any(callback.handles_non_finite for callback in callbacks))
+    )
     asked = asked or plan.validation is not None
     with (
         followed(crew, fit),
@@ -87,10 +90,11 @@ def run_plan(
         with threads, CtrlC(waits=True, others=() if team is None else LEAVING) as ctrl_c:
             while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
                 due = plan.next_due(run.epoch - fit.first) if asked else plan.epochs
-                columns = plan.recorded(steps.train(fit.first + due), fit.first)
+                asking = of_steps if stepwise else None
+                columns = plan.recorded(_train(fit, steps, fit.first + due, asking, crew, ctrl_c), fit.first)
                 if columns:
-                    columns = _record(fit, plan, columns, team)
-                    with followed(crew, fit), ctrl_c.noting(crew.size > 1):
+                    columns = _record(fit, plan, columns, steps, crew)
+                    with _calling(crew, fit, ctrl_c):
                         for callback in callbacks:
                             callback.epoch(fit)
                 progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
@@ -105,6 +109,32 @@ def run_plan(
     if verbose:
         report(model.history, run.step, run.epoch)
     return model.history.since(fit.first)
+
+
+@contextlib.contextmanager
+def _calling(crew: Team, fit: Fit, ctrl_c: CtrlC) -> Iterator[None]:
+    """Callbacks at work: on rank 0, whose changes the others take over, an interrupt of theirs included."""
+    with followed(crew, fit), ctrl_c.noting(crew.size > 1):
+        yield
+
+
+def _train(
+    fit: Fit, steps: Steps, epoch: int, of_steps: Sequence[Callback] | None, crew: Team, ctrl_c: CtrlC
+) -> Columns:
+    """The next block; where callbacks want to know of every step, it is one step long."""
+    if of_steps is None:
+        return steps.train(epoch)
+    with _calling(crew, fit, ctrl_c):
+        for callback in of_steps:
+            callback.batch_begin(fit)
+    steps.size = 1.0
+    columns = steps.train(epoch)
+    if steps.failure is None:
+        fit.batch = steps.one()
+        with _calling(crew, fit, ctrl_c):
+            for callback in of_steps:
+                callback.batch_end(fit)
+    return columns
 
 
 @contextlib.contextmanager
@@ -124,16 +154,24 @@ def _ending(
         with contextlib.ExitStack() as ending:
             if saver is not None:
                 ending.callback(saver.finish)
-            fit.history.notes = diagnose(case_of(fit, plan))
+            fit.history.notes = _notes(fit, plan)
             for callback in reversed(callbacks):
                 ending.callback(callback.end, fit)
 
 
-def _record(fit: Fit, plan: Plan, columns: Columns, team: Team | None) -> Columns:
+def _notes(fit: Fit, plan: Plan) -> list[str]:
+    """What the doctor says; its look at the data leaves no thread of BLAS spinning, which the next run would meet."""
+    case, run = case_of(fit, plan), fit.run
+    with contextlib.nullcontext() if case.data is None else blas_threads(run.engine, run.network, plan.batch_size):
+        return diagnose(case)
+
+
+def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps, crew: Team) -> Columns:
     """Add epochs to the history, with what the validation data give now; returns what was added."""
     own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
     if plan.validation is not None:
-        measured = evaluate(fit.run, plan.validation, team)
+        outputs = steps.outputs(plan.validation.X)
+        measured = crew.heard(evaluate(fit.run, plan.validation, outputs) if crew.leads else None)
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
     fit.history.extend(own | columns)
     return own | columns

@@ -8,32 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
-from ..distributed import Team
-from ..layer import Context
-from ..losses import Loss
+from ..engines.numpy import inferred
+from ..loss import Loss
 from ..metrics.naming import OF_PROBABILITIES, Metric, beside, name_of
 from .run import Run
 
 __all__ = ["Held", "evaluate", "forward", "known_metrics"]
 
 
-_BATCH = 1024  # samples that pass together
-_BATCH_OF_RANK = 128  # ... where several ranks share them
-
-
-def forward(run: Run, X: NDArray[Any], batch_size: int = _BATCH) -> NDArray[Any]:
-    """The network's output in inference, computed batch by batch."""
-    return np.concatenate([_part(run, X, i, batch_size) for i in range(_parts(X, batch_size))])
-
-
-def _parts(X: NDArray[Any], batch_size: int) -> int:
-    return max(1, -(-len(X) // batch_size))
-
-
-def _part(run: Run, X: NDArray[Any], index: int, batch_size: int) -> NDArray[Any]:
-    rows = slice(index * batch_size, (index + 1) * batch_size)
-    found: NDArray[Any] = run.network.forward_pass(np, X[rows], run.values, Context(training=False))[0]
-    return found
+def forward(run: Run, X: NDArray[Any]) -> NDArray[Any]:
+    """The network's output in inference."""
+    return inferred(run.network, run.values, X)
 
 
 class Held(NamedTuple):
@@ -52,16 +37,8 @@ class Held(NamedTuple):
         return cls(X, y, *run.loss.prepare(y, shape, weights, X.dtype), weights)
 
 
-def evaluate(run: Run, held: Held, team: Team | None = None) -> dict[str, float]:
-    """The loss, penalties left out, and the metrics on other data, in inference; every rank computes some batches."""
-    if team is None:
-        return _measured(run, held, forward(run, held.X))
-    parts = team.shared(_parts(held.X, _BATCH_OF_RANK), lambda index: _part(run, held.X, index, _BATCH_OF_RANK))
-    measured: dict[str, float] = team.heard({} if parts is None else _measured(run, held, np.concatenate(parts)))
-    return measured
-
-
-def _measured(run: Run, held: Held, outputs: NDArray[Any]) -> dict[str, float]:
+def evaluate(run: Run, held: Held, outputs: NDArray[Any]) -> dict[str, float]:
+    """The loss, penalties left out, and the metrics on other data, from the outputs for them, (S, C)."""
     losses, _ = run.loss.forward_pass(np, outputs, held.targets)
     decided = run.loss.decide(np, outputs)
     measured = {

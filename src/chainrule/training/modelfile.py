@@ -7,8 +7,9 @@ Everything that is wrong with a file is a `FileFormatError` that names the file 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..graph import Graph
 from ..jsontext import parse_json, to_json
 from ..layer import Arrays
 from ..limits import SEEDS, STEPS, require_number
-from ..losses import Loss
+from ..loss import Loss
 from ..optimizers import Optimizer
 from ..registry import build, describe, record
 from .history import History
@@ -30,9 +31,9 @@ from .run import Run
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Contents", "read", "refusing", "require_values", "write"]
+__all__ = ["Contents", "read", "read_members", "refusing", "require_values", "write", "write_members"]
 
-_FORMAT = "chainrule model 1"
+_FORMAT, _SEVERAL = "chainrule model 1", "chainrule ensemble 1"
 
 
 @dataclass
@@ -72,6 +73,58 @@ def write(path: str | Path, contents: Contents) -> None:
 
     Raises `ConfigurationError` for a class that is not registered and for numbers that `read` would refuse.
     """
+    content, arrays = _described(contents)
+    save_arrays(path, arrays, {"format": _FORMAT, "content": to_json(content)})
+
+
+def write_members(path: str | Path, members: Sequence[Contents]) -> None:
+    """Write several models of one architecture into one file, as `write` does; their `extras` are those of the first.
+
+    Every array has the member's number before its name.
+    """
+    described = [_described(replace(member, extras={} if i else member.extras)) for i, member in enumerate(members)]
+    arrays = {f"{i}/{name}": array for i, (_, own) in enumerate(described) for name, array in own.items()}
+    content = {"members": [content for content, _ in described]}
+    save_arrays(path, arrays, {"format": _SEVERAL, "content": to_json(content)})
+
+
+def read(path: str | Path) -> Contents:
+    """Read what `write` wrote. Raises `FileFormatError` for anything else."""
+    arrays, metadata = load_arrays(path)
+    if metadata.get("format") == _SEVERAL:
+        raise FileFormatError(f"{path} holds an ensemble; write Ensemble.load({os.fspath(path)!r}).")
+    return _single(path, arrays, metadata)
+
+
+def read_members(path: str | Path) -> list[Contents]:
+    """Read what `write_members` wrote, or the one model that `write` wrote. Raises `FileFormatError`."""
+    arrays, metadata = load_arrays(path)
+    if metadata.get("format") != _SEVERAL:
+        return [_single(path, arrays, metadata)]
+    with refusing(path, "an ensemble"):
+        described = parse_json(metadata["content"])["members"]
+        if not isinstance(described, list) or not all(isinstance(one, dict) for one in described) or not described:
+            raise FileFormatError("its members must be a list of models")
+        strays = [name for name in arrays if name.partition("/")[0] not in set(map(str, range(len(described))))]
+        if strays:
+            raise FileFormatError(f"it holds arrays of no member, such as {strays[0]!r}")
+        extras = described[0]["extras"]
+        members = [_built(one | {"extras": extras}, _part(str(i), arrays)) for i, one in enumerate(described)]
+        for i, one in enumerate(described):
+            if any(one[part] != described[0][part] for part in ("network", "loss")):
+                raise FileFormatError(f"member {i} has another network or loss than member 0")
+        return members
+
+
+def _single(path: str | Path, arrays: Arrays, metadata: Mapping[str, str]) -> Contents:
+    if metadata.get("format") != _FORMAT:
+        raise FileFormatError(f"{path} holds {metadata.get('format', 'something else')!r}, expected {_FORMAT!r}.")
+    with refusing(path):
+        return _built(parse_json(metadata["content"]), arrays)
+
+
+def _described(contents: Contents) -> tuple[dict[str, Any], Arrays]:
+    """A model as plain data, and its arrays by name."""
     run = contents.run
     require_values(run.network, contents.values)
     arrays = (
@@ -86,35 +139,30 @@ def write(path: str | Path, contents: Contents) -> None:
         "history": describe(contents.history),
         "extras": describe(contents.extras),
     }
-    save_arrays(path, arrays, {"format": _FORMAT, "content": to_json(content)})
+    return content, arrays
 
 
-def read(path: str | Path) -> Contents:
-    """Read what `write` wrote. Raises `FileFormatError` for anything else."""
-    arrays, metadata = load_arrays(path)
-    if metadata.get("format") != _FORMAT:
-        raise FileFormatError(f"{path} holds {metadata.get('format', 'something else')!r}, expected {_FORMAT!r}.")
-    with refusing(path):
-        content = parse_json(metadata["content"])
-        kinds = {"network": Graph, "loss": Loss, "optimizer": Optimizer}
-        network, loss, optimizer = (build(content[name], kind, path=(name,)) for name, kind in kinds.items())
-        values = _part("value", arrays)
-        dtype = require_values(network, values)
-        network.take(values, dtype)
-        slots = _part("slot", arrays)
-        trainable = {name: values[name] for name in network.trainable_names()}
-        _require_shapes("slot", slots, {n: s.shape for n, s in optimizer.initial_slots(np, trainable).items()}, dtype)
-        state = build({"engine": "numpy"} | content["run"], RunState, path=("run",))
-        known_metrics(state.metrics, loss)
-        run = Run(network, loss, optimizer, slots, **vars(state))
-        history = build(content["history"], History, path=("history",))
-        extras = dict(content["extras"])
-        build(extras.get("class_names", []), list[str], path=("extras", "class_names"))
-        _require_use(run, build(extras.get("preprocessing"), str | None, path=("extras", "preprocessing")))
-        others = [name for name in arrays if name.partition("/")[0] not in ("value", "slot", "extra")]
-        if others:
-            raise FileFormatError(f"it holds arrays that no model has, such as {others[0]!r}")
-        return Contents(run, values, history, extras, _part("extra", arrays))
+def _built(content: Mapping[str, Any], arrays: Arrays) -> Contents:
+    """What `_described` described."""
+    kinds = {"network": Graph, "loss": Loss, "optimizer": Optimizer}
+    network, loss, optimizer = (build(content[name], kind, path=(name,)) for name, kind in kinds.items())
+    values = _part("value", arrays)
+    dtype = require_values(network, values)
+    network.take(values, dtype)
+    slots = _part("slot", arrays)
+    trainable = {name: values[name] for name in network.trainable_names()}
+    _require_shapes("slot", slots, {n: s.shape for n, s in optimizer.initial_slots(np, trainable).items()}, dtype)
+    state = build({"engine": "numpy"} | content["run"], RunState, path=("run",))
+    known_metrics(state.metrics, loss)
+    run = Run(network, loss, optimizer, slots, **vars(state))
+    history = build(content["history"], History, path=("history",))
+    extras = dict(content["extras"])
+    build(extras.get("class_names", []), list[str], path=("extras", "class_names"))
+    _require_use(run, build(extras.get("preprocessing"), str | None, path=("extras", "preprocessing")))
+    others = [name for name in arrays if name.partition("/")[0] not in ("value", "slot", "extra")]
+    if others:
+        raise FileFormatError(f"it holds arrays that no model has, such as {others[0]!r}")
+    return Contents(run, values, history, extras, _part("extra", arrays))
 
 
 def _prefixed(prefix: str, arrays: Mapping[str, Any]) -> Arrays:

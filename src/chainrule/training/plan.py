@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..columns import EPOCH
 from ..engines.contract import Task
 from ..errors import ConfigurationError
-from ..losses import Loss
+from ..loss import Loss
 from ..weighting import class_factors
 from .measuring import Held
 from .run import Run

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..graph import Graph
 from ..layer import Arrays
-from ..losses import Loss
+from ..loss import Loss
 from ..metrics.naming import Metric
 from ..optimizers import Optimizer
 

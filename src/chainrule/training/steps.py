@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from .. import engines
 from ..backprop import propagate
 from ..columns import DEAD, EPOCH, GRADIENT_NORM, LEARNING_RATE, SECONDS, Column
-from ..engines.contract import Block, Session, Task
+from ..engines.contract import Block, NotCovered, Session, Task
 from ..engines.recorder import relu_units
 from ..engines.records import Records
 from ..errors import NonFiniteError
 from ..layer import Arrays, Context
 from ..store import set_writeable
+from .measuring import forward
 from .run import Run
 
 __all__ = ["Columns", "Steps", "find_non_finite"]
@@ -60,6 +61,7 @@ class Steps:
         self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block
         self.done = 0  # steps into the epoch that has begun
         self.begun: Records | None = None  # what they came to
+        self.newest: Records | None = None  # what the steps of the last block came to, in its last epoch
         self.clock = time.perf_counter()  # when that epoch began
         self.failure: NonFiniteError | None = None
         self.session: Session | None = None
@@ -75,6 +77,14 @@ class Steps:
         """After the last step."""
         if self.session is not None:
             self.session.close()
+
+    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+        """The network's outputs (S, C) in inference after the steps so far, by the engine that carries them out."""
+        assert self.session is not None
+        try:
+            return self.session.outputs(X)
+        except NotCovered:
+            return forward(self.run, X)
 
     def train(self, epoch: int) -> Columns:
         """Carry out the next block, up to the end of `epoch` (an absolute number) at most.
@@ -103,6 +113,7 @@ class Steps:
             )
         if records is None:
             return {}
+        self.newest = records.last()
         records = records if self.begun is None else self.begun.joined(records)
         ended, self.done = divmod(int(records.steps.sum()), per_epoch)
         self.begun = records.last() if self.done else None
@@ -111,6 +122,18 @@ class Steps:
         columns = self._columns(records, first, ended, settings.trainable) if ended else {}
         run.epoch += ended
         return columns | {SECONDS: [(self.clock - began) / ended] * ended} if ended else {}
+
+    def one(self) -> dict[str, float]:
+        """What the last step came to, where the block was one step long."""
+        run, records = self.run, self.newest
+        if records is None:
+            return {}
+        return {
+            "step": run.step,
+            "loss": float(records.losses(run.loss.reduction == "mean")[0]),
+            run.loss.metric: float(records.metric()[0]),
+            LEARNING_RATE: run.learning_rates([run.step - 1])[0],
+        }
 
     def _columns(self, records: Records, first: int, ended: int, trainable: tuple[str, ...]) -> Columns:
         """The records of the epochs that ended; `first` is the first step of the first one."""
@@ -130,7 +153,7 @@ class Steps:
             columns[Column(GRADIENT_NORM, node=node).name] = np.sqrt(total).tolist()
         begin = 0
         for node, size in self.units.items():
-            alive = records.alive[:ended, begin : begin + size].mean(axis=1)
+            alive = np.add.reduce(records.alive[:ended, begin : begin + size], 1) / size
             columns[Column(DEAD, node=node).name] = (1 - alive).tolist()
             begin += size
         return columns

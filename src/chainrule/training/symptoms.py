@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,11 @@ class Examined:
     classes: Sequence[str] = ()
     losses: list[float] = field(default_factory=list)
 
+    @cached_property
+    def last(self) -> list[tuple[Column, float]]:
+        """What was measured in the last epoch."""
+        return [(Column.of(name), value) for name, value in self.history.last.items()]
+
     def column(self, index: int) -> str:
         """The name of an input."""
         return repr(self.features[index]) if index < len(self.features) else f"column {index} of X"
@@ -82,11 +88,13 @@ class Examined:
 
 def unscaled_inputs(case: Examined) -> Remedy | None:
     """Inputs far larger than 1, or all far smaller, that reach a layer of weights as they are."""
-    if case.data is None or case.data.learned or not _weighs_inputs(case.network):
+    if case.data is None:
         return None
     sizes = np.sqrt(np.mean(np.square(case.data.X), axis=0))  # (I,)
     largest = int(np.argmax(sizes))
     if not (sizes[largest] > _LARGE or 0 < sizes[largest] < _SMALL):
+        return None
+    if not _weighs_inputs(case.network) or case.data.learned:
         return None
     return Remedy(
         f"The inputs are not scaled: {case.column(largest)} has a typical size of {sizes[largest]:.3g}, and networks "
@@ -98,10 +106,10 @@ def unscaled_inputs(case: Examined) -> Remedy | None:
 
 def unscaled_targets(case: Examined) -> Remedy | None:
     """Values to predict whose spread or mean is far from 1, and that were not learned."""
-    if case.data is None or case.data.run.loss.classifies or case.data.learned:
+    if case.data is None or case.data.run.loss.classifies:
         return None
     sizes = np.sqrt(np.mean(np.square(case.data.targets), axis=0))  # (O,)
-    if not sizes.max() > _LARGE or case.data.skill > 0.5:
+    if not sizes.max() > _LARGE or case.data.learned or case.data.skill > 0.5:
         return None
     return Remedy(
         f"The targets are not scaled: their typical size is {sizes.max():.3g}, and a network begins with outputs "
@@ -167,11 +175,11 @@ def constant_columns(case: Examined) -> Remedy | None:
 
 def dead_units(case: Examined) -> Iterator[Remedy]:
     """Layers of which half of the units and more give 0 for every sample."""
-    python, shell = ("LeakyReLU", "--activation leaky_relu")
-    if not math.isnan(case.rate):
-        python, shell = f"{python}, or {case.rated(0.1)[0]}", f"{shell}, or {case.rated(0.1)[1]}"
-    for column, share in _last(case):
+    for column, share in case.last:
         if column.quantity == DEAD and share >= 0.5:
+            python, shell = ("LeakyReLU", "--activation leaky_relu")
+            if not math.isnan(case.rate):
+                python, shell = f"{python}, or {case.rated(0.1)[0]}", f"{shell}, or {case.rated(0.1)[1]}"
             yield Remedy(
                 f"{column.node}: {share:.0%} of its units are dead, 0 for every sample of the last epoch: no gradient "
                 "reaches their weights.".replace("%", " %", 1),
@@ -182,7 +190,7 @@ def dead_units(case: Examined) -> Iterator[Remedy]:
 
 def vanishing(case: Examined) -> Remedy | None:
     """Gradients that do not reach the first layer."""
-    norms = {column.node: norm for column, norm in _last(case) if column.quantity == GRADIENT_NORM}
+    norms = {column.node: norm for column, norm in case.last if column.quantity == GRADIENT_NORM}
     trainable = {name.rpartition(".")[0] for name in case.network.trainable_names()}
     trained = [node for node in norms if node in trainable]
     if len(trained) < 2:
@@ -190,7 +198,7 @@ def vanishing(case: Examined) -> Remedy | None:
     first, largest = trained[0], max(trained, key=lambda node: norms[node])
     if not norms[largest] > 0 or norms[first] >= _VANISHING * norms[largest]:
         return None
-    if not norms[first] and any(column.quantity == DEAD and share == 1 for column, share in _last(case)):
+    if not norms[first] and any(column.quantity == DEAD and share == 1 for column, share in case.last):
         return None  # the dead units say it
     return Remedy(
         f"{first}: its gradient is {norms[first] / norms[largest]:.0e} of that of {largest}, it vanishes on the way "
@@ -205,14 +213,19 @@ def vanishing(case: Examined) -> Remedy | None:
 
 def rate_too_high(case: Examined) -> Remedy | None:
     """A loss that jumps, or ends above that of a constant answer."""
-    curve, data = np.array(case.losses), case.data
-    if data is None or data.learned or len(curve) < LEAST_EPOCHS:
+    data = case.data
+    if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
+    curve = np.array(case.losses)
     half = curve[len(curve) // 2 :]
     rises = np.maximum(np.diff(half), 0)
     jumps = rises.mean() / half.mean() if half.mean() > 0 else 0.0
-    worse = data.loss > 1.1 * data.baseline and (np.diff(curve) > 0).mean() > 0.2
-    if not (jumps > 0.06 or worse or curve[-1] > 1.5 * curve.min()):
+    uneasy = jumps > 0.06 or curve[-1] > 1.5 * curve.min()
+    rising = (np.diff(curve) > 0).mean() > 0.2
+    if not (uneasy or rising) or data.learned:
+        return None
+    worse = rising and data.loss > 1.1 * data.baseline
+    if not (uneasy or worse):
         return None
     shows = (
         f"ends at {data.loss:.3g}, above the {data.baseline:.3g} of a constant answer"
@@ -225,13 +238,16 @@ def rate_too_high(case: Examined) -> Remedy | None:
 
 def rate_too_low(case: Examined) -> Remedy | None:
     """A loss that still falls in a straight line when the run ends, far from the bottom."""
-    curve, data = np.array(case.losses), case.data
-    if data is None or data.learned or len(curve) < LEAST_EPOCHS:
+    data = case.data
+    if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
+    curve = np.array(case.losses)
     fall, late = curve[0] - curve[-1], curve[-1 - len(curve) // 4] - curve[-1]
     straight = fall > 0 and (np.diff(curve) < 0).mean() >= 0.8 and late >= 0.12 * fall
+    if not straight or data.learned:
+        return None
     far = curve[-1] > 0.5 * curve[0] and (data.loss > data.baseline or fall > 0.1 * curve[0]) and data.skill < 0.4
-    if not (straight and far):
+    if not far:
         return None
     python, shell = case.rated(10)
     return Remedy(
@@ -375,10 +391,6 @@ def _beats_chance(case: Examined, data: Sampled) -> bool:
     share, samples = data.counts.max() / data.counts.sum(), len(data.plan.validation.X)
     late = sum(right[-(len(right) // 4) :]) / (len(right) // 4)
     return bool(late > share + 2 * math.sqrt(share * (1 - share) / samples))
-
-
-def _last(case: Examined) -> Iterator[tuple[Column, float]]:
-    return ((Column.of(name), value) for name, value in case.history.last.items())
 
 
 def _weighs_inputs(network: Layer) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ConfigurationError
 from ...graph import Graph
 from ...layer import Layer
-from ...losses import Loss
+from ...loss import Loss
 from ...model import Model
 from ...penalties import Penalty
 from .base import (
@@ -125,6 +125,7 @@ def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str) -> Iterato
     from .sources import words_for
     from .written import written_subject
 
+    call = _with_what_belongs_to_it(call)
     words = words_for(call.of(call.value, call.item)) if inputs is None or isinstance(inputs, dict) else {}
     asked = [name for name in words if name not in (inputs or {})]
     if not asked:
@@ -135,6 +136,31 @@ def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str) -> Iterato
         one = call._replace(words=((first, word), *((other, words[other][0]) for other in others)))
         subject = written_subject(one, inputs, targets, reduction=reduction)
         yield replace(subject, title=f"{subject.title} with {first}={word!r}")
+
+
+def _with_what_belongs_to_it(call: Passes) -> Passes:
+    """Functions with the globals of their file that they use, and a forward pass with the loss that backward is of."""
+    from .costs import WithCost, cost_among, methods_of, target_of
+    from .spaces import space_of
+
+    if call.gradient is None or isinstance(call.item, type) or not (call.item is None or isinstance(call.value, str)):
+        return call._replace(**_moved(call, space_of([call.value]))) if call.item is None else call
+    forward, backward = (call.of(which, call.item) for which in (call.value, call.gradient))
+    target = target_of(forward, backward)
+    beside = methods_of(call.item, forward) if target else {}
+    cost = cost_among(beside, forward.__name__, backward.__name__, target) if target else ""
+    if call.item is None:
+        call = call._replace(
+            **_moved(call, space_of([forward, backward, *([beside[cost]] if cost else [])], bool(cost)))
+        )
+    return call._replace(value=WithCost(forward.__name__, cost, target)) if cost and call.item is not None else call
+
+
+def _moved(call: Passes, space: Any) -> dict[str, Any]:
+    """What changes where functions are looked up in their space."""
+    if space is None:
+        return {}
+    return {"item": space, "value": call.value.__name__, "gradient": call.gradient and call.gradient.__name__}
 
 
 def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passes]:

@@ -16,6 +16,7 @@ __all__ = ["find_groups", "resized"]
 Run = Callable[[dict[str, Any]], NDArray[Any]]  # the output on arrays by name; raises where it does not run
 
 _MORE = 2  # how much larger a size is made
+_GATES = (2, 3, 4)  # how many widths may lie side by side in one array
 _TOGETHER = 6  # arrays of which every combination is tried
 
 
@@ -28,11 +29,14 @@ def resized(array: NDArray[Any], axis: int, size: int) -> NDArray[Any]:
     return np.asarray(np.take(array, np.arange(size) % array.shape[axis], axis=axis))
 
 
-def find_groups(arrays: Mapping[str, NDArray[Any]], run: Run, first: str, inputs: Sequence[str]) -> tuple[Group, ...]:
+def find_groups(
+    arrays: Mapping[str, NDArray[Any]], run: Run, first: str, inputs: Sequence[str], both: Run | None = None
+) -> tuple[Group, ...]:
     """The samples' axes, then other axes that may have any size.
 
     `arrays` holds inputs, fixed arrays, targets and arguments that are parameters; `inputs` names those that seem to
-    hold samples. A change in which the output does not follow is none.
+    hold samples. A change in which the output does not follow is none. `both` runs the backward pass too, for a width
+    of which others are multiples, as those of several gates side by side.
     """
     try:
         output = run(dict(arrays))
@@ -47,9 +51,35 @@ def find_groups(arrays: Mapping[str, NDArray[Any]], run: Run, first: str, inputs
             if size > 1 and (name, axis) not in taken:
                 others.setdefault(size, []).append((name, axis))
     for size, places in others.items():
-        if batch and _follows(arrays, run, tuple(places), size, size + _MORE, None):
+        free = batch and _follows(arrays, run, tuple(places), size, size + _MORE, None)
+        if free and not (both and _leaves_gates_behind(arrays, both, places, size, others)):
             groups.append(tuple(places))
     return tuple(groups)
+
+
+def _leaves_gates_behind(
+    arrays: Mapping[str, NDArray[Any]],
+    both: Run,
+    places: Sequence[tuple[str, int]],
+    size: int,
+    others: Mapping[int, Sequence[tuple[str, int]]],
+) -> bool:
+    """Whether backward runs in the other size only if widths that are multiples of it change as well."""
+    gates = [(place, k) for k in _GATES for place in others.get(k * size, ())]
+    if not gates or _runs(arrays, both, [(place, size + _MORE) for place in places]):
+        return False
+    return _runs(arrays, both, [*((p, size + _MORE) for p in places), *((p, k * (size + _MORE)) for p, k in gates)])
+
+
+def _runs(arrays: Mapping[str, NDArray[Any]], run: Run, sizes: Sequence[tuple[tuple[str, int], int]]) -> bool:
+    changed = dict(arrays)
+    for (name, axis), size in sizes:
+        changed[name] = resized(changed[name], axis, size)
+    try:
+        run(changed)
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return False
+    return True
 
 
 def _samples(

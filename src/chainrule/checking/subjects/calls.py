@@ -48,6 +48,11 @@ _METHODS: tuple[tuple[str, str | None], ...] = (
 )  # fmt: skip
 
 
+# Other names that say the same.
+_VALUE = re.compile(r"(?i)^_?(forward|feed_?forward|fwd|f_?prop|propagate|activate|predict)(_\w+)?$")
+_GRADIENT = re.compile(r"(?i)^_?(back|bwd|b_?prop|(compute|calc(ulate)?|get)_?(the_)?(input_)?(grad|deriv))\w*$")
+
+
 def calls_of(item: Any) -> Iterator[Passes]:
     """Every pair of methods of an object, or of static methods of a class, the likeliest first."""
     kind = item if isinstance(item, type) else type(item)
@@ -57,6 +62,12 @@ def calls_of(item: Any) -> Iterator[Passes]:
             call = Passes(kind.__name__, item, value, gradient)
             box = box_of(kind) if (value, gradient) == ("forward", "backward") else None
             yield from [call] if box is None else [call._replace(box=box), call]
+    known = {pair for pair in _METHODS if pair[1] is not None}
+    methods = [name for base in kind.__mro__[:-1] for name in vars(base)]
+    for value in (name for name in methods if _VALUE.match(name) and _is_own(kind, name)):
+        for gradient in (name for name in methods if _GRADIENT.match(name) and _is_own(kind, name)):
+            if (value, gradient) not in known and _takes_arguments(getattr(kind, gradient)):
+                yield Passes(kind.__name__, item, value, gradient)
 
 
 def box_of(kind: type) -> type | None:

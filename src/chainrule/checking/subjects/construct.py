@@ -21,6 +21,7 @@ _OUT = ("neuron", "out", "unit", "hidden", "class")
 _IN = ("in", "feature", "size", "dim", "num", "n")
 _RATE = ("rate", "p", "prob", "drop", "alpha", "slope", "momentum", "keep")
 _SEVERAL = ("kernel", "pool", "filter", "window", "shape", "size", "stride", "pad", "dilation")  # may be tuples
+_PENALTIES = ("l1", "l2", "reg", "lam", "lmbda", "lambd", "lambda_", "weight_decay", "l1_reg", "l2_reg")
 _LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists of widths
 _BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
           "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip
@@ -79,7 +80,11 @@ def _guesses(kind: type, inputs: Any, depth: int = _DEPTH) -> Iterator[tuple[Any
     """Arguments for the constructor: plain numbers, then one kind of several numbers in the place of some of them."""
     names = _required(kind)
     features = _features(inputs)
-    plain = tuple(_value(name.lower(), place, features) for place, name in enumerate(names))
+    alone = not any(hasattr(kind, name) for name in ("loss", "cost", "compute_loss", "compute_cost"))
+    plain = tuple(
+        0.0 if alone and name.lower() in _PENALTIES else _value(name.lower(), place, features)
+        for place, name in enumerate(names)
+    )
     objects = _of_annotations(kind, names, inputs, depth) if depth else {}
     yield tuple(objects.get(name, value) for name, value in zip(names, plain, strict=True))
     for words, several in ((_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple)):

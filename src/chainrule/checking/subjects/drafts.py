@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,13 +17,14 @@ from .base import Arrays, is_shape
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext
-from .sources import parameters_of, ranks_in, ranks_told
+from .sources import parameters_of, ranks_in, ranks_told, role_in, whole_source
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 
 __all__ = ["Draft", "arguments_of", "drafts"]
 
 _SEED = 1
+_KEEPS = re.compile(r"(?i)cache|save|store|keep|retain|remember|grad")  # a switch without which backward has nothing
 _RUNS = 400  # how often a function is run in the search for shapes
 
 
@@ -41,13 +43,16 @@ class Draft:
     joined: bool = False
     guessed: tuple[str, ...] = ()
     keywords: frozenset[str] = frozenset()
+    roles: Mapping[str, str] = field(default_factory=dict)  # where the source says more than the name
 
 
 def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str]]:
     """The arguments that the value is handed, its target, its switch, and those that go by name."""
     known = parameters_of(call.of(call.value, call.item))
     required = [name for name, default in known.items() if default is inspect.Parameter.empty]
-    training = next((name for name in known if name.lower() in TRAINING), "")
+    training = next((name for name in known if name.lower() in TRAINING), "") or next(
+        (name for name, default in known.items() if default is False and _KEEPS.search(name)), ""
+    )
     target = next((name for name in required if name.lower() in TARGETS), "")
     also = {training} - {""}
     if not target and (call.gradient is None or (len(required) == 1 and call.value != "forward")):
@@ -76,6 +81,8 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     if targets is not None and target:
         given[target] = np.asarray(targets)
     base = Draft(names, {}, {}, {}, target, None, 0, training, joined, keywords=keywords)
+    source = whole_source(call)
+    base.roles = {name: role for name in names if (role := role_in(source, name))}
     if joined:
         base.keys = {name: name for name in given}
         base.values = given
@@ -89,7 +96,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
             yield attempt
         else:
             first = first or attempt
-    if not found and call.item is not None and len(arrays) == 1 and not given:
+    if not found and not call.functions and len(arrays) == 1 and not given:
         rng = np.random.default_rng(_SEED)  # a join takes its inputs as one tuple
         base.values = {f"inputs[{i}]": rng.normal(size=(5, 4)) for i in range(2)}
         base.keys, base.joined, found = {name: name for name in base.values}, True, True
@@ -116,7 +123,7 @@ def _given(call: Passes, inputs: Any, arrays: list[str]) -> tuple[dict[str, Any]
             )
         return {name: _as_argument(value) for name, value in inputs.items()}, False
     several = isinstance(inputs, tuple | list) and len(inputs) > 0 and not np.isscalar(inputs[0])
-    if several and isinstance(inputs[0], np.ndarray) and len(arrays) == 1 and call.item is not None:
+    if several and isinstance(inputs[0], np.ndarray) and len(arrays) == 1 and not call.functions:
         return {f"inputs[{i}]": np.array(each, dtype=np.float64) for i, each in enumerate(inputs)}, True
     if isinstance(inputs, tuple | list) and len(arrays) > 1 and several:
         return dict(zip(arrays, (_as_argument(each) for each in inputs), strict=False)), False
@@ -178,7 +185,7 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
         value = given[name]
         world.samples = len(value) if isinstance(value, np.ndarray) and value.ndim else world.samples
         return value.copy().view(TracedArray) if isinstance(value, np.ndarray) else value
-    role = role_of(name)
+    role = base.roles.get(name) or role_of(name)
     if name == base.training or role == "training":
         return True
     if name == "xp":
@@ -193,7 +200,8 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     others = [n for n in base.names if n not in skipped and role_of(n) != "number"]
     if role == "number" and name != base.target and name != base.names[0] and others:
         return setting(name)
-    return Unknown(name, world, "target" if name == base.target else "input" if role == "number" else "")
+    role = "target" if name == base.target else "input" if role == "number" else base.roles.get(name, "")
+    return Unknown(name, world, role)
 
 
 def _run(call: Passes, base: Draft, handed: dict[str, Any]) -> Any:
@@ -256,11 +264,11 @@ def _dict_of(settings: AnySettings, key: str, values: Arrays) -> dict[str, Any]:
 
 def _refusal(call: Passes, arrays: list[str], given: dict[str, Any], error: BaseException | None) -> str:
     reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}" if error else "nothing ran"
-    if call.item is None:
+    if call.functions:
         missing = ", ".join(f"{name!r}: ..." for name in arrays if name not in given)
         how = f"check({call.title}, {{{missing}}})" if missing else "other arrays"
         return f"check: {call.title} fails on every shape tried ({reason}). Pass arrays that it takes: {how}."
-    method = call.value if isinstance(call.value, str) else call.value.__name__
+    method = call.of(call.value, call.item).__name__
     kind = call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
     return (
         f"check: {kind}.{method} fails on every input tried ({reason}). Pass inputs that it takes: "

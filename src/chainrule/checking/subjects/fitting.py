@@ -76,9 +76,17 @@ def fitted(
         gradients = again.backward(dvalues.copy())
     reading.shaped = sum(np.shape(g) == point.values[key].shape for key, g in gradients.items() if key in plan.sources)
     reading.fitting = sum(slope.fits(key, gradient) for key, gradient in gradients.items() if key in plan.sources)
+    reading.nearly = sum(slope.fits(key, _as(point, key, gradient)) for key, gradient in gradients.items())
     if reading.fitting < reading.matched:
         _share(reading, gradients, slope)
     return reading
+
+
+def _as(point: Point, key: str, gradient: Any) -> Any:
+    """A gradient in the shape of its array, where axes of length 1 are all that tells them apart."""
+    shape, found = point.values[key].shape, np.shape(gradient)
+    alike = [n for n in shape if n != 1] == [n for n in found if n != 1]
+    return np.reshape(gradient, shape) if alike else gradient
 
 
 def _lists_grow(plan: Recipe, point: Point) -> tuple[bool, bool]:
@@ -142,20 +150,31 @@ def _sources(
     if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
         return {wanted[0].key: found[0].source}
     sources = matched(wanted, found, instance.item, fits)
-    moves = "rate" in plan.slots or _own_rate(instance.item)
+    own = _own_rate(instance, wanted, before, slope)
+    moves = "rate" in plan.slots or own
     for each in wanted:
         path = each.paths[0] if each.paths else ""
         after = dict(arrays_of(instance.item)).get(path) if path and moves else None
         if each.key not in sources and after is not None and not np.array_equal(after, before.get(path, after)):
             sources[each.key] = Place("moved", path)
-            plan.rate = plan.rate if "rate" in plan.slots else _own_rate(instance.item)
+            plan.rate = plan.rate if "rate" in plan.slots else own
     return sources
 
 
-def _own_rate(item: Any) -> float:
-    """The learning rate that an object holds; 0 without one."""
-    held = [getattr(item, name, None) for name in RATES]
-    return next((float(rate) for rate in held if isinstance(rate, float | int) and rate > 0), 0.0)
+def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None) -> float:
+    """The learning rate that an object holds, by its name or because a step of that rate fits; 0 without one."""
+    held = {
+        n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10
+    }
+    named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
+    if slope is None or any(name in held for name in RATES):
+        return named
+    after = dict(arrays_of(instance.item)) if held else {}
+    steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
+    m = np.shape(instance.parts[0])[-1:] or (1,)  # samples may be columns, of which a mean is taken
+    found = (r for r in dict.fromkeys(map(float, held.values())) for key, step in steps.items()
+             if step.any() and any(slope.fits(key, step / r, factor) for factor in (1.0, *m)))  # fmt: skip
+    return next(found, named)
 
 
 def _local(plan: Recipe, wanted: list[Wanted]) -> str:

@@ -124,10 +124,23 @@ def made_by(call: Passes, draft: Any) -> Any:
     except (Exception, SystemExit):  # the code is not ours: anything may come
         return item
     made = [path for path, value in arrays_of(instance.item) if value.dtype.kind == "f" and not _passes(path, plan)]
-    if not any(role_of(leaf(path)) in ("weights", "bias", "scale") for path in made):
+    likely = [path for path in made if role_of(leaf(path)) in ("weights", "bias", "scale")]
+    if not likely or not _stay(instance, likely):
         return item
     _put_back(instance)
     return instance.item
+
+
+def _stay(instance: WrittenInstance, paths: list[str]) -> bool:
+    """Whether arrays that the first pass made outlast a second one on other inputs, as parameters do."""
+    before = {path: read(instance.item, path).copy() for path in paths}
+    later = WrittenInstance(replace(instance.plan, call=instance.plan.call._replace(item=instance.item)))
+    other = {key: 1.5 * value + 0.25 for key, value in instance.point.values.items()}
+    try:
+        later.run_forward(instance.point.copied().with_values(other))
+        return any(_same(read(later.item, path), value) for path, value in before.items())
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return True
 
 
 def _put_back(instance: WrittenInstance) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .names import is_gradient_name, same_stem
+from .names import close_stem, is_gradient_name, same_stem
 from .objects import arrays_of, gradient_path
 from .plans import Place, leaf
 
@@ -142,7 +142,9 @@ def _score(each: Wanted, candidate: LeftBehind, item: Any) -> int:
     exact = any(same_stem(candidate.name, name) for name in each.aliases)
     if candidate.source.kind == "stored" and "." in path:
         return int(exact)  # that of a layer inside
-    return (3 if candidate.source.kind == "stored" else 2) if exact else 0
+    if not exact:
+        return int(candidate.source.kind == "returned" and any(close_stem(candidate.name, n) for n in each.aliases))
+    return 3 if candidate.source.kind == "stored" else 2
 
 
 def _container(path: str) -> str:

@@ -9,6 +9,7 @@ __all__ = [
     "RATES",
     "TARGETS",
     "TRAINING",
+    "close_stem",
     "is_gradient_name",
     "role_of",
     "same_stem",
@@ -110,7 +111,20 @@ def is_gradient_name(name: str) -> bool:
 def same_stem(gradient: str, name: str) -> bool:
     """Whether a gradient of this name belongs to an array of that name.
 
-    >>> same_stem("dW", "W"), same_stem("W", "W"), same_stem("db", "W")
-    (True, True, False)
+    >>> same_stem("dW", "W"), same_stem("W", "W"), same_stem("db", "W"), same_stem("dYPred", "y_pred")
+    (True, True, False, True)
     """
-    return gradient == name or name.lower() in {each.lower() for each in stems(gradient)}
+    return gradient == name or _plainly(name) in {_plainly(each) for each in stems(gradient)}
+
+
+def close_stem(gradient: str, name: str) -> bool:
+    """Whether a gradient's name is the end of that of an array.
+
+    >>> close_stem("dLogVar", "t_log_var"), close_stem("dMean", "t_log_var")
+    (True, False)
+    """
+    return any(len(each) > 2 and _plainly(name).endswith(_plainly(each)) for each in stems(gradient))
+
+
+def _plainly(name: str) -> str:
+    return name.lower().replace("_", "")

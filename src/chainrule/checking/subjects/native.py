@@ -13,7 +13,7 @@ from ...backprop import propagate
 from ...errors import ChainruleError, ConfigurationError, ShapeError
 from ...graph import Graph
 from ...layer import Arrays, Context, Layer
-from ...losses import Loss
+from ...loss import Loss
 from ...model import Model
 from ...penalties import Penalty
 from .base import NATIVE, Instance, Point, Subject, is_shape

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "BOXES",
     "arrays_of",
     "copied",
     "generators_of",
@@ -146,12 +147,12 @@ def gradient_path(item: Any, path: str) -> str | None:
     return None
 
 
-_BOXES = (".data", ".value", ".val", ".values")
+BOXES = (".data", ".value", ".val", ".values", ".params", ".param", ".array")  # what a box holds, its gradient beside
 _CONTAINERS = ("grads", "gradients", "grad", "gradient", "dparams", "derivatives", "_grads", "_gradients", "d")
 
 
 def _gradient_names(path: str) -> Iterator[str]:
-    for box in _BOXES:
+    for box in BOXES:
         if path.endswith(box):
             yield from (path.removesuffix(box) + tail for tail in (".grad", ".gradient", ".g", ".d", ".grads"))
     holder, dot, name = path.rpartition(".")

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
 from .base import Arrays, Instance, Point
+from .costs import WithCost
 from .names import LIKE_WEIGHTS, role_of
-from .objects import arrays_of, copied, generators_of, read, write
+from .objects import BOXES, arrays_of, copied, generators_of, read, write
 from .regularized import book_penalty, strengths_of
+from .spaces import Space
 
 __all__ = ["Passes", "Place", "Recipe", "SavingContext", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
 
@@ -57,15 +59,22 @@ class Passes(NamedTuple):
 
     title: str
     item: Any  # the object, or None where there are plain functions
-    value: Any  # the name of a method, or a function
+    value: Any  # the name of a method, a function, or a method with the loss beside it
     gradient: Any  # likewise; None where the value comes with its gradients
     words: tuple[tuple[str, str], ...] = ()  # arguments that are words, such as the name of an activation
     box: Any = None  # the class that __call__ wants its inputs in, where forward leaves it to __call__ to keep them
 
     def of(self, which: Any, item: Any) -> Callable[..., Any]:
         """The method of an object, or the function."""
+        if isinstance(which, WithCost):
+            return which.on(item)
         found = getattr(item, which) if isinstance(which, str) else which
         return found  # type: ignore[no-any-return]
+
+    @property
+    def functions(self) -> bool:
+        """Whether it is plain functions, alone or with their globals."""
+        return self.item is None or isinstance(self.item, Space)
 
 
 @dataclass
@@ -121,7 +130,7 @@ def leaf(path: str) -> str:
     >>> leaf("layers[0].weights"), leaf("params['W']"), leaf("W.data"), leaf("grads[0]")
     ('weights', 'W', 'W', 'grads')
     """
-    for tail in (".data", ".value", ".values", ".val"):
+    for tail in BOXES:
         path = path.removesuffix(tail)
     last = path.rpartition(".")[2]
     inside, bracket, key = last.partition("[")
@@ -300,6 +309,7 @@ class WrittenInstance(Instance):
             "list": lambda: list(parts),
             "rate": lambda: self.plan.rate,
             "output": lambda: self.parts[0],
+            "returned": lambda: self.returned[int(which)],
             "activated": self._activated,
             "target": lambda: self.point.targets,
             "one": lambda: 1.0,

@@ -14,11 +14,9 @@ from .drafts import Draft
 from .matching import Wanted
 from .names import LIKE_WEIGHTS, role_of
 from .plans import Passes, Recipe, leaf
-from .sources import source_of
+from .sources import whole_source
 
-__all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms", "whole_source"]
-
-_NOTHING = compile("", "", "exec")
+__all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms"]
 
 
 @dataclass
@@ -35,6 +33,7 @@ class Reading:
     fitting: int = -1  # gradients that fit
     matched: int = 0
     shaped: int = 0  # gradients of the right shape
+    nearly: int = 0  # gradients that fit but for axes of length 1
     error: BaseException | None = None
 
     @property
@@ -57,7 +56,7 @@ class Reading:
     @property
     def score(self) -> tuple[float, int, int]:
         """For choosing among readings none of which fits whole."""
-        return (self.fitting / max(len(self.wanted), 1), self.matched, self.shaped)
+        return (max(self.fitting, self.nearly) / max(len(self.wanted), 1), self.matched, self.shaped)
 
 
 def is_needed(plan: Recipe, wanted: Wanted) -> bool:
@@ -67,27 +66,26 @@ def is_needed(plan: Recipe, wanted: Wanted) -> bool:
     if wanted.paths:
         own = {group[0] for group in plan.parameters} & {*plan.sources}
         return role_of(leaf(wanted.key)) in LIKE_WEIGHTS and (plan.kind != "loss" or bool(own))
-    return plan.kind == "layer" and role_of(wanted.key) not in ("mask", "target")
+    if plan.kind != "layer" or role_of(wanted.key) in ("mask", "target"):
+        return False
+    return not (role_of(wanted.key) == "input" and _is_network(plan))
+
+
+def _is_network(plan: Recipe) -> bool:
+    """Whether functions of several numbered matrices, W1 and W2, are a whole network: its inputs are data."""
+    weights = [key for key in plan.keys.values() if role_of(key) == "weights" and re.search(r"\d$", key)]
+    inputs = [key for key in plan.keys.values() if role_of(key) == "input"]
+    return plan.call.functions and len({key[:-1] for key in weights}) < len(weights) and len(inputs) == 1
 
 
 def name_of(call: Passes) -> str:
     """The name of the class, or of the function: what kind of loss it is may stand in it."""
-    return call.title if call.item is None or isinstance(call.item, type) else type(call.item).__name__
+    return call.title if call.functions or isinstance(call.item, type) else type(call.item).__name__
 
 
 def takes_logarithms(call: Passes) -> bool:
     """Whether predictions may have to be probabilities."""
     return re.search(r"log(?!g)|clip", whole_source(call)) is not None or "entropy" in name_of(call).lower()
-
-
-def whole_source(call: Passes) -> str:
-    """The source of an object's class, or of the function and the functions that it calls."""
-    if call.item is not None:
-        kind = call.item if isinstance(call.item, type) else type(call.item)
-        return "\n".join(source_of(base) for base in kind.__mro__[:-1])
-    known = getattr(call.value, "__globals__", {})
-    called = [known[name] for name in getattr(call.value, "__code__", _NOTHING).co_names if name in known]
-    return "\n".join(source_of(function) for function in (call.value, *called) if callable(function))
 
 
 def compared_shape(draft: Draft, values: Arrays) -> tuple[int, ...]:

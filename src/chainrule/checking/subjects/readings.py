@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from .slots import manners
 __all__ = ["readings_of"]
 
 _SEED = 1
+_PREDICTED = re.compile(r"(?i)^(\w+_?(pred|hat)|pred(iction)?s?|p|prob(abilitie)?s?|recon\w*|\w+_recon\w*)$")
 
 
 def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction: str) -> Iterator[Reading]:
@@ -75,10 +77,15 @@ def _domains(call: Passes, draft: Draft, inputs: Any, rng: np.random.Generator) 
         for domain, array in predictions(name_of(call), draft.values[first], rng, takes_logarithms(call)):
             yield domain, {**draft.values, first: array}
         return
-    yield "numbers", draft.values
-    for domain, low, high in (("positive", 0.5, 2.0), ("probabilities", 0.1, 0.9)):
+    domains: list[tuple[str, float, float]] = [("positive", 0.5, 2.0), ("probabilities", 0.1, 0.9)]
+    predicts = draft.target and any(_PREDICTED.match(key) for key in draft.values) and takes_logarithms(call)
+    if not predicts:
+        yield "numbers", draft.values
+    for domain, low, high in reversed(domains) if predicts else domains:
         drawn = {k: rng.uniform(low, high, v.shape) for k, v in draft.values.items() if role_of(k) not in LIKE_WEIGHTS}
         yield domain, {**draft.values, **drawn}
+    if predicts:
+        yield "numbers", draft.values
 
 
 def _domain_of(array: NDArray[Any] | None, loss: bool) -> str:

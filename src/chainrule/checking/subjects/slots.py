@@ -12,7 +12,7 @@ import numpy as np
 
 from .names import RATES, TARGETS, TRAINING
 from .plans import Passes
-from .sources import parameters_of
+from .sources import parameters_of, returned_names
 
 __all__ = ["Manner", "manners", "unknown_to"]
 
@@ -68,7 +68,7 @@ def unknown_to(call: Passes, names: tuple[str, ...], slots: tuple[str, ...]) -> 
         name
         for position, (name, slot) in enumerate(zip(_wants(call), slots, strict=False))
         if position
-        and not slot.startswith("cache")
+        and not slot.startswith(("cache", "returned"))
         and name.lower() not in {*lower, *RATES, *TRAINING, *TARGETS, "xp", "ctx"}
         and not any(pattern.search(name) for pattern in (_UPSTREAM, _CACHE, _OUTPUT))
     ]
@@ -79,7 +79,14 @@ def _all(
 ) -> Iterator[Manner]:
     named = call.gradient if isinstance(call.gradient, str) else call.gradient.__name__
     local = bool(_LOCAL.search(re.sub(r"^_+", "", named))) and "back" not in named.lower()
-    options = [_options(name, position, names, target, local, number) for position, name in enumerate(wants)]
+    several = isinstance(returned, tuple | list)
+    behind = returned_names(call.of(call.value, call.item)) if several else ()
+    options = [
+        [f"returned:{behind.index(name)}"]
+        if name in behind[1:] and name not in names and not _CACHE.search(name)
+        else _options(name, len(wants) == 1, position, names, target, local, number)
+        for position, name in enumerate(wants)
+    ]
     if not isinstance(returned, tuple | list):  # there is no cache to hand on
         options = [[o for o in each if o != "cache"] or each for each in options]
     for slots in itertools.islice(itertools.product(*options), _MOST):
@@ -95,7 +102,9 @@ def _all(
                 yield Manner("derivative", placed, outputs)
 
 
-def _options(name: str, position: int, names: tuple[str, ...], target: str, local: bool, number: bool) -> list[str]:
+def _options(
+    name: str, alone: bool, position: int, names: tuple[str, ...], target: str, local: bool, number: bool
+) -> list[str]:
     low = name.lower()
     mine = next((n for n in names if n == name), None) or next((n for n in names if n.lower() == low), None)
     if low in RATES and mine is None:
@@ -104,6 +113,8 @@ def _options(name: str, position: int, names: tuple[str, ...], target: str, loca
         return [name]
     if mine is not None and mine == target:
         return ["target"]
+    if mine is not None and alone and not local and not target:
+        return ["upstream", f"argument:{mine}"]  # a variable of the same name used anew
     if mine is not None:
         return [f"argument:{mine}"] + (["activated"] if target else ["output"] if local else [])
     if low in TRAINING:
@@ -144,7 +155,7 @@ def _placed(slots: tuple[str, ...], returned: Any, call: Passes) -> Iterator[tup
         numbered[i] = f"upstream:{place}"
     outputs = tuple(range(max(len(ups), 1)))
     left = len(returned) - len(outputs)
-    if len(ups) == 1 and not caches and arrays > 1 and call.item is not None:
+    if len(ups) == 1 and not caches and arrays > 1 and not call.functions:
         several = tuple(range(arrays))
         yield tuple("upstreams" if s.startswith("upstream") else s for s in numbered), several
         yield tuple("list" if s.startswith("upstream") else s for s in numbered), several

@@ -7,7 +7,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .names import role_of
+
+if TYPE_CHECKING:
+    from .plans import Passes
 
 __all__ = [
     "mentions",
@@ -17,11 +22,14 @@ __all__ = [
     "remark_in",
     "required_of",
     "returned_names",
+    "role_in",
     "small_in_logarithm",
     "source_of",
+    "whole_source",
     "words_for",
 ]
 
+_NOTHING = compile("", "", "exec")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -47,6 +55,18 @@ def source_of(function: Callable[..., Any]) -> str:
         return textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError, IndentationError):
         return ""
+
+
+def whole_source(call: Passes) -> str:
+    """The source of an object's class, or of the function and the functions that it calls."""
+    if not call.functions:
+        kind = call.item if isinstance(call.item, type) else type(call.item)
+        return "\n".join(source_of(base) for base in kind.__mro__[:-1])
+    value = call.of(call.value, call.item)
+    parts = getattr(value, "parts", (value,))
+    known = getattr(parts[0], "__globals__", {})
+    called = [known[n] for part in parts for n in getattr(part, "__code__", _NOTHING).co_names if n in known]
+    return "\n".join(source_of(function) for function in (*parts, *called) if callable(function))
 
 
 def _parsed(function: Callable[..., Any]) -> ast.AST | None:
@@ -116,6 +136,9 @@ def returned_names(function: Callable[..., Any]) -> tuple[str, ...]:
     >>> returned_names(parameters_of)
     ('',)
     """
+    told: tuple[str, ...] | None = getattr(function, "returns", None)
+    if isinstance(told, tuple):
+        return told
     tree = _parsed(function)
     last = [node for node in ast.walk(tree) if isinstance(node, ast.Return)] if tree is not None else []
     if not last:
@@ -153,6 +176,19 @@ def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, st
     except (TypeError, ValueError):
         return 0.0, ""
     return (number, written) if 0 < number <= 1e-4 else (0.0, "")
+
+
+def role_in(source: str, name: str) -> str:
+    """What the source says an argument is, against its name: an array where its axes are used, or whole numbers.
+
+    >>> role_in("scores = Q @ K.swapaxes(-2, -1)", "K"), role_in("x.astype(int)", "x"), role_in("k * x", "k")
+    ('input', 'integers', '')
+    """
+    if re.search(rf"\b{name}\.astype\((np\.)?['\"]?u?int", source):
+        return "integers"
+    number = role_of(name) == "number"
+    used = rf"\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
+    return "input" if number and re.search(used, source) else ""
 
 
 def mentions(source: str, words: Iterable[str]) -> bool:

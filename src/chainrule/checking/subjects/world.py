@@ -136,6 +136,11 @@ def _target(name: str, world: World) -> Iterator[Shape]:
     yield from ((n,), *((n, width) for width in widths), (1, n))
 
 
+def _integers(name: str, world: World) -> Iterator[Shape]:
+    yield from ((world.samples,), (world.samples, STEPS))
+
+
 _USUAL: dict[str, Callable[[str, World], Iterator[Shape]]] = {
     "weights": _weights, "bias": _bias, "scale": _bias, "state": _state, "target": _target, "number": _number,
+    "integers": _integers,
 }  # fmt: skip

@@ -16,16 +16,17 @@ from ..streams import seed_streams
 from .axes import find_groups
 from .base import Arrays, Group, Point, Style, Subject, is_shape
 from .compared import redrawn_like
+from .costs import WithCost, target_of
 from .declared import declared_by
 from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
 from .plans import Passes, Recipe, WrittenInstance, leaf
-from .reading import Reading, is_needed, whole_source
+from .reading import Reading, is_needed
 from .readings import readings_of
 from .slopes import Slopes
 from .slots import unknown_to
-from .sources import mentions, parameters_of, small_in_logarithm, source_of
+from .sources import mentions, parameters_of, small_in_logarithm, source_of, whole_source
 from .targets import Redraw, counts_classes
 
 __all__ = ["written_subject"]
@@ -59,6 +60,12 @@ def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, re
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
             "it takes."
         )
+    target = "" if best.whole or best.draft.target or call.gradient is None else _loss_wanted(call)
+    if target:
+        raise ConfigurationError(
+            f"check: the backward pass of {call.title} takes {target}, which its forward pass does not: it is the "
+            f"gradient of a loss, and no loss was found. Write it beside them, such as def loss(output, {target})."
+        )
     unsure = [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots)
     if unsure:
         raise ConfigurationError(
@@ -71,6 +78,10 @@ def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, re
             f"what a gradient can be taken by ({', '.join(best.point.values) or 'no array of numbers'})."
         )
     return _subject(best, inputs, targets)
+
+
+def _loss_wanted(call: Passes) -> str:
+    return target_of(call.of(call.value, call.item), call.of(call.gradient, call.item))
 
 
 def _may_have_other_ranks(reading: Reading) -> bool:
@@ -88,12 +99,14 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     plan.parameters = tuple(g for g in plan.parameters if g[0] not in {w.key for w in dropped})
     values = {k: v for k, v in point.values.items() if k not in {w.key for w in dropped}}
     fixed = {**draft.fixed, **{key: point.values[key] for key in data}}
-    functions = plan.call.item is None
+    functions = plan.call.functions
     own = {k: v for k, v in values.items() if k not in held and not (role_of(leaf(k)) in LIKE_WEIGHTS and functions)}
     parameters = {k: v for k, v in values.items() if k not in own}
     if not own and not fixed:
         own, parameters = dict(list(values.items())[:1]), dict(list(values.items())[1:])
-    groups = _groups(reading, {**own, **(parameters if functions else {})}, fixed, point)
+    groups = _groups(
+        reading, {**own, **{k: v for k, v in parameters.items() if functions and k not in held}}, fixed, point
+    )
     if plan.shared and not (groups and groups[0][0][1] == 1):
         plan.shared = False
     redraw = Redraw(reading, targets, groups, point)
@@ -122,17 +135,17 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         any_rank=_any_rank(plan, own, fixed, point, reading.output),
         undefined=undefined,
         slack=slack,
-        on_purpose=declared_by(gradient) or (declared_by(plan.call.item) if plan.call.item is not None else ""),
+        on_purpose=declared_by(gradient) or ("" if functions else declared_by(plan.call.item)),
         notes=tuple(_notes(reading, values, undefined, small)),
     )
 
 
 def _title(call: Passes) -> str:
-    if call.item is not None:
+    if not call.functions:
         return call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
-    if call.gradient is None or call.gradient.__name__.startswith("_by"):
-        return str(call.value.__name__)
-    return f"{call.value.__name__} and {call.gradient.__name__}"
+    value = str(call.of(call.value, call.item).__name__)
+    gradient = "" if call.gradient is None else str(call.of(call.gradient, call.item).__name__)
+    return value if not gradient or gradient.startswith("_by") else f"{value} and {gradient}"
 
 
 def _style(plan: Recipe, gradient: Callable[..., Any], functions: bool) -> Style:
@@ -170,7 +183,12 @@ def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Poin
         others = {**copy.deepcopy(fixed), **{k: v for k, v in changed.items() if k in fixed}}
         return instance.forward(Point(known, targets, True, fixed=others))
 
-    return find_groups(every, run, first, likely)
+    def both(changed: dict[str, Any]) -> NDArray[Any]:
+        output = run(changed)
+        instance.backward(np.ones(output.shape))
+        return output
+
+    return find_groups(every, run, first, likely, both)
 
 
 def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
@@ -230,12 +248,15 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Ite
     plan, draft = reading.plan, reading.draft
     many = len([name for name in plan.names if name not in (plan.training, "xp", "ctx")])
     known = {**reading.point.values, **draft.fixed}
-    if draft.guessed and many > 1 and plan.call.item is None:
+    if draft.guessed and many > 1 and plan.call.functions:
         listed = [f"{n} {_said(known.get(draft.keys.get(n, n)))}" for n in draft.guessed]
         yield f"Arguments were found by running it: {', '.join(listed)}. Pass others if it is meant otherwise."
     data = [k for k in reading.point.values if k not in values and k in plan.keys.values()]
     if data:
         yield f"It gives no gradient for {', '.join(data)}, which was not compared."
+    if isinstance(plan.call.value, WithCost):
+        cost = plan.call.value
+        yield f"Its backward pass takes {cost.target}: it was compared with the derivative of {cost.cost}, beside it."
     if plan.shared:
         yield (
             "The samples are columns, and every gradient of a parameter is divided by their number: the mean of the "

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...losses import Loss, SoftmaxCrossentropy
+from ...loss import Loss
+from ...losses import SoftmaxCrossentropy
 from ..contract import NotCovered
 from . import library
 from .alignment import aligned_zeros

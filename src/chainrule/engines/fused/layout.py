@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DEFINES", "ENUMS", "LINE_OF_CODE", "OPERATION", "PART", "SEGMENT", "WATCHED", "Call"]
+__all__ = ["DEFINES", "ENUMS", "LINE_OF_CODE", "OPERATION", "PART", "SEGMENT", "TIE", "WATCHED", "Call"]
 
 _TEXT = (Path(__file__).parent / "c" / "run.h").read_text(encoding="utf-8")
 _CODE = re.sub(r"/\*.*?\*/", "", _TEXT, flags=re.DOTALL)
 _KINDS: dict[str, type] = {"int64_t": ctypes.c_int64, "double": ctypes.c_double}
 
 
+_BODIES: dict[str, str] = dict(re.findall(r"typedef struct (\w+) {(.*?)}", _CODE, flags=re.DOTALL))
+
+
 def _members(name: str) -> list[tuple[str, type]]:
     """The members of a structure, in order: names, and types of ctypes."""
-    (body,) = re.findall(rf"typedef struct {name} {{(.*?)}} {name};", _CODE, flags=re.DOTALL)
-    found = re.findall(r"(?:const )?(\w+) (\**)(\w+);", body)
+    found = re.findall(r"(?:const )?(\w+) (\**)(\w+);", _BODIES[name])
     return [(member, ctypes.c_void_p if stars else _KINDS[kind]) for kind, stars, member in found]
 
 
@@ -37,7 +39,7 @@ def _enumeration(body: str) -> dict[str, int]:
 
 ENUMS = {name: _enumeration(body) for name, body in re.findall(r"enum (\w+) {(.*?)}", _CODE, flags=re.DOTALL)}
 DEFINES = {name: int(number) for name, number in re.findall(r"#define (\w+) (\d+)", _CODE)}
-OPERATION, SEGMENT, PART, WATCHED = (_record(name) for name in ("Operation", "Segment", "Part", "Watched"))
+OPERATION, SEGMENT, PART, WATCHED, TIE = map(_record, ("Operation", "Segment", "Part", "Watched", "Tie"))
 LINE_OF_CODE = _record("Line")
 
 

@@ -21,11 +21,7 @@ __all__ = ["about", "load", "why_missing"]
 _PLACE = Path(__file__).resolve().parent
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _RUNS = {"x86-64-v4": ("x86-64-v4", "x86-64-v3"), "x86-64-v3": ("x86-64-v3",), "aarch64": ("aarch64",)}  # best first
-_COMPILERS = {"darwin": "xcode-select --install", "win32": "pip install ziglang"}
-_AGAIN = (
-    f"Install a C compiler ({_COMPILERS.get(sys.platform, 'apt install gcc')}), then chainrule again, by pip install "
-    "with --force-reinstall --no-deps --no-cache-dir."
-)
+_AGAIN = "chainrule again: pip install --force-reinstall --no-deps --no-cache-dir"
 
 
 def load() -> ctypes.CDLL:
@@ -61,7 +57,7 @@ def _opened() -> tuple[ctypes.CDLL | None, str | None, str | None]:
             return None, None, f"this processor is of level {processor}, and there is code for {built} alone."
         return ctypes.CDLL(str(_file(f"kernels-{levels[0]}"))), levels[0], None
     except (OSError, AttributeError) as error:
-        return None, None, f"its library cannot be opened ({error}). {_AGAIN}"
+        return None, None, f"its library cannot be opened ({error}). Install {_AGAIN}."
 
 
 def processor_level() -> str:
@@ -93,7 +89,8 @@ def _not_built() -> str | None:
     if record.get("problem") is None:
         return None
     tried = f" ({'; '.join(record['tried'])})" if record.get("tried") else ""
-    return f"when chainrule was installed, {record['problem']}{tried}. {_AGAIN}"
+    advice = f" {record['advice']}, then install {_AGAIN}." if record.get("advice") else ""
+    return f"when chainrule was built, {record['problem']}{tried}.{advice}"
 
 
 def _changed() -> str | None:

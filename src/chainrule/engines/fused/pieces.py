@@ -14,7 +14,7 @@ from ..contract import Task
 from .layout import DEFINES, ENUMS, PART
 from .program import Program
 
-__all__ = ["Pieces", "parts_of", "pieces_of", "read_by_rows", "spaced"]
+__all__ = ["Pieces", "parts_of", "pieces_of", "read_by_rows", "spaced", "tile_of"]
 
 LINE = DEFINES["LINE"]
 _WORK_FOR_PIECES = 2**18  # multiplications forward in a step from which on it is worth to be shared
@@ -52,10 +52,18 @@ def pieces_of(task: Task, program: Program) -> Pieces:
     pieces = -(-batch // piece)
     # Of all samples side by side, outputs and gradients go through the memory; of pieces, their gradients do
     apart, together = 3 * pieces * program.size, 4 * program.rows * batch
-    whole = pieces > 1 and apart > together
+    # ... which are made part by part: a copy's would not be there when its owner's is
+    whole = pieces > 1 and apart > together and not len(program.ties)
     fits = max(64, _CACHE_BYTES // (2 * program.rows * size) // LINE * LINE)
     tile = piece if program.mixes else min(piece, fits)
     return Pieces(piece, tile, whole, spaced(whole_batch if whole else tile))
+
+
+def tile_of(program: Program, samples: int, size: int) -> int:
+    """The samples that go through the forward pass together, for one thread; all of them where the work is small."""
+    if program.work * samples < _WORK_FOR_PIECES:
+        return _lines(samples)
+    return min(_lines(samples), max(64, _CACHE_BYTES // (program.rows * size) // LINE * LINE))
 
 
 def read_by_rows(operations: NDArray[Any]) -> NDArray[np.bool_]:

@@ -79,12 +79,12 @@ class Prediction:
         """The operations of every layer of a network in a line."""
         last = INPUTS
         for leaf in network.flat:
-            if leaf.reads != last or network.flat.ties:
+            if leaf.reads != last:
                 raise NotCovered("a network that is no line of layers")
             last = leaf.name
-            self._layer(leaf.layer, leaf.name, values)
+            self._layer(leaf.layer, {local: values[name] for local, name in leaf.arrays.items()})
 
-    def _layer(self, layer: Any, name: str, values: Arrays) -> None:
+    def _layer(self, layer: Any, values: Arrays) -> None:
         kind = type(layer)
         if kind in (layers.Linear, layers.Flatten, layers.Dropout):
             return
@@ -94,8 +94,8 @@ class Prediction:
             return
         row: dict[str, Any] = {"x": place, "y": place + FEW, "features": self.width}
         if kind is layers.Dense:
-            biases = values.get(f"{name}.biases", np.zeros(layer.n_neurons, self.dtype))
-            self.weights += [values[f"{name}.weights"].ravel(), biases.ravel()]
+            biases = values.get("biases", np.zeros(layer.n_neurons, self.dtype))
+            self.weights += [values["weights"].ravel(), biases.ravel()]
             row |= {"kind": ENUMS["Kind"]["dense"], "parameters": self.size, "outputs": layer.n_neurons}
             self.size, self.width = self.size + (self.width + 1) * layer.n_neurons, layer.n_neurons
             self.widest = max(self.widest, self.width)

@@ -17,13 +17,13 @@ from ...layer import Layer
 from ...nodes import INPUTS
 from ...noise import node_key
 from ..contract import NotCovered, Task
-from .layout import DEFINES, ENUMS, LINE_OF_CODE, OPERATION, WATCHED
+from .layout import DEFINES, ENUMS, LINE_OF_CODE, OPERATION, TIE, WATCHED
 from .segments import segments_of
 
 if TYPE_CHECKING:
     from .entrywise import Entrywise
 
-__all__ = ["ACTIVATIONS", "Program", "compiled", "loss_of", "why_not"]
+__all__ = ["ACTIVATIONS", "Program", "compile_network", "compiled", "loss_of", "why_not"]
 
 LINE = DEFINES["LINE"]
 # Each activation's kind, and the number that it reads
@@ -92,11 +92,12 @@ class Program:
     operations: NDArray[Any]  # a table of `Operation`; places count rows of samples
     lines: NDArray[Any]  # a table of `Line`
     watched: NDArray[Any]  # a table of `Watched`
+    ties: NDArray[Any]  # a table of `Tie`
     rows: int
     ones: list[int]
     output: int
     mixes: bool
-    places: dict[str, tuple[int, int]]  # where a parameter or a state array begins and ends
+    places: dict[str, tuple[int, int]]  # where a parameter, a copy of a tied one or a state array begins and ends
     size: int  # parameters without state
     total: int
     work: int  # multiplications for one sample
@@ -104,6 +105,7 @@ class Program:
 
 @dataclass
 class _Builder:
+    training: bool
     operations: list[_Operation] = field(default_factory=list)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     relus: list[_Value] = field(default_factory=list)
@@ -127,14 +129,13 @@ class _Builder:
     def network(self, network: Graph, given: _Value) -> _Value:
         """The operations of every layer; returns the output."""
         flat = network.flat
-        if flat.ties:
-            raise NotCovered("tied parameters")
         values: dict[str, _Value] = {INPUTS: given}
         for leaf in flat:
             if leaf.joins:
                 values[leaf.name] = self.join(leaf.layer, [values[source] for source in leaf.sources])
             else:
-                values[leaf.name] = self.layer(leaf.layer, leaf.name, values[leaf.reads], not leaf.frozen)
+                active = self.training and not leaf.frozen
+                values[leaf.name] = self.layer(leaf.layer, leaf.name, values[leaf.reads], active)
         return values[flat.output]
 
     def add(self, source: _Value, target: _Value, kind: str, **columns: Any) -> _Operation:
@@ -249,18 +250,11 @@ class _Builder:
         return met
 
 
-def compile_network(task: Task) -> Program:
-    """The program of a task's network. Raises `NotCovered`."""
-    network, shape = task.network, task.X.shape[1:]
+def compile_network(network: Graph, shape: Any, training: bool = True) -> Program:
+    """The program of a network for samples of a shape, in training or in inference. Raises `NotCovered`."""
     _require_flat(network, shape)
-    builder = _Builder()
-    # The kernels add biases to every dense layer: where it has none, to zeros that belong to nobody and stay
-    unbiased = {f"{n.name}.weights": n.layer.n_neurons for n in network.flat if _is_unbiased(n.layer)}
-    begin = 0
-    for name, size in network.parameter_shapes().items():
-        builder.places[name] = (begin, begin + math.prod(size))
-        begin = builder.places[name][1] + unbiased.get(name, 0)
-    end = begin
+    builder = _Builder(training)
+    begin = end = _place_parameters(network, builder.places)
     for name, size in network.state_shapes().items():
         builder.places[name] = (end, end + math.prod(size))
         end = builder.places[name][1]
@@ -277,9 +271,36 @@ def compile_network(task: Task) -> Program:
             lines.append(own)
     watched = np.array([(value.row, value.features) for value in builder.relus], WATCHED)
     return Program(
-        operations, np.concatenate(lines), watched, builder.rows, builder.ones, output.row, builder.mixes,
-        builder.places, begin, end, builder.work,
+        operations, np.concatenate(lines), watched, _ties(network, builder.places), builder.rows, builder.ones,
+        output.row, builder.mixes, builder.places, begin, end, builder.work,
     )  # fmt: skip
+
+
+def _place_parameters(network: Graph, places: dict[str, tuple[int, int]]) -> int:
+    """A place for each layer's parameters, side by side, of those that it borrows for a copy; where all of them end."""
+    begin = 0
+    for leaf in network.flat:
+        for local, size in leaf.layer.parameter_shapes().items():
+            places[f"{leaf.name}.{local}"] = begin, begin + math.prod(size)
+            begin += math.prod(size)
+        # The kernels add biases to every dense layer: where it has none, zeros that belong to nobody and stay
+        begin += leaf.layer.n_neurons if _is_unbiased(leaf.layer) else 0
+    return begin
+
+
+def _ties(network: Graph, places: dict[str, tuple[int, int]]) -> NDArray[Any]:
+    """The copies, a table of `Tie`. Raises `NotCovered`."""
+    ties = network.flat.ties
+    for leaf in network.flat:
+        own = {f"{leaf.name}.{local}" for local in leaf.layer.parameters}
+        if leaf.frozen and own & {*ties, *ties.values()}:
+            raise NotCovered(f"{leaf.name}, a frozen layer with tied parameters")
+    return np.array([(places[own][0], *_from(places[copy])) for copy, own in ties.items()], TIE)
+
+
+def _from(place: tuple[int, int]) -> tuple[int, int]:
+    """Where it begins, and how much it is."""
+    return place[0], place[1] - place[0]
 
 
 def _is_unbiased(layer: Layer) -> bool:
@@ -323,12 +344,24 @@ def compiled(task: Task) -> tuple[Program, NDArray[Any]]:
     if "_fused" not in kept:
         loss_of(task)
         program = _program_of(task)
-        kept["_fused"] = program, segments_of(task, program.places)
+        kept["_fused"] = program, _segments(task, program)
     return kept["_fused"]  # type: ignore[no-any-return]
 
 
 # The last program of each network, with what it was made from. Nobody changes a program.
 _PROGRAMS: weakref.WeakKeyDictionary[Graph, tuple[Any, Program]] = weakref.WeakKeyDictionary()
+# The last segments of each network, with the program (which says the penalties) and the optimizer that they follow from
+_SEGMENTS: weakref.WeakKeyDictionary[Graph, tuple[Program, Any, NDArray[Any]]] = weakref.WeakKeyDictionary()
+
+
+def _segments(task: Task, program: Program) -> NDArray[Any]:
+    """The segments of a task: the last ones, where the program and the optimizer are the same."""
+    last = _SEGMENTS.get(task.network)
+    if last is not None and last[0] is program and last[1] is task.optimizer:
+        return last[2]
+    segments = segments_of(task, program.places)
+    _SEGMENTS[task.network] = program, task.optimizer, segments
+    return segments
 
 
 def _program_of(task: Task) -> Program:
@@ -339,7 +372,7 @@ def _program_of(task: Task) -> Program:
     last = _PROGRAMS.get(network)
     if last is not None and last[0] == made_from:
         return last[1]
-    program = compile_network(task)
+    program = compile_network(network, task.X.shape[1:])
     if all(type(leaf.layer) in _LIBRARY for leaf in network.flat):  # those that say all their settings
         _PROGRAMS[network] = made_from, program
     return program

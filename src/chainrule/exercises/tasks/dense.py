@@ -101,6 +101,9 @@ MISTAKES = {
         Mistake("wrong_sign", LINES["dweights"], "-np.dot(inputs.T, dvalues)",
                 "The sizes are right, the direction is not.",
                 "A gradient points uphill. Going downhill is the optimizer's work, and comes later."),
+        Mistake("means_multiplied", LINES["dweights"], "np.mean(inputs, axis=0)[:, None] * np.mean(dvalues, axis=0)",
+                "You put the samples together before you multiply.",
+                "Each sample's gradient belongs with that sample's own input. When may they be added?"),
     ),
     "dbiases": (
         Mistake("mean_for_sum", LINES["dbiases"], "np.mean(dvalues, axis=0, keepdims=True)",
@@ -115,6 +118,12 @@ MISTAKES = {
         Mistake("one_sample", LINES["dbiases"], "dvalues[:1]",
                 "It is right for a batch of one sample.",
                 "The bias is used for every sample of the batch. What becomes of the other samples' say?"),
+        Mistake("slope_alone", LINES["dbiases"], "np.ones_like(biases)",
+                "That is the slope of the output by the bias. Is it the gradient of the loss?",
+                "Something arrives from behind, for each sample, and never enters this line."),
+        Mistake("largest", LINES["dbiases"], "np.max(dvalues, axis=0, keepdims=True)",
+                "In each entry only one sample has a say.",
+                "The bias is used for every sample. What becomes of the others' say?"),
     ),
 }  # fmt: skip
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from ...display import Html, folded, scrolled, table, tag
 from ...display.svg import sign
-from ..derivation import Batch, Derivation, OptimizerStep, Paths, Witness
+from ..derivation import Batch, Derivation, OptimizerStep, Witness
 from .curve import loss_curve
 from .digits import short, shown_path, shown_step
-from .extras import verdict_in_a_line
+from .extras import pulling, unmoved, verdict_in_a_line
 from .formulas import equation, math
 
 __all__ = ["beside"]
@@ -44,7 +44,7 @@ def beside(e: Derivation) -> Iterator[Html]:
         yield folded(f"What one step of {e.step.optimizer} would do to it", *_step(e.step))
     if len(e.loss_curve) > 1:
         yield folded(f"The loss along {e.title}", scrolled(loss_curve(e)))
-    yield from _paths(e.paths)
+    yield from _paths(e)
 
 
 def _witness(witness: Witness) -> tuple[object, ...]:
@@ -77,16 +77,16 @@ def _step(step: OptimizerStep) -> Iterator[Html]:
 
 def _batch(batch: Batch) -> Iterator[Html]:
     yield tag("h2", f"The same gradient as a sum over the {len(batch.contributions)} samples")
-    sides = (("pull it up", batch.up), ("pull it down", batch.down))
-    yield tag("div", *(_side(batch, label, rows) for label, rows in sides), cls="sides")
+    sides = (("up", batch.up), ("down", batch.down))
+    yield tag("div", *(_side(batch, way, rows) for way, rows in sides), cls="sides")
     zero = len(batch.contributions) - len(batch.up) - len(batch.down)
     if zero:
-        yield _soft(f"{zero} do not move it.")
+        yield _soft(f"{unmoved(zero)}.")
     if batch.penalty:
         yield _soft(f"The penalties add {short(batch.penalty)}.")
 
 
-def _side(batch: Batch, label: str, rows: tuple[int, ...]) -> Html:
+def _side(batch: Batch, way: str, rows: tuple[int, ...]) -> Html:
     """The samples that pull one way, with a bar for each."""
     values = batch.contributions
     largest = max((abs(c) for c in values), default=0.0) or 1.0
@@ -98,22 +98,23 @@ def _side(batch: Batch, label: str, rows: tuple[int, ...]) -> Html:
     left = rows[ROWS:]
     return tag(
         "div",
-        tag("p", f"{len(rows)} {label}, together {short(sum(values[i] for i in rows))}"),
+        tag("p", f"{pulling(len(rows), way)}, together {short(sum(values[i] for i in rows))}"),
         table((), shown, numeric=[1]) if shown else "",
         _soft(f"{len(left)} more: {short(sum(values[i] for i in left))}") if left else "",
     )
 
 
-def _paths(paths: Paths) -> Iterator[Html]:
+def _paths(e: Derivation) -> Iterator[Html]:
+    paths = e.paths
     if paths.total is None:
         if paths.note:
-            yield _soft(f"Paths to the loss: {paths.note}.")
+            yield _soft(f"Paths to {e.objective}: {paths.note}.")
         return
     blocks = []
     for path in paths.paths:
         shown = shown_path(path)
-        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
+        way = " → ".join(e.written(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
         number_of_path = tag("div", math(shown.terms[0], 17), tag("span", "="), _value(shown.value), cls="eq")
         blocks.append(_block(tag("div", way, cls="soft"), number_of_path))
     total = tag("p", f"Their sum: {short(paths.total)}", f" ({paths.note})" if paths.note else "")
-    yield folded(f"All paths to the loss that carry something: {len(paths.paths)}", *blocks, total)
+    yield folded(f"All paths to {e.objective} that carry something: {len(paths.paths)}", *blocks, total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...display import Html, tag
 from ...display.svg import picture
 from ..derivation import Derivation
+from ..notation import number
 
 __all__ = ["loss_curve"]
 
@@ -33,10 +34,10 @@ def loss_curve(e: Derivation) -> Html:
         tag("polyline", cls="curve", points=" ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in e.loss_curve)),
         tag("line", cls="tangent", x1=x1, y1=y1, x2=x2, y2=y2),
         tag("circle", cls="point", cx=x, cy=y, r=4),
-        tag("text", f"{high:.3g}", cls="soft end", x=LEFT - 6, y=TOP + 8),
-        tag("text", f"{low:.3g}", cls="soft end", x=LEFT - 6, y=bottom),
-        tag("text", f"{xs[0]:.3g}", cls="soft", x=LEFT, y=bottom + 16),
-        tag("text", f"{xs[-1]:.3g}", cls="soft end", x=right, y=bottom + 16),
+        tag("text", number(high, 3), cls="soft end", x=LEFT - 6, y=TOP + 8),
+        tag("text", number(low, 3), cls="soft end", x=LEFT - 6, y=bottom),
+        tag("text", number(xs[0], 3), cls="soft", x=LEFT, y=bottom + 16),
+        tag("text", number(xs[-1], 3), cls="soft end", x=right, y=bottom + 16),
         tag("text", f"now {e.current:.4g}, slope {e.value:.4g}", cls="middle", x=x, y=bottom + 30),
         label=f"The loss along {e.name}",
     )

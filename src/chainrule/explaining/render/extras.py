@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..derivation import Batch, Derivation, OptimizerStep, Paths, Witness
+from ..derivation import Batch, Derivation, OptimizerStep, Witness
 from ..notation import text
 from .digits import short, shown_path, shown_step
 from .spans import Span, Spans, cells, pad
 
-__all__ = ["extras", "verdict_in_a_line"]
+__all__ = ["extras", "pulling", "unmoved", "verdict_in_a_line"]
 
 BAR = 24  # characters
 FEW, SHOWN = 3, 5  # samples to each side, in short and in full
@@ -28,11 +28,11 @@ def extras(e: Derivation, width: int, full: bool) -> Iterator[Spans]:
     if e.step is not None:
         yield from (_step(e.step) if full else _step_in_a_line(e.step))
     if full or e.paths.total is None:
-        yield from _paths(e.paths)
+        yield from _paths(e)
     else:
         count = len(e.paths.paths)
         lead = f"{count:,} paths lead" if count != 1 else "1 path leads"
-        yield [Span(f"{lead} from it to the loss; added up, their products give {short(e.paths.total)}.")]
+        yield [Span(f"{lead} from it to {e.objective}; added up, their products give {short(e.paths.total)}.")]
     if not full and (e.witnesses or e.step is not None):
         yield [Span("In full: --full in the shell, .to_text(full=True) in Python.", "faint")]
 
@@ -55,6 +55,16 @@ def verdict_in_a_line(e: Derivation) -> str:
             f" {_short(w)} was {w.note}." if w.note.startswith("left out") else f" {_short(w)} cannot tell: {w.note}."
         )
     return said
+
+
+def pulling(samples: int, way: str) -> str:
+    """How many samples pull a gradient up or down."""
+    return f"{samples} pull{'s' if samples == 1 else ''} it {way}"
+
+
+def unmoved(samples: int) -> str:
+    """How many samples leave a gradient as it is."""
+    return f"{samples} do{'es' if samples == 1 else ''} not move it"
 
 
 def _short(witness: Witness) -> str:
@@ -89,10 +99,12 @@ def _witness(witness: Witness, wide: int) -> Spans:
 
 
 def _step_in_a_line(step: OptimizerStep) -> Iterator[Spans]:
-    change, way = short(step.after - step.before), "fall" if step.measured < 0 else "rise"
-    first = f"One step of {step.optimizer} would change it by {change}, to {short(step.after)}; this weight alone "
-    second = f"makes the loss {way} by {short(abs(step.measured))} (gradient · change says {short(step.predicted)})."
-    yield [Span(first + second)]
+    if step.after == step.before:
+        yield [Span(f"One step of {step.optimizer} would leave it as it is, at {short(step.after)}.")]
+        return
+    first = f"One step of {step.optimizer} would change it by {short(step.after - step.before)}, to {short(step.after)}"
+    second = f"this weight alone changes the loss by {short(step.measured)}"
+    yield [Span(f"{first}; {second} (gradient · change predicts {short(step.predicted)}).")]
 
 
 def _step(step: OptimizerStep) -> Iterator[Spans]:
@@ -116,7 +128,8 @@ def _step(step: OptimizerStep) -> Iterator[Spans]:
         ("the whole step", step.predicted_whole, step.measured_whole),
     )
     for label, predicted, measured in rows:
-        yield [Span(f"    {label:<18}  predicted (gradient · change) {predicted: .6g}, measured {measured: .6g}")]
+        said = f"gradient · change predicts {short(predicted)}, measured {short(measured)}"
+        yield [Span(f"    {label:<18}  {said}")]
 
 
 def _batch(batch: Batch, most: int) -> Iterator[Spans]:
@@ -124,38 +137,39 @@ def _batch(batch: Batch, most: int) -> Iterator[Spans]:
     yield from _title(f"The same gradient as a sum over the {count} samples")
     up, down = batch.up, batch.down
     largest = max((abs(c) for c in batch.contributions), default=0.0) or 1.0
-    for label, rows, sign in (("pull it up", up, 1), ("pull it down", down, -1)):
+    for way, rows, sign in (("up", up, 1), ("down", down, -1)):
         if not rows:
             continue
         total = sum(batch.contributions[i] for i in rows)
-        yield [Span(f"  {len(rows)} {label}, together {short(total)}")]
+        yield [Span(f"  {pulling(len(rows), way)}, together {short(total)}")]
         for i in rows[:most]:
             bar = "█" * max(1, round(BAR * abs(batch.contributions[i]) / largest))
             style = "up" if sign > 0 else "down"
-            yield [Span(f"    sample {i:<5} {batch.contributions[i]: .6g}".ljust(32)), Span(bar, style)]
+            value = short(batch.contributions[i])
+            shown = f"    sample {i:<5} {' ' * (not value.startswith('-'))}{value}"
+            yield [Span(shown.ljust(32)), Span(bar, style)]
         if len(rows) > most:
             left = short(sum(batch.contributions[i] for i in rows[most:]))
             yield [Span(f"    {len(rows) - most} more: {left}", "faint")]
     zero = count - len(up) - len(down)
-    rest = ([f"{zero} do not move it"] if zero else []) + (
-        [f"the penalties add {short(batch.penalty)}"] if batch.penalty else []
-    )
+    rest = ([unmoved(zero)] if zero else []) + ([f"the penalties add {short(batch.penalty)}"] if batch.penalty else [])
     if rest:
         yield [Span(f"  {'; '.join(rest)}")]
     if batch.mixed:
         yield [Span("  The samples take part in each other's output; a sample counts here by its own loss.", "faint")]
 
 
-def _paths(paths: Paths) -> Iterator[Spans]:
+def _paths(e: Derivation) -> Iterator[Spans]:
+    paths = e.paths
     if paths.total is None:
         if paths.note:
             yield []
-            yield [Span(f"Paths to the loss: {paths.note}.", "faint")]
+            yield [Span(f"Paths to {e.objective}: {paths.note}.", "faint")]
         return
-    yield from _title(f"All paths to the loss that carry something: {len(paths.paths)}")
+    yield from _title(f"All paths to {e.objective} that carry something: {len(paths.paths)}")
     for path in paths.paths:
         shown = shown_path(path)
-        way = " → ".join(str(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
+        way = " → ".join(e.written(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))
         yield [Span(f"  {way}", "faint")]
         yield [Span(f"    {text(shown.terms[0], 17)} = {short(shown.value)}")]
     more = f" ({paths.note})" if paths.note else ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number, text
 from ..notations import asked_in, require_notation, written_in
-from ..words import OUTPUT
 from .digits import short, shown_line
 from .extras import extras
 from .spans import Span, Spans, cells, wrapped
@@ -18,7 +18,7 @@ NARROWEST = 40
 HEADINGS = {
     "forward": "Forward: what the network computed",
     "loss": "The loss",
-    "backward": "Backward: from the loss down",
+    "backward": "Backward: from {} down",
 }
 
 
@@ -57,14 +57,12 @@ def _head(e: Derivation, notation: str) -> Iterator[Spans]:
 
 
 def circumstances(e: Derivation) -> str:
-    """What the loss is, and on what the gradient was taken."""
-    parts = {step.part for step in e.steps}
-    asked = any(step.kind == OUTPUT for step in e.steps)
-    what = "the output" if asked else "the loss" if "loss" in parts or not parts else "Σ dvalues·output"
+    """What L is, and on what the gradient was taken."""
     which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
     if e.sample is not None:
         which = f"the loss of sample {e.sample} alone"
-    return f"{what} is L = {short(e.loss)}, on {which}, in {'training' if e.training else 'inference'} mode and float64"
+    mode = "training" if e.training else "inference"
+    return f"{e.objective} is L = {short(e.loss)}, on {which}, in {mode} mode and float64"
 
 
 def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tuple[int, Spans]]:
@@ -99,12 +97,12 @@ def is_told(step: ReadingStep, before: str) -> bool:
 
 def heading(step: ReadingStep, e: Derivation) -> str:
     """What a part of the steps is about."""
-    shown = HEADINGS[step.part]
-    if any(one.kind == OUTPUT for one in e.steps) or all(one.part != "loss" for one in e.steps):  # there is no loss
-        shown = shown.replace("loss", "output")
+    shown = HEADINGS[step.part].format("the output" if e.objective != "the loss" else e.objective)
     if step.part == "forward" and e.samples > 1:
-        row = next((s.title.rpartition(" ")[2] for s in e.steps if s.id.startswith("forward-loss-")), "")
-        shown += f" for sample {row}" + (", which counts most" if e.kind == "parameter" and e.sample is None else "")
+        found = (re.search(r"\[(\d+)[,\]]|loss of sample (\d+)", s.title) for s in e.steps if s.part == "forward")
+        row = next(match[1] or match[2] for match in found if match)
+        counts = e.kind == "parameter" and e.sample is None and bool(e.value)
+        shown += f" for sample {row}" + (", which counts most" if counts else "")
     return f"{shown} to {e.title}" if step.part == "backward" else shown
 
 

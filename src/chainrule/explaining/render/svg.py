@@ -10,6 +10,7 @@ from ...display.layout import Box, Layout, arranged
 from ...display.palette import layer_numbers
 from ...display.svg import edge, picture, sign
 from ..derivation import Derivation, DiagramNode, Quantity
+from ..notation import number
 from .digits import short
 
 __all__ = ["as_svg"]
@@ -30,7 +31,7 @@ def as_svg(e: Derivation) -> Html:
         *(_edge(layout, source, name) for name, reads in sources.items() for source in reads),
         *_terms(e, nodes, layout),
         *(_box(box, nodes[name], _color(name, colors), e.quantity) for name, box in layout.boxes.items()),
-        label=f"The network, with the path from {e.name} to the loss",
+        label=f"The network, with the path from {e.title} to {e.objective}",
     )
 
 
@@ -117,7 +118,7 @@ def _entry(box: Box, y: float, entry: Quantity, value: float, gradient: float, t
         "g",
         tag("title", f"{entry} = {value!r}, dL/d = {gradient!r}"),
         tag("text", f"[{','.join(map(str, entry.index))}]", x=box.x + 10, y=y),
-        tag("text", f"{value:.3g}", cls="end", x=box.x + 98, y=y),
-        tag("text", f"{gradient:.3g}", cls="end gradient", x=box.right - 8, y=y),
+        tag("text", number(value, 3), cls="end", x=box.x + 98, y=y),
+        tag("text", number(gradient, 3), cls="end gradient", x=box.right - 8, y=y),
         cls="target" if target else None,
     )

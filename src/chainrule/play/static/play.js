@@ -9,7 +9,7 @@ const UNITS = ["multiplication", "node", "layer", "batch"];
 // Making elements
 
 function make(name, attributes = {}, ...children) {
-  const element = ["svg", "g", "path", "line", "circle", "rect", "text", "title", "polyline"].includes(name)
+  const element = ["svg", "g", "image", "path", "line", "circle", "rect", "text", "title", "polyline"].includes(name)
     ? document.createElementNS(SVG, name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
@@ -39,6 +39,10 @@ function formula(...inner) { // MathML that the library wrote
   const box = make("span", { class: "math" });
   box.innerHTML = `<math>${inner.filter(Boolean).join("")}</math>`;
   return box;
+}
+
+function replace(box, ...children) {
+  box.replaceChildren(...children.filter(Boolean));
 }
 
 function keeping(box, draw) { // what has the focus, what is open and what is scrolled stay so through a new drawing
@@ -91,13 +95,13 @@ function recordedLink(record, receive) {
 // The page
 
 export function mount(root, connect, { widget = false } = {}) {
-  const state = { view: null, data: null, why: null, curve: null, mode: "weight", unit: "node", hide: false, guess: null };
+  const state = { view: null, data: null, why: null, curve: null, mode: "weight", unit: "node", hide: false, guess: null, changes: 0 };
   const told = Object.fromEntries(TOLD.map((kind) => [kind, () => {}]));
   const page = make("div", { class: widget ? "cr-play widget" : "cr-play" });
   const title = make("h1", {}, "chainrule play");
   const lessons = make("nav", { class: "lessons", "aria-label": "Lessons" });
   const dataPane = make("section", { class: "pane data", "aria-label": "Data", tabindex: "0" });
-  const netPane = make("section", { class: "pane net", "aria-label": "Network", tabindex: "0" });
+  const netPane = make(widget ? "section" : "main", { class: "pane net", "aria-label": "Network", tabindex: "0" });
   const whyPane = make("section", { class: "pane why", "aria-label": "Why", tabindex: "0" });
   const foot = make("footer", { "aria-label": "Transport" });
   const spoken = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
@@ -111,6 +115,9 @@ export function mount(root, connect, { widget = false } = {}) {
     const rows = batch.rows.filter((row) => !batch.removed.includes(row));
     return Math.max(0, rows.indexOf(sample.row));
   };
+  let lit = []; // the names of what is pointed at
+  for (const kind of ["pointerover", "focusin"]) page.addEventListener(kind, (event) => light(event.target));
+  page.addEventListener("pointerleave", () => light(null));
   const choose = (what) => send("choose", { what, notation: state.view.notation });
 
   // Network
@@ -149,18 +156,43 @@ export function mount(root, connect, { widget = false } = {}) {
         const now = moment && moment.node === node.name && (moment.unit === unit.unit || moment.unit === null);
         const hasValue = !walking || node.name === "inputs" || seen.has(`forward/${node.name}/${unit.unit}`) || (node.name === "loss" && seen.has("loss/loss/0"));
         const hasGradient = !walking || seen.has(`backward/${node.name}/${unit.unit}`);
-        svg.append(neuron(node, unit, at.get(`${node.name}/${unit.unit}`), now && moment.phase, hasValue, hasGradient, chosen));
+        svg.append(...neuron(node, unit, at.get(`${node.name}/${unit.unit}`), now && moment.phase, hasValue, hasGradient, chosen));
       }
       if (node.more > 0) svg.append(make("text", { x, y: high - 6, "text-anchor": "middle", class: "soft" }, `${node.more} more`));
     }
     return svg;
   }
 
+  const pictures = new Map(); // of each neuron's own map, drawn once for each surface
+
+  function mapOf(node, unit) { // blue where the neuron is above 0 on the plane, orange where below
+    const maps = state.data?.surface?.maps;
+    if (!maps?.nodes[node]) return null;
+    const name = `${node}/${unit}`;
+    if (!pictures.has(name)) {
+      const { side } = maps;
+      const levels = Int8Array.from(atob(maps.nodes[node]), (letter) => letter.charCodeAt(0)).subarray(unit * side * side, (unit + 1) * side * side);
+      const canvas = make("canvas", { width: side, height: side });
+      const context = canvas.getContext("2d");
+      const dots = context.createImageData(side, side);
+      levels.forEach((level, index) => {
+        const at = 4 * ((side - 1 - Math.floor(index / side)) * side + (index % side));
+        dots.data.set([...(level < 0 ? [213, 94, 0] : [0, 114, 178]), 2 * Math.abs(level)], at);
+      });
+      context.putImageData(dots, 0, 0);
+      pictures.set(name, canvas.toDataURL());
+    }
+    return pictures.get(name);
+  }
+
+  const left = (node, unit) => (mapOf(node, unit) ? 60 : 29); // where a neuron's drawing begins
+
   function neuron(node, unit, [x, y], phase, hasValue, hasGradient, chosen) {
     const what = node.name === "loss" ? null : `${node.name}[${place()},${unit.unit}]`;
     const value = hasValue ? short(unit.value) : "·";
     const gradient = hasGradient ? `∂ ${short(unit.gradient)}` : "";
-    const words = `${node.name} ${unit.caption}: value ${value}${gradient ? `, gradient ${short(unit.gradient)}` : ""}`;
+    const caption = unit.caption.startsWith("[") ? "" : unit.caption.slice(0, 16);
+    const words = `${[value, gradient].filter(Boolean).join(" ")}: ${gradient ? "value and gradient" : "value"} of ${node.name} ${unit.caption}`;
     const group = make("g", {
       class: ["unit", phase ? `now phase-${phase}` : "", what && what === chosen ? "chosen" : ""].join(" "),
       id: `unit-${node.name}-${unit.unit}`, "data-what": what, "aria-label": words,
@@ -168,17 +200,21 @@ export function mount(root, connect, { widget = false } = {}) {
     });
     group.append(make("title", {}, words), make("rect", { x: x - 29, y: y - 14, width: 58, height: 28, rx: 14 }));
     group.append(make("text", { x, y: y + 4.5, "text-anchor": "middle", class: "value" }, value));
+    const map = mapOf(node.name, unit.unit);
+    if (map) group.append(make("image", { href: map, x: x - 58, y: y - 13, width: 26, height: 26, preserveAspectRatio: "none" }), make("rect", { class: "frame", x: x - 58, y: y - 13, width: 26, height: 26, rx: 2 }));
     if (gradient) group.append(make("text", { x, y: y + 27, "text-anchor": "middle", class: "gradient" }, gradient));
-    if (!unit.caption.startsWith("[")) group.append(make("text", { x, y: y - 18, "text-anchor": "middle", class: "soft" }, unit.caption.slice(0, 16)));
+    const beside = []; // what can be clicked must not lie in what can be clicked
+    if (caption) beside.push(make("text", { x, y: y - 18, "text-anchor": "middle", class: "soft" }, caption));
     const bias = unit.notes.find((note) => note.startsWith("bias"));
     if (bias) {
       const name = `${node.name}.biases[0,${unit.unit}]`;
-      group.append(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${name}: ${bias}`,
-        ...pressed((event) => { event.stopPropagation(); choose(name); }) }, bias.split(" ∂")[0].replace("-", "−")));
+      const says = bias.split(" ∂")[0].replace("-", "−");
+      beside.push(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${says}, ${name}`,
+        ...pressed(() => choose(name)) }, says));
     }
     const target = unit.notes.find((note) => note.includes("target"));
-    if (target) group.append(make("text", { x: x + 36, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
-    return group;
+    if (target) beside.push(make("text", { x: x + 36, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
+    return [group, ...beside];
   }
 
   function image(node, [x, y]) {
@@ -223,11 +259,10 @@ export function mount(root, connect, { widget = false } = {}) {
       const classes = ["wire", number > 0 ? "plus" : number < 0 ? "minus" : "", walks ? `walk-${moment.phase === "loss" ? "forward" : moment.phase}` : "", what && what === chosen ? "chosen" : ""];
       const thick = number === null ? 1 : 0.6 + 3.2 * Math.abs(number) / largest;
       const line = make("path", {
-        class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - 29},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
+        class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - left(wire.to, reader)},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
         "stroke-opacity": walks ? 1 : 0.75, "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
         ...(what ? { ...pressed(() => choose(what)), tabindex: "-1", "aria-label": `${what}: ${state.mode} ${short(number)}` } : {}),
       });
-      if (what) line.append(make("title", {}, `${what}: ${state.mode} ${short(number)}`));
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;
       const along = 0.2 + 0.6 * (j + 0.5) / wire.readers.length;
@@ -242,10 +277,32 @@ export function mount(root, connect, { widget = false } = {}) {
   function drawNetwork() {
     const modes = make("div", { class: "row" }, make("span", { class: "soft" }, "Wires show"),
       ...["weight", "gradient", "update"].map((mode) => make("button", { "aria-pressed": String(state.mode === mode), onclick: () => { state.mode = mode; drawNetwork(); } }, mode)),
-      make("span", { class: "legend" }, make("span", {}, "blue: above 0"), make("span", {}, "orange, broken: below 0"), make("span", {}, "∂ gradient")));
-    const { view } = state;
+      make("span", { class: "legend" }, make("span", {}, "blue: above 0"), make("span", {}, "orange, broken: below 0"), make("span", {}, "∂ gradient"), state.data?.surface?.maps ? make("span", {}, "small pictures: what a neuron says all over the plane") : null));
+    const { view, why } = state;
+    const lesson = view.lessons.find((one) => one.name === view.lesson);
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    keeping(netPane, () => netPane.replaceChildren(head, standing(), problem, make("div", { class: "drawing" }, network()), modes));
+    keeping(netPane, () => replace(netPane, head, lesson ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), problem, make("div", { class: "drawing" }, network()), modes,
+      why?.matrix ? matrices(why.matrix) : null,
+      state.report ? make("details", { id: "report", open: true }, make("summary", {}, "What check says of the broken layer"), make("pre", { tabindex: "0" }, state.report)) : null,
+      view.frames.count > 1 ? curves(view.frames.curves) : null));
+    relight();
+  }
+
+  function matrices(of) { // the row of inputs.T and the column of dvalues that meet in one weight's gradient
+    const [row, column] = of.at;
+    const [inputs, samples, neurons] = of.sizes;
+    const digits = of.rows.length * of.samples.length * of.columns.length === inputs * samples * neurons ? 3 : 2; // a part is narrower
+    const some = (shown, all) => (shown.length < all ? `${shown.length} of ${all}` : `${all}`);
+    const grid = (caption, tops, sides, numbers, name, met) => make("table", {}, make("caption", {}, caption),
+      make("tbody", {}, make("tr", {}, make("td"), ...tops.map((one) => make("th", { scope: "col" }, `${one}`))),
+        ...sides.map((side, i) => make("tr", {}, make("th", { scope: "row" }, `${side}`),
+          ...tops.map((top, j) => make("td", { "data-what": name(side, top), class: met(side, top) ? "number met" : "number" }, short(numbers[i][j], digits)))))));
+    return make("details", { id: "matrices", open: true }, make("summary", {}, `dweights = inputs.T · dvalues, in ${of.layer}`),
+      make("div", { class: "matrices", tabindex: "0", role: "group", "aria-label": "The matrices" },
+        grid(`${of.source}.T, ${some(of.rows, inputs)} × ${some(of.samples, samples)} samples`, of.samples, of.rows, of.inputs, (i, b) => `${of.source}[${b},${i}]`, (i) => i === row), "·",
+        grid(`dvalues, ${some(of.samples, samples)} samples × ${some(of.columns, neurons)}`, of.columns, of.samples, of.dvalues, (b, j) => `${of.layer}[${b},${j}]`, (b, j) => j === column), "=",
+        grid(`dweights, ${some(of.rows, inputs)} × ${some(of.columns, neurons)}`, of.columns, of.rows, of.dweights, (i, j) => `${of.parameter}[${i},${j}]`, (i, j) => i === row && j === column)),
+      make("p", { class: "soft" }, `Row ${row} times column ${column}, sample by sample, added up: that is the gradient of this weight${of.samples.length < samples ? "; the samples with the largest products are shown" : ""}.`));
   }
 
   function standing() { // what to do, or where the walk is
@@ -273,11 +330,23 @@ export function mount(root, connect, { widget = false } = {}) {
     keeping(whyPane, () => whyPane.replaceChildren(...(why ? reasons(why) : [make("h2", {}, "Why?"),
       make("p", { class: "soft" }, "Every number of the network has a gradient: by how much the loss rises when the number does. Click a wire, a neuron, a bias or a pixel, and its gradient is derived here, with the numbers of this network.")])));
     whyPane.querySelector(".step.now")?.scrollIntoView({ block: "nearest" });
+    relight();
   }
 
   function values(why) {
     return make("p", { class: "number values" }, make("span", {}, `value ${short(why.value, 6)} · gradient `),
-      make("span", { class: "big", id: "gradient" }, state.hide ? "?" : short(why.gradient, 6)));
+      make("span", { class: "big", id: "gradient" }, state.hide ? "?" : short(why.gradient, 6)), " ", make("span", { class: "soft", id: "then" }));
+  }
+
+  let again = null;
+
+  function outlive() { // a derivation is of one step: it says so where another is shown, and is derived anew at rest
+    const { view, why } = state;
+    const old = Boolean(why) && why.step !== undefined && why.step !== view.step;
+    const slot = whyPane.querySelector("#then");
+    if (slot) slot.textContent = old ? `at step ${why.step}` : "";
+    clearTimeout(again);
+    if (old && !view.playing && link.live) again = setTimeout(() => link.send({ type: "choose", what: why.of }), 150);
   }
 
   function reasons(why) {
@@ -309,12 +378,12 @@ export function mount(root, connect, { widget = false } = {}) {
 
   function step(one, now) {
     const { mathml, text } = one;
-    const line = make("div", { class: "formula" }, formula(mathml.symbol, mathml.formula && `<mo>=</mo>${mathml.formula}`));
+    const line = make("div", { class: "formula", "data-what": one.what }, formula(mathml.symbol, mathml.formula && `<mo>=</mo>${mathml.formula}`));
     const terms = make("div", { class: "formula" });
     mathml.terms.forEach((term, index) => {
-      const lights = (on) => () => light(one.terms[index]?.from, on);
       const at = now && state.why.term === index;
-      terms.append(make("span", { class: at ? "number now" : "number", tabindex: "0", onmouseenter: lights(true), onmouseleave: lights(false), onfocus: lights(true), onblur: lights(false) },
+      const lights = one.terms[index]?.lights.join(" ");
+      terms.append(make("span", { class: at ? "number now" : "number", tabindex: lights ? "0" : null, "data-lights": lights || null },
         index ? " + " : "= ", formula(term.numbers)), " ");
     });
     if (mathml.rest) terms.append(make("span", { class: "soft" }, "+ ", formula(mathml.rest), ` (${one.rest[0]} more)`));
@@ -323,13 +392,26 @@ export function mount(root, connect, { widget = false } = {}) {
     content.push(make("div", { class: "formula" }, "= ", formula(mathml.value)));
     if (one.numpy && state.why.notation === "numpy") content.push(make("code", {}, one.numpy));
     const classes = `step ${one.part}${now ? " now" : ""}`;
-    if (one.folded && !now) return make("details", { class: classes, id: one.id }, make("summary", {}, `${one.title} = ${text.value}`), ...content);
-    return make("div", { class: classes, id: one.id }, make("strong", {}, one.title), ...content);
+    if (one.folded && !now) return make("details", { class: classes, id: one.id }, make("summary", { "data-what": one.what }, `${one.title} = ${text.value}`), ...content);
+    return make("div", { class: classes, id: one.id }, make("strong", { "data-what": one.what }, one.title), ...content);
   }
 
-  function light(what, on) {
-    if (!what) return;
-    for (const element of netPane.querySelectorAll(`[data-what="${CSS.escape(what)}"]`)) element.classList.toggle("lit", on);
+  // Pointing at a number lights all that shows it or is made of it: symbol, neuron, wire, matrix cell, term
+
+  const namesOf = (one) => [one?.dataset.what, ...(one?.dataset.lights ?? "").split(" ")].filter(Boolean);
+
+  function relight() {
+    if (!lit.length && !page.querySelector(".lit")) return;
+    for (const one of page.querySelectorAll("[data-what], [data-lights], .lit")) one.classList.toggle("lit", namesOf(one).some((name) => lit.includes(name)));
+  }
+
+  function light(target) {
+    const wire = target?.closest?.(".wire[aria-label]"); // a hundred wires need no hundred titles
+    if (wire && !wire.firstChild) wire.append(make("title", {}, wire.getAttribute("aria-label")));
+    const names = namesOf(target?.closest?.("[data-what], [data-lights]"));
+    if (names.join(" ") === lit.join(" ")) return;
+    lit = names;
+    relight();
   }
 
   function update(one, now) {
@@ -390,25 +472,37 @@ export function mount(root, connect, { widget = false } = {}) {
     };
     of.rows.forEach((row, index) => add(row, of.pulls[index], false));
     batch.removed.filter((row) => batch.rows.includes(row)).forEach((row) => add(row, null, true));
+    const rest = of.rest[0] ? `The strongest first; ${of.rest[0]} more add ${short(of.rest[1])}. ` : "";
     return make("div", {}, make("h3", {}, `Each sample's pull, together ${short(of.sum, 6)}`), bars,
-      make("p", { class: "soft" }, "Click a bar to take its sample out of the batch."));
+      make("p", { class: "soft" }, `${rest}Click a bar to take its sample out of the batch.`));
   }
 
   // Data
 
+  let stands = ""; // all that the left pane depends on, as it was drawn last
+
   function drawData() {
     const { data, view } = state;
     if (!data || !view) return;
+    const depends = JSON.stringify([view.lesson, view.title, view.reached, view.sample, view.batch, view.controls, view.broken, state.changes, state.read]);
+    if (depends === stands) return;
+    stands = depends;
     const parts = [];
     const lesson = view.lessons.find((one) => one.name === view.lesson);
-    if (lesson) parts.push(make("p", {}, lesson.text), make("p", { class: view.reached ? "goal reached" : "goal" }, lesson.goal));
+    if (lesson) parts.push(make("p", {}, lesson.text), goal(lesson));
     if (data.kind === "points") parts.push(plane());
     else if (data.kind === "images") parts.push(images(), painting());
     else parts.push(table());
     if (view.batch.rows.length > 1) parts.push(samples());
-    if (view.frames.count > 1) parts.push(curves(view.frames.curves));
     parts.push(controls(), breaking(), takeaway());
     keeping(dataPane, () => dataPane.replaceChildren(...parts));
+  }
+
+  function goal(lesson) {
+    const { lessons: known, reached } = state.view;
+    const next = known[known.indexOf(lesson) + 1];
+    return make("div", { class: reached ? "goal reached" : "goal" }, make("strong", {}, reached ? "Reached: " : "Your goal: "), lesson.goal,
+      reached && next && link.live ? make("div", { class: "row" }, make("button", { onclick: () => send("lesson", { name: next.name }) }, `Next: ${next.title}`)) : null);
   }
 
   const hues = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d1f", "#5d3a9b", "#994f00", "#006cd1"];
@@ -530,20 +624,21 @@ export function mount(root, connect, { widget = false } = {}) {
   function samples() {
     const { batch, sample } = state.view;
     const picker = make("input", { type: "number", min: 0, max: batch.rows.length - 1, value: sample.place, "aria-label": "Sample of the batch", onchange: () => send("sample", { place: Number(picker.value) }) });
-    return make("div", { class: "row" }, "Sample", picker, `of ${batch.rows.length} in the batch`,
-      ...(state.view.upstream ? [] : ["; the loss is their", ...["mean", "sum"].map((to) => make("button", { "aria-pressed": String(batch.reduction === to), onclick: () => send("reduction", { to }) }, to))]));
+    const ways = [["mean", false, "mean"], ["sum", false, "sum"], ["sum", true, `sum, rate/${batch.divisor}`]];
+    return make("div", {}, make("div", { class: "row" }, "Sample", picker, `of ${batch.rows.length}`), state.view.upstream ? null
+      : make("div", { class: "row" }, "Loss: their", ...ways.map(([to, divided, words]) => make("button", { "aria-pressed": String(batch.reduction === to && batch.divided === divided), onclick: () => send("reduction", { to, divided }) }, words))));
   }
 
   function curves(of) {
-    const box = make("div");
+    const box = make("div", { class: "curves" });
     for (const [name, values] of Object.entries(of)) {
       if (name === "frame" || name === "step" || values.length < 2) continue;
       const known = values.filter((value) => value !== null);
       const [low, high] = [Math.min(...known), Math.max(...known)];
       const points = values.map((value, index) => [index, value]).filter(([, value]) => value !== null)
         .map(([index, value]) => `${(index / (values.length - 1)) * 240},${32 - 30 * ((value - low) / (high - low || 1))}`);
-      box.append(make("div", { class: "soft" }, `${name}: ${short(known.at(-1), 4)}`), make("svg", { viewBox: "0 0 240 34", role: "img", "aria-label": `${name} over the steps, now ${short(known.at(-1))}` },
-        make("polyline", { points: points.join(" "), fill: "none", stroke: name.startsWith("gradient") ? "var(--backward)" : "var(--forward)", "stroke-width": 1.5 })));
+      if (known.length) box.append(make("div", {}, make("div", { class: "soft" }, `${name.replace("gradient of", "size of gradient,")} ${short(known.at(-1), 4)}`), make("svg", { viewBox: "0 0 240 34", role: "img", "aria-label": `${name} over the steps, now ${short(known.at(-1))}` },
+        make("polyline", { points: points.join(" "), fill: "none", stroke: name.startsWith("gradient") ? "var(--backward)" : "var(--forward)", "stroke-width": 1.5 }))));
     }
     return make("details", { id: "curves", open: true }, make("summary", {}, "Curves"), box);
   }
@@ -554,6 +649,7 @@ export function mount(root, connect, { widget = false } = {}) {
     const choice = (name, words, options) => [name, words, make("select", {}, ...options.map((option) => make("option", { selected: now[name] === option }, option)))];
     const fields = [
       ...(now.fixed ? [] : [field("sizes", "neurons of the layers", { type: "text" }, now.sizes.join(", ")), choice("activation", "activation", now.activations)]),
+      ...(now.fixed ? [] : [choice("loss", "loss", now.losses)]),
       choice("optimizer", "optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad"]),
       field("rate", "learning rate", { type: "number", step: "any", min: 0 }),
       field("batch_size", "batch", { type: "number", min: 1 }),
@@ -572,7 +668,10 @@ export function mount(root, connect, { widget = false } = {}) {
       file.blur();
       if (one) send("csv", { name: one.name.slice(0, 200), text: await one.text() });
     } });
-    return make("details", { id: "controls" }, make("summary", {}, "Network and training"), form, make("label", {}, "Your own table ", file));
+    const known = make("select", { "aria-label": "Data set", onchange: () => { known.blur(); send("dataset", { name: known.value }); } },
+      ...(now.data ? [] : [make("option", { value: "", selected: true, disabled: true }, "this lesson's")]), ...now.datasets.map((one) => make("option", { selected: one === now.data }, one)));
+    return make("details", { id: "controls" }, make("summary", {}, "Data, network and training"),
+      make("div", { class: "controls" }, make("label", {}, "data set", known), make("label", { class: "file" }, "or a table of your own (CSV)", file)), form);
   }
 
   function breaking() {
@@ -580,24 +679,32 @@ export function mount(root, connect, { widget = false } = {}) {
     return make("details", { id: "breaking" }, make("summary", {}, "Break it"), make("div", { class: "row" },
       ...Object.entries(ways).map(([how, words]) => make("button", { "aria-pressed": String(state.view.broken === how), onclick: () => send("break", { how }) }, words)),
       make("button", { disabled: state.view.broken === null, onclick: () => send("break", { how: null }) }, "Mend it")),
-      state.report ? make("pre", {}, state.report) : null);
+      make("p", { class: "soft" }, "The network then trains with wrong gradients; check finds the mistake and names it."));
   }
 
   function takeaway() {
     const kinds = { model: "model", picture: "picture", code: "Python code", cell: "notebook cell", page: "offline page" };
     return make("details", { id: "takeaway" }, make("summary", {}, "Take it away"), make("div", { class: "row" },
       ...Object.entries(kinds).map(([what, words]) => make("button", { onclick: () => send("take", { what }) }, words)),
-      make("button", { onclick: () => { location.hash = encodeURIComponent(JSON.stringify({ lesson: state.view.lesson, controls: wanted() })); navigator.clipboard?.writeText(location.href); say("The address of this page has been copied."); } }, "link")));
+      make("button", { onclick: () => { location.hash = encodeURIComponent(JSON.stringify({ lesson: state.view.lesson, data: state.view.lesson ? "" : state.view.controls.data, controls: wanted() })); navigator.clipboard?.writeText(location.href); say("The address of this page has been copied."); } }, "link")));
   }
 
   function wanted() {
-    const { activations, fixed, ...rest } = state.view.controls;
+    const { activations, datasets, losses, data, fixed, ...rest } = state.view.controls;
     return fixed ? { optimizer: rest.optimizer, rate: rest.rate, batch_size: rest.batch_size } : rest;
   }
 
   // Transport
 
-  const scrub = make("input", { class: "scrub", type: "range", min: 0, "aria-label": "The recorded training", oninput: () => send("seek", { frame: Number(scrub.value) }) });
+  const scrub = make("input", { class: "scrub", type: "range", min: 0, "aria-label": "The recorded training", oninput: () => seek(Number(scrub.value)) });
+  let sought = null; // the frame that was asked for and has not come yet, and the one to ask for after it
+  let then = null;
+
+  function seek(frame) {
+    then = frame;
+    if (sought === null && then !== null) { [sought, then] = [then, null]; send("seek", { frame: sought }); }
+  }
+
   const buttons = make("div", { class: "row" });
   const clock = make("span", { class: "soft number" });
   foot.append(buttons, scrub, clock);
@@ -652,14 +759,15 @@ export function mount(root, connect, { widget = false } = {}) {
   };
   page.addEventListener("pointerdown", () => { held = true; });
   for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => { setTimeout(() => { held = false; if (waits) { waits = false; drawView(); } }, 0); });
-  const drawView = calm(() => { drawLessons(); drawNetwork(); drawFoot(); if (!dataPane.querySelector("form")?.contains(document.activeElement)) drawData(); });
+  const drawView = calm(() => { drawLessons(); drawNetwork(); drawFoot(); outlive(); if (!dataPane.querySelector("form")?.contains(document.activeElement)) drawData(); });
 
   told.session = ({ name }) => {
     sessionStorage.setItem("chainrule", name);
     if (location.hash.length > 1) {
       try {
-        const { lesson, controls: asked } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+        const { lesson, data, controls: asked } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
         if (lesson) link.send({ type: "lesson", name: lesson });
+        else if (data) link.send({ type: "dataset", name: data });
         if (asked) link.send({ type: "controls", ...asked });
       } catch { /* a hash that is none of ours */ }
       history.replaceState(null, "", location.pathname);
@@ -667,13 +775,18 @@ export function mount(root, connect, { widget = false } = {}) {
   };
   told.view = (view) => {
     const moment = view.walk.moment;
-    if (state.view && state.view.lesson !== view.lesson) { state.why = null; state.curve = null; state.report = null; drawWhy(); }
+    if (state.view && (state.view.lesson !== view.lesson || state.view.title !== view.title)) {
+      Object.assign(state, { why: null, curve: null, report: null, data: null, read: null, hide: false });
+      drawWhy();
+    }
     state.view = view;
+    sought = null;
+    if (then !== null) seek(then);
     if (moment && view.walk.position >= 0 && !view.playing) say(`${moment.phase}, ${moment.node}${moment.unit === null ? "" : `, unit ${moment.unit}`}`);
     drawView();
   };
-  told.data = (data) => { state.data = data; drawView(); };
-  told.surface = ({ surface }) => { if (state.data) { state.data.surface = surface; drawView(); } };
+  told.data = (data) => { state.data = data; state.changes += 1; pictures.clear(); drawView(); };
+  told.surface = ({ surface }) => { if (state.data) { state.data.surface = surface; state.changes += 1; pictures.clear(); drawView(); } };
   told.why = (why) => {
     state.why = why;
     state.guess = null;
@@ -704,7 +817,7 @@ export function mount(root, connect, { widget = false } = {}) {
     make("a", { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
   };
-  told.problem = ({ says }) => { problem.textContent = says; };
+  told.problem = ({ says }) => { problem.textContent = says; sought = null; };
 
   const link = connect((message) => {
     if (!TOLD.includes(message.type)) return;

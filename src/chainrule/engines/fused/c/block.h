@@ -48,6 +48,26 @@ static void make_gradient(const Run *run, const Step *step, const Part *part) {
     else normalization_gradient(op, &t);
 }
 
+/* Add the gradients of copies to those of their owners from `begin` to `end`, in each piece. */
+static void gather_ties(const Run *run, int64_t pieces, int64_t begin, int64_t end) {
+    for (const Tie *tie = run->ties; tie < run->ties + run->tie_count; tie++) {
+        const int64_t low = larger(begin, tie->owner), high = smaller(end, tie->owner + tie->count);
+        for (int64_t piece = 0; piece < pieces; piece++) {
+            real *dW = (real *)run->G + piece * run->size, *copies = dW + tie->copy - tie->owner;
+            for (int64_t i = low; i < high; i++) dW[i] += copies[i];
+        }
+    }
+}
+
+/* Make the copies of parameters from `begin` to `end` what these are now. */
+static void copy_ties(const Run *run, int64_t begin, int64_t end) {
+    for (const Tie *tie = run->ties; tie < run->ties + run->tie_count; tie++) {
+        const int64_t low = larger(begin, tie->owner), high = smaller(end, tie->owner + tie->count);
+        real *W = (real *)run->P, *copies = W + tie->copy - tie->owner;
+        for (int64_t i = low; i < high; i++) copies[i] = W[i];
+    }
+}
+
 /* Move the parameters of a part by their gradients; with a limit to their norm only what comes before that. */
 static void part_through(const Run *run, const Step *step, const Part *part, int limited, int moves, double scale,
                          Sums *sums) {
@@ -62,8 +82,9 @@ static void part_through(const Run *run, const Step *step, const Part *part, int
         const Moving moving = moving_of(s, rates[s->rate], power, run->clip_value, scale);
         for (int64_t from = begin; from < end; from += CHUNK) {
             const int64_t to = smaller(from + CHUNK, end);
+            if (!limited || !moves) gather_ties(run, pieces, from, to);
             if (gathers) gather_gradient(s, run, pieces, from, to, run->clip_value, &sums->penalty, &sums->squares);
-            if (moves) sums->bad += update(s, &moving, run, from, to);
+            if (moves) sums->bad += update(s, &moving, run, from, to), copy_ties(run, from, to);
         }
     }
 }
@@ -91,7 +112,8 @@ static void record_squares(const Run *run, const Step *step) {
 typedef struct Work {
     const Run *run;
     Team team;
-    int64_t phases; /* of a step: its samples, its parameters, and with a limit to their gradient's norm those again */
+    int64_t phases; /* of a step: its samples, its parameters, and with a limit to their gradient's norm those again;
+                     * its samples alone where outputs are all that is asked for */
     double scale;   /* of the gradient, within that limit */
     int64_t done;   /* steps that met finite numbers only */
 } Work;
@@ -102,6 +124,10 @@ static void carry_out(Work *work, const Step *step, int64_t phase, int64_t n, in
     Sums *sums = (Sums *)run->sums + n;
     const Part *part = run->parts + n;
     const int limited = work->phases > 2;
+    if (run->predictions) {
+        outputs_of_piece(run, step, n, thread);
+        return;
+    }
     if (phase == 0) {
         const int loaded = run->still && step->index > 0;
         sums->loss = sums->metric = 0;
@@ -126,6 +152,7 @@ static int conclude(Work *work, const Step *step, int64_t phase) {
         work->scale = norm > run->clip_norm ? run->clip_norm / norm : 1;
     }
     if (phase + 1 < work->phases) return 1;
+    if (run->predictions) return work->done = step->index + 1, 1;
     for (int64_t n = 0; n < step->pieces; n++) all_of.loss += sums[n].loss, all_of.metric += sums[n].metric;
     for (int64_t n = 0; n < run->part_count; n++) all_of.penalty += sums[n].penalty, all_of.bad += sums[n].bad;
     run->losses[step->index] = all_of.loss, run->penalties[step->index] = all_of.penalty;
@@ -182,7 +209,7 @@ static void *join_in(void *given) {
 /* Carry out run->steps steps; returns how many of them met finite numbers only. */
 int64_t NAME(block)(const Run *run) {
     counter *counters = run->meeting;
-    Work work = {.run = run, .phases = isfinite(run->clip_norm) ? 3 : 2, .scale = 1};
+    Work work = {.run = run, .phases = run->predictions ? 1 : isfinite(run->clip_norm) ? 3 : 2, .scale = 1};
     Team *team = &work.team;
     *team = (Team){
         .threads = 1, .over = counters, .finished = counters + SPACING, .sleeping = counters + 2 * SPACING,

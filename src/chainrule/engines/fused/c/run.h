@@ -169,6 +169,13 @@ typedef struct Part {
     int64_t last_row;
 } Part;
 
+/* Parameters that a layer borrows from another: a copy of its own, whose gradient is added to that of their owner. */
+typedef struct Tie {
+    int64_t owner;
+    int64_t copy;
+    int64_t count;
+} Tie;
+
 /* ReLUs whose units are watched. */
 typedef struct Watched {
     int64_t row;
@@ -209,6 +216,7 @@ typedef struct Run {
     int64_t segment_count;
     int64_t part_count;
     int64_t watched_count;
+    int64_t tie_count;
     int64_t trainable_count; /* T */
     int64_t unit_count;      /* U */
     const Operation *operations;
@@ -216,6 +224,7 @@ typedef struct Run {
     const Segment *segments;
     const Part *parts;
     const Watched *watched;
+    const Tie *ties;
     const int64_t *places;   /* (T, 2), where each trainable parameter begins and ends */
     const void *X;           /* (S, I), real */
     const void *targets;     /* (S, C), real */
@@ -240,7 +249,7 @@ typedef struct Run {
     const double *rates;     /* (steps, T) */
     double *losses;          /* (steps,) */
     double *penalties;       /* (steps,) */
-    void *predictions;       /* of a few samples without a step, (S, C) */
+    void *predictions;       /* (S, C), where outputs are all that is asked for: nothing goes back, nothing is updated */
     /* the records of its epochs, or NULL */
     int64_t *epoch_steps;    /* (E,) */
     double *epoch_losses;    /* (E,) */

@@ -4,6 +4,7 @@
 const int64_t *sizes(void);
 
 const int64_t *sizes(void) {
-    static const int64_t all[] = {sizeof(Operation), sizeof(Line), sizeof(Segment), sizeof(Part), sizeof(Watched), sizeof(Run)};
+    static const int64_t all[] = {sizeof(Operation), sizeof(Line), sizeof(Segment), sizeof(Part),
+                                  sizeof(Tie), sizeof(Watched), sizeof(Run)};
     return all;
 }

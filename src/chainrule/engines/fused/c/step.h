@@ -103,17 +103,25 @@ static void backward(const Tile *t) {
     }
 }
 
+/* Whether a row has an entry above 0: most have one at once, the others are looked at by vectors. */
+static int has_some(const real *row, int64_t samples) {
+    const int64_t few = smaller(samples, 4), rest = samples - samples % LANES;
+    vec top = all(0);
+    for (int64_t s = 0; s < few; s++)
+        if (row[s] > 0) return 1;
+    for (int64_t s = 0; s < rest; s += LANES) top = more(load(row + s), top);
+    for (int64_t s = rest; s < samples; s++)
+        if (row[s] > 0) return 1;
+    return sum_of(top) > 0;
+}
+
 /* Units of ReLUs whose output is above 0 for a sample are alive in the epoch. */
 static void watch(const Tile *t, uint8_t *alive) {
     for (const Watched *w = t->run->watched; w < t->run->watched + t->run->watched_count; alive += w->units, w++)
         for (int64_t unit = 0; unit < w->units; unit++) {
             const real *row = t->A + (w->row + unit) * t->stride;
             if (__atomic_load_n(alive + unit, __ATOMIC_RELAXED)) continue;
-            for (int64_t s = 0; s < t->samples; s++)
-                if (row[s] > 0) {
-                    __atomic_store_n(alive + unit, 1, __ATOMIC_RELAXED);
-                    break;
-                }
+            if (has_some(row, t->samples)) __atomic_store_n(alive + unit, 1, __ATOMIC_RELAXED);
         }
 }
 
@@ -142,6 +150,22 @@ static void piece_through(const Run *run, const Step *step, int64_t piece, int64
         }
         backward(&t);
     }
+}
+
+/* The outputs of a piece of samples, which is one tile: run->predictions (S, C). */
+static void outputs_of_piece(const Run *run, const Step *step, int64_t piece, int64_t area) {
+    const int64_t first = piece * run->piece, samples = smaller(run->piece, step->count - first), C = run->outputs;
+    const Tile t = {
+        .run = run, .P = run->P, .stride = run->stride, .samples = samples, .width = filled(samples, LINE),
+        .A = (real *)run->A + area * run->rows * run->stride, .first = first,
+        .turned = (real *)run->turned + area * run->turned_columns * run->stride,
+    };
+    const real *Z = t.A + run->output * run->stride;
+    real *out = (real *)run->predictions + first * C;
+    gather_inputs(&t, step);
+    forward(&t);
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t c = 0; c < C; c++) out[s * C + c] = Z[c * run->stride + s]; /* (C,B) -> (B,C) */
 }
 
 #endif

@@ -1,0 +1,70 @@
+"""Where a session stands, as the page reads it: the lesson, the batch, the walk, the recorded run, the controls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import setups
+from .lessons import LESSONS
+from .looks import number
+
+__all__ = ["state_of"]
+
+_CURVE = 200  # points of a curve, at most
+
+
+def state_of(session: Any) -> dict[str, Any]:
+    """All that the page shows beside the network and the data."""
+    work, walk = session.work, session.walk
+    setup, run, moment = work.setup, work.model.run, walk.moment
+    return {
+        "title": setup.title,
+        "lesson": session.lesson,
+        "lessons": [{"name": o.name, "title": o.title, "text": o.text, "goal": o.goal} for o in LESSONS],
+        "reached": _reached(session.lesson, session.seen),
+        "sample": {
+            "place": work.sample,
+            "row": work.sample_row(),
+            "target": np.asarray(setup.y)[work.sample_row()].tolist(),
+        },
+        "batch": {
+            "rows": work.batch,
+            "removed": sorted(work.removed),
+            "reduction": run.loss.reduction,
+            "divided": setup.divided > 1,
+            "divisor": work.divisor(),
+        },
+        "chosen": session.chosen,
+        "notation": session.notation,
+        "walk": {
+            "position": walk.position,
+            "stops": len(walk.moments),
+            "term": walk.term,
+            "moment": None if moment is None else moment.to_dict(),
+            "seen": sorted([list(one) for one in walk.seen()], key=str),
+        },
+        "frames": {"count": len(work.frames), "position": work.frames.position, "curves": _curves(work.frames)},
+        "step": run.step,
+        "epoch": run.epoch,
+        "broken": work.broken,
+        "controls": setups.controls_of(setup),
+        "upstream": setup.upstream,
+    }
+
+
+def _reached(lesson: str | None, seen: dict[str, Any]) -> bool:
+    goals = {one.name: one.done for one in LESSONS}.get(lesson or "", {})
+    return bool(goals) and all(_meets(seen.get(name), wanted) for name, wanted in goals.items())
+
+
+def _meets(seen: Any, wanted: Any) -> bool:
+    if isinstance(wanted, str):
+        return bool(seen == wanted)
+    return seen is not None and not isinstance(seen, str) and seen >= wanted
+
+
+def _curves(frames: Any) -> dict[str, list[Any]]:
+    """To five digits: more is not seen, and thirty pictures a second carry them."""
+    return {name: [number(f"{value:.5g}") for value in values] for name, values in frames.curves(_CURVE).items()}

@@ -1,0 +1,227 @@
+"""What one page works on: a setup, the batch in view, the recorded frames, and the library's numbers for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backprop import Trace, trace
+from ..errors import DataError
+from ..explaining import Explanation, explain
+from ..explaining.question import written_entry
+from ..graph import Graph
+from ..loss import Loss
+from ..model import Model
+from ..optimizers import Optimizer
+from . import broken, setups
+from .frames import Frames
+from .lessons import Setup
+from .looks import badges, data_view, network_view, number, surface
+
+__all__ = ["Snapshot", "Work"]
+
+Array = NDArray[Any]
+_MEASURED = 2000  # samples, at most, that the metric is taken on
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Copies of all that a derivation reads, so that training goes on while it is worked out."""
+
+    network: Graph
+    loss: Loss
+    optimizer: Optimizer
+    rows: tuple[int, ...]
+    X: Array
+    y: Array
+    values: Mapping[str, Array]
+    state: Mapping[str, Array]
+    slots: Mapping[str, Array]
+    rates: Mapping[str, float]
+    step: int
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+    def trace(self) -> Trace:
+        """One pass forward and back over the batch."""
+        return trace(self.network, self.loss, self.values, self.X, self.y, state=self.state, training=False)
+
+    def explain(self, what: str, **options: Any) -> Explanation:
+        """The explanation of one gradient. Raises `ChainruleError` for a number that there is not."""
+        return explain(
+            self.network,
+            self.loss,
+            self.X,
+            self.y,
+            what,
+            parameters=self.values,
+            state=self.state,
+            optimizer=self.optimizer,
+            slots=self.slots,
+            rates=self.rates,
+            step=self.step,
+            feature_names=self.feature_names,
+            class_names=self.class_names,
+            **options,
+        )
+
+
+class Work:
+    """A setup with the samples that are in view, and the training that is recorded of it."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup, self.frames = setup, Frames(setup.model)
+        self.removed: set[int] = set()
+        self.broken: str | None = None
+        order = np.random.default_rng(setup.model.run.seed).permutation(len(setup.X))
+        self.batch = [int(row) for row in np.sort(order[: setup.samples])]
+        self.sample = 0 if len(self.batch) < 10 else len(self.batch) // 2
+        self.keep()
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+        return self.setup.model
+
+    # The samples
+
+    @property
+    def rows(self) -> list[int]:
+        """The samples of the batch that count."""
+        return [row for row in self.batch if row not in self.removed]
+
+    def samples(self) -> tuple[Array, Array]:
+        """X and y of the batch."""
+        rows = self.rows
+        return self.setup.X[rows], np.asarray(self.setup.y)[rows]
+
+    def sample_row(self) -> int:
+        """The row of the data whose numbers stand on the neurons."""
+        return self.batch[self.sample]
+
+    def place(self) -> int:
+        """Where the chosen sample stands among those that count."""
+        return self.rows.index(self.sample_row()) if self.sample_row() in self.rows else 0
+
+    def take_out(self, row: int, out: bool) -> None:
+        """Take a sample out of the batch, or put it back. Raises `DataError` where it is the last."""
+        if out and len(self.rows) <= 1:
+            raise DataError("One sample must stay in the batch.")
+        (self.removed.add if out else self.removed.discard)(row)
+        if self.sample_row() in self.removed:
+            self.sample = self.batch.index(self.rows[0])
+
+    # The numbers
+
+    def trace(self) -> Trace:
+        """One pass forward and back over the batch."""
+        return self.model.trace(*self.samples())
+
+    def network(self) -> dict[str, Any]:
+        """The network with the chosen sample's numbers, as the page draws it."""
+        model, run = self.model, self.model.run
+        one = self.trace()
+        gradients = {name: one.gradients[name] for name in run.trained}
+        following, _ = model.optimizer.update(np, run.step, run.trained, gradients, run.slots)
+        updates = {name: following[name] - value for name, value in run.trained.items()}
+        view = network_view(self.setup, one, self.place(), run.rates(), updates)
+        return view | {"badges": badges(model, one), "loss": number(one.loss)}
+
+    def data(self) -> dict[str, Any]:
+        """The data, and what the network says all over the plane where they lie in one."""
+        return {**data_view(self.setup), "surface": surface(self.setup)}
+
+    def snapshot(self) -> Snapshot:
+        """All that a derivation reads, as it is now."""
+        model, run, (X, y) = self.model, self.model.run, self.samples()
+        return Snapshot(
+            model.network,
+            model.loss,
+            model.optimizer,
+            tuple(self.rows),
+            X,
+            y,
+            _copied(model.parameters),
+            _copied(model.state),
+            _copied(run.slots),
+            run.rates(),
+            run.step,
+            self.setup.feature_names,
+            self.setup.class_names,
+        )
+
+    # What changes them
+
+    def keep(self) -> None:
+        """Record the model as it is, with loss, metric and the size of each layer's gradient."""
+        one = self.trace()
+        found = {"loss": one.loss}
+        if not self.setup.upstream:
+            some = slice(0, _MEASURED)
+            found |= self.model.evaluate(self.setup.X[some], np.asarray(self.setup.y)[some])
+        for name, value in one.gradients.items():
+            if name.endswith("weights"):
+                found[f"gradient of {name}"] = float(np.linalg.norm(value))
+        self.frames.keep({name: value for name, value in found.items() if number(value) is not None})
+
+    def one_step(self) -> None:
+        """The update of this batch, as training makes it."""
+        X, y = self.samples()
+        self.model.fit(X, y, epochs=1, batch_size=len(X), shuffle=False, verbose=False, engine="numpy")
+        self.keep()
+
+    def train(self, epochs: int) -> None:
+        """So many epochs over all samples that count."""
+        X, y = self.setup.X, np.asarray(self.setup.y)
+        if self.removed:
+            left = np.setdiff1d(np.arange(len(X)), sorted(self.removed))
+            X, y = X[left], y[left]
+        engine: Any = "numpy" if self.broken else "auto"
+        self.model.fit(X, y, epochs=epochs, batch_size=self.setup.batch_size, verbose=False, engine=engine)
+
+    def set(self, what: str, value: float) -> None:
+        """Give one number of the network, or of a sample, another value. Raises `DataError` where there is none."""
+        parameters = self.model.parameters
+        name, index = written_entry(what, ("inputs", *parameters))
+        if index is None:
+            raise DataError(f"Say which entry: {what}[0,0].")
+        array = self.setup.X[self.rows] if name == "inputs" else np.array(parameters[name])
+        if len(index) != array.ndim or not all(0 <= i < n for i, n in zip(index, array.shape, strict=True)):
+            raise DataError(f"{name} has the shape {array.shape}; there is no entry {list(index)}.")
+        if name == "inputs":
+            self.setup.X[self.rows[index[0]], index[1]] = value
+        else:
+            array[index] = value
+            parameters[name] = array
+        self.keep()
+
+    def draw(self, pixels: list[float]) -> Array:
+        """Put a drawn picture in the place of the chosen sample; what the network says of it. Raises `DataError`."""
+        X = self.setup.X
+        if self.setup.image is None or len(pixels) != X.shape[1]:
+            raise DataError(f"A picture here has {X.shape[1]} pixels, not {len(pixels)}.")
+        X[self.sample_row()] = np.clip(np.asarray(pixels, dtype=np.float64), 0.0, 1.0)
+        said: Array = self.model.predict_proba(X[[self.sample_row()]])[0]
+        return said
+
+    def reduce(self, to: str, divided: bool) -> None:
+        """Let the loss be the samples' mean or sum; `divided` divides the learning rate by their number B."""
+        setups.reduce(self.setup, to, self.divisor() if divided else 1)
+
+    def divisor(self) -> int:
+        """B: how many samples share a step of training."""
+        return min(self.setup.batch_size, len(self.rows))
+
+    def spoil(self, how: str | None) -> str | None:
+        """Break the backward pass, or mend it with None; what `check` says of it."""
+        network, report = broken.changed(self.model.network, how)
+        self.model.run.network, self.broken = network, how
+        return report
+
+
+def _copied(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.array(value) for name, value in arrays.items()}
