@@ -108,9 +108,7 @@ def _leave(MPI: Any) -> None:
 
 def _watched(comm: Any) -> Watch:
     """The watch of this rank, connected."""
-    from .. import __name__ as package
-
-    facts = (_version(package), np.__version__, socket.gethostname())
+    facts = (_version("chainrule"), np.__version__, socket.gethostname())
     everyone = comm.allgather(facts)
     for rank, (version, numpy, _) in enumerate(everyone):
         if (version, numpy) != everyone[0][:2]:
