@@ -72,7 +72,7 @@ class Sums:
     def _rows(self) -> NDArray[Any]:
         """One row for each of the rank's nodes: everything, side by side, (nodes, N)."""
         nodes = self.nodes[self.team.rank]
-        rows = self.room.array("rows", len(nodes) * self._length(), self.dtype).reshape(len(nodes), -1)
+        rows = self.room.array("rows", len(nodes) * self._length(), self.dtype).reshape(len(nodes), self._length())
         begin = 0
         for name, shape in self.shapes.items():
             end = begin + math.prod(shape)
