@@ -93,7 +93,7 @@ class Callback:
 
     def batch_begin(self, fit: Fit) -> None:
         """Before every step. Where a callback has this or `batch_end`, a block is one step long: a step costs some
-        tenth of a millisecond more, while a small one takes a few thousandths in a long block."""
+        tenths of a millisecond more, while a small one takes a few thousandths in a long block."""
 
     def batch_end(self, fit: Fit) -> None:
         """After every step, which `fit.batch` measures: step, loss, metric and learning rate. `fit.stop` ends the run
