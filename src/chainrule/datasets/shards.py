@@ -17,12 +17,12 @@ from .frames import as_text, from_frame, optional
 from .tables import Table, read_table
 from .textfile import Origin
 
-__all__ = ["DiskTable", "Piece", "files_of", "pieces_of"]
+__all__ = ["DiskTable", "RowGroup", "files_of", "pieces_of"]
 
 _ROWS = 2**16  # that are read at once where a column is
 
 
-class Piece:
+class RowGroup:
     """A row group of a Parquet file, `first` its first row in the whole table."""
 
     def __init__(self, path: str, group: int, rows: int, first: int) -> None:
@@ -74,10 +74,10 @@ def files_of(source: str) -> list[str]:
     return sorted(found)
 
 
-def pieces_of(files: Sequence[str]) -> list[Piece]:
+def pieces_of(files: Sequence[str]) -> list[RowGroup]:
     """The row groups of Parquet files. Raises `FileFormatError` for another file, and for columns that differ."""
     parquet = optional("pyarrow.parquet", _WHY)
-    pieces: list[Piece] = []
+    pieces: list[RowGroup] = []
     first, names = 0, None
     for path in files:
         with refusing(path), parquet.ParquetFile(path) as file:
@@ -88,7 +88,7 @@ def pieces_of(files: Sequence[str]) -> list[Piece]:
             for group in range(meta.num_row_groups):
                 rows = meta.row_group(group).num_rows
                 if rows:
-                    pieces.append(Piece(path, group, rows, first))
+                    pieces.append(RowGroup(path, group, rows, first))
                 first += rows
     return pieces
 
@@ -121,7 +121,7 @@ class DiskTable(Table):
 
     def __init__(
         self,
-        pieces: Sequence[Piece],
+        pieces: Sequence[RowGroup],
         name: str,
         origin: Origin,
         texts: frozenset[str] = frozenset(),
@@ -133,7 +133,7 @@ class DiskTable(Table):
         vars(self)["columns"] = _Columns(names, self._load)
         vars(self)["rows"] = sum(piece.rows for piece in pieces) if keep is None else int(keep.sum())
 
-    pieces: Sequence[Piece]
+    pieces: Sequence[RowGroup]
     texts: frozenset[str]
     keep: NDArray[np.bool_] | None
     other: dict[str, NDArray[Any]]

@@ -19,11 +19,11 @@ from ..errors import ConfigurationError, DataError
 from .policy import truths_as_classes
 from .preprocessing import Preprocessing
 from .reading import learn
-from .shards import DiskTable, Piece, as_parquet, files_of, pieces_of
+from .shards import DiskTable, RowGroup, as_parquet, files_of, pieces_of
 from .tables import Table
 from .textfile import Origin
 
-__all__ = ["Part", "Stream", "bytes_of", "stream"]
+__all__ = ["Stream", "StreamPart", "bytes_of", "stream"]
 
 _BYTES_A_ROW = 48  # of a column while its statistics are computed
 _TRAIN, _VALIDATION, _TEST = range(3)
@@ -45,18 +45,18 @@ def bytes_of(size: int | str) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
+class StreamPart:
     """Some of the rows of a `Stream`: those to train on, to validate on or to test on."""
 
     stream: Stream
     role: int
-    pieces: Sequence[Piece]
+    pieces: Sequence[RowGroup]
 
     def __len__(self) -> int:
         """The number of rows."""
         return sum(int(np.count_nonzero(self.stream.roles_of(piece) == self.role)) for piece in self.pieces)
 
-    def part(self, rank: int, ranks: int) -> Part:
+    def part(self, rank: int, ranks: int) -> StreamPart:
         """What the `rank`-th of several processes reads, from 0: every `ranks`-th row group. All of them read all."""
         if not 0 <= rank < ranks:
             raise ConfigurationError(f"part: rank must be at least 0 and below ranks={ranks}, not {rank}.")
@@ -103,7 +103,7 @@ def _mask(chosen: NDArray[np.intp], rows: int) -> NDArray[np.bool_]:
 class Batched:
     """Called with the number of an epoch it gives the epoch's batches; its length is their number."""
 
-    part: Part
+    part: StreamPart
     batch_size: int
     shuffle: bool
     rows: int
@@ -213,21 +213,21 @@ class Stream:
         return self.preprocessing.feature_names
 
     @property
-    def train(self) -> Part:
+    def train(self) -> StreamPart:
         """The rows to train on."""
-        return Part(self, _TRAIN, self.pieces)
+        return StreamPart(self, _TRAIN, self.pieces)
 
     @property
-    def validation(self) -> Part:
+    def validation(self) -> StreamPart:
         """The rows of which `val_` numbers are measured."""
-        return Part(self, _VALIDATION, self.pieces)
+        return StreamPart(self, _VALIDATION, self.pieces)
 
     @property
-    def test(self) -> Part:
+    def test(self) -> StreamPart:
         """The rows held out to the end."""
-        return Part(self, _TEST, self.pieces)
+        return StreamPart(self, _TEST, self.pieces)
 
-    def roles_of(self, piece: Piece) -> NDArray[np.int8]:
+    def roles_of(self, piece: RowGroup) -> NDArray[np.int8]:
         """What the rows of a piece are for."""
         return self.roles[piece.first : piece.first + piece.rows]
 
