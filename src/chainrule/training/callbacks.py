@@ -384,6 +384,7 @@ class LearningRateFinder:
 
         from ..engines.contract import Task
         from .steps import Steps
+        from .supply import Whole
 
         inputs, targets = model.checked(X, y)
         require_batches(model.network, self.batch_size, len(inputs))
@@ -396,7 +397,7 @@ class LearningRateFinder:
             run.rate_scale = self.low * (self.high / self.low) ** (trial / (self.steps - 1))
             rows = rng.choice(len(inputs), size=min(self.batch_size, len(inputs)), replace=False)
             data = inputs[rows], targets[rows], None, len(rows)
-            steps = Steps(run, Task.of(run.network, run.loss, optimizer, run.seed, *data))
+            steps = Steps(run, Whole(Task.of(run.network, run.loss, optimizer, run.seed, *data)))
             columns = steps.train(run.epoch + 1)
             if steps.failure is not None:
                 break

@@ -17,7 +17,7 @@ from .callbacks import Callback, Fit, of_batches
 from .checkpoint import Checkpoint
 from .history import INTERRUPTED, History
 from .learner import Learner
-from .measuring import evaluate
+from .measuring import HeldBatches, evaluate
 from .plan import Plan
 from .progress import Progress, report
 from .steps import Columns, Steps
@@ -44,6 +44,11 @@ def run_plan(
     Ctrl-C waits for the end of a block, and of an epoch with all that belongs to it.
     """
     run, fit = model.run, Fit(model, plan.epochs, first=model.run.epoch, validates=plan.validation is not None)
+    if plan.batches is not None and plan.batches.once and checkpoint is not None:
+        raise ConfigurationError(
+            "fit: a checkpoint needs batches that can be read again from the beginning of an epoch, and an iterator "
+            "cannot; pass the function that makes it, or a list."
+        )
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
     require_counting(run.loss.sample_totals(plan.y, plan.sample_weights), "fit", "the weights")
@@ -55,11 +60,11 @@ def run_plan(
         _ending(fit, plan, callbacks, saver),
         Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress,
     ):
-        task = plan.task(run)
-        _choose(fit, plan, task, engine, verbose)
+        supply = plan.supply(run)
+        _choose(fit, plan, supply.task, engine, verbose)
         if verbose and small is not None:
             print(small, flush=True)
-        steps = Steps(run, task, shuffle=plan.shuffle, engine=run.engine)
+        steps = Steps(run, supply, run.engine)
         with blas_threads(run.engine, run.network, plan.batch_size), CtrlC(waits=True) as ctrl_c:
             while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
                 due = plan.next_due(run.epoch - fit.first) if asked else plan.epochs
@@ -68,7 +73,7 @@ def run_plan(
                     columns = _record(fit, plan, columns, steps)
                     for callback in callbacks:
                         callback.epoch(fit)
-                progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
+                progress.batch(run.epoch - fit.first, steps.done, supply.steps_per_epoch or 2 * steps.done + 1)
                 progress.show(columns)
                 if saver is not None and not steps.done:
                     saver.mark()
@@ -127,7 +132,9 @@ def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps) -> Columns:
     """Add epochs to the history, with what the validation data give now; returns what was added."""
     own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
     if plan.validation is not None:
-        measured = evaluate(fit.run, plan.validation, steps.outputs(plan.validation.X))
+        held = plan.validation
+        pair = held.read(fit.run, steps.outputs) if isinstance(held, HeldBatches) else (held, steps.outputs(held.X))
+        measured = evaluate(fit.run, *pair)
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
     fit.history.extend(own | columns)
     return own | columns
