@@ -19,11 +19,11 @@ ROOT = Path(chainrule.__file__).parent
 
 # Each line imports only from lines above it, or from its own package. "" is chainrule itself.
 LEVELS = [
-    ("errors", "interrupt", "columns", "display"),
+    ("errors", "interrupt", "forking", "columns", "display"),
     ("limits", "jsontext"),
     ("files",),
     ("pair", "special", "initializers", "schedules", "noise", "arrays"),
-    ("weighting",),
+    ("weighting", "rows"),
     ("symbolic",),
     ("penalties", "store"),
     ("layer",),

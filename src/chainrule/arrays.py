@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import DataError, ShapeError
+from .errors import DataError, NonFiniteError, ShapeError
 
-__all__ = ["plain_array"]
+__all__ = ["plain_array", "require_finite"]
+
+_PART = 2**20  # entries
 
 
 def plain_array(values: ArrayLike, where: str) -> NDArray[Any]:
@@ -47,3 +49,20 @@ def _refuse_masked(values: Any, where: str) -> None:
         for row in values:
             if isinstance(row, np.ma.MaskedArray | list | tuple):
                 _refuse_masked(row, where)
+
+
+def require_finite(X: NDArray[Any], converted: Any) -> None:
+    """Raise `NonFiniteError` where X holds NaN or infinity, or what becomes infinite in `converted`, naming the first.
+
+    Both are gone through in parts, so that no array of the size of the whole is made.
+    """
+    rows = max(1, _PART * len(X) // max(X.size, 1))
+    for start in range(0, len(X), rows):
+        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
+            finite = np.isfinite(converted[start : start + rows])
+        if not finite.all():
+            own = tuple(int(i) for i in np.argwhere(~finite)[0])
+            index = (start + own[0], *own[1:])
+            infinite = f"which is inf in {converted.dtype}; scale it"
+            remedy = infinite if np.isfinite(X[index]) else "remove or replace it"
+            raise NonFiniteError(f"X holds {X[index]} at index {index}, {remedy}.")

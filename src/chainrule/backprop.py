@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import plain_array
+from .arrays import plain_array, require_finite
 from .display import article, fragment, table, tag
-from .errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
+from .errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
 from .loss import Loss
 from .optimizers import Optimizer
@@ -177,10 +177,7 @@ def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
         raise ShapeError("X is a single number; a batch of one sample with one feature is [[number]].")
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and is refused below
         cast = X.astype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64), copy=False)
-    if not np.isfinite(cast).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
-        remedy = f"which is inf in {cast.dtype}; scale it" if np.isfinite(X[index]) else "remove or replace it"
-        raise NonFiniteError(f"X holds {X[index]} at index {index}, {remedy}.")
+    require_finite(X, cast)
     return cast
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from .forking import forkable
+
 __all__ = ["one_thread"]
 
 
@@ -49,7 +51,7 @@ class _Limit:
     """The first run that enters sets it, the last that leaves takes it back."""
 
     def __init__(self) -> None:
-        self.lock, self.runs = threading.Lock(), 0
+        self.lock, self.runs = forkable(threading.Lock()), 0
         self.before: list[tuple[Pool, int]] = []
 
     def enter(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .errors import GraphError, ShapeError, UnknownNameError
+from .forking import cached_property
 from .layer import Array, Arrays, Context, Layer, Shape, as_arrays
 from .nodes import INPUTS, FlatView, Leaf, Node, check_names, in_order, node_of, output_of
 from .penalties import Penalty

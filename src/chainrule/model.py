@@ -24,13 +24,15 @@ from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
 from .recipe import batch_size_for, epochs_for, held_out_of, stopping
 from .registry import named
+from .rows import Samples, as_they_lie
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize, summary_page
 from .training import modelfile
+from .training.batches import Batches, are_batches
 from .training.callbacks import Callback, as_callbacks
 from .training.fitting import run_plan
 from .training.history import History
-from .training.measuring import Held, evaluate, forward, known_metrics
+from .training.measuring import Held, HeldBatches, evaluate, forward, known_metrics
 from .training.plan import Plan
 from .training.run import Run
 from .weighting import checked_weights, require_counting
@@ -162,11 +164,12 @@ class Model:
     def fit(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         epochs: int | Literal["auto"] = 10,
         batch_size: int | Literal["auto"] = 32,
-        validation_data: tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike] | None = None,
+        steps_per_epoch: int | None = None,
+        validation_data: Any = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
@@ -187,13 +190,23 @@ class Model:
         `batch_size="auto"` is a 200th of the samples, from 32 to 200.
 
         `y` may hold the names of classes, where the model has a `preprocessing` or `class_names`; a column of a data
-        frame goes through the preprocessing, other numbers are taken as they are. `validation_data` is (X, y), or
-        (X, y, sample_weights). `validation_split` holds a random
+        frame goes through the preprocessing, other numbers are taken as they are. `validation_data` is (X, y),
+        (X, y, sample_weights), or batches. `validation_split` holds a random
         part of the samples out, chosen by the seed. `class_weights` maps class indices or names to weights, or is
         "balanced" (each class weighs the same). Where the last batch is a single sample, BatchNorm takes its running
         statistics for it. The history has a row for each epoch, or for each `record_every`-th. `checkpoint` names a
         file that is kept up to date; with `resume=True` and the file there, the run continues from it bit for bit as if
         it had never stopped.
+
+        X may be a memory-mapped file or hold another dtype than the model: where a converted copy would be large, rows
+        are converted as they are read, some megabytes at a time.
+
+        In place of X and y stand batches of your own, tuples (X, y) or (X, y, sample_weights), each of which is a step:
+        a list or anything else that can be read again, which is read from its beginning in each epoch; a function that
+        returns the batches of an epoch, with its number from 0 if it has a parameter `epoch`; or an iterator, which
+        goes on where it stood. `steps_per_epoch` says how many batches are an epoch; without it an epoch ends where the
+        batches do. Order and size of the batches are yours. A checkpoint can be resumed bit for bit where an epoch's
+        batches are the same each time.
 
         `engine` carries out the steps: "numpy", "fused" (machine code), "jax" (extra `jax`), or "auto",
         which takes the one that ends first by a fixed table of costs. The choice is kept with a checkpoint.
@@ -211,49 +224,70 @@ class Model:
         require_known(engine)
         if distributed and engine not in ("auto", "numpy"):
             raise ConfigurationError(f'fit: distributed=True computes with NumPy, not {engine!r}; leave engine="auto".')
+        if distributed and (y is None or are_batches(X)):
+            raise ConfigurationError("fit: distributed=True takes X and y, and batches come one by one; pass arrays.")
         with working(distributed, deterministic) as team:
-            inputs, targets = self.checked(X, y, sample_weights)
-            validation = None if validation_data is None else self._held(validation_data)
-            weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
-            outputs = self.network.output_shape(inputs.shape[1:])[0]
-            if batch_size == "auto":
-                batch_size = batch_size_for(len(inputs))
-            if epochs == "auto":
-                epochs = epochs_for(len(inputs), batch_size)
-                validation_split = validation_split or (0.0 if validation else held_out_of(len(inputs)))
-                callbacks = [*callbacks, stopping(validates=bool(validation or validation_split))]
-            plan = Plan(
-                inputs,
-                targets,
-                encode(self.loss, targets, outputs, self.dtype, weights),
-                epochs=epochs,
-                batch_size=batch_size,
-                shuffle=shuffle,
-                sample_weights=weights,
-                validation=validation,
-                record_every=record_every,
-            )
-            plan = plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
+            validation = self._held(validation_data)
+            if y is None or are_batches(X):
+                given = {"y": y, "sample_weights": sample_weights, "validation_split": validation_split or None}
+                _require_batches_alone("fit", X, given)
+                if epochs == "auto":
+                    raise ConfigurationError("fit: epochs='auto' needs all samples, and batches come one by one.")
+                settings: dict[str, Any] = dict(
+                    epochs=epochs, record_every=record_every, steps_per_epoch=steps_per_epoch
+                )
+                plan = Plan.of_batches(self, X, class_weights, validation=validation, **settings)
+            else:
+                if steps_per_epoch is not None:
+                    raise ConfigurationError(
+                        "fit: steps_per_epoch belongs to batches; X and y have as many as batch_size says."
+                    )
+                inputs, targets = self.checked(X, y, sample_weights)
+                weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
+                outputs = self.network.output_shape(inputs.shape[1:])[0]
+                if batch_size == "auto":
+                    batch_size = batch_size_for(len(inputs))
+                if epochs == "auto":
+                    epochs = epochs_for(len(inputs), batch_size)
+                    validation_split = validation_split or (0.0 if validation is not None else held_out_of(len(inputs)))
+                    callbacks = [*callbacks, stopping(validates=validation is not None or bool(validation_split))]
+                encoded = encode(self.loss, targets, outputs, self.dtype, weights)
+                settings = dict(epochs=epochs, record_every=record_every, batch_size=batch_size, shuffle=shuffle)
+                plan = Plan(inputs, targets, encoded, sample_weights=weights, validation=validation, **settings)
+                plan = plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
             with being_fitted(self.network):
                 options = (as_callbacks(callbacks), verbose, checkpoint, resume, engine)
                 return run_plan(self, plan, *options, team if distributed else None)
 
-    def _held(self, data: Sequence[Any]) -> Held:
-        """Samples to measure on, a pair (X, y) or with what each counts."""
+    def _held(self, data: Any) -> Held | HeldBatches | None:
+        """Samples to measure on: a pair (X, y), with or without what each counts, or batches of them."""
+        if data is None:
+            return None
+        if are_batches(data):
+            return HeldBatches(Batches(data, self, name="validation_data"))
         if not isinstance(data, Sequence) or len(data) not in (2, 3):
-            raise ConfigurationError("fit: validation_data must be a pair, (X, y), or (X, y, sample_weights).")
+            raise ConfigurationError("fit: validation_data must be a pair, (X, y), (X, y, sample_weights), or batches.")
         inputs, targets = self.checked(*data)
         return Held.of(self.run, inputs, targets, None if len(data) == 2 else np.asarray(data[2]).reshape(-1))
 
-    def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
-        """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`."""
+    def evaluate(
+        self, X: Any, y: ArrayLike | None = None, *, sample_weights: ArrayLike | None = None
+    ) -> dict[str, float]:
+        """The loss (without penalties) and the metric, accuracy for classes: `{"loss": ..., "accuracy": ...}`.
+
+        X may be batches, as in `fit`; y is left out then.
+        """
+        if y is None or are_batches(X):
+            _require_batches_alone("evaluate", X, {"y": y, "sample_weights": sample_weights})
+            held = HeldBatches(Batches(X, self, name="evaluate"))
+            return evaluate(self.run, *held.read(self.run, lambda part: forward(self.run, part)))
         inputs, targets = self.checked(X, y, sample_weights)
         weights = None if sample_weights is None else np.asarray(sample_weights)
         return evaluate(self.run, Held.of(self.run, inputs, targets, weights), forward(self.run, inputs))
 
     def logits(self, X: Any) -> NDArray[Any]:
         """The network's own outputs in inference, (B, C) or (B, O); (0, C) for an empty batch."""
-        inputs = self.inputs(X)
+        inputs = self._samples(X)
         self.network.output_shape(inputs.shape[1:])
         return forward(self.run, inputs)
 
@@ -431,6 +465,11 @@ class Model:
             X = self.preprocessing.transform(X)
         return as_inputs(X, self.dtype)
 
+    def _samples(self, X: Any) -> Samples:
+        """X as the network reads it, converted later where it is large."""
+        rows = as_they_lie(X, self.dtype)
+        return self.inputs(X) if rows is None else rows
+
     def targets(self, y: Any) -> NDArray[Any]:
         """y as the loss reads it: class names as numbers, a data frame's column through `preprocessing`."""
         from .datasets.target import encoded
@@ -441,15 +480,13 @@ class Model:
         """The names of the classes, where there are any."""
         return self.class_names or (() if self.preprocessing is None else self.preprocessing.class_names)
 
-    def checked(
-        self, X: Any, y: ArrayLike, sample_weights: ArrayLike | None = None
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """X and y as arrays of one length that the network takes."""
-        inputs, targets = self.inputs(X), self.targets(y)
+    def checked(self, X: Any, y: ArrayLike, sample_weights: ArrayLike | None = None) -> tuple[Samples, NDArray[Any]]:
+        """X and y as arrays of one length that the network takes; a large X may be `Rows`."""
+        inputs, targets = self._samples(X), self.targets(y)
         output = self.network.output_shape(inputs.shape[1:])
         if not len(inputs):
             raise DataError("X is empty; pass at least one sample.")
-        require_fitting_output(self.network, self.loss, self.run.values, inputs)
+        require_fitting_output(self.network, self.loss, self.run.values, inputs[:256])
         if targets.ndim == 0 or len(targets) != len(inputs):
             self.loss.prepare(targets, (len(inputs), *output))
         weights = None if sample_weights is None else plain_array(sample_weights, "sample_weights")
@@ -467,6 +504,21 @@ def _fitting(network: Graph, preprocessing: Preprocessing | None) -> Preprocessi
             f"Model: the preprocessing gives {len(preprocessing.feature_names)} features, the network reads {shape[0]}."
         )
     return preprocessing
+
+
+def _require_batches_alone(where: str, batches: Any, beside: Mapping[str, Any]) -> None:
+    """That these are batches, and nothing is given that batches bring along or cannot have."""
+    if not are_batches(batches):
+        kind = type(batches).__name__
+        raise ConfigurationError(
+            f"{where}: y is missing; write {where}(X, y), or pass batches, tuples (X, y), in a list, a function or an "
+            f"iterator, not {kind}."
+        )
+    for name, value in beside.items():
+        if value is not None:
+            raise ConfigurationError(
+                f"{where}: batches are tuples (X, y) or (X, y, sample_weights); leave {name} out beside them."
+            )
 
 
 def _class_names(network: Graph, names: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .errors import ConfigurationError, DataError, ShapeError, UnknownNameError
+from .forking import forkable
 
 __all__ = ["ArrayView", "Store", "being_fitted"]
 
@@ -25,7 +26,8 @@ Place = tuple["Store", str]  # a layer and the name of one of its arrays
 
 SEED = 0  # what is read before anything was set is drawn from this seed, the same in every process
 
-_SETTLING = threading.RLock()  # no reader sees some arrays before a block of steps and others after it
+# No reader sees some arrays before a block of steps and others after it
+_SETTLING = forkable(threading.RLock())
 _BUSY: dict[int, Any] = {}  # the layers that a run is training, by identity
 _WORDS = {"requires_grad": "trainable", "kernel": "weights", "weight": "weights", "bias": "biases"}
 

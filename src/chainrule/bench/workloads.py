@@ -6,7 +6,6 @@ Everything that contenders start from is made here, once: data, initial weights,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..datasets.generators import spiral
 from ..errors import UnknownNameError
+from ..forking import cached_property
 
 __all__ = ["WORKLOADS", "Gradient", "Prediction", "Training", "Workload", "named", "usual"]
 

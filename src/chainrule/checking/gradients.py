@@ -160,7 +160,7 @@ def _finding(bench: Bench, name: str, items: Sequence[Comparison]) -> Finding:
         f"{number(first.expected)} expected ({worst.setting.point.label})."
     )
     diagnoses = diagnose(items) or (
-        Diagnosis("unknown", "No single mistake of the list explains these numbers.", "", right_line(items)),
+        Diagnosis("unknown", "None of the mistakes that check knows gives these numbers.", "", right_line(items)),
     )
     return Finding(
         "gradient", "error", bench.subject.title, bench.label(name), says, count, compared, samples,

@@ -192,6 +192,17 @@ def sizes(i: int, node: ast.stmt, counts: list[str]) -> Iterator[Repair]:
                 yield Repair(i, put(number, expression(new)), "wrong_size", says)
 
 
+def _taken_from_one(e: ast.expr) -> str:
+    """The name y in 1 - y; "" for anything else."""
+    if (
+        not isinstance(e, ast.BinOp)
+        or not isinstance(e.op, ast.Sub)
+        or not isinstance(e.right, ast.Name | ast.Attribute)
+    ):
+        return ""
+    return ast.unparse(e.right) if isinstance(e.left, ast.Constant) and e.left.value == 1 else ""
+
+
 def reshaped(i: int, node: ast.stmt, names: bool) -> Iterator[Repair]:
     """Simple functions of a name, or of other expressions: the negative, square, 1 minus it, a slope by its value."""
     for number, e, parent in inside(node):
@@ -206,12 +217,15 @@ def reshaped(i: int, node: ast.stmt, names: bool) -> Iterator[Repair]:
         own = ast.unparse(e)
         if isinstance(e, ast.BinOp):
             own = f"({own})"
+        one = _taken_from_one(e)
+        of_sigmoid = f"The factor {one} is missing beside {own}: the derivative of the sigmoid, by its output, is "
         for code, mistake, says in (
             (f"-{own}", "wrong_sign", f"The sign of {told(e)} is wrong: minus."),
             (f"{own} ** 2", *_square(e, parent)),
             (f"1 - {own}", "missing_one_minus", f"1 - {told(e)} belongs in the place of {told(e)}."),
             (f"(1 - {own} ** 2)", "function_for_derivative", f"{told(e)} stands where its derivative belongs, "
              f"1 - {own} ** 2."),
+            (f"{one} * {own}", "missing_local_derivative", f"{of_sigmoid}{one} * {own}.") if one else
             (f"{own} * (1 - {own})", "function_for_derivative", f"{told(e)} stands where its derivative belongs, "
              f"{own} * (1 - {own})."),
             (f"1 / {own}", "inverse_factor", f"1 / {told(e)} belongs in the place of {told(e)}."),

@@ -8,6 +8,7 @@ from .reading import read
 from .shipped import SHIPPED, load
 from .sources import NAMES, resolve
 from .starting import STARTS, Start, start_for
+from .streaming import Stream, stream
 from .tables import Table, read_table
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Description",
     "Preprocessing",
     "Start",
+    "Stream",
     "Table",
     "blobs",
     "circles",
@@ -31,6 +33,7 @@ __all__ = [
     "sine",
     "spiral",
     "start_for",
+    "stream",
     "vertical",
     "xor",
 ]

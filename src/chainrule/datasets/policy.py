@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,22 +39,19 @@ def without_gaps(table: Table, targets: Sequence[str]) -> tuple[Table, list[str]
     if not gaps.any() or gaps.all():
         return table, []
     first = table.at(int(np.argmax(gaps)))
-    lines = np.asarray(table.origin.lines) if len(table.origin.lines) else np.arange(1, len(table) + 1)
-    origin = replace(table.origin, lines=lines[~gaps].tolist())
-    columns = {name: column[~gaps] for name, column in table.columns.items()}
-    return Table(columns, table.name, origin), [f"left out: {gaps.sum()} rows without the target, the first is {first}"]
+    return table.where(~gaps), [f"left out: {gaps.sum()} rows without the target, the first is {first}"]
 
 
 def truths_as_classes(table: Table, targets: Sequence[str]) -> Table:
     """The table with targets of yes and no as text in one spelling: classes keep their names."""
-    columns = dict(table.columns)
+    columns: dict[str, NDArray[Any]] = {}
     for name in targets:
         written = table.origin.written.get(name)
-        if name in columns and written is not None and written.kind == "truth" and columns[name].dtype != object:
+        if name in table.names and written is not None and written.kind == "truth" and table[name].dtype != object:
             no, yes = written.names
-            spelt: list[Any] = [None if np.isnan(v) else yes if v else no for v in columns[name].tolist()]
+            spelt: list[Any] = [None if np.isnan(v) else yes if v else no for v in table[name].tolist()]
             columns[name] = np.array(spelt, dtype=object)
-    return Table(columns, table.name, table.origin)
+    return table.replacing(columns) if columns else table
 
 
 def left_out(table: Table, used: Sequence[str], rows: NDArray[Any], missing: str) -> dict[str, str]:

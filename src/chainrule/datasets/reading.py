@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError
 from .dataset import Dataset, from_table, held_out, strata
@@ -15,7 +16,7 @@ from .preprocessing import Preprocessing
 from .tables import Table, read_table
 from .target import Target
 
-__all__ = ["read"]
+__all__ = ["Learned", "learn", "read"]
 
 
 def read(
@@ -59,8 +60,41 @@ def read(
         if isinstance(names, str):
             raise ConfigurationError(f"{option} takes a list of names; write {option}=[{names!r}].")
     table = read_table(source, text=text, header=header, encoding=encoding, delimiter=delimiter)
+    learned = learn(table, target, test, seed, missing, task, standardize, drop, text)
+    return from_table(
+        _name(source, table),
+        learned.table,
+        learned.fitted,
+        learned.mask,
+        **_words(source, table, learned.fitted.targets, target),
+        notes=learned.notes,
+    )
+
+
+class Learned(NamedTuple):
+    """What was learned from a table: its rows that can be used, the preprocessing, the rows that are held out."""
+
+    table: Table
+    fitted: Preprocessing
+    mask: NDArray[np.bool_]  # (B,)
+    notes: tuple[str, ...]
+
+
+def learn(
+    table: Table,
+    target: str | Sequence[str] | None,
+    test: float,
+    seed: int,
+    missing: Literal["error", "impute"],
+    task: str | None,
+    standardize: bool,
+    drop: Collection[str],
+    text: Collection[str],
+) -> Learned:
+    """What `read` learns from a table. It looks at one column at a time."""
     for column in (*drop, *text):
-        table[column]
+        if column not in table.names:
+            table[column]
     targets = targets_of(table, target, list(drop))
     table = truths_as_classes(table, targets)
     table, rows_left_out = without_gaps(table, targets) if missing == "impute" else (table, [])
@@ -85,9 +119,7 @@ def read(
     )
     notes = [*table.origin.notes, *rows_left_out, *notes_on_columns(table, reasons, fitted, rows)]
     notes += [note for each in whole for note in notes_on_target(table, each, task)]
-    return from_table(
-        _name(source, table), table, fitted, mask, **_words(source, table, targets, target), notes=tuple(notes)
-    )
+    return Learned(table, fitted, mask, tuple(notes))
 
 
 def _name(source: Any, table: Table) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,16 @@ class Table:
     def only(self, names: Collection[str]) -> Table:
         """The table of these columns."""
         return Table({name: column for name, column in self.columns.items() if name in names}, self.name, self.origin)
+
+    def where(self, keep: NDArray[np.bool_]) -> Table:
+        """The table of the rows that are kept, (B,)."""
+        lines = np.asarray(self.origin.lines) if len(self.origin.lines) else np.arange(1, len(self) + 1)
+        columns = {name: column[keep] for name, column in self.columns.items()}
+        return Table(columns, self.name, replace(self.origin, lines=lines[keep].tolist()))
+
+    def replacing(self, columns: Mapping[str, NDArray[Any]]) -> Table:
+        """The table with other values in some columns."""
+        return Table({**self.columns, **columns}, self.name, self.origin)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..engines.contract import Block, Task
-from ..engines.recorder import relu_units
+from ..engines.recorder import add_losses, epochs_of, relu_units
 from ..engines.records import Records
 from ..layer import Arrays
 from .pieces import pieces_of
@@ -28,7 +28,8 @@ class PieceRecorder:
         self.team, self.task, self.block, self.steps = team, task, block, 0
         self.epochs = (block.first + block.steps - 1) // task.steps_per_epoch + 1
         self.units = relu_units(task.network, task.X.shape[1:])
-        self.records = Records.empty(self.epochs, len(task.network.trainable_names()), sum(self.units.values()))
+        sizes = len(task.network.trainable_names()), sum(self.units.values())
+        self.records = Records.empty(self.epochs, *sizes, block.begun)
         self.most = len(pieces_of(task.batch_size))
         # Of each step and piece: what it adds to the loss, Σ weight · score, Σ weight
         self.numbers = np.zeros((3, block.steps, self.most))
@@ -92,23 +93,8 @@ class PieceRecorder:
         self.numbers, alive = self.team.merged(self.numbers, records.alive)
         records.alive[:] = alive
         losses, scores, weights = self.numbers.sum(axis=2)  # (steps,)
-        counts = self._counts()
-        mean = task.loss.reduction == "mean"
-        epoch = (self.block.first + np.arange(self.steps)) // task.steps_per_epoch  # (steps,)
-        for total, numbers in (
-            (records.steps, np.ones(self.steps, np.int64)),
-            (records.data_losses, losses * counts if mean else losses),
-            (records.counts, counts),
-            (records.penalties, np.array(penalties)),
-            (records.metrics, scores),
-            (records.weights, weights),
-        ):
-            np.add.at(total, epoch, numbers)
+        add_losses(records, task, self.block, losses, np.array(penalties))
+        epochs = epochs_of(task, self.block)  # (steps,)
+        np.add.at(records.metrics, epochs, scores)
+        np.add.at(records.weights, epochs, weights)
         return records
-
-    def _counts(self) -> NDArray[np.float64]:
-        """What the samples of each step count."""
-        weights = self.task.weights
-        if weights is None:
-            return np.array([float(size) for _, size in self.block.batches(self.task)])
-        return np.array([float(weights[rows].sum()) for rows, _ in self.block.batches(self.task)])

@@ -97,6 +97,9 @@ class PiecesSession:
         found: NDArray[Any] = self.team.heard(self.team.shared(max(1, -(-len(X) // _ROWS)), part))
         return np.concatenate(found)
 
+    def feed(self) -> None:
+        """Every step reads the task's arrays."""
+
     def values(self) -> Arrays:
         return self.updates.values
 

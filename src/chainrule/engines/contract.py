@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..forking import cached_property
 from ..graph import Graph
 from ..layer import Arrays
 from ..loss import Loss
@@ -139,8 +139,9 @@ class Block:
     """Steps that follow one another: `steps` of them from step number `step` on.
 
     The first is batch number `first` of its epoch. `order` (E, S) is the order of the samples in each epoch that the
-    block touches, or None where every epoch takes them as they lie. `rates` (steps, T) holds the learning rate of each
-    trainable parameter at each step. `record` asks for what the epochs came to.
+    block touches, or None where every epoch takes them as they lie; it may name fewer samples than the task has.
+    `rates` (steps, T) holds the learning rate of each trainable parameter at each step. `record` asks for what the
+    epochs came to; `begun` is what the first came to before the block.
     """
 
     step: int
@@ -149,6 +150,7 @@ class Block:
     order: NDArray[np.int64] | None
     rates: NDArray[np.float64]
     record: bool = False
+    begun: Records | None = None
 
     def head(self, steps: int) -> Block:
         """The block's first steps alone."""
@@ -156,10 +158,11 @@ class Block:
 
     def batches(self, task: Task) -> Iterator[tuple[Any, int]]:
         """The rows of each step, a slice where they lie side by side, and how many they are."""
+        samples = task.samples if self.order is None else self.order.shape[1]
         for index in range(self.first, self.first + self.steps):
             epoch, batch = divmod(index, task.steps_per_epoch)
             start = batch * task.batch_size
-            stop = min(start + task.batch_size, task.samples)
+            stop = min(start + task.batch_size, samples)
             rows = slice(start, stop)
             yield (rows if self.order is None else self.order[epoch, rows]), stop - start
 
@@ -197,6 +200,9 @@ class Session(Protocol):
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         """Go on from other values and slots."""
+
+    def feed(self) -> None:
+        """The arrays of the task hold other samples from now on."""
 
     def close(self) -> None:
         """After the last step of a run that went well; the session is not used by this run again."""

@@ -41,17 +41,21 @@ class JaxSession:
         self.names = task.network.trainable_names()
         self.double = task.X.dtype == np.float64
         self.seed = np.uint32(task.seed % 2**32)
+        with self._precision():
+            self.loop = program_of(task)
+        self.carry: Any = None
+        self.feed()
+        self.load(values, slots)
+
+    def feed(self) -> None:
+        task, put = self.task, self.jax.numpy.asarray
         encoded = task.targets(slice(None)) if task.encoded is None else task.encoded
         with self._precision():
-            put = jax.numpy.asarray
             weights, counts = (
                 None if given is None else put(given, dtype=task.X.dtype)
                 for given in (task.weights, task.metric_weights)
             )
             self.data = (put(task.X), put(encoded), weights, put(task.loss.labels(task.y)), counts)
-            self.loop = program_of(task)
-        self.carry: Any = None
-        self.load(values, slots)
 
     def _precision(self) -> Any:
         jax = self.jax
@@ -120,11 +124,11 @@ class JaxSession:
         units (steps, U)."""
         task, epochs = self.task, epochs_of(self.task, block)
         starts = np.flatnonzero(np.diff(epochs, prepend=-1))  # (E,), the first step of each epoch
-        records = Records.empty(len(starts), len(self.names), alive.shape[1])
-        records.metrics[:] = np.add.reduceat(numbers[:, 0], starts)
-        records.weights[:] = np.add.reduceat(counted(task, block, task.metric_weights), starts)
+        records = Records.empty(len(starts), len(self.names), alive.shape[1], block.begun)
+        np.add.at(records.metrics, epochs, numbers[:, 0])
+        np.add.at(records.weights, epochs, counted(task, block, task.metric_weights))
         records.squares[:] = numbers[np.append(starts[1:], block.steps) - 1, 1:]
-        records.alive[:] = np.logical_or.reduceat(alive, starts, axis=0)
+        records.alive[:] |= np.logical_or.reduceat(alive, starts, axis=0)
         return records
 
     def outputs(self, X: NDArray[Any]) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from typing import Any
 from .. import registry
 from ..backprop import propagate
 from ..errors import ConfigurationError
+from ..forking import forkable
 from ..graph import Graph, Sequential
 from ..layer import Arrays, Context
 from .contract import Task
@@ -31,7 +32,7 @@ _PROGRAMS = 32  # kept at once, each for one architecture and one shape of the d
 
 Program = Callable[..., Any]
 _kept: OrderedDict[Any, Any] = OrderedDict()  # the latest last
-_lock = threading.Lock()
+_lock = forkable(threading.Lock())
 _tracing = threading.local()  # whose network a trace goes through: a program kept does not keep a network
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..backprop import Pass, propagate, update
 from ..graph import Graph
 from ..layer import Arrays, Context
+from ..rows import Samples
 from .contract import Block, Outcome, Task
 from .flat import LIBRARY, FlatUpdate, covers
 from .quick import QuickNumpy
@@ -127,11 +128,14 @@ class NumpySession:
     def slots(self) -> Arrays:
         return self.updates.slots()
 
+    def feed(self) -> None:
+        """Every step reads the task's arrays."""
+
     def close(self) -> None:
         """Nothing is kept."""
 
 
-def inferred(network: Graph, values: Arrays, X: NDArray[Any]) -> NDArray[Any]:
+def inferred(network: Graph, values: Arrays, X: Samples) -> NDArray[Any]:
     """The network's outputs in inference, computed batch by batch."""
     context, starts = Context(training=False), range(0, len(X), _ROWS) or [0]
     parts = [network.forward_pass(np, X[start : start + _ROWS], values, context)[0] for start in starts]

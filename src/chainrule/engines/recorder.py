@@ -41,7 +41,8 @@ def counted(task: Task, block: Block, weights: NDArray[np.float64] | None) -> ND
     if weights is not None:
         return np.array([weights[rows].sum() for rows, _ in block.batches(task)])
     batches = (block.first + np.arange(block.steps)) % task.steps_per_epoch
-    return np.minimum(task.batch_size, task.samples - batches * task.batch_size).astype(np.float64)
+    samples = task.samples if block.order is None else block.order.shape[1]
+    return np.minimum(task.batch_size, samples - batches * task.batch_size).astype(np.float64)
 
 
 def add_losses(
@@ -68,7 +69,8 @@ class Recorder:
         self.task, self.block, self.steps, self.measured = task, block, 0, 0
         self.epochs = (block.first + block.steps - 1) // task.steps_per_epoch + 1
         self.units = relu_units(task.network, task.X.shape[1:])
-        self.records = Records.empty(self.epochs, len(task.network.trainable_names()), sum(self.units.values()))
+        sizes = len(task.network.trainable_names()), sum(self.units.values())
+        self.records = Records.empty(self.epochs, *sizes, block.begun)
         self.losses: list[float] = []
         self.penalties: list[float] = []
         self.rows: list[Any] = []
@@ -115,12 +117,12 @@ class Recorder:
         """The metric of the predictions that have been collected."""
         task, first = self.task, self.block.first + self.measured
         rows, whole = self.rows[self.measured :], np.arange(task.samples)
-        sizes = [len(each) for each in self.predictions]
-        epochs = np.repeat((first + np.arange(len(rows))) // task.steps_per_epoch, sizes)  # (samples,)
+        starts = np.cumsum([0] + [len(each) for each in self.predictions[:-1]])  # (steps,)
+        epochs = (first + np.arange(len(rows))) // task.steps_per_epoch  # (steps,)
         places = np.concatenate([whole[each] for each in rows])
         decided = task.loss.decide(np, np.concatenate(self.predictions))
         scores = metrics.scores(task.loss.metric, task.loss.labels(task.y[places]), decided)
         weights = np.ones(len(places)) if task.metric_weights is None else task.metric_weights[places]
-        self.records.metrics[:] += np.bincount(epochs, weights * scores, self.epochs)
-        self.records.weights[:] += np.bincount(epochs, weights, self.epochs)
+        np.add.at(self.records.metrics, epochs, np.add.reduceat(weights * scores, starts))
+        np.add.at(self.records.weights, epochs, np.add.reduceat(weights, starts))
         self.measured, self.predictions = self.steps, []

@@ -1,12 +1,12 @@
 """What the epochs that a block touches came to in it: the numbers of a record, counted where the steps are carried out.
 
-A block may begin or end within an epoch. So everything is a sum, a flag or what stood last, and the rows of one epoch
-from several blocks are put together by `Records.joined`.
+A block may begin or end within an epoch. So everything is a sum, a flag or what stood last, and the next block goes on
+from the row of an epoch that has begun: the numbers are the same to the last bit however a run is cut into blocks.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,12 @@ class Records(NamedTuple):
     T counts the trainable parameters, in the order of `network.trainable_names()`; U the units of all ReLUs, one ReLU
     after another in the order of `relu_units`.
 
-    >>> sums = lambda *rows: np.array(rows, float)
-    >>> half = Records(np.array([1]), sums(6), sums(3), sums(0), sums(2), sums(3), sums([4]), np.array([[True, False]]))
-    >>> whole = half.joined(half._replace(data_losses=sums(2), squares=sums([9])))
-    >>> whole.losses(mean=True), whole.metric()                                   # (6 + 2) / (3 + 3), (2 + 2) / (3 + 3)
-    (array([1.33333333]), array([0.66666667]))
-    >>> whole.squares, whole.alive
-    (array([[9.]]), array([[ True, False]]))
+    >>> begun = Records.empty(1, 1, 2)
+    >>> begun.steps[0], begun.data_losses[0], begun.counts[0] = 2, 8, 6
+    >>> begun.losses(mean=True)                                                                             # 8/6
+    array([1.33333333])
+    >>> Records.empty(2, 1, 2, begun).counts                                  # the block goes on where it had begun
+    array([6., 0.])
     """
 
     steps: NDArray[np.int64]  # (E,), how many
@@ -39,11 +38,14 @@ class Records(NamedTuple):
     alive: NDArray[np.bool_]  # (E, U), whether a unit's output was above 0 for any sample that the steps met
 
     @classmethod
-    def empty(cls, epochs: int, trainable: int, units: int) -> Records:
-        """Before the first step: zeros."""
+    def empty(cls, epochs: int, trainable: int, units: int, begun: Records | None = None) -> Records:
+        """Before the first step: zeros, and what the first epoch came to so far where it has `begun`."""
         losses, counts, penalties, found, weights = np.zeros((5, epochs))
         squares, alive = np.zeros((epochs, trainable)), np.zeros((epochs, units), bool)
-        return cls(np.zeros(epochs, np.int64), losses, counts, penalties, found, weights, squares, alive)
+        records = cls(np.zeros(epochs, np.int64), losses, counts, penalties, found, weights, squares, alive)
+        for column, row in zip(records, begun or (), strict=begun is not None):
+            column[:1] = row
+        return records
 
     def losses(self, mean: bool) -> NDArray[np.float64]:
         """The loss of each epoch (E,): the mean over its samples (or the sum) of the data loss, plus the mean penalty.
@@ -57,19 +59,14 @@ class Records(NamedTuple):
         """The metric of each epoch over all its samples (E,); NaN where none counts."""
         return _over(self.metrics, self.weights)
 
+    def less(self, before: Records) -> Records:
+        """What came since, of one epoch."""
+        since = [ours - theirs for ours, theirs in zip(self[:-2], before[:-2], strict=True)]
+        return Records(*since, self.squares, self.alive)  # type: ignore[arg-type, call-arg]
+
     def last(self) -> Records:
         """The last epoch alone."""
         return Records(*[column[-1:] for column in self])  # type: ignore[arg-type]
-
-    def joined(self, later: Records) -> Records:
-        """The rows of this block and of the one after it, whose first epoch is the last one of this."""
-        parts: dict[str, Any] = {}
-        for name in self._fields:
-            ours, theirs = getattr(self, name), getattr(later, name)
-            meeting = theirs[:1] if name == "squares" else ours[-1:] | theirs[:1] if name == "alive" else None
-            meeting = ours[-1:] + theirs[:1] if meeting is None else meeting
-            parts[name] = np.concatenate([ours[:-1], meeting, theirs[1:]])
-        return Records(**parts)
 
 
 def _over(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:

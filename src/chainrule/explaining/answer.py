@@ -147,7 +147,7 @@ def explain(
             steps=steps_of(cells, lines, quantity, labels, int(max_terms)),
             labels=tuple(AxisNames(n, axis, names) for n, axes in labels.axes.items() for axis, names in axes.items()),
             answer=why_zero(cells, quantity, value, labels),
-            objective=loss.objective if isinstance(loss, Upstream) else "the loss",
+            objective=compared.objective if isinstance(compared, Upstream) else "the loss",
         )
 
 

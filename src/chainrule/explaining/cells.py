@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..backprop import Trace, trace
 from ..errors import DefinitionError
+from ..forking import cached_property
 from ..graph import Graph
 from ..layer import Context
 from ..loss import Loss

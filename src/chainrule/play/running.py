@@ -14,7 +14,7 @@ __all__ = ["Running"]
 
 _PICTURE = 1 / 30  # seconds from one picture of a training network to the next
 _CHUNK = 0.02  # seconds of it that the training itself takes
-_SLICE = 0.01  # seconds until training looks whether somebody waits
+_SLICE = 0.006  # seconds until training looks whether somebody waits
 _EPOCHS = 100_000  # of one run, at most
 
 

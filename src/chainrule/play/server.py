@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import socket
+import sys
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = ["application", "listen", "serve"]
 LARGEST = 8 * 2**20  # bytes of one message, a CSV included
 _SOCKETS = 64  # open at once
 _SILENT = 10.0  # seconds until a socket must have said hello
+_SWITCH = 0.001  # seconds until Python lets another thread run: a click must not wait for the training beside it
 _FULL, _GARBAGE, _LATE = 4429, 4400, 4408  # codes of our own with which a socket is closed
 
 _STATIC = {
@@ -158,8 +160,11 @@ def serve(rooms: Rooms, *, port: int | None = None, ready: Callable[[str], None]
             ready(f"http://127.0.0.1:{number}/?token={token}")
         await task
 
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
     try:
         asyncio.run(running())
     finally:
+        sys.setswitchinterval(interval)
         rooms.close()
         listener.close()

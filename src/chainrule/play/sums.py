@@ -24,8 +24,7 @@ Array = NDArray[Any]
 
 def batch_strip(shot: Snapshot, one: Trace, name: str, index: tuple[int, ...]) -> dict[str, Any]:
     """Each sample's own gradient of one parameter, its share of the mean included; their sum; the strongest first."""
-    each = _pulls(shot, one, name)  # (B, ...)
-    pulls = np.array([own[index] for own in each])  # (B,)
+    pulls = _pulls(shot, one, name, index)  # (B,)
     order = np.argsort(-np.abs(pulls), kind="stable") if len(pulls) > _BARS else np.arange(len(pulls))
     shown, rest = order[:_BARS], order[_BARS:]
     return {
@@ -36,21 +35,21 @@ def batch_strip(shot: Snapshot, one: Trace, name: str, index: tuple[int, ...]) -
     }
 
 
-def _pulls(shot: Snapshot, one: Trace, name: str) -> Array:
-    """The gradient before the sum over the batch, (B, ...)."""
+def _pulls(shot: Snapshot, one: Trace, name: str, index: tuple[int, ...]) -> Array:
+    """One entry of the gradient before the sum over the batch, (B,)."""
     leaves = [leaf for leaf in shot.network.flat if name in leaf.arrays.values()]
     if len(leaves) > 1 or shot.network.mixes_samples or not isinstance(leaves[0].layer, Dense):
-        X, y = shot.X, shot.y
         options: Any = {"names": [name], "state": shot.state, "training": False}
-        found: Array = per_sample_gradients(shot.network, shot.loss, shot.values, X, y, **options)[name]
-        return found
-    leaf, through = leaves[0], one[leaves[0].name]
+        each = per_sample_gradients(shot.network, shot.loss, shot.values, shot.X, shot.y, **options)[name]
+        return np.array([own[index] for own in each])
+    leaf, through, column = leaves[0], one[leaves[0].name], [index[-1]]
     local = next(own for own, full in leaf.arrays.items() if full == name)
-    weights = shot.values[leaf.arrays["weights"]]
-    return np.stack(
-        [  # the layer's own backward, a sample at a time
-            leaf.layer.pure_backward(np, dvalues, inputs, weights)[f"d{local}"]
-            for dvalues, inputs in zip(through.dvalues[:, None], through.inputs[:, None], strict=True)
+    weights = shot.values[leaf.arrays["weights"]][:, column]  # (I,1)
+    entry = (*index[:-1], 0)
+    return np.array(
+        [  # the layer's own backward, of this neuron alone, a sample at a time
+            leaf.layer.pure_backward(np, dvalues, inputs, weights)[f"d{local}"][entry]
+            for dvalues, inputs in zip(through.dvalues[:, None, column], through.inputs[:, None], strict=True)
         ]
     )
 

@@ -93,7 +93,7 @@ class Callback:
 
     def batch_begin(self, fit: Fit) -> None:
         """Before every step. Where a callback has this or `batch_end`, a block is one step long: a step costs some
-        tenth of a millisecond more, while a small one takes a few thousandths in a long block."""
+        tenths of a millisecond more, while a small one takes a few thousandths in a long block."""
 
     def batch_end(self, fit: Fit) -> None:
         """After every step, which `fit.batch` measures: step, loss, metric and learning rate. `fit.stop` ends the run
@@ -384,6 +384,7 @@ class LearningRateFinder:
 
         from ..engines.contract import Task
         from .steps import Steps
+        from .supply import Whole
 
         inputs, targets = model.checked(X, y)
         require_batches(model.network, self.batch_size, len(inputs))
@@ -396,7 +397,7 @@ class LearningRateFinder:
             run.rate_scale = self.low * (self.high / self.low) ** (trial / (self.steps - 1))
             rows = rng.choice(len(inputs), size=min(self.batch_size, len(inputs)), replace=False)
             data = inputs[rows], targets[rows], None, len(rows)
-            steps = Steps(run, Task.of(run.network, run.loss, optimizer, run.seed, *data))
+            steps = Steps(run, Whole(Task.of(run.network, run.loss, optimizer, run.seed, *data)))
             columns = steps.train(run.epoch + 1)
             if steps.failure is not None:
                 break

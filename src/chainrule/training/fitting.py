@@ -23,7 +23,7 @@ from .checkpoint import Checkpoint
 from .following import facts_of, followed
 from .history import INTERRUPTED, History
 from .learner import Learner
-from .measuring import evaluate
+from .measuring import HeldBatches, evaluate
 from .plan import Plan
 from .progress import Progress, report
 from .steps import Columns, Steps
@@ -57,6 +57,11 @@ def run_plan(
     crew = ALONE if team is None else team
     verbose, callbacks = verbose and crew.leads, callbacks if crew.leads else ()
     run, fit = model.run, Fit(model, plan.epochs, first=model.run.epoch, validates=plan.validation is not None)
+    if plan.batches is not None and plan.batches.once and checkpoint is not None:
+        raise ConfigurationError(
+            "fit: a checkpoint needs batches that can be read again from the beginning of an epoch, and an iterator "
+            "cannot; pass the function that makes it, or a list."
+        )
     if resume and checkpoint is None:
         raise ConfigurationError("fit: resume=True needs the path of a checkpoint.")
     require_counting(run.loss.sample_totals(plan.y, plan.sample_weights), "fit", "the weights")
@@ -76,16 +81,15 @@ def run_plan(
         _ending(fit, plan, callbacks, saver, forgives),
         Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress,
     ):
-        task = plan.task(run)
+        supply = plan.supply(run)
         if team is None:
-            _choose(fit, plan, task, engine, verbose)
+            _choose(fit, plan, supply.task, engine, verbose)
         else:
             run.engine = "numpy"
             _introduce(crew, plan, verbose)
         if verbose and small is not None:
             print(small, flush=True)
-        start = engines.start(run.engine) if team is None else partial(PiecesSession, team)
-        steps = Steps(run, task, shuffle=plan.shuffle, engine=run.engine, start=start)
+        steps = Steps(run, supply, run.engine, None if team is None else partial(PiecesSession, team))
         threads = blas_threads(run.engine, run.network, plan.batch_size) if team is None else one_thread()
         with threads, CtrlC(waits=True, others=() if team is None else LEAVING) as ctrl_c:
             while run.epoch - fit.first < plan.epochs and fit.history.stopped is None:
@@ -97,7 +101,7 @@ def run_plan(
                     with _calling(crew, fit, ctrl_c):
                         for callback in callbacks:
                             callback.epoch(fit)
-                progress.batch(run.epoch - fit.first, steps.done, task.steps_per_epoch)
+                progress.batch(run.epoch - fit.first, steps.done, supply.steps_per_epoch or 2 * steps.done + 1)
                 progress.show(columns)
                 if saver is not None and not steps.done:
                     saver.mark()
@@ -170,8 +174,9 @@ def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps, crew: Team) ->
     """Add epochs to the history, with what the validation data give now; returns what was added."""
     own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
     if plan.validation is not None:
-        outputs = steps.outputs(plan.validation.X)
-        measured = crew.heard(evaluate(fit.run, plan.validation, outputs) if crew.leads else None)
+        held = plan.validation
+        pair = held.read(fit.run, steps.outputs) if isinstance(held, HeldBatches) else (held, steps.outputs(held.X))
+        measured = crew.heard(evaluate(fit.run, *pair) if crew.leads else None)
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
     fit.history.extend(own | columns)
     return own | columns

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from numpy.typing import NDArray
+
 from ..optimizers import Optimizer
 from ..store import ArrayView
 from ..trained import Trained
@@ -31,10 +33,16 @@ class Learner(Trained, Protocol):
     def parameters(self) -> ArrayView:
         """The parameters by dotted name."""
 
+    def targets(self, y: Any) -> NDArray[Any]:
+        """y as the loss reads it."""
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes, where there are any."""
+
     def checked(self, X: Any, y: Any, sample_weights: Any = None) -> tuple[Any, Any]:
         """X and y as arrays."""
 
-    def evaluate(self, X: Any, y: Any) -> dict[str, float]:
+    def evaluate(self, X: Any, y: Any = None) -> dict[str, float]:
         """The loss and the metrics on other data."""
 
     def save(self, path: str | Path) -> None:

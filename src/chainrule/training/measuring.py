@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,14 +10,17 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..engines.numpy import inferred
+from ..errors import DataError
 from ..loss import Loss
 from ..metrics.naming import OF_PROBABILITIES, Metric, beside, name_of
+from ..rows import Samples
+from .batches import Batches, ReadBatch
 from .run import Run
 
-__all__ = ["Held", "evaluate", "forward", "known_metrics"]
+__all__ = ["Held", "HeldBatches", "evaluate", "forward", "known_metrics"]
 
 
-def forward(run: Run, X: NDArray[Any]) -> NDArray[Any]:
+def forward(run: Run, X: Samples) -> NDArray[Any]:
     """The network's output in inference."""
     return inferred(run.network, run.values, X)
 
@@ -24,17 +28,50 @@ def forward(run: Run, X: NDArray[Any]) -> NDArray[Any]:
 class Held(NamedTuple):
     """Samples that a run is measured on: checked, with the targets encoded once."""
 
-    X: NDArray[Any]  # (S, ...)
+    X: Samples  # (S, ...)
     y: NDArray[Any]
     targets: NDArray[Any]  # (S, C), as the loss reads them
     shares: NDArray[Any]  # (S, 1), of the loss
     weights: NDArray[Any] | None
 
     @classmethod
-    def of(cls, run: Run, X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> Held:
+    def of(cls, run: Run, X: Samples, y: NDArray[Any], weights: NDArray[Any] | None = None) -> Held:
         """Raises `DataError` and its kinds."""
         shape = (len(X), *run.network.output_shape(X.shape[1:]))
         return cls(X, y, *run.loss.prepare(y, shape, weights, X.dtype), weights)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+class HeldBatches:
+    """Batches that a run is measured on, read again each time: of each only outputs and targets stay."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches, self.samples = batches, 0
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def read(self, run: Run, infer: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Held, NDArray[Any]]:
+        """All batches but for their X, and the network's outputs (S, C). The loss is the mean over all samples."""
+        batches, outputs, read = self.batches, [], list[ReadBatch]()
+        batches.begin(run.epoch)
+        while (batch := batches.read()) is not None:
+            outputs.append(infer(batch.X))
+            read.append(batch._replace(X=batch.X[:0]))
+        if not read:
+            raise DataError(
+                f"{batches.name}: the batches have been read to their end; pass a function that returns them, or "
+                "something that can be read again."
+            )
+        y = np.concatenate([batch.y for batch in read])
+        weights = (
+            None if read[0].weights is None else np.concatenate([b.weights for b in read if b.weights is not None])
+        )
+        self.samples, found = len(y), np.concatenate(outputs)
+        prepared = run.loss.prepare(y, found.shape, weights, found.dtype)
+        return Held(read[0].X, y, *prepared, weights), found
 
 
 def evaluate(run: Run, held: Held, outputs: NDArray[Any]) -> dict[str, float]:

@@ -15,37 +15,75 @@ from ..columns import EPOCH
 from ..engines.contract import Task
 from ..errors import ConfigurationError
 from ..loss import Loss
+from ..rows import Rows, Samples, chosen, in_parts
 from ..weighting import class_factors
-from .measuring import Held
+from .batches import Batches
+from .learner import Learner
+from .measuring import Held, HeldBatches
 from .run import Run
+from .supply import RowSupply, StreamSupply, Supply, Whole
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "weighed"]
+
+_MANY = 1000  # steps of an epoch whose length nobody knows
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is to be trained on, and how; checked when it is made."""
 
-    X: NDArray[Any]
+    X: Samples
     y: NDArray[Any]
     encoded: NDArray[Any] | None  # y as the loss reads it, see `encode`
     epochs: int
     batch_size: int
     shuffle: bool
     sample_weights: NDArray[Any] | None
-    validation: Held | None
+    validation: Held | HeldBatches | None
     record_every: int | None
+    batches: Batches | None = None  # what is trained on in place of X and y, which are the first of them
+    steps_per_epoch: int | None = None
 
     def __post_init__(self) -> None:
-        least = {"epochs": 0, "batch_size": 1} | ({} if self.record_every is None else {"record_every": 1})
+        least = {"epochs": 0, "batch_size": 1}
+        least |= {name: 1 for name in ("record_every", "steps_per_epoch") if getattr(self, name) is not None}
         for name, smallest in least.items():
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < smallest:
                 raise ConfigurationError(f"fit: {name} must be a whole number of at least {smallest}, not {value!r}.")
 
+    @classmethod
+    def of_batches(cls, model: Learner, given: Any, class_weights: Any = None, **settings: Any) -> Plan:
+        """The plan for batches of a user's own. Raises `ConfigurationError` for settings that need all samples."""
+        if isinstance(class_weights, str):
+            raise ConfigurationError(
+                "fit: class_weights='balanced' needs all targets, and batches come one by one; give a weight for each "
+                "class, such as {0: 1.0, 1: 3.0}."
+            )
+        run, names = model.run, model.names()
+
+        def weigh(y: NDArray[Any], weights: Any, outputs: int) -> Any:
+            if class_weights is None:
+                return weights
+            return weighed(y, weights, class_weights, run.loss, outputs, names)
+
+        batches = Batches(given, model, weigh)
+        X, y, weights = batches.peek()
+        own: dict[str, Any] = dict(batch_size=len(X), shuffle=False, sample_weights=weights, batches=batches)
+        plan = cls(X, y, None, **own, **settings)
+        if batches.once and plan.steps_per_epoch is None and plan.epochs > 1:
+            raise ConfigurationError(
+                f"fit: an iterator is read once, and there are {plan.epochs} epochs. Pass the function that makes it, "
+                "fit(make, ...), or something that can be read again, such as a list; or say with steps_per_epoch how "
+                "many of its batches are an epoch."
+            )
+        return plan
+
     @property
     def steps(self) -> int:
-        """Steps in an epoch."""
+        """Steps in an epoch, a guess where nobody knows."""
+        if self.batches is not None:
+            return self.steps_per_epoch or self.batches.length or _MANY
         return -(-len(self.X) // self.batch_size)
 
     def due(self, epoch: int) -> bool:
@@ -68,29 +106,22 @@ class Plan:
         due = [self.due(epoch - first) for epoch in columns.get(EPOCH, ())]
         return {name: list(itertools.compress(column, due)) for name, column in columns.items()} if any(due) else {}
 
-    def task(self, run: Run) -> Task:
-        """What an engine is given."""
+    def supply(self, run: Run) -> Supply:
+        """What gives an engine its samples."""
+        if self.batches is not None:
+            return StreamSupply(run, self.batches, self.steps_per_epoch)
         network, weights = run.network, self.sample_weights
-        return Task.of(
-            network, run.loss, run.optimizer, run.seed, self.X, self.y, weights, self.batch_size, self.encoded
-        )
+        X = self.X[:1] if isinstance(self.X, Rows) else self.X
+        task = Task.of(network, run.loss, run.optimizer, run.seed, X, self.y, weights, self.batch_size, self.encoded)
+        if isinstance(self.X, Rows):
+            return RowSupply(replace(task, batch_size=self.batch_size), self.X, self.shuffle)
+        return Whole(task, self.shuffle)
 
     def weighted(self, class_weights: Any, loss: Loss, outputs: int, names: Sequence[str] = ()) -> Plan:
         """The plan with class weights multiplied into the sample weights; `names` are those of the classes."""
         if class_weights is None:
             return self
-        if not loss.classifies:
-            raise ConfigurationError(f"fit: class_weights need classes, and {loss.name} compares values.")
-        labels = loss.labels(self.y)
-        if labels.ndim != 1:
-            raise ConfigurationError("fit: class_weights need one class for each sample; use sample_weights instead.")
-        if self.y.ndim == 2 and self.y.shape[1] > 1:
-            labels = self.y  # rows of probabilities
-        elif (labels != self.y.reshape(-1)).any():
-            raise ConfigurationError("fit: class_weights need whole classes, 0 or 1; use sample_weights instead.")
-        factors = class_factors(class_weights, labels, max(outputs, 2), names)
-        weights = factors if self.sample_weights is None else factors * self.sample_weights
-        return replace(self, sample_weights=weights)
+        return replace(self, sample_weights=weighed(self.y, self.sample_weights, class_weights, loss, outputs, names))
 
     def split(self, part: float, run: Run) -> Plan:
         """The plan with a random part of its samples held out for validation."""
@@ -109,21 +140,41 @@ class Plan:
         test, rest = np.sort(order[:held_out]), np.sort(order[held_out:])
         weights = None if self.sample_weights is None else self.sample_weights[rest]
         encoded = None if self.encoded is None else self.encoded[rest]
-        held = Held.of(run, self.X[test], self.y[test])
-        return replace(self, X=self.X[rest], y=self.y[rest], encoded=encoded, sample_weights=weights, validation=held)
+        held = Held.of(run, chosen(self.X, test), self.y[test])
+        return replace(
+            self, X=chosen(self.X, rest), y=self.y[rest], encoded=encoded, sample_weights=weights, validation=held
+        )
 
     def fingerprint(self) -> dict[str, Any]:
         """What a resumed run must have in common with the stopped one."""
         import zlib
 
         data = [self.X, self.y] + ([] if self.sample_weights is None else [self.sample_weights])
-        data += [] if self.validation is None else [self.validation.X, self.validation.y]
+        data += [self.validation.X, self.validation.y] if isinstance(self.validation, Held) else []
         checksum = 0
         for array in data:
-            checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, checksum)
+            for part in in_parts(array):
+                checksum = zlib.crc32(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data, checksum)
         settings = {
             "batch_size": int(self.batch_size),
             "shuffle": bool(self.shuffle),
             "record_every": self.record_every,
         }
         return settings | {"samples": len(self.X), "data": checksum}
+
+
+def weighed(
+    y: NDArray[Any], sample_weights: Any, class_weights: Any, loss: Loss, outputs: int, names: Sequence[str]
+) -> NDArray[np.float64]:
+    """Sample weights times class weights, (S,)."""
+    if not loss.classifies:
+        raise ConfigurationError(f"fit: class_weights need classes, and {loss.name} compares values.")
+    labels = loss.labels(y)
+    if labels.ndim != 1:
+        raise ConfigurationError("fit: class_weights need one class for each sample; use sample_weights instead.")
+    if y.ndim == 2 and y.shape[1] > 1:
+        labels = y  # rows of probabilities
+    elif (labels != y.reshape(-1)).any():
+        raise ConfigurationError("fit: class_weights need whole classes, 0 or 1; use sample_weights instead.")
+    factors = class_factors(class_weights, labels, max(outputs, 2), names)
+    return factors if sample_weights is None else factors * sample_weights

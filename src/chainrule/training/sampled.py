@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .measuring import forward
+from ..forking import cached_property
+from .measuring import Held, forward
 from .plan import Plan
 from .run import Run
 
@@ -32,9 +32,12 @@ class Sampled:
 
     @classmethod
     def of(cls, run: Run, plan: Plan, epochs: int) -> Self | None:
-        """Some random rows, at most a hundredth of those that the run has met, but enough; None for a short run."""
+        """Some random rows, at most a hundredth of those that the run has met, but enough.
+
+        None for a short run, and for batches.
+        """
         samples = len(plan.X)
-        if samples < LEAST_ROWS or epochs < LEAST_EPOCHS:
+        if plan.batches is not None or samples < LEAST_ROWS or epochs < LEAST_EPOCHS:
             return None
         count = min(samples, _MOST, max(_FEWEST, samples * epochs // 100))
         if count == samples:
@@ -93,9 +96,9 @@ class Sampled:
 
     @cached_property
     def held_baseline(self) -> float:
-        """The mean loss of the same constant answer on the validation samples; NaN without any."""
+        """The mean loss of the same constant answer on the validation samples; NaN without any, and for batches."""
         held = self.plan.validation
-        if held is None:
+        if not isinstance(held, Held):
             return math.nan
         return self._mean_loss(self._constant(len(held.X)), held.targets.astype(np.float64), held.shares[:, 0])
 

@@ -18,23 +18,18 @@ from ..engines.recorder import relu_units
 from ..engines.records import Records
 from ..errors import NonFiniteError
 from ..layer import Arrays, Context
+from ..rows import Rows, Samples
 from ..store import set_writeable
 from .measuring import forward
 from .run import Run
+from .supply import Supply
 
 __all__ = ["Columns", "Steps", "find_non_finite"]
 
 BLOCK_SECONDS = 0.08
-_ENTRIES = 2**21  # the most numbers of an order, or of records, that a block holds
+_ROWS = 1024  # that are converted together where the network's outputs are asked for
 
 Columns = dict[str, list[Any]]  # a number of each epoch, by the name of what was measured
-
-
-def _order(samples: int, batch_size: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The samples of an epoch: a permutation that depends on (seed, epoch) only."""
-    if batch_size >= samples:
-        return np.arange(samples)  # the mean over a full batch does not depend on the order
-    return np.random.default_rng([seed, epoch]).permutation(samples)
 
 
 class Steps:
@@ -48,20 +43,19 @@ class Steps:
     def __init__(
         self,
         run: Run,
-        task: Task,
-        *,
-        shuffle: bool = True,
+        supply: Supply,
         engine: str = "numpy",
         start: Callable[[Task, Arrays, Arrays], Session] | None = None,
     ) -> None:
-        self.run, self.task, self.start = run, task, start or engines.start(engine)
+        self.run, self.supply, self.start = run, supply, start or engines.start(engine)
         self.timed = start is None
-        self.shuffled = shuffle and task.batch_size < task.samples
+        task = supply.task
         self.units = relu_units(task.network, task.X.shape[1:])
         self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block
         self.done = 0  # steps into the epoch that has begun
         self.begun: Records | None = None  # what they came to
-        self.newest: Records | None = None  # what the steps of the last block came to, in its last epoch
+        self.newest: Records | None = None  # what its last epoch had come to after the last block,
+        self.before: Records | None = None  # and before
         self.clock = time.perf_counter()  # when that epoch began
         self.failure: NonFiniteError | None = None
         self.session: Session | None = None
@@ -71,6 +65,7 @@ class Steps:
         run = self.run
         self.values, self.slots, self.opened = run.values, run.slots, settings
         _hold_still(self.values)
+        self.task = self.supply.task
         return self.start(self.task, self.values, self.slots)
 
     def close(self) -> None:
@@ -78,10 +73,13 @@ class Steps:
         if self.session is not None:
             self.session.close()
 
-    def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
+    def outputs(self, X: Samples) -> NDArray[Any]:
         """The network's outputs (S, C) in inference after the steps so far, by the engine that carries them out."""
         assert self.session is not None
         try:
+            if isinstance(X, Rows):
+                parts = [self.session.outputs(X[start : start + _ROWS]) for start in range(0, len(X), _ROWS)]
+                return np.concatenate(parts)
             return self.session.outputs(X)
         except NotCovered:
             return forward(self.run, X)
@@ -96,10 +94,13 @@ class Steps:
         Where numbers stop being finite, `failure` holds the error that names the first array in which it happened, and
         the run stands before the step that caused it.
         """
-        run, per_epoch = self.run, self.task.steps_per_epoch
+        run, settings = self.run, _settings(self.run)
         first, began = run.step - self.done, self.clock
-        session, settings, values = self._up_to_date()
-        block = self._block((epoch - run.epoch) * per_epoch - self.done, settings)
+        if self.session is not None and self.opened != settings:
+            self.supply.renew(run)
+        steps, begins, order = self.supply.next(run, self.done, epoch, max(1, int(self.size)))
+        block = Block(run.step, steps, begins, order, run.rate_table(steps), True, self.begun)
+        session, values = self._up_to_date(settings)
         begin = time.perf_counter()
         outcome = session.run(block)
         if outcome.steps < block.steps:
@@ -113,12 +114,12 @@ class Steps:
             )
         if records is None:
             return {}
-        self.newest = records.last()
-        records = records if self.begun is None else self.begun.joined(records)
-        ended, self.done = divmod(int(records.steps.sum()), per_epoch)
+        self.before, self.newest = self.begun, records.last()
+        total = int(records.steps.sum())
+        ended, self.done = self.supply.ended(total)
         self.begun = records.last() if self.done else None
         now = time.perf_counter()
-        self.clock = now - (now - began) * self.done / (ended * per_epoch + self.done)
+        self.clock = now - (now - began) * self.done / total
         columns = self._columns(records, first, ended, settings.trainable) if ended else {}
         run.epoch += ended
         return columns | {SECONDS: [(self.clock - began) / ended] * ended} if ended else {}
@@ -128,17 +129,18 @@ class Steps:
         run, records = self.run, self.newest
         if records is None:
             return {}
+        step = records if self.before is None else records.less(self.before)
         return {
             "step": run.step,
-            "loss": float(records.losses(run.loss.reduction == "mean")[0]),
-            run.loss.metric: float(records.metric()[0]),
+            "loss": float(step.losses(run.loss.reduction == "mean")[0]),
+            run.loss.metric: float(step.metric()[0]),
             LEARNING_RATE: run.learning_rates([run.step - 1])[0],
         }
 
     def _columns(self, records: Records, first: int, ended: int, trainable: tuple[str, ...]) -> Columns:
         """The records of the epochs that ended; `first` is the first step of the first one."""
         run, task = self.run, self.task
-        starts = range(first, first + ended * task.steps_per_epoch, task.steps_per_epoch)
+        starts = (first + np.cumsum(records.steps[:ended]) - records.steps[:ended]).tolist()
         columns = {
             EPOCH: list(range(run.epoch + 1, run.epoch + ended + 1)),
             "loss": records.losses(task.loss.reduction == "mean")[:ended].tolist(),
@@ -158,32 +160,18 @@ class Steps:
             begin += size
         return columns
 
-    def _block(self, left: int, settings: _Settings) -> Block:
-        """The next block: whole epochs where it spans more than one, no too long order or table of records."""
-        task, run, first, per_epoch = self.task, self.run, self.done, self.task.steps_per_epoch
-        entries = (task.samples if self.shuffled else 0) + len(settings.trainable) + sum(self.units.values()) + 8
-        steps = min(left, max(1, int(self.size)), max(1, _ENTRIES // entries) * per_epoch)
-        if first + steps > per_epoch:
-            steps = (first + steps) // per_epoch * per_epoch - first
-        order = None
-        if self.shuffled:
-            epochs = range(run.epoch, run.epoch - (-(first + steps) // per_epoch))
-            order = np.stack([_order(task.samples, task.batch_size, run.seed, e) for e in epochs])
-        return Block(run.step, steps, first, order, run.rate_table(steps), record=True)
-
-    def _up_to_date(self) -> tuple[Session, _Settings, Arrays]:
-        """The session, its settings, and the parameters, which it holds too: also where a callback has changed them, a
-        layer or a setting."""
-        settings = _settings(self.run)
-        if self.session is None or self.opened != settings:
-            if self.session is not None:
-                self.task = self.task.of_run(self.run.loss, self.run.optimizer, self.run.seed)
+    def _up_to_date(self, settings: _Settings) -> tuple[Session, Arrays]:
+        """The session, and the parameters, which it holds too: also where a callback has changed them, a layer or a
+        setting."""
+        if self.session is None or self.opened != settings or self.task is not self.supply.task:
             self.session = self._open(settings)
-            return self.session, settings, self.values
+            return self.session, self.values
         run, values = self.run, self.run.values
+        if self.supply.refills:
+            self.session.feed()
         if run.slots is not self.slots or any(values[name] is not array for name, array in self.values.items()):
             self.session.load(values, run.slots)
-        return self.session, settings, values
+        return self.session, values
 
     def _fail(self, session: Session, block: Block, steps: int, values: Arrays) -> Records | None:
         """Stand before the step that fails, the one after so many of the block; what the steps before it came to."""
@@ -206,7 +194,7 @@ class Steps:
         run, task = self.run, self.task
         rows, size = next(itertools.islice(block.batches(task), steps, None))
         place = find_non_finite(run, task.X[rows], task.targets(rows), task.shares(rows, size))
-        epoch = run.epoch + (block.first + steps) // task.steps_per_epoch
+        epoch = run.epoch + (block.first + steps) // task.steps_per_epoch  # of a window 0: it ends within an epoch
         return NonFiniteError(
             f"Training stopped at step {run.step} (epoch {epoch + 1}): the first numbers that are not finite "
             f"are in {place or 'the update of the parameters'}. Lower the learning rate "

@@ -19,6 +19,7 @@ from ..columns import DEAD, EPOCH, GRADIENT_NORM, Column
 from ..graph import Graph
 from ..layer import Layer
 from ..layers import BatchNorm, LayerNorm
+from ..rows import in_parts
 from .history import History
 from .sampled import LEAST_EPOCHS, Sampled
 
@@ -154,8 +155,10 @@ def constant_columns(case: Examined) -> Remedy | None:
     same = (data.X[0] == data.X).all(axis=0)
     if data.X.shape[1] > _FEW_INPUTS:
         same &= data.X[0] != 0
-    flat = data.plan.X.reshape(len(data.plan.X), -1)
-    found = [int(j) for j in np.flatnonzero(same)[:16] if (flat[:, j] == flat[0, j]).all()]
+    few = np.flatnonzero(same)[:16]
+    parts = (part.reshape(len(part), -1)[:, few] for part in in_parts(data.plan.X)) if len(few) else ()
+    first = data.plan.X[:1].reshape(1, -1)[:, few]
+    found = few[np.logical_and.reduce([(part == first).all(axis=0) for part in parts])].tolist() if len(few) else []
     if not found:
         return None
     python, shell = case.dropping(found[0])
@@ -388,7 +391,7 @@ def _beats_chance(case: Examined, data: Sampled) -> bool:
     if not len(data.counts) or "val_accuracy" not in case.history.names or data.plan.validation is None:
         return False
     right = case.history["val_accuracy"]
-    share, samples = data.counts.max() / data.counts.sum(), len(data.plan.validation.X)
+    share, samples = data.counts.max() / data.counts.sum(), len(data.plan.validation)
     late = sum(right[-(len(right) // 4) :]) / (len(right) // 4)
     return bool(late > share + 2 * math.sqrt(share * (1 - share) / samples))
 

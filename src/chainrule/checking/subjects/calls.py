@@ -11,7 +11,9 @@ from typing import Any
 from .plans import Passes
 from .sources import parameters_of, returned_names, source_of
 
-__all__ = ["calls_of", "is_loss_with_gradient", "is_written", "pair_of", "pairs_in"]
+__all__ = ["calls_of", "is_loss_with_gradient", "is_written", "pair_of", "pairs_in", "whole_source"]
+
+_NOTHING = compile("", "", "exec")
 
 # The value and its gradient, the likeliest first; None where the value returns its gradients itself.
 _METHODS: tuple[tuple[str, str | None], ...] = (
@@ -217,3 +219,15 @@ def is_loss_with_gradient(function: Callable[..., Any]) -> bool:
     return bool(_LOSS.search(function.__name__) and (_GRADS.match(names[1]) or not names[1])) or bool(
         _LOSS.search(names[0]) and _GRADS.match(names[1])
     )
+
+
+def whole_source(call: Passes) -> str:
+    """The source of an object's class, or of the function and the functions that it calls."""
+    if not call.functions:
+        kind = call.item if isinstance(call.item, type) else type(call.item)
+        return "\n".join(source_of(base) for base in kind.__mro__[:-1])
+    value = call.of(call.value, call.item)
+    parts = getattr(value, "parts", (value,))
+    known = getattr(parts[0], "__globals__", {})
+    called = [known[n] for part in parts for n in getattr(part, "__code__", _NOTHING).co_names if n in known]
+    return "\n".join(source_of(function) for function in (*parts, *called) if callable(function))

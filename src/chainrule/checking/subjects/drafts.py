@@ -14,10 +14,11 @@ import numpy as np
 from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import Arrays, is_shape
+from .calls import whole_source
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, role_of, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext
-from .sources import parameters_of, ranks_in, ranks_told, role_in, whole_source
+from .sources import parameters_of, ranks_in, ranks_told, role_in
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Arrays, Point
+from .calls import whole_source
 from .drafts import Draft
 from .matching import Wanted
 from .names import LIKE_WEIGHTS, role_of
 from .plans import Passes, Recipe, leaf
-from .sources import whole_source
 
 __all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms"]
 

@@ -7,12 +7,9 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .names import role_of
-
-if TYPE_CHECKING:
-    from .plans import Passes
 
 __all__ = [
     "mentions",
@@ -25,11 +22,9 @@ __all__ = [
     "role_in",
     "small_in_logarithm",
     "source_of",
-    "whole_source",
     "words_for",
 ]
 
-_NOTHING = compile("", "", "exec")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -55,18 +50,6 @@ def source_of(function: Callable[..., Any]) -> str:
         return textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError, IndentationError):
         return ""
-
-
-def whole_source(call: Passes) -> str:
-    """The source of an object's class, or of the function and the functions that it calls."""
-    if not call.functions:
-        kind = call.item if isinstance(call.item, type) else type(call.item)
-        return "\n".join(source_of(base) for base in kind.__mro__[:-1])
-    value = call.of(call.value, call.item)
-    parts = getattr(value, "parts", (value,))
-    known = getattr(parts[0], "__globals__", {})
-    called = [known[n] for part in parts for n in getattr(part, "__code__", _NOTHING).co_names if n in known]
-    return "\n".join(source_of(function) for function in (*parts, *called) if callable(function))
 
 
 def _parsed(function: Callable[..., Any]) -> ast.AST | None:

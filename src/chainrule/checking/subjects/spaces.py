@@ -20,12 +20,12 @@ _Function = types.FunctionType
 class Space:
     """The globals that functions use, each an attribute, and the functions, which see these and no others.
 
-    >>> W = np.ones(2)
-    >>> def double(x): return 2 * W * x
-    >>> space = Space([double], {"W": np.ones(2)})
-    >>> space.W = np.full(2, 5.0)
-    >>> space.double(1.0), double(1.0)
-    (array([10., 10.]), array([2., 2.]))
+    >>> W = 2.0
+    >>> def scaled(x): return W * x
+    >>> space = Space([scaled], {"W": W})
+    >>> space.W = 5.0
+    >>> space.scaled(3.0), scaled(3.0)
+    (15.0, 6.0)
     """
 
     def __init__(self, functions: Sequence[_Function], held: Mapping[str, Any]) -> None:

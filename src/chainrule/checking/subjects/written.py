@@ -15,6 +15,7 @@ from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .axes import find_groups
 from .base import Arrays, Group, Point, Style, Subject, is_shape
+from .calls import whole_source
 from .compared import redrawn_like
 from .costs import WithCost, target_of
 from .declared import declared_by
@@ -26,7 +27,7 @@ from .reading import Reading, is_needed
 from .readings import readings_of
 from .slopes import Slopes
 from .slots import unknown_to
-from .sources import mentions, parameters_of, small_in_logarithm, source_of, whole_source
+from .sources import mentions, parameters_of, small_in_logarithm, source_of
 from .targets import Redraw, counts_classes
 
 __all__ = ["written_subject"]

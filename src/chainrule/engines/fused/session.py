@@ -78,6 +78,9 @@ class FusedSession:
         self._data()
         self.load(values, slots)
 
+    def feed(self) -> None:
+        self._data()
+
     def close(self) -> None:
         """Rest, without the data, until another task of the same layout comes."""
         network = self.task.network
@@ -181,6 +184,7 @@ class FusedSession:
 
     def run(self, block: Block) -> Outcome:
         order = None if block.order is None else np.ascontiguousarray(block.order)
+        self.call.samples = self.task.samples if order is None else order.shape[1]
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
         self._set(
             step=block.step, steps=block.steps, first=block.first, order=order, rates=np.ascontiguousarray(block.rates),
@@ -194,7 +198,8 @@ class FusedSession:
     def _record(self, block: Block) -> Records | None:
         """Room for the records of a block that asks for them."""
         epochs = -(-(block.first + block.steps) // self.task.steps_per_epoch)
-        records = Records.empty(epochs, len(self.names), self.call.unit_count) if block.record else None
+        sizes = epochs, len(self.names), self.call.unit_count
+        records = Records.empty(*sizes, block.begun) if block.record else None
         places = dict(
             epoch_steps="steps", epoch_losses="data_losses", epoch_counts="counts", epoch_penalties="penalties",
             epoch_metrics="metrics", epoch_weights="weights", squares="squares", alive="alive",

@@ -177,7 +177,11 @@ export function mount(root, connect, { widget = false } = {}) {
       const dots = context.createImageData(side, side);
       levels.forEach((level, index) => {
         const at = 4 * ((side - 1 - Math.floor(index / side)) * side + (index % side));
-        dots.data.set([...(level < 0 ? [213, 94, 0] : [0, 114, 178]), 2 * Math.abs(level)], at);
+        const below = level < 0;
+        dots.data[at] = below ? 213 : 0;
+        dots.data[at + 1] = below ? 94 : 114;
+        dots.data[at + 2] = below ? 0 : 178;
+        dots.data[at + 3] = 2 * Math.abs(level);
       });
       context.putImageData(dots, 0, 0);
       pictures.set(name, canvas.toDataURL());

@@ -1,0 +1,305 @@
+"""Tables larger than memory: read in pieces, in a shuffled order that follows from the seed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigurationError, DataError
+from .policy import truths_as_classes
+from .preprocessing import Preprocessing
+from .reading import learn
+from .shards import DiskTable, RowGroup, as_parquet, files_of, pieces_of
+from .tables import Table
+from .textfile import Origin
+
+__all__ = ["Stream", "StreamPart", "bytes_of", "stream"]
+
+_BYTES_A_ROW = 48  # of a column while its statistics are computed
+_TRAIN, _VALIDATION, _TEST = range(3)
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def bytes_of(size: int | str) -> int:
+    """A size in bytes, from a number or a text.
+
+    >>> bytes_of("500MB"), bytes_of("1.5 GB"), bytes_of(1000)
+    (500000000, 1500000000, 1000)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?B?)\s*", str(size).upper())
+    unit = "" if found is None else found[2] if found[2] in _UNITS else f"{found[2]}B"
+    bytes_ = 0 if found is None or isinstance(size, bool) else int(float(found[1]) * _UNITS[unit])
+    if bytes_ < 1:
+        raise ConfigurationError(f"memory must be a size such as '500MB' or a number of bytes, not {size!r}.")
+    return bytes_
+
+
+@dataclass(frozen=True)
+class StreamPart:
+    """Some of the rows of a `Stream`: those to train on, to validate on or to test on."""
+
+    stream: Stream
+    role: int
+    pieces: Sequence[RowGroup]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return sum(int(np.count_nonzero(self.stream.roles_of(piece) == self.role)) for piece in self.pieces)
+
+    def part(self, rank: int, ranks: int) -> StreamPart:
+        """What the `rank`-th of several processes reads, from 0: every `ranks`-th row group. All of them read all."""
+        if not 0 <= rank < ranks:
+            raise ConfigurationError(f"part: rank must be at least 0 and below ranks={ranks}, not {rank}.")
+        if len(self.pieces) < ranks:
+            raise DataError(
+                f"{self.stream.name} has {len(self.pieces)} row groups, fewer than the {ranks} processes; write it "
+                "with smaller row groups."
+            )
+        return replace(self, pieces=self.pieces[rank::ranks])
+
+    def batches(self, batch_size: int = 32, shuffle: bool = True) -> Batched:
+        """Batches (X, y) for `fit`, `evaluate` and `validation_data`."""
+        if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
+            raise ConfigurationError(f"batch_size must be a whole number of at least 1, not {batch_size!r}.")
+        return Batched(self, int(batch_size), shuffle, len(self))
+
+    def targets(self) -> NDArray[Any]:
+        """All the targets, in the order of the table: one number a row, so that they fit where the table does not."""
+        return np.concatenate([y for _, y in self.parts(range(len(self.pieces)))])
+
+    def parts(self, order: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:
+        """X and y of the rows of these pieces, some rows at a time."""
+        stream = self.stream
+        for index in order:
+            piece, done = self.pieces[index], 0
+            roles = stream.roles_of(piece)
+            for columns in piece.parts(stream.rows_at_once):
+                rows = len(next(iter(columns.values())))
+                chosen = np.flatnonzero(roles[done : done + rows] == self.role)
+                done += rows
+                if len(chosen):
+                    origin = Origin(range(piece.first + done - rows + 1, piece.first + done + 1))
+                    table = stream.respelt(Table(columns, stream.name, origin).where(_mask(chosen, rows)))
+                    yield stream.preprocessing.transform(table), stream.preprocessing.encode_target(table)
+
+
+def _mask(chosen: NDArray[np.intp], rows: int) -> NDArray[np.bool_]:
+    mask = np.zeros(rows, dtype=bool)
+    mask[chosen] = True
+    return mask
+
+
+@dataclass(frozen=True)
+class Batched:
+    """Called with the number of an epoch it gives the epoch's batches; its length is their number."""
+
+    part: StreamPart
+    batch_size: int
+    shuffle: bool
+    rows: int
+
+    def __len__(self) -> int:
+        return (self.rows + self.batch_size - 1) // self.batch_size
+
+    def __call__(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:
+        """The batches of an epoch.
+
+        Row groups come in a random order and fill a buffer; the rows of a full buffer are taken in a random order. Both
+        follow from the seed and the number of the epoch. Where everything fits into the buffer, the order is that of
+        `fit` on the whole.
+        """
+        seed, size = self.part.stream.seed, self.batch_size
+        capacity = max(self.part.stream.buffer_rows, size)
+        whole, pieces = self.rows <= capacity, len(self.part.pieces)
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(pieces) if self.shuffle and not whole else np.arange(pieces)
+        filling = _Buffer(min(capacity, self.rows))
+        for part in self.part.parts(order):
+            rest = part
+            while len(rest[0]):
+                rest = filling.add(*rest)
+                if filling.full and not whole:
+                    yield from filling.batches(size, rng if self.shuffle else None, last=False)
+        shuffled = self.shuffle and not (whole and size >= self.rows)
+        yield from filling.batches(size, rng if shuffled else None, last=True)
+
+
+class _Buffer:
+    """Rows that wait to be taken."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.rows = capacity, 0
+        self.X: Any = None
+        self.y: Any = None
+
+    @property
+    def full(self) -> bool:
+        return self.rows == self.capacity
+
+    def add(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Takes in what there is room for; returns the rest."""
+        if self.X is None:
+            self.X = np.empty((self.capacity, *X.shape[1:]), X.dtype)
+            self.y = np.empty((self.capacity, *y.shape[1:]), y.dtype)
+        count = min(len(X), self.capacity - self.rows)
+        taken = slice(self.rows, self.rows + count)
+        self.X[taken], self.y[taken] = X[:count], y[:count]
+        self.rows += count
+        return X[count:], y[count:]
+
+    def batches(self, size: int, rng: Any, last: bool) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Its rows in batches of one size; what is less than a batch stays, unless these are the last."""
+        order = np.arange(self.rows) if rng is None else rng.permutation(self.rows)
+        end = self.rows if last else self.rows // size * size
+        for start in range(0, end, size):
+            rows = order[start : min(start + size, end)]
+            yield self.X[rows], self.y[rows]
+        rest = order[end:]
+        self.X[: len(rest)], self.y[: len(rest)] = self.X[rest], self.y[rest]
+        self.rows = len(rest)
+
+
+class Stream:
+    """A table on disk, what was learned from it, and its three parts: `train`, `validation` and `test`.
+
+    `preprocessing`, `class_names`, `feature_names` and `notes` are those that `datasets.read` gives for the same rows
+    in memory, and so is the choice of the rows held out, all to the last bit: the same functions compute them, from one
+    column at a time.
+    """
+
+    def __init__(self, table: DiskTable, memory: int, validation: float, seed: int, **options: Any) -> None:
+        if _BYTES_A_ROW * len(table) > memory:
+            raise ConfigurationError(
+                f"memory: the statistics of a column of {len(table):,} rows take {_BYTES_A_ROW} bytes a row; write at "
+                f"least {-(-_BYTES_A_ROW * len(table) // 10**6)}MB."
+            )
+        learned = learn(table, seed=seed, **options)
+        self.name, self.seed = table.name, seed
+        self.preprocessing: Preprocessing = learned.fitted
+        self.notes, self.written = learned.notes, table.origin.written
+        kept: DiskTable = learned.table  # type: ignore[assignment]
+        self.pieces = table.pieces
+        self.roles = np.full(
+            sum(piece.rows for piece in self.pieces), -1, np.int8
+        )  # of every row of the files; -1 is left out
+        roles = np.where(learned.mask, _TEST, _TRAIN).astype(np.int8)
+        train = np.flatnonzero(~learned.mask)
+        held = round(validation * len(train))
+        order = np.random.default_rng([seed, 2**32]).permutation(len(train))  # as `fit` holds out its validation_split
+        roles[train[order[:held]]] = _VALIDATION
+        self.roles[slice(None) if kept.keep is None else kept.keep] = roles
+        width = 4 * len(self.preprocessing.feature_names) + 16
+        self.buffer_rows = max(1, memory // 2 // width)
+        self.rows_at_once = max(1, memory // 8 // (width + 16 * len(table.names)))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes; empty for values."""
+        return self.preprocessing.class_names
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the inputs."""
+        return self.preprocessing.feature_names
+
+    @property
+    def train(self) -> StreamPart:
+        """The rows to train on."""
+        return StreamPart(self, _TRAIN, self.pieces)
+
+    @property
+    def validation(self) -> StreamPart:
+        """The rows of which `val_` numbers are measured."""
+        return StreamPart(self, _VALIDATION, self.pieces)
+
+    @property
+    def test(self) -> StreamPart:
+        """The rows held out to the end."""
+        return StreamPart(self, _TEST, self.pieces)
+
+    def roles_of(self, piece: RowGroup) -> NDArray[np.int8]:
+        """What the rows of a piece are for."""
+        return self.roles[piece.first : piece.first + piece.rows]
+
+    def respelt(self, table: Table) -> Table:
+        """Rows as they were learned from: yes and no of a target in one spelling."""
+        origin = replace(table.origin, written=self.written)
+        return truths_as_classes(Table(table.columns, table.name, origin), self.preprocessing.targets)
+
+    def __repr__(self) -> str:
+        return (
+            f"Stream({self.name!r}: {len(self.train)} rows to train on, {len(self.validation)} to validate, "
+            f"{len(self.test)} held out, {len(self.feature_names)} features)"
+        )
+
+
+def stream(
+    source: str | os.PathLike[str],
+    *,
+    target: str | Sequence[str] | None = None,
+    memory: int | str = "500MB",
+    test: float = 0.2,
+    validation: float = 0.1,
+    seed: int = 0,
+    missing: Literal["error", "impute"] = "error",
+    task: str | None = None,
+    standardize: bool = True,
+    drop: Collection[str] = (),
+    text: Collection[str] = (),
+    **options: Any,
+) -> Stream:
+    """A table that need not fit into memory: a Parquet file, a folder of them, or several files of text, as shards.
+
+    `source` is a path, a folder, or a pattern such as "sales-*.csv". `memory` bounds what reading takes beside what the
+    process has already: half of it is the buffer that rows are shuffled in. The other options are those of `read`, and
+    `validation` is the part of the training rows that is held out to validate. Files of text are written to Parquet
+    files in a temporary folder first, one after another, each of which must fit into memory; how the first writes its
+    columns holds for all.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i in range(2):
+    ...         rows = "".join(f"{i}.{k},{'yes' if k % 2 else 'no'}\\n" for k in range(10))
+    ...         _ = pathlib.Path(folder, f"{i}.csv").write_text("size,sold\\n" + rows)
+    ...     found = stream(folder, target="sold", validation=0.125)
+    >>> len(found.train), len(found.validation), len(found.test), found.class_names
+    (14, 2, 4, ('no', 'yes'))
+    >>> X, y = next(found.train.batches(7)(epoch=0))
+    >>> X.shape, y.shape
+    ((7, 1), (7,))
+
+    Raises what `read` raises, and `ConfigurationError` for too little memory.
+    """
+    size, path = bytes_of(memory), os.fspath(source)
+    files, origin = files_of(path), Origin()
+    with contextlib.ExitStack() as failing:
+        folder = None
+        if not _is_parquet(files[0]):
+            folder = tempfile.mkdtemp(prefix="chainrule-")
+            failing.callback(shutil.rmtree, folder, ignore_errors=True)
+            files, origin = as_parquet(files, folder, text=text, **options)
+        pieces = pieces_of(files)
+        if not pieces:
+            raise DataError(f"{path} has no rows.")
+        table = DiskTable(pieces, os.path.basename(path.rstrip(os.sep)), origin, frozenset(text))
+        learning: dict[str, Any] = dict(target=target, test=test, missing=missing, task=task, standardize=standardize)
+        found = Stream(table, size, validation, seed, drop=drop, text=text, **learning)
+        failing.pop_all()
+    if folder is not None:
+        weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)
+    return found
+
+
+def _is_parquet(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"PAR1"

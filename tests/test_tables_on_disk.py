@@ -1,0 +1,155 @@
+"""Tables larger than memory: what is learned from them and the rows they give are those of the whole in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import Adam, Dense, MeanSquaredError, Model, ReLU, SoftmaxCrossentropy, datasets
+from chainrule.datasets.streaming import bytes_of
+from chainrule.errors import ChainruleError, ConfigurationError, DataError, FileFormatError
+
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+ROWS = 700
+
+
+def columns() -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    size = rng.normal(3, 2, ROWS)
+    return {
+        "size": size.tolist(),
+        "gaps": [None if i % 7 == 3 else float(i % 5) for i in range(ROWS)],
+        "colour": [["red", "blue", "green"][i] for i in rng.integers(0, 3, ROWS)],
+        "town": [None if i < 200 else f"town {i % 12}" for i in range(ROWS)],  # a first row group without any
+        "day": (np.datetime64("2020-01-01") + rng.integers(0, 900, ROWS)).astype("datetime64[s]"),
+        "sold": np.where(size + rng.normal(0, 1, ROWS) > 3, "yes", "no").tolist(),
+    }
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("disk") / "sales.parquet"
+    parquet.write_table(pyarrow.table(columns()), path, row_group_size=100)
+    return path
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in seven CSV files with decimal commas."""
+    folder = tmp_path_factory.mktemp("sales")
+    lines = [
+        ";".join("" if v is None else str(v).replace(".", ",") if isinstance(v, float) else str(v)[:10] for v in row)
+        for row in zip(*columns().values(), strict=True)
+    ]
+    for i in range(7):
+        (folder / f"{i}.csv").write_text("\n".join([";".join(columns()), *lines[i * 100 : (i + 1) * 100]]) + "\n")
+    return folder
+
+
+def trained(X: Any, y: Any, data: Any, **options: Any) -> Model:
+    outputs, features = len(data.class_names) or 1, len(data.feature_names)
+    loss = SoftmaxCrossentropy() if data.class_names else MeanSquaredError()
+    model = Model([Dense(features, 8), ReLU(), Dense(8, outputs)], loss, Adam(0.01), preprocessing=data.preprocessing)
+    model.fit(X, y, epochs=3, verbose=False, engine="numpy", **options)
+    return model
+
+
+@pytest.mark.parametrize("target", ["sold", "size"])
+def test_the_same_bits_as_from_the_whole_in_memory(path: Path, target: str) -> None:
+    """Statistics, choice of the rows, order of the batches, and so parameters and history."""
+    whole = datasets.read(path, target=target, missing="impute")
+    found = datasets.stream(path, target=target, missing="impute", memory="1MB")
+    assert found.preprocessing == whole.preprocessing and found.notes == whole.notes
+    one = trained(whole.X_train, whole.y_train, whole, validation_split=0.1)
+    other = trained(found.train.batches(32), None, found, validation_data=found.validation.batches(50, shuffle=False))
+    for name, array in one.parameters.items():
+        np.testing.assert_array_equal(array, other.parameters[name])
+    assert one.history["loss"] == other.history["loss"]
+    assert one.history["val_loss"] == pytest.approx(other.history["val_loss"], rel=1e-6)
+    X, y = (np.concatenate(arrays) for arrays in zip(*found.test.batches(64, shuffle=False)(epoch=0), strict=True))
+    np.testing.assert_array_equal(X, whole.X_test)
+    np.testing.assert_array_equal(y, whole.y_test)
+    np.testing.assert_array_equal(found.test.targets(), whole.y_test)
+
+
+def test_an_order_that_follows_from_seed_and_epoch_in_little_memory(path: Path) -> None:
+    """A buffer of a few rows: every row once in each epoch, in full batches, another order for epoch and seed."""
+    found = datasets.stream(path, missing="impute", memory=34_000)
+    assert found.buffer_rows < len(found.train) // 2
+    epochs = [np.concatenate([X for X, _ in found.train.batches(16)(epoch=e)]) for e in (0, 1, 0)]
+    np.testing.assert_array_equal(epochs[0], epochs[2])
+    assert (epochs[0] != epochs[1]).any()
+    in_order = np.concatenate([X for X, _ in found.train.batches(16, shuffle=False)(epoch=0)])
+    for rows in epochs:
+        np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(in_order, axis=0))
+    sizes = [len(X) for X, _ in found.train.batches(16)(epoch=0)]
+    assert sizes[:-1] == [16] * (len(sizes) - 1) and len(sizes) == len(found.train.batches(16))
+    other = datasets.stream(path, missing="impute", memory=34_000, seed=1)
+    first = next(other.train.batches(16)(epoch=0))[0]
+    assert first.shape != epochs[0][:16].shape or (first != epochs[0][:16]).any()
+
+
+def test_processes_read_parts_that_make_up_the_whole(path: Path) -> None:
+    train = datasets.stream(path, missing="impute").train
+    rows = [np.concatenate([X for X, _ in train.part(r, 3).batches(10)(epoch=0)]) for r in range(3)]
+    whole = np.concatenate([X for X, _ in train.batches(10)(epoch=0)])
+    assert sum(map(len, rows)) == len(train) == len(whole)
+    np.testing.assert_array_equal(np.sort(np.concatenate(rows), axis=0), np.sort(whole, axis=0))
+    with pytest.raises(DataError, match="7 row groups, fewer than the 8 processes"):
+        train.part(0, 8)
+    with pytest.raises(ConfigurationError, match="rank must be at least 0 and below ranks=2, not 2"):
+        train.part(2, 2)
+
+
+def test_files_of_text_are_shards_of_one_table(shards: Path, path: Path) -> None:
+    found = datasets.stream(shards, target="sold", missing="impute", text=["town"])
+    expected = datasets.stream(path, target="sold", missing="impute")
+    assert found.feature_names == expected.feature_names and found.class_names == ("no", "yes")
+    by_pattern = datasets.stream(f"{shards}/[0-4].csv", target="sold", missing="impute", text=["town"])
+    assert len(by_pattern.train) + len(by_pattern.validation) + len(by_pattern.test) == 500
+    assert [column.name for column in found.preprocessing.columns] == ["size", "gaps", "colour", "town", "day"]
+    (size,) = (column for column in found.preprocessing.columns if column.name == "size")
+    assert size.written.mark == ","
+
+
+def _broken(folder: Path, name: str, content: bytes | str) -> str:
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(folder)
+
+
+REFUSED: dict[str, tuple[Any, dict[str, Any], type[ChainruleError], str]] = {
+    "no file": (lambda f: f"{f}/none*.csv", {}, FileFormatError, "there is no such file"),
+    "an empty folder": (str, {}, FileFormatError, "there is no such file, and no file in such a folder"),
+    "other columns": (
+        lambda f: (_broken(f, "a.csv", "x,y\n1,2\n3,4\n"), _broken(f, "b.csv", "x,z\n1,2\n"))[0],
+        {}, DataError, r"b\.csv has the columns x, z; .*a\.csv has x, y",
+    ),
+    "text among numbers": (
+        lambda f: (_broken(f, "a.csv", "x,y\n1,2\n3,4\n"), _broken(f, "b.csv", "x,y\n1,2\nblue,3\n"))[0],
+        {}, DataError, r"b\.csv: the column 'x' holds text, in the files before it numbers",
+    ),
+    "no Parquet": (lambda f: _broken(f, "a.parquet", b"PAR1 and nothing"), {}, FileFormatError, "not a readable Parq"),
+    "little memory": (
+        lambda f: _broken(f, "a.csv", "x,y\n1,2\n3,4\n5,6\n"), {"memory": 100}, ConfigurationError, "at least 1MB",
+    ),
+    "no size": (lambda f: _broken(f, "a.csv", "x,y\n1,2\n"), {"memory": "much"}, ConfigurationError, "not 'much'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_refused(case: str, tmp_path: Path) -> None:
+    make, options, kind, words = REFUSED[case]
+    with pytest.raises(kind, match=words):
+        datasets.stream(make(tmp_path), **options)
+
+
+def test_sizes() -> None:
+    assert [bytes_of(size) for size in ("2k", "1.5 GB", "10B", 7)] == [2000, 1_500_000_000, 10, 7]
+    for wrong in ("", "0", "-1MB", "MB", True, "1 XB"):
+        with pytest.raises(ConfigurationError, match="memory must be a size"):
+            bytes_of(wrong)
