@@ -236,7 +236,7 @@ def test_every_bit_is_that_of_advance(name: str, dtype: str) -> None:
         assert outcome.steps == STEPS
         assert_same_bits(session.values(), values)
         assert_same_bits(session.slots(), slots)
-        squares = [float(np.sum(np.square(gradients[name], dtype=np.float64))) for name in session.names]
+        squares = [float(np.sum(np.square(gradients[name], dtype=np.float64))) for name in session.updates.names]
         assert outcome.records.squares[-1] == pytest.approx(squares, rel=1e-6 if dtype == "float32" else 1e-14)
 
 

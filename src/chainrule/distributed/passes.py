@@ -21,10 +21,10 @@ from .pieces import pieces_of, share_of
 from .sums import Sums
 from .team import Team
 
-__all__ = ["Passes"]
+__all__ = ["PiecePasses"]
 
 
-class Passes:
+class PiecePasses:
     """The passes of one batch of `size` samples; the rank's own pieces are `spans`, rows of that batch."""
 
     def __init__(

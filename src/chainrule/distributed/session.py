@@ -12,10 +12,10 @@ from ..backprop import Pass
 from ..engines.contract import Block, Outcome, Task
 from ..engines.numpy import Updates, inferred, sum_of_squares
 from ..layer import Arrays, Context
-from .passes import Passes
+from .passes import PiecePasses
 from .pieces import pieces_of, share_of
 from .recorder import PieceRecorder
-from .sums import Room, Sums
+from .sums import Scratch, Sums
 from .team import Team
 
 __all__ = ["PiecesSession"]
@@ -29,7 +29,7 @@ class PiecesSession:
     def __init__(self, team: Team, task: Task, values: Arrays, slots: Arrays) -> None:
         self.team, self.task = team, task
         self.updates = Updates(task, values, slots)
-        self.room = Room() if self.updates.keeps_no_gradient() else None
+        self.room = Scratch() if self.updates.keeps_no_gradient() else None
 
     def run(self, block: Block) -> Outcome:
         task, network, rates = self.task, self.task.network, block.rates.tolist()
@@ -55,7 +55,7 @@ class PiecesSession:
         """One batch: its loss, and the gradients of what is trained, penalties left out."""
         task, xp, network = self.task, self.updates.xp, self.task.network
         context = Context(not network.frozen, task.seed, step)
-        passes = Passes(xp, network, self.team, self.updates.values, context, size, task.X)
+        passes = PiecePasses(xp, network, self.team, self.updates.values, context, size, task.X)
         own = [_rows_of(rows, span) for span in passes.spans]
         shares = task.shares(rows, size)  # (B,1)
         outputs = passes.forward([task.X[each] for each in own])

@@ -18,12 +18,12 @@ from ..layer import Arrays
 from .pieces import added, nodes_of, share_of
 from .team import Team
 
-__all__ = ["Room", "Sums"]
+__all__ = ["Scratch", "Sums"]
 
 _LOSS = ""  # the name of the loss among the gradients
 
 
-class Room:
+class Scratch:
     """Arrays that steps use again: memory that is new costs more than what is copied into it."""
 
     def __init__(self) -> None:
@@ -43,10 +43,10 @@ class Sums:
     """
 
     def __init__(
-        self, team: Team, shapes: Mapping[str, tuple[int, ...]], dtype: Any, count: int, room: Room | None = None
+        self, team: Team, shapes: Mapping[str, tuple[int, ...]], dtype: Any, count: int, room: Scratch | None = None
     ) -> None:
         self.team, self.dtype, self.count = team, np.dtype(dtype), count
-        self.room = Room() if room is None else room
+        self.room = Scratch() if room is None else room
         self.shapes = {**shapes, _LOSS: (1,)}
         self.nodes = [nodes_of(share_of(count, rank, team.size), 0, count) for rank in range(team.size)]
         self.own = share_of(count, team.rank, team.size)
