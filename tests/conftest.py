@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -14,12 +16,16 @@ settings.register_profile("chainrule", deadline=None, derandomize=True)
 settings.load_profile("chainrule")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Report a failure while other threads work: before Python 3.11.8 two that parse break each other's count."""
-    for _ in range(50):
-        try:
-            return pytest.TestReport.from_item_and_call(item, call)
-        except SystemError:  # "AST constructor recursion depth mismatch", from pytest's look at the failing line
+    try:
+        return (yield)
+    except SystemError:  # "AST constructor recursion depth mismatch", from pytest's look at the failing line
+        for _ in range(50):
             time.sleep(0.1)
-    return None
+            with contextlib.suppress(SystemError):
+                return pytest.TestReport.from_item_and_call(item, call)
+        raise

@@ -55,8 +55,8 @@ def names_in(held: dict[str, Any]) -> dict[str, Any]:
         elif hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType | types.FunctionType):
             for key, each in ((key, each) for key, each in vars(value).items() if key.isidentifier()):
                 found[f"{name}.{key}"] = each
-                inside = each if isinstance(each, dict) else {}
-                found |= {f"{name}.{key}[{word!r}]": v for word, v in inside.items() if isinstance(word, str)}
+                if isinstance(each, dict) and all(each is not other for other in held.values()):
+                    found |= {f"{name}.{key}[{word!r}]": v for word, v in each.items() if isinstance(word, str)}
     return {name: value for name, value in found.items() if isinstance(value, NUMBERS)}
 
 

@@ -22,6 +22,7 @@ _UPSTREAM = re.compile(
 _CACHE = re.compile(r"(?i)(^|_)(cache[sd]?|ctx|memory|tape|saved|stash|state_cache|aux)$|^cache")
 _ACTIVATED = ("a", "y", "o", "h")  # what an activation gives, where it does not take an argument of that name
 _OUTPUT = re.compile(r"(?i)^(out(put)?s?|y_?pred|y_?hat|pred(iction)?s?|al|probs?|a|activated|activations?)$")
+_BACKWARD = re.compile(r"(?i)back|bprop")
 _LOCAL = re.compile(r"(?i)prime|deriv|gradient|^grad|_grad$|^d_?f|^der|^df|^d[a-z]+$|jacobian")
 _MOST = 32
 
@@ -78,13 +79,15 @@ def _all(
     call: Passes, names: tuple[str, ...], target: str, returned: Any, wants: list[str], number: bool
 ) -> Iterator[Manner]:
     named = call.gradient if isinstance(call.gradient, str) else call.gradient.__name__
-    local = bool(_LOCAL.search(re.sub(r"^_+", "", named))) and "back" not in named.lower()
+    backward = _BACKWARD.search(named) is not None
+    local = bool(_LOCAL.search(re.sub(r"^_+", "", named))) and not backward
+    anew = backward and len(wants) == 1 and not target
     several = isinstance(returned, tuple | list)
     behind = returned_names(call.of(call.value, call.item)) if several else ()
     options = [
         [f"returned:{behind.index(name)}"]
         if name in behind[1:] and name not in names and not _CACHE.search(name)
-        else _options(name, len(wants) == 1, position, names, target, local, number)
+        else _options(name, anew, position, names, target, local, number)
         for position, name in enumerate(wants)
     ]
     if not isinstance(returned, tuple | list):  # there is no cache to hand on
@@ -103,7 +106,7 @@ def _all(
 
 
 def _options(
-    name: str, alone: bool, position: int, names: tuple[str, ...], target: str, local: bool, number: bool
+    name: str, anew: bool, position: int, names: tuple[str, ...], target: str, local: bool, number: bool
 ) -> list[str]:
     low = name.lower()
     mine = next((n for n in names if n == name), None) or next((n for n in names if n.lower() == low), None)
@@ -113,7 +116,7 @@ def _options(
         return [name]
     if mine is not None and mine == target:
         return ["target"]
-    if mine is not None and alone and not local and not target:
+    if mine is not None and anew:
         return ["upstream", f"argument:{mine}"]  # a variable of the same name used anew
     if mine is not None:
         return [f"argument:{mine}"] + (["activated"] if target else ["output"] if local else [])
