@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .arrays import require_finite
 
-__all__ = ["Rows", "Samples", "as_they_lie", "chosen", "in_parts"]
+__all__ = ["Rows", "Samples", "as_they_lie", "chosen", "in_parts", "validation_order"]
 
 _LARGE = 2**25  # bytes of a copy that is worth avoiding
 _PART_BYTES = 2**22
@@ -73,3 +73,8 @@ def in_parts(X: Samples) -> Iterator[NDArray[Any]]:
     size = int(np.prod(X.shape[1:], dtype=np.int64)) * X.dtype.itemsize
     step = max(1, _PART_BYTES // max(size, 1))
     return (X[start : start + step] for start in range(0, len(X), step))
+
+
+def validation_order(samples: int, seed: int) -> NDArray[np.int64]:
+    """The order in which samples are held out to validate a run of this seed: so many of the first as are asked for."""
+    return np.random.default_rng([seed, 2**32]).permutation(samples)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError
+from ..rows import validation_order
 from .policy import truths_as_classes
 from .preprocessing import Preprocessing
 from .reading import learn
@@ -195,8 +196,7 @@ class Stream:
         roles = np.where(learned.mask, _TEST, _TRAIN).astype(np.int8)
         train = np.flatnonzero(~learned.mask)
         held = round(validation * len(train))
-        order = np.random.default_rng([seed, 2**32]).permutation(len(train))  # as `fit` holds out its validation_split
-        roles[train[order[:held]]] = _VALIDATION
+        roles[train[validation_order(len(train), seed)[:held]]] = _VALIDATION
         self.roles[slice(None) if kept.keep is None else kept.keep] = roles
         width = 4 * len(self.preprocessing.feature_names) + 16
         self.buffer_rows = max(1, memory // 2 // width)

@@ -15,7 +15,7 @@ from ..columns import EPOCH
 from ..engines.contract import Task
 from ..errors import ConfigurationError
 from ..loss import Loss
-from ..rows import Rows, Samples, chosen, in_parts
+from ..rows import Rows, Samples, chosen, in_parts, validation_order
 from ..weighting import class_factors
 from .batches import Batches
 from .learner import Learner
@@ -136,7 +136,7 @@ class Plan:
             raise ConfigurationError(
                 f"fit: validation_split must leave samples on both sides, received {part!r} of {len(self.X)} samples."
             )
-        order = np.random.default_rng([run.seed, 2**32]).permutation(len(self.X))
+        order = validation_order(len(self.X), run.seed)
         test, rest = np.sort(order[:held_out]), np.sort(order[held_out:])
         weights = None if self.sample_weights is None else self.sample_weights[rest]
         encoded = None if self.encoded is None else self.encoded[rest]
