@@ -309,3 +309,12 @@ def test_fit_with_automatic_epochs_follows_the_recipe(samples: int, monkeypatch:
     assert len(history) <= recipe.epochs_for(samples, 32)
     given = one.fit(inputs, y, epochs="auto", validation_data=(inputs[:9], y[:9]), verbose=False)
     assert len(given["val_loss"]) == len(given)
+
+
+def test_batches_are_read_again_by_each_member_and_an_iterator_is_refused() -> None:
+    pair = Ensemble([Dense(2, 1)], MeanSquaredError(), members=2)
+    batches = [(np.ones((4, 2)), np.ones((4, 1)))] * 3
+    one, two = pair.fit(batches, epochs=2, verbose=False)
+    assert len(one["loss"]) == len(two["loss"]) == 2
+    with pytest.raises(ConfigurationError, match="pass a list of batches, or a function"):
+        pair.fit(iter(batches), epochs=1, steps_per_epoch=3, verbose=False)

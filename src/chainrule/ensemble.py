@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
@@ -139,7 +139,7 @@ class Ensemble:
     def fit(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         callbacks: Sequence[Callback] = (),
         verbose: bool = True,
@@ -150,8 +150,14 @@ class Ensemble:
 
         With `validation_split` each holds samples of its own out. The callbacks begin anew with each member. Each has a
         `checkpoint` of its own, `model.member_0.safetensors` for `model.safetensors`, from which `resume=True` goes on.
-        Ctrl-C ends the whole; until a member has learned it is left out of the mean.
+        Ctrl-C ends the whole; until a member has learned it is left out of the mean. Raises `ConfigurationError` for an
+        iterator of batches, which the first member would use up.
         """
+        if isinstance(X, Iterator) and len(self.models) > 1:
+            raise ConfigurationError(
+                "Ensemble.fit: the first member would use the iterator up; pass a list of batches, or a function that "
+                "returns them."
+            )
         for i, model in enumerate(self.models):
             if verbose:
                 print(f"Member {i + 1} of {len(self.models)}", flush=True)
