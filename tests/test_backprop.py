@@ -60,10 +60,11 @@ from chainrule import (
     trace,
     train_step,
 )
-from chainrule.backprop import entry_of, per_sample_gradient_chunks
+from chainrule.backprop import entry_of
 from chainrule.errors import ShapeError, UnknownNameError
 from chainrule.layer import Context
 from chainrule.noise import node_key, uniform
+from chainrule.tracing import per_sample_gradient_chunks
 from support import assert_close, compiled, leaves, random_values, read_only
 
 

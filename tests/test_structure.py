@@ -35,6 +35,7 @@ LEVELS = [
     ("optimizers",),
     ("registry",),
     ("backprop",),
+    ("tracing",),
     ("value",),
     ("explaining",),
     ("metrics", "trained"),

@@ -10,7 +10,7 @@ from . import datasets
 from . import layers as _layers
 from . import losses as _losses
 from . import optimizers as _optimizers
-from .backprop import Trace, loss_and_gradients, per_sample_gradients, trace, train_step
+from .backprop import loss_and_gradients, train_step
 from .checking import Report, check
 from .ensemble import Ensemble
 from .errors import ChainruleError, GradientMismatch
@@ -25,6 +25,7 @@ from .optimizers import *
 from .penalties import L1, L2, Penalty
 from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
+from .tracing import Trace, per_sample_gradients, trace
 from .training.callbacks import (
     Callback,
     EarlyStopping,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .arrays import plain_array
-from .backprop import Trace, as_inputs, check_arrays, loss_and_gradients, trace
+from .backprop import as_inputs, check_arrays, loss_and_gradients
 from .compatibility import require_compatible, require_fitting_output
 from .distributed import working
 from .engines import ENGINES, Engine, predictor, require_known
@@ -27,6 +27,7 @@ from .registry import named
 from .rows import Samples, as_they_lie
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize, summary_page
+from .tracing import Trace, trace
 from .training import modelfile
 from .training.batches import Batches, are_batches
 from .training.callbacks import Callback, as_callbacks

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Trace, trace
 from ..errors import DefinitionError
 from ..forking import cached_property
 from ..graph import Graph
@@ -21,6 +20,7 @@ from ..layer import Context
 from ..loss import Loss
 from ..nodes import INPUTS, each_of, parts_of
 from ..pair import Pair
+from ..tracing import Trace, trace
 from .formula import ARRAYS, SCALARS, Arithmetic, Scope, evaluate, fixed, pattern
 from .rules import Rule, rule_of
 

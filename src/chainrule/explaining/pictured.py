@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Trace
 from ..graph import Graph
 from ..layers import Concatenate, Dense
 from ..loss import Loss
 from ..nodes import INPUTS, Leaf, parts_of
+from ..tracing import Trace
 from .notation import number
 
 __all__ = ["LOSS", "Map", "Pictured", "Unit", "Wires", "shown_network"]

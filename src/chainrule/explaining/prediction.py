@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..backprop import trace
 from ..display import Html, article, folded, fragment, page, scrolled, table, tag
 from ..display.palette import shade
 from ..display.svg import picture
 from ..errors import DataError
 from ..nodes import INPUTS, parts_of
+from ..tracing import trace
 from .answer import explain
 from .explanation import Explanation
 from .labels import readable_name

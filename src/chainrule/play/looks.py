@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Trace
 from ..explaining.pictured import LOSS, Pictured, Wires, shown_network
 from ..layers import ReLU, Sigmoid, Tanh
 from ..model import Model
 from ..nodes import INPUTS
+from ..tracing import Trace
 from .lessons import Setup
 
 __all__ = ["badges", "data_view", "network_view", "number", "numbers", "surface"]

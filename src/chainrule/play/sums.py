@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Trace, per_sample_gradients
 from ..layers import Dense
+from ..tracing import Trace, per_sample_gradients
 from .looks import number, numbers
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Trace, trace
 from ..errors import DataError
 from ..explaining import Explanation, explain
 from ..explaining.question import written_entry
@@ -17,6 +16,7 @@ from ..graph import Graph
 from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
+from ..tracing import Trace, trace
 from . import broken, setups
 from .frames import Frames
 from .lessons import Setup

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import per_sample_gradient_chunks
 from ..errors import ConfigurationError
 from ..layer import Arrays
+from ..tracing import per_sample_gradient_chunks
 from .callbacks import Callback, Fit
 
 __all__ = ["Moment", "WeightHistory"]
