@@ -47,7 +47,7 @@ from chainrule import (
     datasets,
     register,
 )
-from chainrule.training.callbacks import Fit
+from chainrule.training.callback import Fit
 
 FOLDER = Path(__file__).parent / "saved"
 EPOCHS = 8  # of the checkpoint's run, which was stopped after half of them

@@ -24,7 +24,7 @@ from chainrule import (
     loss_and_gradients,
 )
 from chainrule.errors import ConfigurationError
-from chainrule.training.callbacks import LearningRateFinder
+from chainrule.training.ratefinder import LearningRateFinder
 
 ENGINES = [
     "numpy",

@@ -37,7 +37,7 @@ from chainrule import (
     datasets,
 )
 from chainrule.errors import ChainruleError, ConfigurationError, NonFiniteError, UnknownNameError
-from chainrule.training.callbacks import Fit
+from chainrule.training.callback import Fit
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4))

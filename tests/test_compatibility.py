@@ -44,7 +44,7 @@ from chainrule import (
 from chainrule.errors import ConfigurationError, DataError, DefinitionError
 from chainrule.layer import KINDS
 from chainrule.layers import LogSoftmax
-from chainrule.training.callbacks import LearningRateFinder
+from chainrule.training.ratefinder import LearningRateFinder
 
 RNG = np.random.default_rng(0)
 X, Y, YES = RNG.normal(size=(12, 4)), RNG.integers(0, 3, size=12), RNG.integers(0, 2, size=(12, 3))

@@ -39,7 +39,7 @@ from chainrule import (
 from chainrule.errors import ConfigurationError, DefinitionError, FileFormatError, NonFiniteError
 from chainrule.files import load_arrays, save_arrays
 from chainrule.interrupt import CtrlC
-from chainrule.training.callbacks import Fit
+from chainrule.training.callback import Fit
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 4))

@@ -27,7 +27,7 @@ from chainrule import (
 )
 from chainrule.errors import ChainruleError, ConfigurationError, DataError, NonFiniteError, ShapeError
 from chainrule.training import supply
-from chainrule.training.callbacks import Fit
+from chainrule.training.callback import Fit
 
 ENGINES = ["numpy", "fused"]
 RNG = np.random.default_rng(0)

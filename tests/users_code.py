@@ -34,7 +34,7 @@ from chainrule import (
     trace,
 )
 from chainrule.schedules import Schedule
-from chainrule.training.callbacks import Fit
+from chainrule.training.callback import Fit
 
 
 @register

@@ -26,16 +26,11 @@ from .penalties import L1, L2, Penalty
 from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
 from .tracing import Trace, per_sample_gradients, trace
-from .training.callbacks import (
-    Callback,
-    EarlyStopping,
-    LearningRateFinder,
-    ModelCheckpoint,
-    ReduceLROnPlateau,
-    TerminateOnNaN,
-)
+from .training.callback import Callback
+from .training.callbacks import EarlyStopping, ModelCheckpoint, ReduceLROnPlateau, TerminateOnNaN
 from .training.history import History
 from .training.loggers import CSVLogger, MLflow, TensorBoard
+from .training.ratefinder import LearningRateFinder
 from .training.weighthistory import WeightHistory
 from .value import Value
 

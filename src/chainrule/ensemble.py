@@ -22,7 +22,7 @@ from .optimizers import Optimizer
 from .registry import describe
 from .summary import Summary
 from .training import modelfile
-from .training.callbacks import Callback
+from .training.callback import Callback
 from .training.history import INTERRUPTED, History
 from .training.measuring import Held, evaluate
 

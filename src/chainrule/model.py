@@ -30,7 +30,7 @@ from .summary import Summary, brief, summarize, summary_page
 from .tracing import Trace, trace
 from .training import modelfile
 from .training.batches import Batches, are_batches
-from .training.callbacks import Callback, as_callbacks
+from .training.callback import Callback, as_callbacks
 from .training.fitting import run_plan
 from .training.history import History
 from .training.measuring import Held, HeldBatches, evaluate, forward, known_metrics

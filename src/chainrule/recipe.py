@@ -17,7 +17,8 @@ from .graph import snake_case
 from .initializers import Glorot, He, Initializer
 from .layer import Layer
 from .penalties import Penalty
-from .training.callbacks import Callback, EarlyStopping
+from .training.callback import Callback
+from .training.callbacks import EarlyStopping
 
 __all__ = [
     "ACTIVATIONS",

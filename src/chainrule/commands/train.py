@@ -26,7 +26,7 @@ from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
 from ..recipe import HIDDEN_FOR_CLASSES, HIDDEN_FOR_VALUES, RATE, activation, batch_size_for, dense_network, epochs_for
 from ..registry import named
-from ..training.callbacks import Callback, Fit
+from ..training.callback import Callback, Fit
 from ..training.history import INTERRUPTED, History
 from ..training.symptoms import UNEVEN
 from .console import in_the_shell, say

@@ -37,7 +37,8 @@ from ..recipe import (
     dense_network,
     stopping,
 )
-from ..training.callbacks import Callback, ReduceLROnPlateau
+from ..training.callback import Callback
+from ..training.callbacks import ReduceLROnPlateau
 from ..training.history import INTERRUPTED
 from .settings import hidden_sizes, optimizer_of, require_settings
 

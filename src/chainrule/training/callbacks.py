@@ -1,113 +1,32 @@
-"""Callbacks: what happens between epochs, or steps. Each sees the live `Fit` and may change the run or end it.
-
-A callback that must go on where it was after a resume returns its numbers from `state` and takes them in `restore`.
-"""
+"""The library's callbacks: each watches one number, and stops the run, keeps a copy or lowers the rate."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..columns import EPOCH, Column
-from ..compatibility import require_batches
 from ..errors import ConfigurationError, UnknownNameError
 from ..layer import Arrays
 from ..limits import STEPS, require_number
 from ..metrics.naming import BESIDE, canonical
 from ..registry import build, describe, record
-from .history import INTERRUPTED, History
-from .learner import Learner
+from .callback import Callback, Fit
+from .history import INTERRUPTED
 from .modelfile import require_values
-from .run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "Callback",
     "EarlyStopping",
-    "Fit",
-    "LearningRateFinder",
     "ModelCheckpoint",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
     "require_folder",
 ]
-
-
-@dataclass
-class Fit:
-    """One call of `fit` as callbacks see it: the model, with its run and its history, and where this call began."""
-
-    model: Learner
-    epochs: int
-    first: int = 0  # the model's epoch at the beginning
-    marked: int = 0  # the step that a checkpoint would go on from
-    validates: bool = False  # whether validation data are measured
-    batch: dict[str, float] = field(default_factory=dict)  # what the last step came to, for `Callback.batch_end`
-
-    @property
-    def run(self) -> Run:
-        """The run as it stands."""
-        return self.model.run
-
-    @property
-    def history(self) -> History:
-        """Every epoch so far, the newest last."""
-        return self.model.history
-
-    @property
-    def record(self) -> MutableMapping[str, float]:
-        """What was measured last; a callback may add numbers of its own."""
-        return self.history.last
-
-    def stop(self, reason: str) -> None:
-        """End the run after this epoch, or from `batch_end` after this step; `history.stopped` says why."""
-        self.history.stopped = self.history.stopped or reason
-
-    def watched(self, name: str, callback: object) -> float:
-        """A number of the last epoch. Raises `UnknownNameError` where it is not measured."""
-        if name not in self.record:
-            held_out = Column.of(name).validation
-            hint = "; give fit() validation_data to measure val_ numbers" if held_out else ""
-            raise UnknownNameError(f"number to monitor for {type(callback).__name__}{hint},", name, self.record)
-        return self.record[name]
-
-
-class Callback:
-    """Does nothing; override what you need."""
-
-    handles_non_finite = False  # whether a loss that is not finite ends the run without an error
-
-    def begin(self, fit: Fit) -> None:
-        """Before the first epoch."""
-
-    def epoch(self, fit: Fit) -> None:
-        """After every epoch that is recorded. With a callback every such epoch ends a block of compiled steps: it costs
-        about a tenth of a millisecond and what the callback does."""
-
-    def batch_begin(self, fit: Fit) -> None:
-        """Before every step. Where a callback has this or `batch_end`, a block is one step long: a step costs some
-        tenths of a millisecond more, while a small one takes a few thousandths in a long block."""
-
-    def batch_end(self, fit: Fit) -> None:
-        """After every step, which `fit.batch` measures: step, loss, metric and learning rate. `fit.stop` ends the run
-        there, in the middle of an epoch."""
-
-    def end(self, fit: Fit) -> None:
-        """After the last epoch, also after Ctrl-C and after an error."""
-
-    def state(self) -> tuple[dict[str, Any], Arrays]:
-        """Plain numbers, and arrays by name, that a resumed run needs."""
-        return {}, {}
-
-    def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
-        """Take back what `state` returned."""
 
 
 @record
@@ -122,23 +41,6 @@ class _Watched:
         if self.best is not None:
             require_number(self, "best")
         require_number(self, "waited", at_least=0, below=STEPS, whole=True)
-
-
-def as_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
-    """The callbacks as a tuple. Raises `ConfigurationError` for one alone, and for what is no callback."""
-    if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence):
-        raise ConfigurationError(f"fit: callbacks must be a list of callbacks; write callbacks=[{callbacks!r}].")
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            hint = "; call finder.find(model, X, y) before fit()" if isinstance(callback, LearningRateFinder) else ""
-            raise ConfigurationError(f"fit: callbacks must be a list of callbacks, and {callback!r} is none{hint}.")
-    return tuple(callbacks)
-
-
-def of_batches(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
-    """Those that want to know of every step."""
-    plain = Callback.batch_begin, Callback.batch_end
-    return tuple(each for each in callbacks if (type(each).batch_begin, type(each).batch_end) != plain)
 
 
 def _is_measured(name: str) -> bool:
@@ -344,74 +246,3 @@ class TerminateOnNaN(Callback):
     """
 
     handles_non_finite = True
-
-
-@dataclass
-class LearningRateFinder:
-    """Tries growing learning rates on a copy of the model, one step each, and suggests one.
-
-    After `find(model, X, y)`: `rates` and `losses` (smoothed) hold the trial, `suggestion` the rate at which the loss
-    falls fastest; the model stays as it is (Smith 2017).
-
-    >>> from chainrule import Dense, Model, ReLU, SoftmaxCrossentropy, datasets
-    >>> digits = datasets.load("digits")
-    >>> model = Model([Dense(64, 32), ReLU(), Dense(32, 10)], SoftmaxCrossentropy())
-    >>> finder = LearningRateFinder()
-    >>> 1e-4 < finder.find(model, digits.X_train, digits.y_train) < 1.0
-    True
-    """
-
-    low: float = 1e-6
-    high: float = 10.0
-    steps: int = 100
-    batch_size: int = 64
-    rates: list[float] = field(default_factory=list, init=False, repr=False)
-    losses: list[float] = field(default_factory=list, init=False, repr=False)
-    suggestion: float | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in (self.steps, self.batch_size))
-        if not (0 < self.low < self.high < math.inf and whole and self.steps >= 10 and self.batch_size >= 1):
-            raise ConfigurationError(
-                f"LearningRateFinder: needs 0 < low < high, at least 10 steps and a batch_size of at least 1, not "
-                f"{self.low!r}, {self.high!r}, {self.steps!r} and {self.batch_size!r}."
-            )
-
-    def find(self, model: Learner, X: Any, y: Any) -> float:
-        """Run the trial and return the suggestion."""
-        from copy import deepcopy
-        from dataclasses import replace
-
-        from ..engines.contract import Task
-        from .steps import Steps
-        from .supply import Whole
-
-        inputs, targets = model.checked(X, y)
-        require_batches(model.network, self.batch_size, len(inputs))
-        self.rates, self.losses, average = [], [], 0.0
-        optimizer = replace(model.optimizer, learning_rate=1.0, groups={})
-        run = replace(model.run, network=deepcopy(model.network), optimizer=optimizer)
-        run.slots = optimizer.initial_slots(np, run.trained)
-        rng = np.random.default_rng(run.seed)
-        for trial in range(self.steps):
-            run.rate_scale = self.low * (self.high / self.low) ** (trial / (self.steps - 1))
-            rows = rng.choice(len(inputs), size=min(self.batch_size, len(inputs)), replace=False)
-            data = inputs[rows], targets[rows], None, len(rows)
-            steps = Steps(run, Whole(Task.of(run.network, run.loss, optimizer, run.seed, *data)))
-            columns = steps.train(run.epoch + 1)
-            if steps.failure is not None:
-                break
-            average = 0.9 * average + 0.1 * columns["loss"][0]
-            self.rates.append(run.rate_scale)
-            self.losses.append(average / (1 - 0.9 ** (trial + 1)))
-            if self.losses[-1] > 4 * min(self.losses):
-                break
-        slopes = np.gradient(self.losses, np.log(self.rates)) if len(self.rates) > 2 else np.zeros(1)
-        self.suggestion = self.rates[int(np.argmin(slopes))] if self.rates else self.low
-        return self.suggestion
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the loss against the rate with the suggestion marked; needs matplotlib."""
-        from ..plots import plot_learning_rates
-
-        return plot_learning_rates(self, ax=ax)

@@ -13,7 +13,7 @@ from ..layer import Arrays
 from ..limits import STEPS, require_number
 from ..registry import build, describe, record
 from . import modelfile
-from .callbacks import Callback, Fit
+from .callback import Callback, Fit
 from .history import INTERRUPTED
 from .run import Run
 

@@ -18,7 +18,7 @@ from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
 from ..weighting import require_counting
-from .callbacks import Callback, Fit, of_batches
+from .callback import Callback, Fit, of_batches
 from .checkpoint import Checkpoint
 from .following import facts_of, followed
 from .history import INTERRUPTED, History

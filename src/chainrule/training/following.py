@@ -13,7 +13,7 @@ import numpy as np
 
 from ..distributed import Team
 from ..layer import Arrays, Layer
-from .callbacks import Fit
+from .callback import Fit
 from .plan import Plan
 from .run import Run
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..columns import EPOCH
 from ..errors import ChainruleError
-from .callbacks import Callback, Fit, require_folder
+from .callback import Callback, Fit
+from .callbacks import require_folder
 from .history import INTERRUPTED
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from .sampled import Sampled
 from .symptoms import SYMPTOMS, Examined, Remedy
 
 if TYPE_CHECKING:
-    from .callbacks import Fit
+    from .callback import Fit
     from .plan import Plan
 
 __all__ = ["Note", "case_of", "diagnose", "notes"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigurationError
 from ..layer import Arrays
 from ..tracing import per_sample_gradient_chunks
-from .callbacks import Callback, Fit
+from .callback import Callback, Fit
 
 __all__ = ["Moment", "WeightHistory"]
 
