@@ -64,7 +64,7 @@ from chainrule.backprop import entry_of
 from chainrule.errors import ShapeError, UnknownNameError
 from chainrule.layer import Context
 from chainrule.noise import node_key, uniform
-from chainrule.tracing import per_sample_gradient_chunks
+from chainrule.traces import per_sample_gradient_chunks
 from support import assert_close, compiled, leaves, random_values, read_only
 
 

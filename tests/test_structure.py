@@ -35,7 +35,7 @@ LEVELS = [
     ("optimizers",),
     ("registry",),
     ("backprop",),
-    ("tracing",),
+    ("traces",),
     ("value",),
     ("explaining",),
     ("metrics", "trained"),

@@ -25,7 +25,7 @@ from .optimizers import *
 from .penalties import L1, L2, Penalty
 from .registry import register
 from .schedules import ConstantRate, CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, PowerDecay, StepDecay
-from .tracing import Trace, per_sample_gradients, trace
+from .traces import Trace, per_sample_gradients, trace
 from .training.callback import Callback
 from .training.callbacks import EarlyStopping, ModelCheckpoint, ReduceLROnPlateau, TerminateOnNaN
 from .training.history import History

@@ -27,7 +27,7 @@ from .registry import named
 from .rows import Samples, as_they_lie
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize, summary_page
-from .tracing import Trace, trace
+from .traces import Trace, trace
 from .training import modelfile
 from .training.batches import Batches, are_batches
 from .training.callback import Callback, as_callbacks

@@ -20,7 +20,7 @@ from ..layer import Context
 from ..loss import Loss
 from ..nodes import INPUTS, each_of, parts_of
 from ..pair import Pair
-from ..tracing import Trace, trace
+from ..traces import Trace, trace
 from .formula import ARRAYS, SCALARS, Arithmetic, Scope, evaluate, fixed, pattern
 from .rules import Rule, rule_of
 

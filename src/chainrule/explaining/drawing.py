@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from ..graph import Graph
 from ..nodes import INPUTS, parts_of
-from ..tracing import Trace
-from ..tracing import trace as traced
+from ..traces import Trace
+from ..traces import trace as traced
 from ..value import Value
 from .pictured import SMALLEST_IMAGE, shown_network
 from .render.network import network_picture

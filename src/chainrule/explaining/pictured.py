@@ -12,7 +12,7 @@ from ..graph import Graph
 from ..layers import Concatenate, Dense
 from ..loss import Loss
 from ..nodes import INPUTS, Leaf, parts_of
-from ..tracing import Trace
+from ..traces import Trace
 from .notation import number
 
 __all__ = ["LOSS", "Map", "Pictured", "Unit", "Wires", "shown_network"]

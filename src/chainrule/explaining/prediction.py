@@ -14,7 +14,7 @@ from ..display.palette import shade
 from ..display.svg import picture
 from ..errors import DataError
 from ..nodes import INPUTS, parts_of
-from ..tracing import trace
+from ..traces import trace
 from .answer import explain
 from .explanation import Explanation
 from .labels import readable_name

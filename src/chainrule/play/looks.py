@@ -17,7 +17,7 @@ from ..explaining.pictured import LOSS, Pictured, Wires, shown_network
 from ..layers import ReLU, Sigmoid, Tanh
 from ..model import Model
 from ..nodes import INPUTS
-from ..tracing import Trace
+from ..traces import Trace
 from .lessons import Setup
 
 __all__ = ["badges", "data_view", "network_view", "number", "numbers", "surface"]

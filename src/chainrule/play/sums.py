@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..layers import Dense
-from ..tracing import Trace, per_sample_gradients
+from ..traces import Trace, per_sample_gradients
 from .looks import number, numbers
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..graph import Graph
 from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
-from ..tracing import Trace, trace
+from ..traces import Trace, trace
 from . import broken, setups
 from .frames import Frames
 from .lessons import Setup

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 from ..layer import Arrays
-from ..tracing import per_sample_gradient_chunks
+from ..traces import per_sample_gradient_chunks
 from .callback import Callback, Fit
 
 __all__ = ["Moment", "WeightHistory"]
