@@ -167,6 +167,31 @@ def test_at_kinks_any_accepts_either_side() -> None:
     assert check(AtZero(), at_kinks="any").passed
 
 
+AT_ZERO = {  # slopes at exactly 0 that are no max(x, 0): the frameworks' own, and those of sums of kinks
+    "square or leaky": (lambda x: np.where(x > 0, x * x, 0.1 * x), lambda x: np.where(x > 0, 2 * x, 0.1)),
+    "square or line": (lambda x: np.where(x > 0, x * x, x), lambda x: np.where(x > 0, 2 * x, 1.0)),
+    "clamp": (lambda x: np.clip(x, 0, 1), lambda x: ((x >= 0) & (x <= 1)) * 1.0),
+    "the negative part": (lambda x: np.minimum(x, 0), lambda x: (x <= 0) * 1.0),
+    "two gates": (lambda x: np.maximum(x, 0) - 2 * np.maximum(-x, 0), lambda x: 1.0 * (x > 0) + 2.0 * (x < 0)),
+}
+
+
+@pytest.mark.parametrize("name", AT_ZERO)
+def test_a_slope_at_zero_is_accused_only_of_a_gate(name: str) -> None:
+    function, derivative = AT_ZERO[name]
+
+    class Own:
+        def forward(self, inputs):
+            self.inputs = inputs
+            self.output = function(inputs)
+
+        def backward(self, dvalues):
+            self.dinputs = dvalues * derivative(self.inputs.real)
+
+    report = check(Own())
+    assert report.passed, report
+
+
 # Correct objects
 
 

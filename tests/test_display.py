@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from chainrule import (
     Model,
     ReLU,
     Sequential,
+    SoftmaxCrossentropy,
     check,
     draw,
     explain_rule,
@@ -33,7 +35,7 @@ from chainrule.display.layout import Box, arranged, depths
 from chainrule.display.page import style_sheet
 from chainrule.display.palette import LAYERS, OKABE_ITO, TOKENS, shade
 from chainrule.display.svg import edge, picture_style
-from chainrule.display.terminal import LAYER_STYLES
+from chainrule.display.terminal import LAYER_STYLES, terminal
 
 X, Y = np.linspace(-1, 1, 8).reshape(4, 2), np.linspace(0, 1, 4)
 
@@ -133,6 +135,19 @@ def test_text_is_escaped_wherever_it_goes_in() -> None:
     text = page(said, article(tag("p", said, title=said), table([said], [[said]], caption=said)))
     assert "<b>" not in text and text.count("&lt;b&gt;&quot;&amp;") == 6
     assert tag("p", tag("b", "bold")) == "<p><b>bold</b></p>" and tag("p", Html("<i></i>")) == "<p><i></i></p>"
+
+
+def test_no_control_character_of_a_strangers_file_reaches_a_terminal_or_a_picture() -> None:
+    said = "\x1b]0;owned\x07\x1b[2J\x9b31m"
+    model = Model([Dense(4, 3)], SoftmaxCrossentropy(), class_names=[said, "b", "c"])
+    X, y = np.ones((3, 4)), [0, 1, 2]
+    file = io.StringIO()
+    terminal(file=file, force_terminal=True, color_system="truecolor").print(said, style="bold", markup=False, highlight=False)
+    assert file.getvalue().startswith("\x1b[1m\\x1b]0;owned") and "\x1b[2J" not in file.getvalue()
+    texts = [str(model.explain(X, y, "dense_0.weights[0,0]")), model.explain(X, y).to_html()]
+    pictures = [draw(model, model.trace(X, y)).svg]
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "".join([*texts, *pictures]))
+    ElementTree.fromstring(pictures[0])
 
 
 # Colours

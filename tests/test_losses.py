@@ -22,11 +22,15 @@ from chainrule import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    ReLU,
+    Sequential,
     Sigmoid,
     SigmoidCrossentropy,
     Softmax,
     SoftmaxCrossentropy,
+    trace,
 )
+from chainrule.errors import ShapeError
 from support import assert_close, central_difference, compiled, complex_step, public, read_only, strict
 
 Rng = np.random.Generator
@@ -393,3 +397,16 @@ def test_labels_are_class_indices_whether_targets_are_indices_or_rows() -> None:
     assert loss.labels(np.array([2, 0])).tolist() == [2, 0]
     assert loss.labels(np.array([[0.0, 0.1, 0.9], [1.0, 0.0, 0.0]])).tolist() == [2, 0]
     assert MeanSquaredError().labels(np.array([[0.5], [1.5]])).tolist() == [0.5, 1.5]  # a column as predict gives it
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_loss_by_itself_is_that_of_a_pass_and_so_is_its_gradient(reduction: str) -> None:
+    rng = np.random.default_rng(0)
+    X, y, weights = rng.normal(size=(5, 3)), [0, 2, 1, 0, 2], [1.0, 2.0, 0.5, 0.0, 3.0]
+    loss = SoftmaxCrossentropy(reduction=reduction)
+    traced = trace(Sequential(ReLU()), loss, {}, X, y, sample_weights=weights)
+    predictions = traced.predictions
+    assert loss.forward(predictions, y, weights) == traced.loss
+    np.testing.assert_array_equal(loss.backward(predictions, y, weights), traced["relu_0"].dvalues)
+    with pytest.raises(ShapeError, match="5 samples of X but 2"):
+        loss.forward(predictions, [0, 1])

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainrule import Dense, Ensemble, Model
 from chainrule.datasets import Preprocessing, read, read_table
 from chainrule.datasets.target import is_classes
 from chainrule.errors import ConfigurationError, DataError, FileFormatError, NonFiniteError, UnknownNameError
@@ -266,6 +267,23 @@ def test_values_come_back_in_their_own_unit() -> None:
     assert (y.shape, y.dtype) == ((3, 1), np.float32)
     np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-6)
     np.testing.assert_allclose(preprocessing.decode_target(y).ravel(), table["y"], rtol=1e-6)
+
+
+def test_a_model_answers_a_table_in_its_own_words_and_an_array_as_it_was_trained() -> None:
+    table = {"x": [1.0, 2.0, 3.0], "y": [100.0, 150.5, 170.25]}
+    model = Model([Dense(1, 1)], "mean_squared_error", preprocessing=fitted(table, "y"))
+    model.parameters = {"dense_0.weights": [[0.0]], "dense_0.biases": [[1.0]]}  # one standard deviation above the mean
+    array = model.predict(model.inputs(table))
+    np.testing.assert_array_equal(array, np.ones((3, 1)))
+    in_unit = np.full((3, 1), np.mean(table["y"]) + np.std(table["y"]))
+    np.testing.assert_allclose(model.predict(table), in_unit, rtol=1e-6)
+    np.testing.assert_allclose(Ensemble.of([model, model]).predict(table), in_unit, rtol=1e-6)
+    people = fitted()
+    model = Model(
+        [Dense(len(people.feature_names), len(people.class_names))], "softmax_crossentropy", preprocessing=people
+    )
+    assert {*model.predict(PEOPLE)} <= {*people.class_names}
+    assert model.predict(people.transform(PEOPLE)).dtype == np.int64
 
 
 # JSON: whatever is not exactly what `to_json` writes is refused.

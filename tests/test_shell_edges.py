@@ -34,6 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model file and a layer to check."""
     place = tmp_path_factory.mktemp("shell")
     Model([Dense(2, 3), ReLU(), Dense(3, 2)], SoftmaxCrossentropy(), class_names=("a", "b")).save(place / "model")
+    (place / "again").symlink_to("model")
+    (place / "rows.csv").write_text("a,b\n1,2\n")
     (place / "layer.py").write_text(LAYER)
     (place / "sheets").mkdir()
     (place / "sheets" / "layer.py").write_text(LAYER)
@@ -53,6 +55,9 @@ REFUSED = {
     "half a batch": (("train", "xor", "--batch-size", "1.5"), "--batch-size"),
     "a sample": ((*EXPLAIN, "--sample", BIG), "--sample"),
     "an entry": (("explain", "model", "xor", "--weight", f"dense_0.weights[{BIG},0]"), "no entry"),
+    "predictions over the table": (("predict", "model", "rows.csv", "--out", "rows.csv"), "is the table itself"),
+    "predictions over the model": (("predict", "model", "rows.csv", "--out", "again"), "is the model itself"),
+    "an explanation over the model": ((*EXPLAIN, "--html", "./model"), "is the model itself"),
     "a tolerance that passes all": (("check", "layer.py", "--rtol", "inf"), "--rtol must be finite"),
     "a tolerance that is no number": (("check", "layer.py", "--rtol", "nan"), "--rtol"),
     "seconds": (("check", "sheets", "--seconds", "nan"), "--seconds"),

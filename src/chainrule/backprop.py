@@ -172,6 +172,8 @@ def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
     X = plain_array(inputs, "X")
     if X.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, received dtype {X.dtype}; encode text columns as numbers first.")
+    if X.shape == (0,):
+        raise DataError("X is empty; pass at least one sample.")
     if X.ndim == 0:
         raise ShapeError("X is a single number; a batch of one sample with one feature is [[number]].")
     with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and is refused below

@@ -430,8 +430,9 @@ def main() -> None:
         if isinstance(error, OSError) and error.filename and error.strerror:
             message = f"{error.filename}: {error.strerror}."
         from .commands.console import in_the_shell
+        from .display.terminal import visible
 
-        print(f"chainrule: {in_the_shell(message)}", file=sys.stderr)
+        print(f"chainrule: {visible(in_the_shell(message))}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -178,8 +178,9 @@ class Ensemble:
         return np.asarray(self.loss.probabilities(np, self.logits(X)))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The class with the largest mean probability, (B,), or the mean values, (B, O)."""
-        return np.asarray(self.loss.decide(np, self.logits(X)))
+        """The class with the largest mean probability, (B,), or the mean values, (B, O): see `Model.predict`."""
+        decided = np.asarray(self.loss.decide(np, self.logits(X)))
+        return self.preprocessing.decode_target(decided) if self.preprocessing and Model.is_table(X) else decided
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss and the metrics of the mean: see `Model.evaluate`."""
@@ -189,7 +190,7 @@ class Ensemble:
         return evaluate(first.run, Held.of(first.run, inputs, targets, weights), self.logits(inputs))
 
     def explain(
-        self, X: Any, y: ArrayLike, name: str, index: Any = None, *, member: int = 0, **options: Any
+        self, X: Any, y: ArrayLike, name: str | None = None, index: Any = None, *, member: int = 0, **options: Any
     ) -> Explanation:
         """Why one gradient of one member is what it is: see `Model.explain`.
 

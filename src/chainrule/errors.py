@@ -76,7 +76,9 @@ class UnknownNameError(ChainruleError, KeyError):
         close = [meant] if meant in names else difflib.get_close_matches(str(name), names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         listed = ", ".join(repr(n) for n in names) or "none"
-        super().__init__(f"There is no {kind} named {name!r}.{hint} Known: {listed}.")
+        where, colon, kind = kind.rpartition(": ")
+        begin = f"{where}{colon}there" if where else "There"
+        super().__init__(f"{begin} is no {kind} named {name!r}.{hint} Known: {listed}.")
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -162,9 +162,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             _write_into(path, stat.S_IFCHR, content)
         else:
             _replace(os.path.realpath(path), mode, content)
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        raise
+    except OSError as error:  # a second path, that of the passing file, is no matter of the reader's
+        raise type(error)(error.errno, error.strerror or str(error), str(path)) from error.__cause__
 
 
 def save_figure(path: str | Path, figure: Any) -> None:

@@ -70,6 +70,37 @@ class Loss(Pair):
         """dL/d(predictions), from dL/d(losses) as a column (B, 1)."""
         return self.run_backward(xp, dvalues, kept)["predictions"]
 
+    def forward(self, predictions: ArrayLike, targets: ArrayLike, sample_weights: ArrayLike | None = None) -> float:
+        """The loss of a batch, L = Σ_b share_b · ℓ_b, from predictions (B, C) and targets as `fit` takes them.
+
+        Raises `DataError` and its kinds for targets that do not fit.
+
+        >>> from chainrule import MeanSquaredError
+        >>> MeanSquaredError().forward([[1.0], [4.0]], [3.0, 5.0])                        # ((1-3)² + (4-5)²) / 2
+        2.5
+        """
+        given, prepared, shares = self._prepared(predictions, targets, sample_weights)
+        return float(np.sum(shares[:, 0] * self.forward_pass(np, given, prepared)[0]))
+
+    def backward(
+        self, predictions: ArrayLike, targets: ArrayLike, sample_weights: ArrayLike | None = None
+    ) -> NDArray[Any]:
+        """dL/d(predictions), (B, C): the `dvalues` of the network's last layer.
+
+        >>> from chainrule import MeanSquaredError
+        >>> MeanSquaredError().backward([[1.0], [4.0]], [3.0, 5.0])                       # 2·(1-3)/2 and 2·(4-5)/2
+        array([[-2.],
+               [-1.]])
+        """
+        given, prepared, shares = self._prepared(predictions, targets, sample_weights)
+        kept = self.forward_pass(np, given, prepared)[1]
+        return np.asarray(self.backward_pass(np, shares, kept))
+
+    def _prepared(self, predictions: ArrayLike, targets: ArrayLike, sample_weights: ArrayLike | None) -> Any:
+        given = plain_array(predictions, f"{self.name}: predictions")
+        given = given if given.dtype.kind == "f" else given.astype(np.float64)
+        return given, *self.prepare(targets, given.shape, sample_weights, given.dtype)
+
     # What the predictions say
 
     def probabilities(self, xp: Any, predictions: Array) -> Array:

@@ -297,8 +297,19 @@ class Model:
         return np.asarray(self.loss.probabilities(np, self.logits(X)))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The class of each sample, (B,), or its values, (B, O)."""
-        return np.asarray(self.loss.decide(np, self.logits(X)))
+        """The class of each sample, (B,), or its values, (B, O).
+
+        A table (a file, a data frame, columns) is answered in its own words: with the names of the classes, and values
+        in the unit of the column. An array is answered as the network is trained: class numbers, standardized values.
+        Raises `NonFiniteError` where a parameter is NaN or infinite.
+        """
+        logits = self.logits(X)
+        if not np.isfinite(logits).all():
+            from .explaining.finite import require_finite_values
+
+            require_finite_values(self.run.values)
+        decided = np.asarray(self.loss.decide(np, logits))
+        return self.preprocessing.decode_target(decided) if self.preprocessing and self.is_table(X) else decided
 
     def predictor(self) -> Callable[[ArrayLike], NDArray[Any]]:
         """A function for many calls with few samples each: from inputs (B, I) to what `logits` returns.
@@ -329,7 +340,7 @@ class Model:
         self,
         X: Any,
         y: ArrayLike,
-        name: str,
+        name: str | None = None,
         index: int | Sequence[int] | None = None,
         *,
         sample: int | None = None,
@@ -344,12 +355,17 @@ class Model:
         """Why one gradient on these samples is what it is, with formulas and numbers: see `chainrule.explain`.
 
         `"dense_0.weights[20,5]"`, or `"dense_0.weights", (20, 5)`, asks for a parameter, `"inputs[3,7]"` for an entry
-        of X, `"relu_0[3,5]"` for a node's output. It also says what the optimizer's next step on these samples would
-        do. With `training` the layers run as in training, with the noise of the next step.
+        of X, `"relu_0[3,5]"` for a node's output, and no name for the weight with the largest gradient. It also says
+        what the optimizer's next step on these samples would do. With `training` the layers run as in training, with
+        the noise of the next step.
         """
         from .explaining import explain
+        from .explaining.question import largest
 
         run = self.run
+        if name is None:
+            rows = slice(None) if sample is None else slice(sample, sample + 1)
+            name = largest(self.gradients(self.inputs(X)[rows], self.targets(y)[rows], training=training))
         return explain(
             self.network,
             self.loss,
@@ -462,9 +478,14 @@ class Model:
 
     def inputs(self, X: Any) -> NDArray[Any]:
         """X as the network reads it: an array as it is, a table (file, data frame, columns) through `preprocessing`."""
-        if self.preprocessing is not None and not isinstance(X, np.ndarray | list | tuple):
+        if self.preprocessing is not None and self.is_table(X):
             X = self.preprocessing.transform(X)
         return as_inputs(X, self.dtype)
+
+    @staticmethod
+    def is_table(X: Any) -> bool:
+        """Whether X is a table, which has columns with names, and no array of numbers as the network reads it."""
+        return not isinstance(X, np.ndarray | list | tuple)
 
     def _samples(self, X: Any) -> Samples:
         """X as the network reads it, converted later where it is large."""
@@ -511,6 +532,10 @@ def _require_batches_alone(where: str, batches: Any, beside: Mapping[str, Any]) 
     """That these are batches, and nothing is given that batches bring along or cannot have."""
     if not are_batches(batches):
         kind = type(batches).__name__
+        if hasattr(batches, "X_train"):
+            raise ConfigurationError(
+                f"{where}: a {kind} is not read as a whole; write {where}(data.X_train, data.y_train)."
+            )
         raise ConfigurationError(
             f"{where}: y is missing; write {where}(X, y), or pass batches, tuples (X, y), in a list, a function or an "
             f"iterator, not {kind}."

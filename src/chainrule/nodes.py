@@ -125,6 +125,8 @@ def node_of(entry: Any) -> Node:
     name, layer, sources = entry
     if not isinstance(layer, Layer):
         hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+        if isinstance(layer, str):
+            hint = "; write the layer itself, such as ReLU()"
         raise GraphError(f"{name}: expected a layer, received {layer!r}{hint}.")
     joins = not isinstance(sources, str)
     return Node(name, layer, tuple(sources) if joins else (sources,), joins)

@@ -22,7 +22,7 @@ Floats = NDArray[Any]
 
 
 def kinks(bench: Bench) -> Iterator[Finding]:
-    """At a kink any slope between those of the two sides is right, but the convention is 0 where one side is flat."""
+    """At a kink any slope between those of the two sides is right, and 0; for max(x, 0) the convention is 0."""
     point = kinked_point(bench.subject, bench.rng, bench.subject.modes[0])
     if point is None:
         return
@@ -51,7 +51,7 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
         size = abs(left) + abs(right)
         if not settled or abs(right - left) <= 1e-3 * size + 1e-9:
             continue
-        low, high = min(left, right), max(left, right)
+        low, high = min(left, right, 0.0), max(left, right, 0.0)  # several kinks in one place are 0 each
         if not low - 1e-3 * size <= received[flat] <= high + 1e-3 * size:
             says = (
                 f"{array} is {number(received[flat])} at {index}, where the input is 0 and the slope goes from "
@@ -59,13 +59,13 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
             )
             yield bench.error("kinks", array, says, "outside_the_kink")
             return
-        flat_side = min(abs(left), abs(right)) <= 1e-6 * size and _is_a_gate(setting, name, int(flat))
-        if bench.at_kinks == "zero" and flat_side and abs(received[flat]) > 1e-6 * size:
+        passes = bench.at_kinks == "zero" and abs(received[flat]) > 1e-6 * size
+        if passes and abs(left) <= 1e-6 * size and _is_a_gate(setting, name, int(flat)):
             inputs_, _, d_ = names_of(setting)
             says = (
                 f"At an input of exactly 0 {array} passes the gradient ({number(received[flat])} at {index}), as >= "
-                "does. By the convention of the book and of every framework the derivative of max(x, 0) at 0 is 0: "
-                "write > 0."
+                "does. By the convention of the book, and of every framework's ReLU, the derivative of max(x, 0) at "
+                "0 is 0: write > 0."
             )
             write = bench.line(name, f"{d_} * ({inputs_} > 0)")
             yield bench.error("kinks", array, says, "gate_at_zero", write=write)
@@ -73,9 +73,13 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
 
 
 def _is_a_gate(setting: Setting, name: str, flat: int) -> bool:
-    """Whether the output here is 0 and depends on this input alone, as max(x, 0) does at 0."""
-    output = setting.output.reshape(-1)
-    if setting.output.shape != setting.values[name].shape or output[flat] != 0:
+    """Whether the output here is c·max(x, 0) near and far, and depends on this input alone."""
+    if setting.output.shape != setting.values[name].shape:
+        return False
+    along = setting.entry(name, flat)
+    below = [along(-t).reshape(-1)[flat] for t in (0.0, 1e-3, 0.1, 10.0)]
+    slopes = [along(t).reshape(-1)[flat] / t for t in (1e-3, 0.1, 10.0)]
+    if any(below) or not np.allclose(slopes, slopes[0], rtol=1e-6, atol=0):
         return False
     for other in setting.subject.inputs:
         for place in range(setting.values[other].size):

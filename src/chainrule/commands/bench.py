@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..display.terminal import terminal
 from ..engines import require_known
 from ..errors import ConfigurationError, DataError
 from .console import say
@@ -48,15 +49,13 @@ class Asked:
 
 def bench(asked: Asked) -> bool:
     """Measure and print. Returns whether Ctrl-C ended it: what was measured until then is printed and drawn."""
-    from rich.console import Console
-
     from ..bench import report
     from ..bench.busy import busy_core
     from ..bench.peers import PEERS, contenders
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # a GPU is shared with PyTorch
-    console = Console(quiet=asked.json)
+    console = terminal(quiet=asked.json)
     require_known(asked.engine)
     others, skipped = contenders(_names(asked.peers) or (["jax"] if asked.grid else list(PEERS)))
     if asked.plot is not None and not asked.plot.parent.is_dir():
@@ -94,15 +93,13 @@ def _workloads(asked: Asked, console: Any, others: list[Contender], skipped: lis
 
 
 def _grid(asked: Asked, console: Any, others: list[Contender], skipped: list[str]) -> bool:
-    from rich.console import Console
-
     from ..bench import fits, grid, report
 
     found: grid.Found = {}
     contenders = [fits.ours(require_known(asked.engine)), *fits.fitters(_groups(others))]
 
     def each(check: Callable[[], object]) -> None:
-        with Console(stderr=True).status("") as status:
+        with terminal(stderr=True).status("") as status:
             for cell, measured in grid.measure(contenders, asked.repeats, status.update, check, part=asked.part):
                 found[cell] = measured
                 for problem in measured.problems:
@@ -148,13 +145,11 @@ def _measured(
     workloads: list[Workload], asked: Asked, others: Sequence[Contender], check: Callable[[], object]
 ) -> Iterator[Measured]:
     """Measure each workload in turn, with its progress on standard error."""
-    from rich.console import Console
-
     from ..bench import fits, ours, timing
     from ..bench.fittiming import measure_fits
     from ..bench.workloads import Training
 
-    progress = Console(stderr=True)
+    progress = terminal(stderr=True)
     for workload in workloads:
         with progress.status("") as status:
             if isinstance(workload, Training) and not asked.session:

@@ -13,6 +13,7 @@ from ..checking import Report
 from ..checking.files import check_file
 from ..checking.page import as_page
 from ..checking.submissions import Limits, SubmissionResult, as_csv, check_folder, isolation
+from ..display.terminal import terminal
 from ..errors import ConfigurationError
 from ..files import write_atomically
 from . import grades
@@ -46,9 +47,7 @@ def check(
 
 
 def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html: Path | None) -> int:
-    from rich.console import Console
-
-    console = Console()
+    console = terminal()
     results_of: list[str] = []
     answers: list[dict[str, Any]] = []
     reports: list[Report] = []
@@ -79,13 +78,12 @@ def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html
 
 def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv: bool) -> int:
     """Show each result when it is there, and the sums at the end, also after Ctrl-C."""
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    shown = Console()
-    aside = shown if shown.is_terminal and not json and not csv else Console(stderr=True)
+    shown = terminal()
+    aside = shown if shown.is_terminal and not json and not csv else terminal(stderr=True)
     results = check_folder(path, limits, **options)
-    say(Console(stderr=True), isolation().says)
+    say(terminal(stderr=True), isolation().says)
     rows: list[SubmissionResult] = []
     interrupted = False
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
@@ -109,7 +107,7 @@ def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv:
     elif not csv:
         shown.print(grades.summary(rows), soft_wrap=True)
     if interrupted:
-        say(Console(stderr=True), "Stopped before the end: what is not listed was not checked.")
+        say(terminal(stderr=True), "Stopped before the end: what is not listed was not checked.")
     return 130 if interrupted else grades.exit_code(row.result for row in rows)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checking.submissions import Limits, isolation
-from ..display.terminal import STYLES
+from ..display.terminal import STYLES, terminal
 from ..errors import ConfigurationError
 from ..exercises import EXERCISES, exercise
 from ..exercises.grading import Grade, GradedOutput
@@ -23,9 +23,7 @@ _SIGNS = {"right": ("✓", "good"), "wrong": ("✗", "bad"), "not checked": ("?"
 
 def list_exercises() -> None:
     """Print names and titles in the order in which one builds on the other."""
-    from rich.console import Console
-
-    console = Console()
+    console = terminal()
     width = max(map(len, EXERCISES))
     for name, each in EXERCISES.items():
         say(console, f"{name:{width}}  {each.title}")
@@ -34,13 +32,11 @@ def list_exercises() -> None:
 
 def start(name: str, out: Path | None, force: bool) -> None:
     """Write the file to work in."""
-    from rich.console import Console
-
     path = out or Path(f"{name}.py")
     text = exercise(name).text()
     _require_absent(path, force)
     write_atomically(path, text.encode())
-    say(Console(), f"Saved {path}\nnext: fill in each ..., and then chainrule exercise grade {path}")
+    say(terminal(), f"Saved {path}\nnext: fill in each ..., and then chainrule exercise grade {path}")
 
 
 def _require_absent(path: Path, force: bool) -> None:
@@ -52,16 +48,14 @@ def _require_absent(path: Path, force: bool) -> None:
 
 def grade(file: Path, name: str | None, hint: bool, limits: Limits, json: bool) -> int:
     """Print what is right and what is wrong, and what to think about; returns the exit code."""
-    from rich.console import Console
-
     found = graded(file, exercise(name) if name else None, limits)
     code = grades.exit_code(found.results)
     if json:
         print(jsons.dumps({"exercise": found.exercise, "file": found.file, "flags": found.flags,
                            "parts": [vars(part) for part in found.parts]}))  # fmt: skip
         return code
-    console = Console()
-    say(Console(stderr=True), isolation().says)
+    console = terminal()
+    say(terminal(stderr=True), isolation().says)
     say(console, f"{found.file}: {exercise(found.exercise).title}")
     _show(console, found, hint)
     for flag in found.flags:
@@ -105,12 +99,10 @@ def _hints(part: GradedOutput, stronger: bool, told: set[str]) -> list[str]:
 
 def worksheet(name: str, seed: int, count: int, solutions: bool, out: Path | None, force: bool) -> None:
     """Write a page of problems."""
-    from rich.console import Console
-
     from ..exercises.worksheet import worksheet as drawn
 
     path = out or Path(f"{name}-{seed}{'-solutions' if solutions else ''}.html")
     text = drawn(exercise(name), seed, count, solutions)
     _require_absent(path, force)
     write_atomically(path, text.encode())
-    say(Console(), f"Saved {path}")
+    say(terminal(), f"Saved {path}")

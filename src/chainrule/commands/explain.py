@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .. import datasets
+from ..display.terminal import terminal
 from ..ensemble import load, members_of
 from ..errors import ConfigurationError, DataError
 from ..files import write_atomically
-from ..model import Model
 from .console import say
 from .reading import rows_for
+from .writing import require_another_file
 
 __all__ = ["MOST", "explain"]
 
@@ -40,14 +38,14 @@ def explain(
 
     Where no weight is named it is the largest gradient of all weights. Of an ensemble it is that of one member.
     """
-    from rich.console import Console
-
     from ..explaining.notations import require_notation
+    from ..explaining.question import largest
     from ..explaining.render.terminal import OnTerminal
 
     if latex and json:
         raise ConfigurationError("--latex and --json: choose one of them.")
     require_notation(notation)
+    require_another_file("--html", html, model=path, table=name)
     members = members_of(load(path))
     if member >= len(members):
         raise ConfigurationError(f"--member must be from 0 to {len(members) - 1}, not {member}: {path} holds no more.")
@@ -60,7 +58,7 @@ def explain(
         raise DataError(f"--sample must be from 0 to {len(X) - 1}, not {sample}.")
     rows = max(samples, 0 if sample is None else sample + 1)
     chosen = slice(rows) if sample is None else slice(sample, sample + 1)
-    asked = weight if weight is not None else _largest(model, X[chosen], y[chosen], training)
+    asked = weight if weight is not None else largest(model.gradients(X[chosen], y[chosen], training=training))
     names = datasets.resolve(name).feature_names if name in datasets.NAMES else ()
     options: dict[str, Any] = {"training": training, "max_terms": max_terms, "feature_names": names}
     one = model.explain(X[:rows], y[:rows], asked, sample=sample, **options)
@@ -69,7 +67,7 @@ def explain(
     if json or latex:
         print(one.to_json() if json else one.to_latex())
         return
-    console = Console()
+    console = terminal()
     held = "held-out rows" if name in datasets.NAMES else "rows"
     if rows < len(X):
         say(console, f"The first {rows} of the {len(X)} {held} of {name}; --samples takes more.")
@@ -82,14 +80,3 @@ def explain(
     console.print(OnTerminal(one, full=full, notation=notation))
     if html is not None:
         say(console, f"Saved {html}")
-
-
-def _largest(model: Model, X: NDArray[Any], y: NDArray[Any], training: bool) -> str:
-    """The weight with the largest gradient, as it is written; biases only where there is nothing else."""
-    gradients = model.gradients(X, y, training=training)
-    if not gradients:
-        raise DataError("This network has no parameters: ask for an input, such as --weight inputs[0,0].")
-    weights = {name: array for name, array in gradients.items() if array.ndim > 1 and array.shape[0] > 1} or gradients
-    name = max(weights, key=lambda n: float(np.max(np.abs(weights[n]), initial=0.0)))
-    place = np.unravel_index(int(np.argmax(np.abs(weights[name]))), weights[name].shape)
-    return f"{name}[{','.join(str(int(i)) for i in place)}]"

@@ -6,28 +6,27 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..display.terminal import terminal
 from ..ensemble import load
 from ..errors import ConfigurationError
 from .console import say
+from .writing import require_another_file
 
 __all__ = ["export"]
 
 
 def export(path: Path, to: str, out: Path | None, logits: bool, arrays: bool, shape: str | None) -> None:
     """Write the file, and say what it takes and gives."""
-    from rich.console import Console
-
     if to != "onnx":
         raise ConfigurationError(f"--to must be onnx, not {to!r}.")
     model, file = load(path), out or path.with_suffix(".onnx")
-    if file.resolve() == path.resolve():
-        raise ConfigurationError(f"--out {file} is the model itself; choose another file.")
+    require_another_file("--out", file, model=path)
     model.export_onnx(file, logits=logits, preprocessing=not arrays, shape=None if shape is None else _sizes(shape))
     import onnx
 
     if not file.is_file():  # /dev/stdout, a pipe
         return
-    graph, console = onnx.load(file).graph, Console()
+    graph, console = onnx.load(file).graph, terminal()
     say(console, f"Saved {file}")
     _print(console, "takes", graph.input)
     _print(console, "gives", graph.output)

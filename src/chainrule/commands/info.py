@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import __version__, datasets
 from ..columns import measured
+from ..display.terminal import terminal
 from ..ensemble import load, members_of
 from .console import say
 
@@ -22,9 +23,7 @@ def info(path: Path | None, json: bool) -> None:
     elif json:
         print(jsons.dumps(installation()))
     else:
-        from rich.console import Console
-
-        _print_facts(Console(), _in_words(installation()))
+        _print_facts(terminal(), _in_words(installation()))
 
 
 def installation() -> dict[str, Any]:
@@ -73,8 +72,6 @@ def _print_facts(console: Any, facts: dict[str, Any]) -> None:
 
 
 def _print_model(path: Path, json: bool) -> None:
-    from rich.console import Console
-
     from ..registry import describe
 
     members = members_of(load(path))
@@ -97,7 +94,7 @@ def _print_model(path: Path, json: bool) -> None:
     if json:
         print(jsons.dumps(facts))
         return
-    console = Console()
+    console = terminal()
     console.print(summary)
     lasts = [one.history.last for one in members]
     facts["optimizer"] = type(model.optimizer).__name__
@@ -130,9 +127,7 @@ def columns(preprocessing: datasets.Preprocessing) -> dict[str, str]:
 
 def list_datasets() -> None:
     """Print the data sets by name."""
-    from rich.console import Console
-
-    console = Console()
+    console = terminal()
     for name, d in datasets.SHIPPED.items():
         target = f"{len(d.class_names)} classes" if d.class_names else "values"
         say(console, f"{name}: {d.title}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 
+from ..display.terminal import terminal
 from ..errors import ChainruleError
 from .console import say
 
@@ -12,13 +13,11 @@ __all__ = ["play"]
 
 def play(given: str | None, data: str | None, port: int | None, browser: bool) -> None:
     """Serve the page until Ctrl-C."""
-    from rich.console import Console
-
     try:
         from ..play import pages
     except ModuleNotFoundError as error:
         raise ChainruleError(f'play needs {error.name}: pip install "chainrule[play]"') from None
-    console = Console()
+    console = terminal()
 
     def ready(address: str) -> None:
         say(console, f"The page is at {address}")

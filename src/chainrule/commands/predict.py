@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,18 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..datasets.csvfile import to_csv
+from ..display.terminal import terminal, visible
 from ..ensemble import Ensemble, load
 from ..files import write_atomically
 from ..model import Model
 from .console import say
 from .reading import rows_for
+from .writing import require_another_file
 
 
 def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     """Predict for the rows of a table, or for the held-out part of a built-in data set."""
-    from rich.console import Console
-
+    require_another_file("--out", out, model=path, table=name)
     model = load(path)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
@@ -41,10 +43,10 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
         return
     text = to_csv(list(table), (dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)))
     if out is None:
-        print(text, end="")
+        print(visible(text) if sys.stdout.isatty() else text, end="")
     else:
         write_atomically(out, text.encode())
-    console = Console(stderr=out is None)
+    console = terminal(stderr=out is None)
     for note in notes:
         say(console, note)
     if score is not None:

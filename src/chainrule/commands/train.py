@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import datasets, metrics, optimizers
 from ..datasets import Dataset, Start, start_for
+from ..display.terminal import terminal
 from ..distributed import working
 from ..engines import require_known
 from ..ensemble import Ensemble, member_path, members_of
@@ -163,10 +164,8 @@ def train(
 
     Of several ranks all train, and rank 0 does the rest.
     """
-    from rich.console import Console
-
     with working(settings.distributed and not as_recipe) as team:
-        console = Console(quiet=json or not team.leads)
+        console = terminal(quiet=json or not team.leads)
         is_table = name not in datasets.NAMES and os.path.isfile(name)
         given = _given(reading) | ({"seed": settings.seed} if is_table else {})
         data = datasets.resolve(name, **given)

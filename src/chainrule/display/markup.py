@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from .terminal import visible
+
 __all__ = ["Html", "joined", "tag"]
 
 _WITHOUT_END = frozenset({"br", "meta"})
@@ -41,7 +43,7 @@ def joined(parts: Iterable[object]) -> Html:
     >>> joined(["a & b", tag("br")])
     'a &amp; b<br>'
     """
-    return Html("".join(part if isinstance(part, Html) else escape(str(part)) for part in parts))
+    return Html("".join(part if isinstance(part, Html) else escape(visible(str(part))) for part in parts))
 
 
 def _name(key: str) -> str:
@@ -50,4 +52,4 @@ def _name(key: str) -> str:
 
 def _value(value: object) -> str:
     """A number to a hundredth, which is finer than any screen; text escaped."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else escape(str(value))
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else escape(visible(str(value)))

@@ -84,6 +84,10 @@ def draw(
     """
     if isinstance(model, Value):
         return Drawing(value_picture(model))
+    if not isinstance(model, Graph) and not hasattr(model, "network"):
+        raise ConfigurationError(f"draw: write draw(model, model.trace(X, y)); a {type(model).__name__} is no model.")
+    if trace is not None and not isinstance(trace, Trace):
+        raise ConfigurationError(f"draw: write draw(model, model.trace(X, y)), not a {type(trace).__name__} as trace.")
     network, values = (model, model.values()) if isinstance(model, Graph) else (model.network, model.parameters)
     if isinstance(max_neurons, bool) or not isinstance(max_neurons, int | np.integer) or max_neurons < 1:
         raise ConfigurationError(f"draw: max_neurons must be a whole number of at least 1, not {max_neurons!r}.")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+import numpy as np
 
 from ..backprop import entry_of
-from ..errors import ConfigurationError, ShapeError, UnknownNameError
+from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from ..graph import Graph
+from ..layer import Array
 from ..nodes import INPUTS
 from .cells import Cells
 from .derivation import Quantity
 from .labels import Labels
 
-__all__ = ["resolve", "written_entry"]
+__all__ = ["largest", "resolve", "written_entry"]
 
 Index = int | Sequence[int] | None
 
@@ -37,6 +40,33 @@ def written_entry(text: str, known: Container[str] = ()) -> tuple[str, tuple[int
     return match[1], None if match[2] is None else tuple(int(part) for part in match[2].split(","))
 
 
+def largest(gradients: Mapping[str, Array]) -> str:
+    """The weight with the largest gradient, as it is written; a bias only where there is nothing else.
+
+    Raises `DataError` where there are no parameters.
+
+    >>> largest({"dense_0.weights": np.array([[1.0], [-3.0]]), "dense_0.biases": np.array([[9.0]])})
+    'dense_0.weights[1,0]'
+    """
+    if not gradients:
+        raise DataError("This network has no parameters: ask for an input, such as inputs[0,0].")
+    weights = {name: array for name, array in gradients.items() if array.ndim > 1 and array.shape[0] > 1} or gradients
+    name = max(weights, key=lambda n: float(np.max(np.abs(weights[n]), initial=0.0)))
+    place = np.unravel_index(int(np.argmax(np.abs(weights[name]))), weights[name].shape)
+    return f"{name}[{','.join(str(int(i)) for i in place)}]"
+
+
+def _of_gradient(text: str, parameters: Iterable[str]) -> str:
+    """A name of a gradient, as titles write it, as that of what it is the derivative by: `dense_0.dweights[0,0]`."""
+    by_gradient = {f"d{INPUTS}": INPUTS}
+    by_gradient |= {f"{node}.d{own}": name for name in parameters for node, _, own in [name.rpartition(".")]}
+    stripped = text.strip()
+    for gradient, name in by_gradient.items():
+        if stripped == gradient or stripped.startswith(f"{gradient}["):
+            return name + stripped.removeprefix(gradient)
+    return text
+
+
 def resolve(
     cells: Cells, network: Graph, name: str, index: Index, labels: Labels | None = None
 ) -> tuple[Quantity, str, list[str]]:
@@ -44,8 +74,9 @@ def resolve(
 
     An index may hold names of columns and classes where `labels` knows them.
 
-    The index stands in `name`, as in "dense_0.weights[20,5]", or in `index`. Raises `UnknownNameError` with all names
-    for one that does not exist, `ShapeError` for an index outside or none at all, `ConfigurationError` for two.
+    The index stands in `name`, as in "dense_0.weights[20,5]", or in `index`; "dense_0.dweights[20,5]" is the same.
+    Raises `UnknownNameError` with all names for one that does not exist, `ShapeError` for an index outside or none at
+    all, `ConfigurationError` for two.
     """
     notes: list[str] = []
     ties = network.flat.ties
@@ -53,6 +84,7 @@ def resolve(
     if not isinstance(name, str):
         raise UnknownNameError("quantity", str(name), known)
     asked = name
+    name = _of_gradient(name, (*network.parameters, *ties))
     name, named = _split_names(name, known, cells)
     if named is not None:
         name = _with_numbers(name, named, network, cells, labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -110,8 +111,8 @@ def run_plan(
                 if crew.agreed(ctrl_c.pressed):
                     raise KeyboardInterrupt
             steps.close()
-    if verbose:
-        report(model.history, run.step, run.epoch)
+    if verbose or model.history.stopped == INTERRUPTED:
+        report(model.history, run.step, run.epoch, sys.stdout if verbose else sys.stderr)
     return model.history.since(fit.first)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..columns import EPOCH, Column
@@ -132,11 +133,15 @@ class History:
 
         return plot_history(self, **options)
 
-    def to_csv(self) -> str:
-        """The records as a table with a header, one line for each record."""
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """The records as a table with a header, one line for each record; written to `path` where one is given."""
         from ..datasets.csvfile import to_csv
+        from ..files import write_atomically
 
-        return to_csv(self.names, self.records)
+        text = to_csv(self.names, self.records)
+        if path is not None:
+            write_atomically(path, text.encode())
+        return text
 
     def __repr__(self) -> str:
         if not len(self):

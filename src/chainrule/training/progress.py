@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from ..columns import EPOCH, measured
 from .history import INTERRUPTED, History, summary_line
@@ -33,19 +33,22 @@ class Progress(AbstractContextManager["Progress"]):
                 TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
                 BarColumn(bar_width=None),
                 TimeElapsedColumn(),
-                TextColumn("eta"),
+                TextColumn("{task.fields[eta]}"),
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[shown]}"),
                 expand=True,
             )
             self.bar.start()
-            self.task = self.bar.add_task("", total=self.epochs, completed=self.finished, epoch=self.finished, shown="")
+            self.task = self.bar.add_task(
+                "", total=self.epochs, completed=self.finished, epoch=self.finished, shown="", eta="eta"
+            )
         return self
 
     def batch(self, epochs: int, done: int, total: int) -> None:
         """After a block of steps: `epochs` are over, and `done` of the `total` batches of the next."""
         if self.bar is not None:
-            self.bar.update(self.task, completed=epochs + done / total, epoch=epochs)
+            eta = "" if epochs == self.epochs else "eta"
+            self.bar.update(self.task, completed=epochs + done / total, epoch=epochs, eta=eta)
 
     def show(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """After some epochs: the last one on the bar, some of a long run as lines."""
@@ -75,11 +78,11 @@ def _round_numbers() -> Iterator[int]:
     return (digit * 10**power for power in itertools.count() for digit in (1, 2, 5))
 
 
-def report(history: History, step: int, epoch: int) -> None:
+def report(history: History, step: int, epoch: int, file: TextIO) -> None:
     """Print why a run ended early, and what its gradients looked like at the end."""
     if history.stopped == INTERRUPTED:
-        print(f"Stopped at step {step}, after {epoch} whole epochs; the model is as it stands.")
+        print(f"Stopped at step {step}, after {epoch} whole epochs; the model is as it stands.", file=file)
     elif history.stopped is not None:
-        print(f"Stopped after {epoch} epochs: {history.stopped}")
+        print(f"Stopped after {epoch} epochs: {history.stopped}", file=file)
     for note in history.notes:
-        print(f"Note: {note}")
+        print(f"Note: {note}", file=file)
