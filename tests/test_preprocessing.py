@@ -271,7 +271,7 @@ def test_values_come_back_in_their_own_unit() -> None:
 # JSON: whatever is not exactly what `to_json` writes is refused.
 
 CHANGES: dict[str, Any] = {
-    "another format": (lambda j: j.update(format="chainrule preprocessing 3"), "its format is 'chainrule prep"),
+    "another format": (lambda j: j.update(format="chainrule preprocessing 4"), "its format is 'chainrule prep"),
     "a key too many": (lambda j: j.update(extra=1), "the whole must have the keys"),
     "a key too few": (lambda j: j.pop("ignored"), "the whole must have the keys"),
     "a column's key too many": (lambda j: j["columns"][0].update(code="print()"), "columns[0] must have the keys"),

@@ -134,8 +134,8 @@ def epochs_before_settling(epochs: int) -> int:
 
 
 def settle(model: Model, X: Any, y: Any, best: int, most: int, **options: Any) -> None:
-    """Let a network whose best epoch was the `best`-th settle: a fifth as many epochs, 3 at least and `most` at most, on
-    all samples, those that were held out among them, at a rate that falls to 0."""
+    """Let a network whose best epoch was the `best`-th settle: a fifth as many epochs, from 3 to `most`, at a rate that
+    falls to 0, on all samples, those that were held out among them."""
     epochs, stopped = min(most, max(3, round(SETTLING * best))), model.history.stopped
     if epochs > 0:
         model.fit(X, y, epochs=epochs, callbacks=[_Falling()], **options)
