@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import layers
 from .errors import ConfigurationError, UnknownNameError
@@ -21,9 +21,6 @@ from .layer import Layer
 from .penalties import Penalty
 from .training.callback import Callback, Fit
 from .training.callbacks import EarlyStopping
-
-if TYPE_CHECKING:
-    from .model import Model
 
 __all__ = [
     "ACTIVATIONS",
@@ -133,8 +130,8 @@ def epochs_before_settling(epochs: int) -> int:
     return max(1, math.ceil(epochs / (1 + SETTLING)))
 
 
-def settle(model: Model, X: Any, y: Any, best: int, most: int, **options: Any) -> None:
-    """Let a network whose best epoch was the `best`-th settle: a fifth as many epochs, from 3 to `most`, at a rate that
+def settle(model: Any, X: Any, y: Any, best: int, most: int, **options: Any) -> None:
+    """Let a `Model` whose best epoch was the `best`-th settle: a fifth as many epochs, from 3 to `most`, at a rate that
     falls to 0, on all samples, those that were held out among them."""
     epochs, stopped = min(most, max(3, round(SETTLING * best))), model.history.stopped
     if epochs > 0:
