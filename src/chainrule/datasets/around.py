@@ -69,16 +69,16 @@ def lines_above(rows: Sequence[Sequence[str]], expected: Collection[str]) -> int
 def _is_title(row: Sequence[str], rest: Sequence[Sequence[str]], width: int) -> bool:
     cells = [cell.strip() for cell in row]
     filled = [cell for cell in cells if cell]
-    if (filled and filled[0].lower().startswith("sep=")) or len(cells) < width - 1:
+    if filled and (filled[0].lower().startswith("sep=") or (len(cells) < width and filled[0][0] == "#")):
         return True
-    if (width >= 3 and len(filled) <= 1) or (len(filled) == 1 and filled[0][0] == "#"):
+    if width >= 3 and len(filled) <= 1:
         return True
     following = [cell.strip() for cell in rest[0]]
     names = len(following) == width and all(following) and not any(map(is_value, following))
     if not names or len(rest) < 2 or any(map(is_value, filled)):
         return False
     grouped = len(cells) == width and len(filled) < width
-    return (grouped or (width == 2 and len(cells) == 1)) and is_header(following, rest[1:], ())
+    return (grouped or len(cells) < width) and is_header(following, rest[1:], ())
 
 
 def lines_below(rows: Sequence[Sequence[str]]) -> int:
@@ -96,7 +96,7 @@ def lines_below(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _are_units(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    if len(rest) < 3 or any(map(is_value, row)) or any(len(other) != len(row) for other in rest):
+    if len(rest) < 3 or len(row) < 2 or any(map(is_value, row)) or any(len(other) != len(row) for other in rest):
         return False
     words = 0
     for i, cell in enumerate(map(str.strip, row)):
@@ -123,19 +123,18 @@ class Below:
         self._totals = False  # whether a total stood inside the table: then it is a name like others
 
     def kind(self, row: list[str]) -> str:
-        """ "blank", "remark" or "total" where a row may stand below the table, else ""."""
-        if self.width < 2:
-            return ""
-        if len(row) == self.width and row[0] and row[0][0].lower() not in _INITIALS:
+        """ "blank", "remark", "padded" or "total" where a row may stand below the table, else ""."""
+        if self.width < 2 or (len(row) == self.width and row[-1] and row[0] and row[0][0].lower() not in _INITIALS):
             return ""
         filled = [cell.strip() for cell in row if cell.strip()]
         if not filled:
             return "blank" if len(row) == self.width else "remark"
+        alone = len(filled) == 1 and _is_remark(filled[0])
         if len(row) != self.width:
-            return "remark" if len(filled) == 1 and _is_remark(filled[0]) else ""
-        if self._totals or filled[0].lower().rstrip(":") not in _TOTALS:
-            return ""
-        return "total"
+            return "remark" if alone else ""
+        if alone and self.width > 2 and row[0].strip():
+            return "padded"
+        return "" if self._totals or filled[0].lower().rstrip(":") not in _TOTALS else "total"
 
     def rows(self, records: Iterator[Record]) -> Iterator[Record]:
         """The rows of the table. Raises `FileFormatError` for one of another width."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .dates import dates_of, duration_of, hours_of, order_of, whole_numbers_as_dates
-from .numerals import NumberFormat, is_code, notation_of, read_number, without_bound
+from .numerals import NumberFormat, is_amount, is_code, notation_of, read_number, without_bound
 
 __all__ = ["MISSING", "TRUTHS", "ColumnFormat", "TextColumn", "unguarded"]
 
@@ -402,7 +402,7 @@ def _refuse_strays(column: NDArray[Any], words: Collection[str], at: Callable[[i
                 f"{present} cells); write {'a number' if what == 'numbers' else 'a date'} there, or NA where it is "
                 f"missing. Where the {what} are names, pass text=[{name}]."
             )
-    if words and all(map(_is_number, words)):
+    if words and all(map(is_amount, words)):
         _refuse_two_notations(column, words, at, where)
 
 

@@ -49,6 +49,7 @@ _LANGUAGES = (  # a month may be cut down to three letters and more, as far as n
 _DURATION = re.compile(
     r"(?:(?P<days>-?\d+)\s*d(?:ays?)?,?\s*)?\+?(?P<hours>\d+):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:[.,]\d+)?))?"
 )
+_MONTHS = 6  # different numbers, from which on 202103 and its like are months rather than numbers
 _ORDERS = {"ymd": (0, 1, 2), "dmy": (2, 1, 0), "mdy": (2, 0, 1)}  # where year, month and day stand
 Parts = tuple[tuple[int, int, int], int, int, bool]  # three numbers, their kind of order, seconds, year of four digits
 
@@ -122,7 +123,7 @@ def duration_of(cell: str) -> float | None:
 
 
 def whole_numbers_as_dates(values: NDArray[np.float64]) -> NDArray[Any] | None:
-    """Numbers such as 20210305 as dates, where every one is a day from 1900 to 2099 and they differ; else None.
+    """Numbers such as 20210305 as dates, or 202103 where there are six months and more; None where one is none.
 
     >>> whole_numbers_as_dates(np.array([20210305.0, 20211231.0])).astype(str).tolist()
     ['2021-03-05T00:00:00', '2021-12-31T00:00:00']
@@ -130,16 +131,17 @@ def whole_numbers_as_dates(values: NDArray[np.float64]) -> NDArray[Any] | None:
     """
     import datetime
 
-    present = values[~np.isnan(values)]
-    if not len(present) or not (19000101 <= present.min() < present.max() <= 20991231):
+    present = np.unique(values[~np.isnan(values)])
+    days_of = len(present) > 1 and 19000101 <= present[0] <= present[-1] <= 20991231
+    months_of = len(present) >= _MONTHS and 190001 <= present[0] <= present[-1] <= 209912
+    if not (days_of or months_of) or (present != np.floor(present)).any():
         return None
     days: dict[float, int] = {}
-    for value in np.unique(present).tolist():
+    for value in present.tolist():
+        number = int(value) if days_of else 100 * int(value) + 1
         try:
-            date = datetime.date(int(value) // 10000, int(value) // 100 % 100, int(value) % 100)
+            date = datetime.date(number // 10000, number // 100 % 100, number % 100)
         except ValueError:
-            return None
-        if value != int(value):
             return None
         days[value] = (date.toordinal() - 719163) * 86400
     missing = np.iinfo(np.int64).min

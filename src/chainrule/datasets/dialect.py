@@ -77,7 +77,7 @@ def delimiter_of(sample: str, path: str) -> str:
     if agreement(" ")[0] > max(0.9, marks[best][0]):
         return " "
     titled = max(",;\t|", key=below_titles)
-    return titled if below_titles(titled)[0] > 0.5 else best
+    return titled if below_titles(titled)[0] >= 0.5 else best
 
 
 def checked_delimiter(given: str) -> str:

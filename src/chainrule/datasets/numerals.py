@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .units import CURRENCIES, UNIT, common_unit, factor, is_known
 
-__all__ = ["NumberFormat", "is_code", "mark_of", "notation_of", "read_number", "without_bound"]
+__all__ = ["NumberFormat", "is_amount", "is_code", "mark_of", "notation_of", "read_number", "without_bound"]
 
 _BEFORE = "|".join(sorted(map(re.escape, CURRENCIES), key=len, reverse=True))
 _AFTER = rf"%|{_BEFORE}|{UNIT.pattern}"
@@ -24,6 +24,8 @@ _CELL = re.compile(
     re.VERBOSE,
 )
 _PART = re.compile(r"\s*(?P<body>\d+(?:[.,]\d+)?)\s*(?P<unit>[^\W\d_]+\.?|°|['′’]{1,2}|[\"″])\s*,?")
+_SMALLER = {"'": '"', "′": "″", "’": '"', "ft": "in", "h": "min", "hr": "min"}
+_LAST = re.compile(r"\s*\d{1,2}(?:\.\d+)?\s*")
 _BODY = {
     mark: re.compile(
         rf"\d+(?:{re.escape(mark)}\d*)?|{re.escape(mark)}\d+"
@@ -68,6 +70,18 @@ def is_code(cell: str) -> bool:
     return cell.isdigit() and ((len(cell) > 1 and cell[0] == "0") or (len(cell) > 15 and int(cell) >= _EXACT))
 
 
+def is_amount(cell: str) -> bool:
+    """Whether a cell is a number with or without a unit that is one wherever it stands.
+
+    >>> is_amount("5 kg"), is_amount("5 €"), is_amount("5"), is_amount("5 apples"), is_amount("12B")
+    (True, True, True, False, False)
+    """
+    amount = _amount(cell)
+    return amount is not None and all(
+        is_known(unit) and (len(unit) > 1 or unit in "%mglsh") for unit in amount.units if unit
+    )
+
+
 def without_bound(cell: str) -> str:
     """A cell without the sign that says it is a limit or about so much.
 
@@ -105,7 +119,11 @@ def _of_parts(cell: str) -> _Amount | None:
         bodies.append(part["body"])
         units.append(part["unit"].removesuffix(".") if part["unit"] != "min." else "min")
         at = part.end()
-    if at != len(rest) or not bodies:  # the seconds of 1h 20
+    if bodies and units[-1] in _SMALLER and (last := _LAST.fullmatch(rest, at)):  # 5'11, 1h20
+        bodies.append(last[0].strip())
+        units.append(_SMALLER[units[-1]])
+        at = len(rest)
+    if at != len(rest) or not bodies:
         return None
     ratios = [factor(a, b) or 0.0 for a, b in itertools.pairwise(units)]
     return _Amount(tuple(bodies), tuple(units), negative) if all(abs(ratio) > 1 for ratio in ratios) else None

@@ -39,6 +39,10 @@ def _words(factors: Mapping[str, float]) -> dict[str, float]:
     return {word: value for words, value in factors.items() for word in words.split()}
 
 
+_ALONE = (  # with nothing to be converted to
+    "°C C", "°F F", "km/h kmh kph", "mph", "m/s", "m2 m² m^2 sqm", "sqft ft2 ft²", "cm3 cm³ ccm cc", "m3 m³", "ppm",
+    "bpm", "mmHg", "kcal", "pcs ks pieces",
+)  # fmt: skip
 _FAMILIES: tuple[Mapping[str, float], ...] = (
     _metric("g", "µμmk") | _words({"gram grams": 1, "kgs kilo kilos Kg KG": 1e3, "dkg dag": 10, "t tonnes tons": 1e6})
     | _words({"lb lbs pounds": 453.59237, "oz": 453.59237 / 16}),
@@ -54,10 +58,8 @@ _FAMILIES: tuple[Mapping[str, float], ...] = (
     _words({"° deg": 1, "' ′": 1 / 60, '" ″': 1 / 3600}),
     {f"{degrees}{letter}": sign for degrees in ("", "°", "° ") for letter, sign in (("N", 1.0), ("S", -1.0))},
     {f"{degrees}{letter}": sign for degrees in ("", "°", "° ") for letter, sign in (("E", 1.0), ("W", -1.0))},
-    _words({"°C C": 1}), _words({"°F F": 1}), _words({"years yrs year yr y": 1}), _words({"km/h kmh kph": 1}),
-    _words({"mph": 1}), _words({"m/s": 1}), _words({"m2 m² m^2 sqm": 1}), _words({"sqft ft2 ft²": 1}),
-    _words({"cm3 cm³ ccm cc": 1}), _words({"m3 m³": 1}), _words({"ppm": 1}), _words({"bpm": 1}), _words({"mmHg": 1}),
-    _words({"kcal": 1}), _words({"pcs ks pieces": 1}),
+    _words({"months month mo": 1, "years yrs year yr y": 12}),
+    *(dict.fromkeys(names.split(), 1.0) for names in _ALONE),
 )  # fmt: skip
 UNIT = re.compile(r"""°\s?[A-Za-z]?|['"′″’]{1,2}|[^\W\d_][\w²³^/.·%€$£-]*(?:\s[^\W\d_][\w²³/.€$£]*){0,2}""")
 
