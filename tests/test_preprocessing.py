@@ -289,7 +289,7 @@ def test_a_model_answers_a_table_in_its_own_words_and_an_array_as_it_was_trained
 # JSON: whatever is not exactly what `to_json` writes is refused.
 
 CHANGES: dict[str, Any] = {
-    "another format": (lambda j: j.update(format="chainrule preprocessing 3"), "its format is 'chainrule prep"),
+    "another format": (lambda j: j.update(format="chainrule preprocessing 4"), "its format is 'chainrule prep"),
     "a key too many": (lambda j: j.update(extra=1), "the whole must have the keys"),
     "a key too few": (lambda j: j.pop("ignored"), "the whole must have the keys"),
     "a column's key too many": (lambda j: j["columns"][0].update(code="print()"), "columns[0] must have the keys"),

@@ -1,4 +1,4 @@
-"""The shell: `chainrule train | predict | check | explain | compare | exercise | export | bench | info | datasets`.
+"""The shell: `chainrule train | predict | evaluate | check | explain | compare | exercise | export | bench | info`.
 
 The work is done in `commands`.
 """
@@ -160,6 +160,18 @@ def predict(
     from . import commands
 
     commands.predict(model, data, out, json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model file that `chainrule train` or `Model.save` wrote.")],
+    data: Annotated[str, typer.Argument(help="A data set by name, or a table with the column to predict.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Measure a trained model on a table whose targets are known: metrics, each class, what is taken for what."""
+    from . import commands
+
+    commands.evaluate(model, data, json)
 
 
 @app.command()

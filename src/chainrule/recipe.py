@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from . import layers
@@ -17,7 +19,7 @@ from .graph import snake_case
 from .initializers import Glorot, He, Initializer
 from .layer import Layer
 from .penalties import Penalty
-from .training.callback import Callback
+from .training.callback import Callback, Fit
 from .training.callbacks import EarlyStopping
 
 __all__ = [
@@ -29,13 +31,16 @@ __all__ = [
     "HIDDEN_FOR_VALUES",
     "PATIENCE",
     "RATE",
+    "SETTLING",
     "TOLERANCE",
     "activation",
     "batch_size_for",
     "dense_network",
+    "epochs_before_settling",
     "epochs_for",
     "held_out_of",
     "initializer_for",
+    "settle",
     "stopping",
 ]
 
@@ -46,6 +51,7 @@ PATIENCE = 30  # epochs without a better loss, after which training ends
 TOLERANCE = 1e-4  # by which the training loss must fall to be better, where no samples are held out
 HELD_OUT = 0.1  # of the samples, whose loss says when to stop
 ENOUGH = 100  # samples from which on a part is held out
+SETTLING = 0.2  # of the epochs that led to the best, which follow on all samples at a rate that falls to 0
 _STEPS = 2000
 _LEAST_BATCH, _MOST_BATCH, _STEPS_AN_EPOCH = 32, 200, 200
 
@@ -98,6 +104,39 @@ def stopping(validates: bool, patience: int = PATIENCE, tolerance: float = TOLER
     if validates:
         return EarlyStopping("val_loss", patience=patience)
     return EarlyStopping("loss", patience=patience, min_delta=tolerance, restore_best=False)
+
+
+@dataclass
+class _Falling(Callback):
+    """Takes the rate down to 0, along half a cosine."""
+
+    def begin(self, fit: Fit) -> None:
+        self.full = fit.run.rate_scale
+
+    def epoch(self, fit: Fit) -> None:
+        done = (fit.run.epoch - fit.first) / fit.epochs
+        fit.run.rate_scale = self.full * (1 + math.cos(math.pi * done)) / 2
+
+    def end(self, fit: Fit) -> None:
+        fit.run.rate_scale = self.full
+
+
+def epochs_before_settling(epochs: int) -> int:
+    """How many of so many epochs at most may come before a network settles.
+
+    >>> epochs_before_settling(200), epochs_before_settling(1)
+    (167, 1)
+    """
+    return max(1, math.ceil(epochs / (1 + SETTLING)))
+
+
+def settle(model: Any, X: Any, y: Any, best: int, most: int, **options: Any) -> None:
+    """Let a `Model` whose best epoch was the `best`-th settle: a fifth as many epochs, from 3 to `most`, at a rate that
+    falls to 0, on all samples, those that were held out among them."""
+    epochs, stopped = min(most, max(3, round(SETTLING * best))), model.history.stopped
+    if epochs > 0:
+        model.fit(X, y, epochs=epochs, callbacks=[_Falling()], **options)
+        model.history.stopped = model.history.stopped or stopped  # why the run before ended
 
 
 def activation(named: str | Layer) -> Layer:

@@ -3,6 +3,7 @@
 from .bench import Asked, bench
 from .check import check
 from .compare import compare
+from .evaluate import evaluate
 from .exercise import grade as grade_exercise
 from .exercise import list_exercises
 from .exercise import start as start_exercise
@@ -22,6 +23,7 @@ __all__ = [
     "bench",
     "check",
     "compare",
+    "evaluate",
     "explain",
     "export",
     "grade_exercise",

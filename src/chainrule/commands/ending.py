@@ -13,7 +13,7 @@ from ..ensemble import Ensemble
 from ..model import Model
 from .console import say
 
-__all__ = ["print_ending"]
+__all__ = ["by_class", "print_ending"]
 
 SHADES = " ░▒▓█"  # from white to black
 DRAWN = 8  # misread images at most
@@ -27,7 +27,7 @@ def print_ending(console: Any, data: Dataset, model: Model | Ensemble) -> None:
     if not data.class_names:
         return
     predicted, wanted = model.predict(data.X_test), data.y_test
-    for line in by_class(predicted, wanted, data.class_names, console.width):
+    for line in by_class(predicted, wanted, data.class_names, console.width, "Accuracy by class, held out"):
         say(console, line)
     wrong = np.flatnonzero(predicted != wanted)
     shape = data.image_shape
@@ -39,7 +39,9 @@ def print_ending(console: Any, data: Dataset, model: Model | Ensemble) -> None:
             say(console, line)
 
 
-def by_class(predicted: NDArray[Any], wanted: NDArray[Any], names: tuple[str, ...], width: int) -> Iterator[str]:
+def by_class(
+    predicted: NDArray[Any], wanted: NDArray[Any], names: tuple[str, ...], width: int, title: str
+) -> Iterator[str]:
     """A bar for each class, as long as its part of right answers; of many classes those known worst."""
     rows = []
     for k, name in enumerate(names):
@@ -50,7 +52,7 @@ def by_class(predicted: NDArray[Any], wanted: NDArray[Any], names: tuple[str, ..
             rows.append((float((predicted[of_class] == k).mean()), int(of_class.sum()), name, taken))
     few = len(rows) > CLASSES
     shown = sorted(rows, key=lambda row: row[0])[:CLASSES] if few else rows
-    yield f"Accuracy by class, held out{f' (the {CLASSES} lowest of {len(rows)})' if few else ''}:"
+    yield f"{title}{f' (the {CLASSES} lowest of {len(rows)})' if few else ''}:"
     longest = min(24, max(len(name) for *_, name, _ in shown))
     for share, count, name, taken in shown:
         label = name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import datasets, metrics, optimizers
 from ..datasets import Dataset, Start, start_for
@@ -29,14 +28,13 @@ from ..recipe import HIDDEN_FOR_CLASSES, HIDDEN_FOR_VALUES, RATE, activation, ba
 from ..registry import named
 from ..training.callback import Callback, Fit
 from ..training.history import INTERRUPTED, History
-from ..training.symptoms import UNEVEN
 from .console import in_the_shell, say
 from .ending import print_ending
 from .explain import MOST as EXPLAINED
 from .recipe import recipe
 from .regime import Regime
+from .results import measure, print_metrics, uneven
 
-SHARES = ("accuracy", "f1", "balanced_accuracy")  # printed in percent
 _LEARNED = 0.7  # accuracy or R² on the training data below which a hint is printed
 
 
@@ -201,7 +199,7 @@ def train(
         model.save(path)
     files = [path, *_histories(folder, members), *_plots(folder, model, data, members[0].history, console)]
     measured = {
-        part: measure(data, model, X, y)
+        part: measure(model, X, y, balanced=uneven(data.y_train) if data.class_names else False)
         for part, X, y in (("train", data.X_train, data.y_train), ("test", data.X_test, data.y_test))
     }
     notes = list(dict.fromkeys(note for each in members for note in each.history.notes))
@@ -221,7 +219,7 @@ def train(
             )
         )
         return interrupted
-    _print_metrics(console, measured)
+    print_metrics(console, measured)
     print_ending(console, data, model)
     say(console, f"Saved {', '.join(file.name for file in files)} in {folder}")
     example = name if is_table or name in datasets.NAMES else "TABLE.csv"
@@ -285,33 +283,6 @@ def _busiest(model: Model, data: Dataset) -> str:
     return f"{name}[{','.join(map(str, np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)))}]"
 
 
-def measure(data: Dataset, model: Model | Ensemble, X: NDArray[Any], y: NDArray[Any]) -> dict[str, Any]:
-    """The metrics on one part of the data, in the table's own unit."""
-    measured: dict[str, Any]
-    if data.class_names:
-        predicted, counts = model.predict(X), np.bincount(data.y_train)
-        measured = model.evaluate(X, y) | {"f1": float(metrics.f1(y, predicted, average="macro"))}
-        if counts.max() >= UNEVEN * counts[counts > 0].min():
-            measured["balanced_accuracy"] = metrics.balanced_accuracy(y, predicted)
-        return measured
-    decode = np.asarray if data.preprocessing is None else data.preprocessing.decode_target
-    wanted, given = decode(y), decode(model.predict(X))
-    names = () if data.preprocessing is None else data.preprocessing.targets
-    measured = {"loss": model.evaluate(X, y)["loss"]}
-    if len(names) < 2:
-        return measured | _of_values(wanted, given)
-    each = {name: _of_values(wanted[:, i], given[:, i]) for i, name in enumerate(names)}  # in its own unit
-    return measured | {"r2": float(np.mean([one["r2"] for one in each.values()])), "targets": each}
-
-
-def _of_values(wanted: NDArray[Any], given: NDArray[Any]) -> dict[str, float]:
-    return {
-        "mae": metrics.mean_absolute_error(wanted, given),
-        "rmse": metrics.root_mean_squared_error(wanted, given),
-        "r2": metrics.r2(wanted, given),
-    }
-
-
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
     """The options that differ from their defaults, so that built-in data sets receive none."""
     return {
@@ -319,19 +290,6 @@ def _given(reading: dict[str, Any]) -> dict[str, Any]:
         for name, value in reading.items()
         if value not in (None, "", []) and (name, value) != ("missing", "error")
     }
-
-
-def _print_metrics(console: Any, measured: dict[str, dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    if "targets" in measured["test"]:
-        parts = {part: numbers["targets"].items() for part, numbers in measured.items()}
-        measured = {f"{part}, {name}": one for part, each in parts.items() for name, one in each}
-    names = list(next(iter(measured.values())))
-    table = Table("", *names)
-    for part, numbers in measured.items():
-        table.add_row(part, *(f"{numbers[n]:.2%}" if n in SHARES else f"{numbers[n]:.4g}" for n in names))
-    console.print(table)
 
 
 def _plots(folder: Path, model: Model | Ensemble, data: Dataset, history: History, console: Any) -> list[Path]:

@@ -10,15 +10,15 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .dates import dates_of, hours_of, order_of
-from .numerals import is_code, notation_of, read_number
+from .dates import dates_of, duration_of, hours_of, order_of, whole_numbers_as_dates
+from .numerals import NumberFormat, is_amount, is_code, notation_of, read_number, without_bound
 
 __all__ = ["MISSING", "TRUTHS", "ColumnFormat", "TextColumn", "unguarded"]
 
@@ -27,8 +27,91 @@ MISSING = _OFTEN_WORDS | {
     *("", "NA", "N/A", "n/a", "N.A.", "n.a.", "<NA>", "NaN", "nan", "NaT", "null", "Null", "NULL", "nil", "NIL", "?"),
     *("#N/A", "#NA", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NAME?", "#NULL!", "–", "—"),
 }
-TRUTHS = dict.fromkeys(("true", "yes", "t", "y", "on", "1"), 1.0)
-TRUTHS |= dict.fromkeys(("false", "no", "f", "n", "off", "0"), 0.0)
+_AMONG_NUMBERS = frozenset(  # missing in a column of numbers or dates; in one of text they may be a category
+    [
+        "na",
+        "n.a",
+        "missing",
+        "unknown",
+        "unk",
+        "blank",
+        "(blank)",
+        "(null)",
+        "(none)",
+        "void",
+        "empty",
+        "tbd",
+        "nd",
+        "n.d.",
+        "n.d",
+        "n/d",
+        "#n/d",
+        "n/v",
+        "k.a.",
+        "s/d",
+        "nc",
+        "nr",
+        "…",
+        "...",
+        "*",
+        "**",
+        "err",
+        "error",
+        "undefined",
+    ]
+) | {"not available", "not applicable", "no data", "not known"}
+TRUTHS = dict.fromkeys(
+    [
+        "true",
+        "yes",
+        "t",
+        "y",
+        "on",
+        "1",
+        "ano",
+        "ja",
+        "oui",
+        "si",
+        "sí",
+        "tak",
+        "да",
+        "wahr",
+        "vrai",
+        "verdadero",
+        "vero",
+        "pravda",
+        "prawda",
+        "✓",
+        "✔",
+        "☑",
+    ],
+    1.0,
+)
+TRUTHS |= dict.fromkeys(
+    [
+        "false",
+        "no",
+        "f",
+        "n",
+        "off",
+        "0",
+        "ne",
+        "nein",
+        "non",
+        "nie",
+        "нет",
+        "falsch",
+        "faux",
+        "falso",
+        "nepravda",
+        "fałsz",
+        "✗",
+        "✘",
+        "☐",
+    ],
+    0.0,
+)
+_TICKS = frozenset(["x", "X", "✓", "✔", "☑", "*", "•", "1", "yes", "y", "true"])  # alone in a column with empty cells
 _OFTEN = 0.1  # of the rows
 _MANY = 20_000  # different texts in a column, beyond which numbers among them are turned into floats at once
 _NOT_PLAIN = re.compile(r"_|^\s*[+-]?0\d|^\s*[+-]?\d{16,}\s*$", re.MULTILINE)
@@ -45,8 +128,9 @@ def unguarded(cell: str) -> str:
 class ColumnFormat:
     """How the cells of a column are written, so that a later file is read alike.
 
-    `kind` is number, truth, time, date or text; `mark` the decimal mark of numbers or the order of dates; `names` how
-    no and yes are spelt; `known` are texts that are never missing. `why` says what kept digits text.
+    `kind` is number, truth, tick, time, duration, date or text; `mark` the decimal mark of numbers or the order of
+    dates; `unit` what numbers are in; `names` how no and yes are spelt, or what was converted to the unit; `known` are
+    texts that are never missing. `why` says what kept digits text.
     """
 
     kind: str
@@ -56,6 +140,19 @@ class ColumnFormat:
     known: frozenset[str] = frozenset()
     why: str = ""
     certain: bool = True
+    remarks: tuple[str, ...] = ()  # what else was decided about cells
+
+    @classmethod
+    def of(cls, notation: NumberFormat, *remarks: str) -> ColumnFormat:
+        """How numbers in a notation are written."""
+        return cls(
+            "number",
+            notation.mark,
+            notation.unit,
+            notation.converted,
+            certain=notation.certain,
+            remarks=remarks,
+        )
 
 
 class TextColumn:
@@ -99,12 +196,16 @@ class TextColumn:
         self.shows_point = self.shows_point or (self.has_point and _SHOWS_POINT.search(joined) is not None)
         return values
 
+    @property
+    def _unit(self) -> str | None:
+        """The unit that numbers are read in, where it is known already."""
+        known = self.turned or self.hint
+        return (known.unit or None) if known is not None and known.kind == "number" else None
+
     def _turn(self) -> None:
         """Turn many different texts that are numbers into floats, so that they are not kept one by one."""
-        notation = notation_of({*self.words} - MISSING)
-        written = self.turned or (
-            notation and notation.certain and ColumnFormat("number", notation.mark, notation.unit)
-        )
+        notation = notation_of({*self.words} - MISSING, unit=self._unit)
+        written = self.turned or (notation and notation.certain and ColumnFormat.of(notation))
         if not written or (notation and (notation.mark, notation.unit) != (written.mark, written.unit)):
             return
         if any(is_code(word) for word in self.words) or notation is None:
@@ -113,9 +214,14 @@ class TextColumn:
         self.blocks = [self._floats(block, written) if block.dtype == object else block for block in self.blocks]
         self.words = {}
 
-    def _floats(self, block: NDArray[Any], written: ColumnFormat) -> NDArray[np.float64]:
-        known: dict[str, float] = dict.fromkeys(MISSING, math.nan)
-        for word in {*block.tolist()} - MISSING:
+    def _floats(
+        self, block: NDArray[Any], written: ColumnFormat, words: Collection[str] | None = None
+    ) -> NDArray[np.float64]:
+        """A block as numbers; what is not among the `words` is missing."""
+        nothing = 0.0 if written.kind == "tick" else math.nan
+        present = {*block.tolist()} - MISSING
+        known: dict[str, float] = dict.fromkeys(MISSING | present, nothing)
+        for word in present if words is None else present & {*words}:
             known[word] = _number(word, written)
         return np.array([known[word] for word in block.tolist()], dtype=np.float64)
 
@@ -130,7 +236,7 @@ class TextColumn:
         written, words = self.turned, {*self.words} - MISSING
         if written is None or any(map(is_code, words)):
             return False
-        notation = notation_of(words, written.mark)
+        notation = notation_of(words, written.mark, written.unit or None)
         return not words or (notation is not None and (notation.mark, notation.unit) == (written.mark, written.unit))
 
     @property
@@ -140,7 +246,7 @@ class TextColumn:
             return self.turned.mark
         if self.plain and not self.worded:
             return "." if self.shows_point else ""
-        notation = notation_of({*self.words} - MISSING)
+        notation = notation_of({*self.words} - MISSING, unit=self._unit)
         return notation.mark if notation and notation.certain and notation.grouped else ""
 
     def needs_mark(self, assumed: str) -> bool:
@@ -150,7 +256,7 @@ class TextColumn:
     def finish(self, assumed: str, at: Callable[[int], str], where: str) -> tuple[NDArray[Any], ColumnFormat]:
         """The column, and how it was written. Raises `DataError` for a few texts among numbers."""
         if self.plain and not self.worded:
-            return np.concatenate(self.blocks), ColumnFormat("number")
+            return self._plain_column()
         if self.turned:
             turned = self.turned
             blocks = [self._floats(block, turned) if block.dtype == object else block for block in self.blocks]
@@ -158,17 +264,48 @@ class TextColumn:
         column = np.concatenate(self.blocks)
         words = {*self.words} - MISSING
         written = self._kind(words, assumed)
+        if written.kind == "text" and (self.hint is None or self.hint.kind != "text"):
+            stand_ins = {word for word in words if word.lower() in _AMONG_NUMBERS}
+            rest = words - stand_ins
+            rare = bool(stand_ins and rest) and 2 * sum(word in stand_ins for word in column.tolist()) <= len(column)
+            kind = self._kind(rest, assumed) if rare else written
+            if kind.kind in ("number", "time", "duration", "date"):
+                listed = ", ".join(map(repr, sorted(stand_ins)))
+                written, words = (
+                    replace(
+                        kind,
+                        remarks=(
+                            *kind.remarks,
+                            f"{listed} among {'dates' if kind.kind == 'date' else 'numbers'}: missing",
+                        ),
+                    ),
+                    rest,
+                )
         if written.kind == "text":
             if self.hint is None or self.hint.kind != "text":
                 _refuse_strays(column, words, at, where)
             return self._text(column, words, written)
         if written.kind == "date":
-            return dates_of([None if word in MISSING else word for word in column.tolist()], written.mark), written
-        return self._floats(column, written), written
+            return dates_of([word if word in words else None for word in column.tolist()], written.mark), written
+        return self._floats(column, written, words), written
+
+    def _plain_column(self) -> tuple[NDArray[Any], ColumnFormat]:
+        """Numbers; or days, where they are written 20210305; or ticks, where all that are there are 1."""
+        values = np.concatenate(self.blocks)
+        if self.hint is None or self.hint.kind == "date":
+            days = whole_numbers_as_dates(values)
+            if days is not None:
+                return days, ColumnFormat("date", "ymd")
+        gaps = np.isnan(values)
+        if self.hint is not None and self.hint.kind == "tick":
+            return np.where(gaps, 0.0, values), self.hint
+        if self.hint is None and gaps.any() and not gaps.all() and (values[~gaps] == 1).all():
+            return np.where(gaps, 0.0, values), ColumnFormat("tick", names=("", "1"))
+        return values, ColumnFormat("number")
 
     def _kind(self, words: set[str], assumed: str) -> ColumnFormat:
         hint = self.hint
-        if hint is not None and hint.kind == "text":
+        if hint is not None and hint.kind in ("text", "tick"):
             return hint
         if not words:
             return ColumnFormat("number")
@@ -177,15 +314,34 @@ class TextColumn:
             return ColumnFormat("text", why="whole numbers from 2^53 on" if huge else "leading zeros")
         if _are_truths({word.lower() for word in words}, hint):
             return ColumnFormat("truth", names=self._truth_names(words), certain=len(words) <= 2)
-        notation = notation_of(words, hint.mark if hint and hint.kind == "number" else assumed)
-        if notation is not None:
-            return ColumnFormat("number", notation.mark, notation.unit, certain=notation.certain)
+        if hint is None and len(words) == 1 and words < _TICKS | words and {*self.words} - words == {""}:
+            word = next(iter(words))
+            if word in _TICKS:
+                return ColumnFormat("tick", names=("", word))
+        number = self._number_kind(words, hint.mark if hint and hint.kind == "number" else assumed)
+        if number is not None:
+            return number
         order = order_of(words, hint.mark if hint and hint.kind == "date" else None)
         if order is not None:
             return ColumnFormat("date", order[0], certain=order[1])
-        if all(hours_of(word) is not None for word in words):
+        if all(hours_of(word) is not None for word in words) and (hint is None or hint.kind != "duration"):
             return ColumnFormat("time")
+        if all(duration_of(word) is not None for word in words):
+            return ColumnFormat("duration")
         return ColumnFormat("text")
+
+    def _number_kind(self, words: set[str], assumed: str) -> ColumnFormat | None:
+        """Numbers, some of which may be limits: < 0.5 among many others is 0.5."""
+        notation = notation_of(words, assumed, self._unit)
+        if notation is not None:
+            return ColumnFormat.of(notation)
+        plain = {without_bound(word) for word in words}
+        bounded = sorted(word for word in words if without_bound(word) != word)
+        if not bounded or (2 * len(bounded) > len(words) and self.hint is None):
+            return None
+        notation = notation_of(plain, assumed, self._unit)
+        shown = ", ".join(map(repr, bounded[:3]))
+        return None if notation is None else ColumnFormat.of(notation, f"of limits such as {shown} the number is taken")
 
     def _truth_names(self, words: set[str]) -> tuple[str, ...]:
         """How no and yes are spelt: as in the file where each has one spelling, else the most frequent one in small."""
@@ -223,9 +379,11 @@ def _are_truths(words: set[str], hint: ColumnFormat | None) -> bool:
 def _number(word: str, written: ColumnFormat) -> float:
     if written.kind == "truth":
         return TRUTHS[word.lower()]
-    if written.kind == "time":
-        return hours_of(word) or 0.0
-    value = read_number(word, written.mark or ".")
+    if written.kind == "tick":
+        return TRUTHS.get(word.lower(), 1.0)
+    if written.kind in ("time", "duration"):
+        return (hours_of if written.kind == "time" else duration_of)(word) or 0.0
+    value = read_number(without_bound(word), written.mark or ".", written.unit)
     if value is None:
         value = float(word)  # inf, which a table that is imputed takes as missing
     return value
@@ -244,7 +402,7 @@ def _refuse_strays(column: NDArray[Any], words: Collection[str], at: Callable[[i
                 f"{present} cells); write {'a number' if what == 'numbers' else 'a date'} there, or NA where it is "
                 f"missing. Where the {what} are names, pass text=[{name}]."
             )
-    if words and all(map(_is_number, words)):
+    if words and all(map(is_amount, words)):
         _refuse_two_notations(column, words, at, where)
 
 

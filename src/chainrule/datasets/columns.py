@@ -6,7 +6,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
 
 MOST_CATEGORIES = 100  # with an input each; where there are more, the rarer ones share one input
 _OTHER = "(other)"
+_KINDS = ("truth", "tick", "time", "duration")  # of numbers that a file does not write as such
 _PARTS = {"trend": 1, "year": 2, "week": 7, "day": 2}  # what a date becomes, and the inputs of each
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 Place = Callable[[int], str]
@@ -41,7 +42,8 @@ Place = Callable[[int], str]
 class Numeric:
     """A column of numbers becomes one input, (value - center) / scale; `fill` stands for missing values.
 
-    `kind` is number, truth or time, and `mark` the decimal mark: how a file writes them.
+    `kind` is number, truth, tick, time or duration, and `mark` the decimal mark: how a file writes them. `unit` is what
+    the numbers are in, "" where nothing stands beside them.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Numeric:
     fill: float | None = None
     kind: str = "number"
     mark: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         given = (self.center, self.scale, 0.0 if self.fill is None else self.fill)
@@ -58,7 +61,7 @@ class Numeric:
                 f"The column {self.name!r} needs finite floats and a positive scale, "
                 f"not center={self.center!r}, scale={self.scale!r}, fill={self.fill!r}."
             )
-        if self.kind not in ("number", "truth", "time") or self.mark not in ("", ".", ","):
+        if self.kind not in ("number", *_KINDS) or self.mark not in ("", ".", ","):
             raise ConfigurationError(f"The column {self.name!r} cannot be {self.kind!r} with the mark {self.mark!r}.")
 
     @property
@@ -69,7 +72,22 @@ class Numeric:
     @property
     def written(self) -> ColumnFormat:
         """How a file writes the column."""
-        return ColumnFormat(self.kind, self.mark)
+        return ColumnFormat(self.kind, self.mark, self.unit)
+
+    @property
+    def for_gaps(self) -> str:
+        """What stands for a missing value, in words."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.center:.5g}{unit}, the mean" if self.fill is None else f"{self.fill:.5g}{unit}, the median"
+
+    @property
+    def knows_its_mean(self) -> bool:
+        """Whether something can stand for a missing value: not where numbers were left as they are."""
+        return self.fill is not None or (self.center, self.scale) != (0.0, 1.0)
+
+    def without_gaps(self) -> Numeric:
+        """The same, with the mean for missing values where there is no fill."""
+        return self if self.fill is not None else replace(self, fill=self.center)
 
     @classmethod
     def fit(cls, table: Table, name: str, rows: Any, impute: bool, standardize: bool) -> Numeric:
@@ -81,7 +99,7 @@ class Numeric:
             raise DataError(f'{where} has no value in the training part; add drop=["{name}"].')
         fill = float(np.median(present)) if impute else None
         known = table.origin.written.get(name, ColumnFormat("number"))
-        how = (known.kind if known.kind in ("truth", "time") else "number", known.mark)
+        how = (known.kind, known.mark, "") if known.kind in _KINDS else ("number", known.mark, known.unit)
         if not standardize:
             return cls(name, 0.0, 1.0, fill, *how)
         filled = np.where(np.isnan(values), fill, values) if fill is not None else values
@@ -127,6 +145,20 @@ class Categorical:
         """How a file writes the column."""
         return ColumnFormat("text", known=frozenset(self.categories))
 
+    @property
+    def for_gaps(self) -> str:
+        """What stands for a missing value, in words."""
+        return "none of the categories" if self.fill is None else f"{self.fill!r}, the most frequent"
+
+    @property
+    def knows_its_mean(self) -> bool:
+        """Whether something can stand for a missing text: always."""
+        return True
+
+    def without_gaps(self) -> Categorical:
+        """The same: where there is no fill, a missing text is none of the categories."""
+        return self
+
     @classmethod
     def fit(cls, table: Table, name: str, rows: Any, impute: bool) -> Categorical:
         """The categories of the whole column, and the most frequent one of the training rows (ties: the first).
@@ -170,8 +202,11 @@ class Categorical:
         out[np.flatnonzero(known), places[known]] = 1.0
         if self.other:
             out[~known, -1] = 1.0
-        elif not known.all():
-            self._warn(table, text, np.arange(len(text))[rows][~known])
+            return
+        unseen = np.arange(len(text))[rows][~known]
+        unseen = unseen[~is_missing(text[unseen])]
+        if len(unseen):
+            self._warn(table, text, unseen)
 
     def _warn(self, table: Table, text: NDArray[Any], rows: NDArray[np.int64]) -> None:
         listed = ", ".join(f"{text[row]!r} in {table.at(row)}" for row in rows[:5].tolist())
@@ -237,6 +272,21 @@ class Date:
         """How a file writes the column."""
         return ColumnFormat("date", self.order)
 
+    @property
+    def for_gaps(self) -> str:
+        """What stands for a missing date, in words."""
+        mean, day = self.fill is None, np.datetime64(round(self.center if self.fill is None else self.fill), "D")
+        return f"{day}, the {'mean' if mean else 'median'}"
+
+    @property
+    def knows_its_mean(self) -> bool:
+        """Whether something can stand for a missing value: not where numbers were left as they are."""
+        return self.fill is not None or (self.center, self.scale) != (0.0, 1.0)
+
+    def without_gaps(self) -> Date:
+        """The same, with the mean for missing dates where there is no fill."""
+        return self if self.fill is not None else replace(self, fill=self.center)
+
     @classmethod
     def fit(cls, table: Table, name: str, rows: Any, impute: bool, standardize: bool) -> Date:
         """Center and scale of the training rows, and the parts in which they differ; the year from 60 days on."""
@@ -251,7 +301,7 @@ class Date:
         differ = {
             "trend": True,
             "year": bool(whole.max() - whole.min() >= 60),
-            "week": len(np.unique(whole % 7)) > 1,
+            "week": len(np.unique(whole % 7)) > 1 and not _first_of_months(whole),
             "day": len(np.unique(present - whole)) > 1,
         }
         known = table.origin.written.get(name)
@@ -280,6 +330,12 @@ class Date:
         }
         for place, block in enumerate(block for part in self.parts for block in blocks[part]):
             out[:, place] = block
+
+
+def _first_of_months(days: NDArray[np.float64]) -> bool:
+    """Whether days stand for months or quarters, so that their place in the week says nothing."""
+    dates = days.astype("datetime64[D]")
+    return bool((dates == dates.astype("datetime64[M]")).all())
 
 
 def _days(column: NDArray[Any]) -> NDArray[np.float64]:

@@ -19,7 +19,16 @@ from .numerals import read_number
 if TYPE_CHECKING:
     from _csv import Reader
 
-__all__ = ["Header", "checked_delimiter", "delimiter_of", "header_of", "reader_of", "refuse_ragged"]
+__all__ = [
+    "Header",
+    "checked_delimiter",
+    "delimiter_of",
+    "header_of",
+    "is_header",
+    "is_value",
+    "reader_of",
+    "refuse_ragged",
+]
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
 _SAMPLE = 100  # records that tell the delimiter
@@ -41,21 +50,34 @@ def delimiter_of(sample: str, path: str) -> str:
     """
     if path.removesuffix(".gz").endswith(".tsv"):
         return "\t"
+    if sample[:4].lower() == "sep=" and sample[4:5] in _DELIMITERS:  # as spreadsheets write it
+        return sample[4]
 
-    def agreement(delimiter: str) -> tuple[float, int]:
-        records: list[list[str]] = []
+    def widths(delimiter: str) -> list[int]:
+        records: list[int] = []
         with contextlib.suppress(csv.Error):  # told with its line when the file is read
             for record in itertools.islice(reader_of(io.StringIO(sample, newline=""), delimiter), _SAMPLE):
-                records += [record] if record else []
-        first = len(records[0]) if records else 0
-        same = sum(len(record) in (first, first + 1) for record in records[1:])
-        return (same / max(1, len(records) - 1) if first > 1 else 0.0), first
+                records += [len(record)] if record else []
+        return records or [0]
+
+    def agreement(delimiter: str) -> tuple[float, int]:
+        first, *others = widths(delimiter)
+        same = sum(width in (first, first + 1) for width in others)
+        return (same / max(1, len(others)) if first > 1 else 0.0), first
+
+    def below_titles(delimiter: str) -> tuple[float, int]:
+        found = widths(delimiter)
+        usual = max(found, key=found.count)
+        return (found.count(usual) / len(found) if usual > 1 else 0.0), usual
 
     marks = {delimiter: agreement(delimiter) for delimiter in ",;\t|"}
     best = max(marks, key=lambda delimiter: marks[delimiter])
-    if marks[best][0] < 0.5 and agreement(" ")[0] > max(0.9, marks[best][0]):
+    if marks[best][0] >= 0.5:
+        return best
+    if agreement(" ")[0] > max(0.9, marks[best][0]):
         return " "
-    return best
+    titled = max(",;\t|", key=below_titles)
+    return titled if below_titles(titled)[0] >= 0.5 else best
 
 
 def checked_delimiter(given: str) -> str:
@@ -86,7 +108,7 @@ def header_of(
     if ends:
         first, rows = first[:-ends], [row[:-ends] for row in rows]
         notes.append("every line ends in a delimiter: the empty last cells are left out")
-    is_a_line = _is_header(first, rows, expected) if given is None else given
+    is_a_line = is_header(first, rows, expected) if given is None else given
     if not is_a_line:
         names = tuple(f"column_{i}" for i in range(1, len(first) + 1))
         if given is None and not expected:
@@ -115,7 +137,7 @@ def _empty_ends(rows: Sequence[Sequence[str]]) -> int:
     return next(ends, 1) - 1
 
 
-def _is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Collection[str]) -> bool:
+def is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Collection[str]) -> bool:
     """Names rather than a row: text above numbers; a row: numbers that are no count, or words that come back below."""
     if expected:
         return not all(map(_NUMBERED.fullmatch, expected)) or not {*expected}.isdisjoint(first)
@@ -123,10 +145,10 @@ def _is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Co
     words, values, again = 0, [], 0
     for cell, cells in zip(first, columns, strict=True):
         below = {*cells} - MISSING
-        if _is_value(cell):
+        if is_value(cell):
             values.append(cell)
         elif cell not in MISSING:
-            if below and 10 * sum(map(_is_value, below)) >= 9 * len(below):
+            if below and 10 * sum(map(is_value, below)) >= 9 * len(below):
                 return True
             words, again = words + 1, again + (cell in below)
     if len(rows) > 1 and words and 2 * again >= words:
@@ -134,7 +156,8 @@ def _is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Co
     return not values or _is_count(values)
 
 
-def _is_value(cell: str) -> bool:
+def is_value(cell: str) -> bool:
+    """Whether a cell is a number or a date, and no name."""
     return read_number(cell.strip()) is not None or order_of([cell.strip()]) is not None
 
 

@@ -1,33 +1,31 @@
-"""Numbers as people write them: 1.060,78 and 1,060.78, 10 %, $ 5, (5), 1'000.
+"""Numbers as people write them: 1.060,78 and 1,060.78, 10 %, $ 5, (5), 1'000, 23 kg, 5'11", 1h 20m, 1.2k, < 5.
 
-Which of . and , is the decimal mark follows from all cells of a column, never from one alone.
+Which of . and , is the decimal mark follows from all cells of a column, never from one alone; so does the unit.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["NumberFormat", "is_code", "mark_of", "notation_of", "read_number"]
+from .units import CURRENCIES, UNIT, common_unit, factor, is_known
 
-_CURRENCIES = {
-    "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₹": "INR", "₩": "KRW", "₺": "TRY",
-    "₴": "UAH", "zł": "PLN", "Kč": "CZK", "kč": "CZK", "Ft": "HUF", "kr": "kr", "kr.": "kr", "lei": "RON", "Fr.": "CHF",
-    "руб": "RUB", "руб.": "RUB", "R$": "BRL",
-}  # fmt: skip
-_CODES = (
-    "USD EUR GBP JPY CHF CZK PLN HUF SEK NOK DKK RON BGN RUB UAH TRY CNY INR KRW BRL MXN AUD CAD NZD ZAR SGD HKD ILS"
-)
-UNITS = _CURRENCIES | {code: code for code in _CODES.split()} | {"%": "%"}
+__all__ = ["NumberFormat", "is_amount", "is_code", "mark_of", "notation_of", "read_number", "without_bound"]
 
-_AFFIX = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
+_BEFORE = "|".join(sorted(map(re.escape, CURRENCIES), key=len, reverse=True))
+_AFTER = rf"%|{_BEFORE}|{UNIT.pattern}"
 _CELL = re.compile(
-    rf"""(?P<open>\()?\s* (?P<sign>[-+−–])?\s* (?:(?P<before>{_AFFIX})\s*)? (?P<later>[-+−–])?\s*
-         (?P<body>\d[\d.,'’\s]*|[.,]\d+) (?P<exponent>[eE][-+]?\d+)? \s*(?P<after>{_AFFIX})?\s*(?P<close>\))?""",
+    rf"""(?P<open>\()?\s* (?P<sign>[-+−–])?\s* (?:(?P<before>{_BEFORE})\s*)? (?P<later>[-+−–])?\s*
+         (?P<body>\d(?:[\d.,'’\s]*\d)?[.,]?|[.,]\d+) (?P<exponent>[eE][-+]?\d+)? (?P<trail>-)?
+         \s*(?P<after>{_AFTER})?\s*(?P<close>\))?""",
     re.VERBOSE,
 )
+_PART = re.compile(r"\s*(?P<body>\d+(?:[.,]\d+)?)\s*(?P<unit>[^\W\d_]+\.?|°|['′’]{1,2}|[\"″])\s*,?")
+_SMALLER = {"'": '"', "′": "″", "’": '"', "ft": "in", "h": "min", "hr": "min"}
+_LAST = re.compile(r"\s*\d{1,2}(?:\.\d+)?\s*")
 _BODY = {
     mark: re.compile(
         rf"\d+(?:{re.escape(mark)}\d*)?|{re.escape(mark)}\d+"
@@ -36,11 +34,13 @@ _BODY = {
     for mark, other in ((".", ","), (",", "."))
 }
 _EXACT = 2**53  # from here on a float skips whole numbers
+_MANY = 12  # different amounts, from which on a word that all of them share is their unit, whatever it is
+_BOUND = re.compile(r"[<>≤≥~≈]=?\s*(?=[-+−.,\d])")
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How a column writes its numbers: the decimal mark, the unit that stands beside them, "" where there is none.
+    """How a column writes its numbers: the decimal mark, and the unit that all of them are in, "" where there is none.
 
     `certain` says that some cell shows the mark; where all could be read both ways, it was assumed.
     """
@@ -49,6 +49,16 @@ class NumberFormat:
     unit: str = ""
     certain: bool = True
     grouped: bool = False  # some cell has a separator of thousands, or a decimal comma
+    converted: tuple[str, ...] = ()  # the units in the cells, where there is more than one, or thousands
+
+
+@dataclass(frozen=True)
+class _Amount:
+    """A cell: digits with their marks, and the unit beside them; in 1h 20m there are two of each."""
+
+    bodies: tuple[str, ...]
+    units: tuple[str, ...]
+    negative: bool = False
 
 
 def is_code(cell: str) -> bool:
@@ -60,16 +70,63 @@ def is_code(cell: str) -> bool:
     return cell.isdigit() and ((len(cell) > 1 and cell[0] == "0") or (len(cell) > 15 and int(cell) >= _EXACT))
 
 
-def _parts(cell: str) -> tuple[str, bool, str] | None:
-    """Digits with their marks, whether negative, and the unit."""
+def is_amount(cell: str) -> bool:
+    """Whether a cell is a number with or without a unit that is one wherever it stands.
+
+    >>> is_amount("5 kg"), is_amount("5 €"), is_amount("5"), is_amount("5 apples"), is_amount("12B")
+    (True, True, True, False, False)
+    """
+    amount = _amount(cell)
+    return amount is not None and all(
+        is_known(unit) and (len(unit) > 1 or unit in "%mglsh") for unit in amount.units if unit
+    )
+
+
+def without_bound(cell: str) -> str:
+    """A cell without the sign that says it is a limit or about so much.
+
+    >>> without_bound("< 0.5"), without_bound("~12"), without_bound(">=5"), without_bound("<b>")
+    ('0.5', '12', '5', '<b>')
+    """
+    return _BOUND.sub("", cell, count=1) if _BOUND.match(cell) else cell
+
+
+def _amount(cell: str) -> _Amount | None:
     found = _CELL.fullmatch(cell)
-    if found is None:
+    if found is None or not any(body.fullmatch(found["body"].strip()) for body in _BODY.values()):
+        return _of_parts(cell)
+    signs = [sign for sign in (found["sign"], found["later"], found["trail"]) if sign]
+    if bool(found["open"]) != bool(found["close"]) or len(signs) > 1:
         return None
-    sign, later, before, after = found["sign"], found["later"], found["before"], found["after"]
-    if bool(found["open"]) != bool(found["close"]) or (sign and later) or (before and after):
+    before, after = found["before"] or "", found["after"] or ""
+    negative = bool(found["open"]) != (signs not in ([], ["+"]))
+    unit = CURRENCIES.get(after, after)
+    if before and after:
+        if after == "%" or after in CURRENCIES:
+            return None
+        unit = f"{after} {CURRENCIES[before]}"
+    elif before:
+        unit = CURRENCIES[before]
+    return _Amount((found["body"].strip() + (found["exponent"] or ""),), (unit,), negative)
+
+
+def _of_parts(cell: str) -> _Amount | None:
+    """5'11", 1h 20m: amounts in units that become smaller."""
+    negative = cell[:1] in "-−–"
+    rest = cell[1:] if negative else cell
+    bodies, units, at = [], [], 0
+    while part := _PART.match(rest, at):
+        bodies.append(part["body"])
+        units.append(part["unit"].removesuffix(".") if part["unit"] != "min." else "min")
+        at = part.end()
+    if bodies and units[-1] in _SMALLER and (last := _LAST.fullmatch(rest, at)):  # 5'11, 1h20
+        bodies.append(last[0].strip())
+        units.append(_SMALLER[units[-1]])
+        at = len(rest)
+    if at != len(rest) or not bodies:
         return None
-    negative = bool(found["open"]) != ((sign or later or "+") != "+")
-    return found["body"].strip() + (found["exponent"] or ""), negative, UNITS.get(before or after or "", "")
+    ratios = [factor(a, b) or 0.0 for a, b in itertools.pairwise(units)]
+    return _Amount(tuple(bodies), tuple(units), negative) if all(abs(ratio) > 1 for ratio in ratios) else None
 
 
 def mark_of(body: str) -> str:
@@ -91,48 +148,67 @@ def mark_of(body: str) -> str:
     return "?" if ambiguous else here
 
 
-def notation_of(cells: Iterable[str], assumed: str | None = None) -> NumberFormat | None:
-    """The one notation in which every cell is a number, or None; `assumed` is the mark where no cell shows it.
+def notation_of(cells: Iterable[str], assumed: str | None = None, unit: str | None = None) -> NumberFormat | None:
+    """The one notation in which every cell is a number, or None.
+
+    `assumed` is the mark where no cell shows it, `unit` the one that a model was trained in. A unit of one family is
+    converted; a word that is no unit by itself is one where more than twelve different amounts share it.
 
     >>> notation_of(["1.060,78", "887,36"])
-    NumberFormat(mark=',', unit='', certain=True, grouped=True)
+    NumberFormat(mark=',', unit='', certain=True, grouped=True, converted=())
     >>> notation_of(["10%", "5 %"]).unit, notation_of(["1,5", "2.5"]), notation_of(["1.060"], ",").mark
     ('%', None, ',')
+    >>> notation_of(["900 g", "1.2 kg"]).unit, notation_of(["5 kg", "5 m"]), notation_of(["5'11\\""]).unit
+    ('g', None, '"')
     """
-    marks, units, grouped = set(), set(), False
-    bodies = []
-    for cell in cells:
-        parts = _parts(cell)
-        if parts is None:
+    marks: set[str] = set()
+    units: set[str] = set()
+    bodies: set[str] = set()
+    count = 0
+    for count, cell in enumerate(cells, start=1):  # noqa: B007
+        amount = _amount(cell)
+        if amount is None:
             return None
-        bodies.append(parts[0])
-        marks.add(mark_of(parts[0]))
-        units.add(parts[2])
-    if {".", ","} <= marks or len(units) > 1:
+        units.update(amount.units)
+        for body in amount.bodies:
+            bodies.add(body)
+            marks.add(mark_of(body))
+    shared = common_unit(units, unit) if units else ""
+    if {".", ","} <= marks or shared is None or (unit is None and "" in units and shared):
+        return None
+    if count <= _MANY and unit is None and not all(not each or is_known(each) for each in units):
         return None
     shown = marks & {".", ","}
     mark = shown.pop() if shown else assumed or "."
-    body = _BODY[mark]
+    grouped = False
     for text in bodies:
         digits = text.lower().partition("e")[0]
-        if not body.fullmatch(digits):
+        if not _BODY[mark].fullmatch(digits):
             return None
         grouped = grouped or mark == "," or not digits.replace(".", "").isdigit()
-    return NumberFormat(mark, units.pop() if units else "", bool(marks & {".", ","}) or "?" not in marks, grouped)
+    converted = tuple(sorted(units - {""})) if any(factor(each, shared) != 1 for each in units) else ()
+    certain = bool(marks & {".", ","}) or "?" not in marks
+    return NumberFormat(mark, shared, certain, grouped, converted)
 
 
-def read_number(cell: str, mark: str = ".") -> float | None:
-    """A cell as a number, or None.
+def read_number(cell: str, mark: str = ".", unit: str | None = None) -> float | None:
+    """A cell as a number, in `unit` where one is given, else of money, percent or nothing; or None.
 
     >>> read_number("1.060,78", ","), read_number("(0.4 %)"), read_number("$ -5"), read_number("5 apples")
     (1060.78, -0.4, -5.0, None)
+    >>> read_number("1.2 kg", unit="g"), read_number("5'11\\"", unit='"'), read_number("50° S", unit="° N")
+    (1200.0, 71.0, -50.0)
     """
-    parts = _parts(cell)
-    if parts is None:
+    amount = _amount(cell)
+    if amount is None:
         return None
-    digits, exponent, power = parts[0].lower().partition("e")
-    if not _BODY[mark].fullmatch(digits):
-        return None
-    plain = re.sub(r"['’\s]", "", digits.replace("," if mark == "." else ".", "")).replace(",", ".")
-    value = float(plain + exponent + power)
-    return None if not math.isfinite(value) else -value if parts[1] else value
+    total = 0.0
+    for body, each in zip(amount.bodies, amount.units, strict=True):
+        plain = unit is None and (each in ("", "%") or each in CURRENCIES.values())
+        times = 1.0 if plain else None if unit is None else factor(each, unit)
+        digits, exponent, power = body.lower().partition("e")
+        if times is None or not _BODY[mark].fullmatch(digits):
+            return None
+        bare = re.sub(r"['’\s]", "", digits.replace("," if mark == "." else ".", "")).replace(",", ".")
+        total += times * float(bare + exponent + power)
+    return None if not math.isfinite(total) else -total if amount.negative else total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import MOST_CATEGORIES, Categorical, frequent, is_missing, least
+from .columns import MOST_CATEGORIES, Categorical, Numeric, frequent, is_missing, least
 from .preprocessing import Preprocessing
 from .tables import Table
 from .target import Target
@@ -105,8 +106,39 @@ def notes_on_columns(table: Table, reasons: dict[str, str], fitted: Preprocessin
             )
         elif isinstance(column, Categorical) and len(column.categories) > 20:
             yield f'{column.name}: {len(column.categories)} texts, an input each; drop=["{column.name}"] leaves it out'
-        elif table[column.name].dtype == np.float64 and (count := int(np.isinf(table[column.name]).sum())):
+        if isinstance(column, Categorical) and (alike := _alike(column.categories)):
+            yield f"{column.name}: {' and '.join(map(repr, alike))} differ in case only, and are two categories"
+        if isinstance(column, Numeric) and (far := _stand_in(table[column.name])) is not None:
+            value, times = far
+            yield (
+                f"{column.name}: {value:g} stands in {times} rows, far from all other numbers; where it means that the "
+                "number is missing, leave those cells empty"
+            )
+        if table[column.name].dtype == np.float64 and (count := int(np.isinf(table[column.name]).sum())):
             yield f"{column.name}: {count} infinite values count as missing"
+
+
+def _alike(texts: Sequence[str]) -> tuple[str, ...]:
+    """The first texts that differ in case only, where there are any."""
+    first: dict[str, str] = {}
+    for text in texts:
+        if first.setdefault(text.casefold(), text) != text:
+            return first[text.casefold()], text
+    return ()
+
+
+def _stand_in(column: NDArray[Any]) -> tuple[float, int] | None:
+    """A number of nines that stands in two rows or more, farther from the others than they are from each other."""
+    if column.dtype != np.float64:
+        return None
+    present = column[np.isfinite(column)]
+    for value in (present.min(initial=0), present.max(initial=0)):
+        same, others = present == value, present[present != value]
+        if same.sum() < 2 or len(np.unique(others)) < 3 or not re.fullmatch(r"-?9{2,}", f"{value:.0f}"):
+            continue
+        if np.abs(others - value).min() > 2 * (others.max() - others.min()):
+            return float(value), int(same.sum())
+    return None
 
 
 def notes_on_target(table: Table, target: Target, task: str | None) -> Iterator[str]:
@@ -125,6 +157,8 @@ def notes_on_target(table: Table, target: Target, task: str | None) -> Iterator[
                 f"{target.name}: {count} whole numbers from {low} to {high} are taken as values; "
                 'where they are names of classes, pass task="classes"'
             )
+    if alike := _alike(target.class_names):
+        yield f"{target.name}: {' and '.join(map(repr, alike))} differ in case only, and are two classes"
     if target.task == "classes":
         counts = np.bincount(target.encode(table), minlength=len(target.class_names))
         rarest, most = int(counts.argmin()), int(counts.argmax())

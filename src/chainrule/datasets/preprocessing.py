@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from .target import Target, Targets
 
 __all__ = ["Preprocessing"]
 
-_FORMAT, _EARLIER = "chainrule preprocessing 2", "chainrule preprocessing 1"
+_FORMAT, _EARLIER = "chainrule preprocessing 3", ("chainrule preprocessing 1", "chainrule preprocessing 2")
 Column = Numeric | Categorical | Date
 
 
@@ -127,10 +128,14 @@ class Preprocessing:
         outcome = outcomes[0] if len(outcomes) == 1 else Targets(outcomes)
         return cls(columns, outcome, missing, tuple(name for name in table.names if name in drop))
 
-    def transform(self, source: Any, rows: NDArray[Any] | None = None) -> NDArray[np.float32]:
+    def transform(
+        self, source: Any, rows: NDArray[Any] | None = None, *, fill_gaps: bool = False
+    ) -> NDArray[np.float32]:
         """X (B, I) of a table, or of what `read_table` reads; the target's column may be left out.
 
-        `rows` are the indices of those to take, all by default.
+        `rows` are the indices of those to take, all by default. With `fill_gaps` a missing value is filled also where
+        `missing` is "error": by the mean of the training rows, a text by none of the categories; a `UserWarning` counts
+        what was filled in each column.
 
         A category that was not there in fitting is none of those that were, with a `UserWarning` that counts such rows.
         Raises `UnknownNameError` for a column that is missing or was not there in fitting, `DataError` for text among
@@ -145,13 +150,18 @@ class Preprocessing:
         for name in table.names:
             if name not in known:
                 raise UnknownNameError("column in this preprocessing", name, known)
-        if self.missing == "error":
+        columns: Sequence[Column] = self.columns
+        if fill_gaps:
+            _refuse_missing(table, [column.name for column in columns if not column.knows_its_mean])
+            _warn_of_gaps(table, columns)
+            columns = [column.without_gaps() for column in columns]
+        elif self.missing == "error":
             _refuse_missing(table, used)
         chosen: Any = slice(None) if rows is None else rows
         X = np.empty((len(table) if rows is None else len(rows), len(self.feature_names)), dtype=np.float32)  # (B,I)
         first = 0
         with np.errstate(over="ignore"):
-            for column in self.columns:
+            for column in columns:
                 inputs = len(column.feature_names)
                 column.encode(table, chosen, X[:, first : first + inputs])
                 first += inputs
@@ -209,7 +219,7 @@ class Preprocessing:
         try:
             described = parse_json(text, finite=True)
             found = described.pop("format", None) if isinstance(described, dict) else _FORMAT
-            if found == _EARLIER:
+            if found in _EARLIER:
                 _complete(described)
             elif found != _FORMAT:
                 raise FileFormatError(f"its format is {found!r}, expected {_FORMAT!r}.")
@@ -228,10 +238,27 @@ def _fitted(table: Table, name: str, rows: Any, impute: bool, standardize: bool)
 
 def _complete(described: Mapping[str, Any]) -> None:
     """Add to an earlier description what it did not have."""
-    new: tuple[dict[str, Any], ...] = ({"kind": "number", "mark": ""}, {"other": False})
+    numbers = {"kind": "number", "mark": "", "unit": ""}
     for column in described["columns"]:
-        column.update(new["categories" in column])
-    described["outcome"].update(mark="")
+        new = {"other": False} if "categories" in column else {} if "order" in column else numbers
+        column.update({name: value for name, value in new.items() if name not in column})
+    for outcome in described["outcome"].get("targets", [described["outcome"]]):
+        outcome.update({name: "" for name in ("mark", "unit") if name not in outcome})
+
+
+def _warn_of_gaps(table: Table, columns: Sequence[Column]) -> None:
+    """Say what stands for the missing values of each column, which have no number of their own."""
+    for column in columns:
+        values = table[column.name]
+        gaps = is_missing(values) | (np.isinf(values) if values.dtype == np.float64 else False)
+        if gaps.any():
+            first = table.at(int(np.argmax(gaps)))
+            where = f"{first}" if gaps.sum() == 1 else f"{gaps.sum()} rows, the first is {first}"
+            warnings.warn(
+                f"{table.name}: {column.name!r} is missing in {where}: taken as {column.for_gaps}.",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
 def _refuse_missing(table: Table, names: Collection[str]) -> None:

@@ -20,6 +20,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "as_text", "label", "read_table"]
 
+_FRAME = "pass what pandas or Polars reads from it to datasets.read, or save it as CSV"
+_SAVED = "save the table in it as CSV or .xlsx"
+_FORMATS: Mapping[bytes, tuple[str, str]] = {  # files that hold a table and are none of those that are read
+    b"SQLite f": ("a database of SQLite", "write the table out as CSV (sqlite3 -header -csv ...)"),
+    b"\x89HDF": ("an HDF5 file", _FRAME),
+    b"ARROW1": ("a Feather file", _FRAME),
+    b"ORC": ("an ORC file", _FRAME),
+    b"\x93NUMPY": ("a NumPy array", "load it with numpy.load and pass the columns as a dict to datasets.read"),
+    b"{": ("JSON", _FRAME),
+    b"[{": ("JSON", _FRAME),
+    b"<!DOCTYP": ("a web page", _SAVED),
+    b"<html": ("a web page", _SAVED),
+    b"<table": ("a web page", _SAVED),
+    b"<?xml": ("XML", _SAVED),
+    b"%PDF": ("a PDF", _SAVED),
+    b"BZh": ("compressed with bzip2", "unpack it, or use gzip"),
+    b"\xfd7zXZ": ("compressed with xz", "unpack it, or use gzip"),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "unpack it, or use gzip"),
+    b"Rar!": ("an archive", "unpack it"),
+    b"7z\xbc\xaf": ("an archive", "unpack it"),
+}
 _DTYPES = (np.dtype(np.float64), np.dtype(object), np.dtype("datetime64[s]"))
 
 
@@ -149,6 +170,9 @@ def _from_file(path: str, hints: Mapping[str, ColumnFormat], **options: Any) -> 
         from .workbook import read_workbook
 
         return read_workbook(path, hints, header=options["header"], expected=options["expected"])
+    for magic, (what, instead) in _FORMATS.items():
+        if kind.startswith(magic):
+            raise FileFormatError(f"{path} is {what}; {instead}.")
     if kind == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise FileFormatError(f"{path} is a workbook of the old kind (.xls); save it as .xlsx or CSV.")
     return read_text(path, hints, **options)

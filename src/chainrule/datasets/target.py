@@ -50,6 +50,7 @@ class Target:
     center: float = 0.0
     scale: float = 1.0
     mark: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if self.task not in ("classes", "values"):
@@ -86,7 +87,7 @@ class Target:
     def written(self) -> dict[str, ColumnFormat]:
         """How a file writes the column, as far as that is known."""
         if self.task == "values":
-            return {self.name: ColumnFormat("number", self.mark)}
+            return {self.name: ColumnFormat("number", self.mark, self.unit)}
         return {self.name: ColumnFormat("text", known=frozenset(self.class_names))} if self.is_text else {}
 
     @classmethod
@@ -102,8 +103,8 @@ class Target:
         if values.min() == values.max():
             raise DataError(f"{place} has one value only, {label(float(values[0]))}.")
         known = table.origin.written.get(name)
-        mark = known.mark if known is not None and known.kind == "number" else ""
-        return cls(name, "values", (), *(standardization(values[rows], place) if standardize else (0.0, 1.0)), mark)
+        how = (known.mark, known.unit) if known is not None and known.kind == "number" else ("", "")
+        return cls(name, "values", (), *(standardization(values[rows], place) if standardize else (0.0, 1.0)), *how)
 
     def encode(self, table: Table) -> NDArray[Any]:
         """(B,) -> int64 (B,) for classes, float32 (B, 1) for values."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import warnings
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError
+from .around import Below, lines_above, lines_below
 from .cells import ColumnFormat, TextColumn, unguarded
 from .decoding import encoding_of, opened, refusing_damage
-from .dialect import Header, checked_delimiter, delimiter_of, header_of, reader_of, refuse_ragged
+from .dialect import Header, checked_delimiter, delimiter_of, header_of, reader_of
+from .units import CURRENCIES
 
 __all__ = ["Origin", "read_rows", "read_text"]
 
@@ -94,10 +98,18 @@ def read_rows(
     start = list(itertools.islice(records(), _BLOCK))
     if not start:
         raise FileFormatError(f"{path} is empty; its first line must name the columns.")
+    notes = [*notes]
+    records, start = _inside(records, start, header, expected, notes, unit)
     first = [unguarded(cell.strip()) for cell in start[0][1]]
     found = header_of(path, first, [row for _, row in start[1:200]], header, expected)
     lines = array("q")
-    columns = _filled(path, records(), found, {name: TextColumn(name, hints.get(name)) for name in found.names}, lines)
+    below = Below(path, len(found.names), unit)
+    columns = {name: TextColumn(name, hints.get(name)) for name in found.names}
+    columns = _filled(path, records(), found, columns, lines, below)
+    if below.left_out:
+        notes.append(f"left out: {', '.join(below.left_out)}")
+        if expected:
+            warnings.warn(f"{os.path.basename(path)}: {notes[-1]}.", UserWarning, stacklevel=4)
     if not lines:
         raise FileFormatError(f"{path} has a header and no rows below it.")
     again = {name for name, cells in columns.items() if cells.needs_text}
@@ -118,6 +130,30 @@ def read_rows(
     return tables, Origin(lines, unit, written, found.unnamed, said)
 
 
+def _inside(
+    records: Callable[[], Iterator[Record]],
+    start: list[Record],
+    header: bool | None,
+    expected: Collection[str],
+    notes: list[str],
+    unit: str,
+) -> tuple[Callable[[], Iterator[Record]], list[Record]]:
+    """The records without those that stand above the header and right below it, which a note lists."""
+    rows = [row for _, row in start[:200]]
+    above = lines_above(rows, expected) if header is not False else 0
+    below = lines_below(rows[above + 1 :]) if header is not False else 0
+    around = [*start[:above], *start[above + 1 : above + 1 + below]]
+    said = [(line, text) for line, row in around if (text := " ".join(" ".join(row).split())) and text[:4] != "sep="]
+    if said:
+        listed = ", ".join(f"{unit} {line} ({text[:40]!r})" for line, text in said[:4])
+        notes.append(f"not of the table: {listed}{f' and {len(said) - 4} more' if len(said) > 4 else ''}")
+    if not around:
+        return records, start
+    skipped = {line for line, _ in around}
+    whole = records
+    return lambda: (each for each in whole() if each[0] not in skipped), [s for s in start if s[0] not in skipped]
+
+
 def _anew(
     path: str,
     records: Callable[[], Iterator[Record]],
@@ -129,13 +165,19 @@ def _anew(
 
 
 def _filled(
-    path: str, records: Iterator[Record], found: Header, columns: dict[str, TextColumn], lines: array[int] | None = None
+    path: str,
+    records: Iterator[Record],
+    found: Header,
+    columns: dict[str, TextColumn],
+    lines: array[int] | None = None,
+    below: Below | None = None,
 ) -> dict[str, TextColumn]:
     """Add all rows to the columns, a block at a time."""
     if found.is_a_line:
         next(records)
     places = [(index, columns[name]) for index, name in enumerate(found.names) if name in columns]
-    while block := list(itertools.islice(_rows(path, records, found), _BLOCK)):
+    rows = (below or Below(path, len(found.names))).rows(_trimmed(records, found))
+    while block := list(itertools.islice(rows, _BLOCK)):
         for index, cells in places:
             cells.add([row[index] for _, row in block])
         if lines is not None:
@@ -143,20 +185,18 @@ def _filled(
     return columns
 
 
-def _rows(path: str, records: Iterator[Record], found: Header) -> Iterator[Record]:
-    """The rows, all of one length; spreadsheets end a file with lines of delimiters, which are none."""
-    width, blank = len(found.names), []
-    for line, row in records:
-        while found.trailing and len(row) > width and not row[-1].strip():
+def _trimmed(records: Iterator[Record], found: Header) -> Iterator[Record]:
+    """The records without the empty cells at their ends that the header has not."""
+    if not found.trailing:
+        return records
+    width = len(found.names)
+
+    def trimmed(row: list[str]) -> list[str]:
+        while len(row) > width and not row[-1].strip():
             row.pop()
-        if len(row) != width:
-            refuse_ragged(path, line, len(row), width)
-        if width > 1 and not any(map(str.strip, row)):
-            blank.append((line, row))
-            continue
-        yield from blank
-        blank.clear()
-        yield line, row
+        return row
+
+    return ((line, trimmed(row)) for line, row in records)
 
 
 def _notes(written: Mapping[str, ColumnFormat], columns: Mapping[str, NDArray[Any]]) -> Iterator[str]:
@@ -174,10 +214,21 @@ def _notes(written: Mapping[str, ColumnFormat], columns: Mapping[str, NDArray[An
         yield f"{name}: every number could be read in two ways; the decimal mark was taken to be {written[name].mark!r}"
     if percent := those(lambda w: w.unit == "%"):
         yield f"percent in {listed(percent)}: 10% is 10"
-    if money := those(lambda w: w.unit not in ("", "%")):
+    codes = {*CURRENCIES.values()}
+    if money := those(lambda w: w.unit in codes):
         yield f"amounts of money in {listed(money)}: read as numbers ({', '.join({written[n].unit: 0 for n in money})})"
-    if times := those(lambda w: w.kind == "time"):
-        yield f"times of the day in {listed(times)}: made into hours"
+    if units := those(lambda w: w.unit not in (codes | {"", "%"}) and not w.names):
+        yield f"units: {listed([f'{name} in {written[name].unit}' for name in units])}"
+    for name in those(lambda w: w.kind == "number" and bool(w.names)):
+        into = written[name].unit or "plain numbers"
+        yield f"{name}: {', '.join(written[name].names)} made into {into}"
+    for kind, what in (("time", "times of the day"), ("duration", "durations")):
+        if times := those(lambda w, kind=kind: w.kind == kind):  # type: ignore[misc]
+            yield f"{what} in {listed(times)}: made into hours"
+    for name in those(lambda w: w.kind == "tick" and bool(w.names)):
+        yield f"{name}: {written[name].names[1]!r} or empty is read as yes or no"
+    for name, each in written.items():
+        yield from (f"{name}: {remark}" for remark in each.remarks)
     for name in those(lambda w: w.kind == "date"):
         order = {"ymd": "year, month, day", "dmy": "day, month, year", "mdy": "month, day, year"}[written[name].mark]
         unsure = "" if written[name].certain else "; no cell shows which of day and month comes first"

@@ -34,7 +34,14 @@ class Encoded(NamedTuple):
 
 
 def _numeric(write: Writer, column: Numeric) -> Encoded:
-    meanings = {"number": "a number", "truth": "1 or 0", "time": "hours since midnight"}
+    number = f"a number, in {column.unit}" if column.unit else "a number"
+    meanings = {
+        "number": number,
+        "truth": "1 or 0",
+        "tick": "1 or 0",
+        "time": "hours since midnight",
+        "duration": "hours",
+    }
     values = write.input(column.name, np.float64, [BATCH], f"{meanings[column.kind]}; NaN is missing")
     missing = write.op("Or", write.op("IsNaN", values), write.op("IsInf", values))
     centered = write.op("Sub", values, write.constant(column.center))

@@ -35,6 +35,8 @@ from ..recipe import (
     TOLERANCE,
     batch_size_for,
     dense_network,
+    epochs_before_settling,
+    settle,
     stopping,
 )
 from ..training.callback import Callback
@@ -61,7 +63,9 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
     - `max_iter`: epochs at most. `tol`, `n_iter_no_change`: training ends when the loss has not improved by `tol` for
       so many epochs; with early stopping, when the loss of the part held out has not improved.
     - `early_stopping`: hold `validation_fraction` of the samples out, stop by their loss, and keep the parameters with
-      the smallest. "auto" does so from 100 samples on. `fit(..., validation_data=(X, y))` brings samples of your own.
+      the smallest. "auto" does so from 100 samples on, and then lets the network settle: a fifth as many epochs as led
+      to the smallest, on all samples, at a rate that falls to 0; `max_iter` counts them too.
+      `fit(..., validation_data=(X, y))` brings samples of your own.
     - `dropout`: the share of each hidden layer's outputs that is left out of a step; a list has one for each layer.
     - `members`: networks whose predictions are averaged; each holds other samples out.
     - `engine`: "auto", "numpy", "fused" or "jax".
@@ -206,6 +210,8 @@ class Estimator(BaseEstimator):
         """Train one network."""
         callbacks: list[Callback] = []
         options: dict[str, Any] = {}
+        whole, before = (X, y, weights), model.run.epoch
+        settles = epochs is None and held is None and self.early_stopping == "auto" and self._holds_out(len(X))
         if epochs is None:
             if held is None and self._holds_out(len(X)):
                 X, y, weights, held = self._split(model, X, y, weights)
@@ -221,18 +227,23 @@ class Estimator(BaseEstimator):
                 callbacks.insert(
                     0, ReduceLROnPlateau(watched, factor=0.2, patience=wait, min_delta=0.0 if held else tol)
                 )
+        most = int(self.max_iter) if epochs is None else epochs
+        always: dict[str, Any] = dict(shuffle=bool(self.shuffle), verbose=bool(self.verbose), engine=self.engine)
         model.fit(
             X,
             y,
-            epochs=int(self.max_iter) if epochs is None else epochs,
+            epochs=epochs_before_settling(most) if settles else most,
             batch_size=self._batch_size(len(X)),
-            shuffle=bool(self.shuffle),
             sample_weights=weights,
-            verbose=bool(self.verbose),
             callbacks=callbacks,
-            engine=self.engine,
+            **always,
             **options,
         )
+        if settles and model.history.stopped != INTERRUPTED:
+            best = int(np.argmin(model.history.since(before)["val_loss"])) + 1
+            left = most - (model.run.epoch - before)
+            X, y, weights = whole
+            settle(model, X, y, best, left, batch_size=self._batch_size(len(X)), sample_weights=weights, **always)
         if model.history.stopped == INTERRUPTED:
             warnings.warn("Training was ended by Ctrl-C; the network is as it stood then.", stacklevel=4)
 

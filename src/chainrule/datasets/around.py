@@ -1,0 +1,166 @@
+"""What stands around a table in its file: titles, a second line of the header, units below it, totals and sources."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+
+from .cells import MISSING
+from .dialect import is_header, is_value, refuse_ragged
+
+__all__ = ["Below", "lines_above", "lines_below"]
+
+_TITLES = 20  # lines above the header at most
+_RULE = re.compile(r"[\s\-=:+_|]*")
+_TOTALS = frozenset(
+    [
+        "total",
+        "totals",
+        "sum",
+        "subtotal",
+        "average",
+        "avg",
+        "mean",
+        "celkem",
+        "součet",
+        "průměr",
+        "summe",
+        "gesamt",
+        "insgesamt",
+        "mittelwert",
+        "moyenne",
+        "totale",
+        "somme",
+        "suma",
+        "razem",
+        "średnia",
+        "totaal",
+        "promedio",
+        "media",
+        "média",
+        "итого",
+        "σ",
+    ]
+) | {"grand total", "sub total", "sub-total"}
+_FEW = 3  # lines of totals
+Record = tuple[int, list[str]]
+
+
+def lines_above(rows: Sequence[Sequence[str]], expected: Collection[str]) -> int:
+    """How many of the first rows stand above the header: titles, remarks, and names of groups of columns.
+
+    >>> lines_above([["Sales 2023"], ["region", "units", "price"], ["N", "1", "2"], ["S", "3", "4"]], ())
+    1
+    >>> lines_above([["Size", "", "Result"], ["width", "height", "class"], ["1", "2", "a"], ["3", "4", "b"]], ())
+    1
+    """
+    known = {*expected}
+    for i, row in enumerate(rows[:_TITLES]):
+        if known and 2 * len(known & {cell.strip() for cell in row}) >= len(known):
+            return i
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    above = 0
+    while above < min(_TITLES, len(rows) - 1) and _is_title(rows[above], rows[above + 1 :], width):
+        above += 1
+    return above
+
+
+def _is_title(row: Sequence[str], rest: Sequence[Sequence[str]], width: int) -> bool:
+    cells = [cell.strip() for cell in row]
+    filled = [cell for cell in cells if cell]
+    if filled and (filled[0].lower().startswith("sep=") or (len(cells) < width and filled[0][0] == "#")):
+        return True
+    if width >= 3 and len(filled) <= 1:
+        return True
+    following = [cell.strip() for cell in rest[0]]
+    names = len(following) == width and all(following) and not any(map(is_value, following))
+    if not names or len(rest) < 2 or any(map(is_value, filled)):
+        return False
+    grouped = len(cells) == width and len(filled) < width
+    return (grouped or len(cells) < width) and is_header(following, rest[1:], ())
+
+
+def lines_below(rows: Sequence[Sequence[str]]) -> int:
+    """How many of the rows below the header are none of the table: a ruled line, units.
+
+    >>> lines_below([["---", "---"], ["m", "°C"], ["1.5", "20"], ["2.5", "21"], ["3.5", "22"]])
+    2
+    """
+    below = 0
+    while below < len(rows) and any(cell.count("-") + cell.count("=") > 1 for cell in rows[below]):
+        if not all(map(_RULE.fullmatch, rows[below])):
+            break
+        below += 1
+    return below + (below < len(rows) and _are_units(rows[below], rows[below + 1 :]))
+
+
+def _are_units(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    if len(rest) < 3 or len(row) < 2 or any(map(is_value, row)) or any(len(other) != len(row) for other in rest):
+        return False
+    words = 0
+    for i, cell in enumerate(map(str.strip, row)):
+        below = {other[i].strip() for other in rest} - MISSING
+        if below and all(map(is_value, below)):
+            words += cell not in MISSING
+        elif cell not in MISSING and (cell in below or not below):
+            return False
+    return words > 0
+
+
+def _is_remark(cell: str) -> bool:
+    """Words, or a line drawn, rather than the first cell of a row that was cut short."""
+    return not is_value(cell) and (" " in cell or cell.endswith(":") or _RULE.fullmatch(cell) is not None)
+
+
+class Below:
+    """Rows of one width, without what stands below the table; `left_out` has what was there."""
+
+    def __init__(self, path: str, width: int, unit: str = "line") -> None:
+        self.path, self.width, self.unit = path, width, unit
+        self.left_out: list[str] = []
+        self._waiting: list[tuple[str, Record]] = []
+        self._totals = False  # whether a total stood inside the table: then it is a name like others
+
+    def kind(self, row: list[str]) -> str:
+        """ "blank", "remark", "padded" or "total" where a row may stand below the table, else ""."""
+        if self.width < 2 or (len(row) == self.width and row[-1] and row[0] and row[0][0].lower() not in _INITIALS):
+            return ""
+        filled = [cell.strip() for cell in row if cell.strip()]
+        if not filled:
+            return "blank" if len(row) == self.width else "remark"
+        alone = len(filled) == 1 and _is_remark(filled[0])
+        if len(row) != self.width:
+            return "remark" if alone else ""
+        if alone and self.width > 2 and row[0].strip():
+            return "padded"
+        return "" if self._totals or filled[0].lower().rstrip(":") not in _TOTALS else "total"
+
+    def rows(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The rows of the table. Raises `FileFormatError` for one of another width."""
+        for line, row in records:
+            kind = self.kind(row)
+            if kind:
+                self._waiting.append((kind, (line, row)))
+                continue
+            if len(row) != self.width:
+                refuse_ragged(self.path, line, len(row), self.width)
+            yield from self._inside()
+            yield line, row
+        if sum(kind == "total" for kind, _ in self._waiting) > _FEW:
+            yield from self._inside()
+        for kind, (line, row) in self._waiting:
+            text = " ".join(" ".join(row).split())
+            if kind != "blank" and text:
+                self.left_out.append(f"{self.unit} {line} below the table, {text[:40]!r}")
+
+    def _inside(self) -> Iterator[Record]:
+        for kind, (line, row) in self._waiting:
+            if kind == "remark":
+                refuse_ragged(self.path, line, len(row), self.width)
+            self._totals = self._totals or kind == "total"
+            yield line, row
+        self._waiting.clear()
+
+
+_INITIALS = {word[0] for word in _TOTALS} | {" "}

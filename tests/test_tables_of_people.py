@@ -1,0 +1,233 @@
+"""Tables as people write them: units, written dates, ticks, titles above and totals below, gaps at prediction."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from chainrule.cli import app
+from chainrule.datasets import Preprocessing, read, read_table
+from chainrule.datasets.numerals import read_number
+from chainrule.datasets.units import common_unit, factor
+from chainrule.errors import DataError, FileFormatError
+
+NAN = float("nan")
+
+
+def table_of(folder: Path, text: str, **options: Any) -> Any:
+    path = folder / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_table(path, **options)
+
+
+CELLS: dict[str, tuple[list[str], list[Any], str]] = {  # cells, what they become, what is said of it
+    "kilograms": (["5 kg", "6 kg", "7.5kg"], [5, 6, 7.5], "units: x in kg"),
+    "grams and kilograms": (["900 g", "1.2 kg", "3 g"], [900, 1200, 3], "g, kg made into g"),
+    "feet and inches": (['5\'11""', "6'", '5\'2""'], [71, 72, 62], "made into"),
+    "inches without their sign": (["5'11", "6'0", "5'2"], [71, 72, 62], "made into"),
+    "pounds and ounces": (["5 lb 4 oz", "3 oz", "1 lb"], [84, 3, 16], "lb, oz made into oz"),
+    "durations in words": (["1h 20m", "45m", "2h"], [80, 45, 120], "h, m made into m"),
+    "durations with colons": (["1:30:00", "26:00:00", "0:00:36"], [1.5, 26, 0.01], "durations in x: made into hours"),
+    "durations of days": (["1 days 06:00:00", "0 days 00:30:00"], [30, 0.5], "durations in x"),
+    "thousands": (["1.2k", "850", "3M"], [1200, 850, 3e6], "made into plain numbers"),
+    "thousands of money": (["$900K", "$1.5M", "$2B"], [9e5, 1.5e6, 2e9], "made into USD"),
+    "millions behind": (["3 M€", "4 M€"], [3e6, 4e6], "made into EUR"),
+    "millions of crowns": (["3 mil. Kč", "500 Kč"], [3e6, 500], "made into CZK"),
+    "latitudes": (["28.0N", "12.5S"], [28, -12.5], "N, S made into N"),
+    "a sign at the end": (["5.00-", "6.00"], [-5, 6], ""),
+    "limits": (["<0.5", "1.5", "2.5", "~3"], [0.5, 1.5, 2.5, 3], "of limits such as '<0.5'"),
+    "words for missing": (["5", "unknown", "7", "n/d"], [5, NAN, 7, NAN], "'n/d', 'unknown' among numbers: missing"),
+    "a tick": (["x", "", "x"], [1, 0, 1], "'x' or empty is read as yes or no"),
+    "ones": (["1", "", "1"], [1, 0, 1], "'1' or empty is read as yes or no"),
+    "truths of a Czech sheet": (["PRAVDA", "NEPRAVDA", "pravda"], [1, 0, 1], "read as pravda or NEPRAVDA"),
+    "letters behind numbers": (["12A", "13B", "14"], ["12A", "13B", "14"], ""),
+    "a few things that are counted": (["3 gears", "4 gears"], ["3 gears", "4 gears"], ""),
+    "a pressure": (["120/80", "130/90"], ["120/80", "130/90"], ""),
+    "limits alone": (["<5", ">=5", "<5"], ["<5", ">=5", "<5"], ""),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_what_stands_beside_a_number_is_read_with_it(name: str, tmp_path: Path) -> None:
+    cells, wanted, said = CELLS[name]
+    quoted = [f'"{cell}"' if '"' in cell else cell for cell in cells]
+    table = table_of(tmp_path, "x,y\n" + "".join(f"{cell},1\n" for cell in quoted))
+    if isinstance(wanted[0], str):
+        assert table["x"].tolist() == wanted
+    else:
+        np.testing.assert_allclose(table["x"], np.array(wanted, dtype=float), rtol=1e-12)
+    assert said in "; ".join(table.origin.notes)
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        ("3 March 2021", "2021-03-03"),
+        ("Mar-21", "2021-03-01"),
+        ("Wed, 3 Mar 2021", "2021-03-03"),
+        ("03-Mar-21", "2021-03-03"),
+        ("2021-W05", "2021-02-01"),
+        ("Q2 2021", "2021-04-01"),
+        ("5. března 2021", "2021-03-05"),
+        ("3. Oktober 2022", "2022-10-03"),
+        ("5 de mayo de 2021", "2021-05-05"),
+        ("15 juillet 2020", "2020-07-15"),
+    ],
+)
+def test_a_date_is_read_in_words_and_weeks(cell: str, day: str, tmp_path: Path) -> None:
+    column = table_of(tmp_path, f'x,y\n"{cell}",1\n"{cell}",2\n')["x"]
+    assert column.astype("datetime64[D]").astype(str).tolist() == [day, day]
+
+
+@pytest.mark.parametrize("cell", ["Room 12", "jui 2020", "2021-W54", "Marie 2020", "5 March"])
+def test_what_only_resembles_a_date_is_text(cell: str, tmp_path: Path) -> None:
+    assert table_of(tmp_path, f"x,y\n{cell},1\nother,2\n")["x"].tolist() == [cell, "other"]
+
+
+def test_days_and_months_written_as_whole_numbers_are_dates_and_amounts_are_not(tmp_path: Path) -> None:
+    months = [201901, 201902, 201911, 202001, 202005, 202012]
+    rows = "".join(f"{20210301 + i},{month},{201901 + 13 * i}\n" for i, month in enumerate(months))
+    table = table_of(tmp_path, "day,month,amount\n" + rows)
+    assert [table[name].dtype.kind for name in table.names] == ["M", "M", "f"]
+    assert table["month"].astype("datetime64[M]").astype(str).tolist()[:2] == ["2019-01", "2019-02"]
+
+
+@pytest.mark.parametrize("cells", [["5 kg", "6"], ["5 °C", "47 °F"], ["5 kg", "7 m"]])
+def test_units_that_do_not_go_together_are_refused(cells: list[str], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'5 .*' in line 2 and '.*' in line 3 differ in unit"):
+        table_of(tmp_path, "x,y\n" + "".join(f"{cell},1\n" for cell in cells))
+
+
+@pytest.mark.parametrize("unit", ["g", "kg", "lb", "km", "in", "h", "GB", "k", "mil.", "°"])
+def test_a_factor_and_that_of_the_way_back_make_one(unit: str) -> None:
+    small = common_unit({unit, {"k": "M", "mil.": "k"}.get(unit, unit)})
+    assert small is not None
+    there = factor(unit, small)
+    assert there is not None and read_number(f"2 {unit}", unit=small) == pytest.approx(2 * there)
+
+
+ROWS = "region,units,price\n" + "".join(f"{'NSWE'[i % 4]},{i},{i / 2}\n" for i in range(8))
+AROUND: dict[str, tuple[str, str]] = {
+    "a title": ("Sales 2023\n\n" + ROWS, "line 1 ('Sales 2023')"),
+    "a title with delimiters": ("Sales 2023,,\nprinted 1.1.2024,,\n" + ROWS, "line 2 ('printed 1.1.2024')"),
+    "remarks": ("# a logger\n# station 7\n" + ROWS, "line 2 ('# station 7')"),
+    "names of groups": ("where,,how much\n" + ROWS, "line 1 ('where how much')"),
+    "units below the header": (ROWS.replace("price\n", "price\n-,pcs,EUR\n"), "line 2 ('- pcs EUR')"),
+    "totals": (ROWS + "Total,28,14\n", "line 10 below the table, 'Total 28 14'"),
+    "a source": (ROWS + "\nSource: the office\n", "line 11 below the table, 'Source: the office'"),
+    "a source with delimiters": (ROWS + ",,\nSource: the office,,\n", "'Source: the office'"),
+    "the sign of a spreadsheet": ("sep=;\n" + ROWS.replace(",", ";"), ""),
+    "a ruled line": (
+        "".join(f"|{line}|\n" for line in ROWS.replace(",", "|").replace("\nN|0|", "\n--|--|--\nN|0|").splitlines()),
+        "line 2 ('-- -- --')",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_stands_around_a_table_is_left_out_and_said(name: str, tmp_path: Path) -> None:
+    text, said = AROUND[name]
+    table = table_of(tmp_path, text)
+    assert {"region", "units", "price"} <= {*table.names}
+    assert table["units"].tolist() == list(range(8)) and table["price"][7] == 3.5
+    assert said in "; ".join(table.origin.notes)
+
+
+@pytest.mark.parametrize("text", [ROWS + "Q,8\n", ROWS + "Q\n", "a,b\n1,2\n3\n", ROWS + "cut off\nN,8,4\n"])
+def test_a_row_that_was_cut_short_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"line \d+: \d cells? where the header has"):
+        table_of(tmp_path, text)
+
+
+def test_a_total_that_is_a_name_like_others_stays(tmp_path: Path) -> None:
+    assert len(table_of(tmp_path, ROWS.replace("N,0", "total,0") + "total,8,4\n")) == 9
+
+
+@pytest.mark.parametrize("start", ['{"x": 1}', "<html>", "%PDF-1.4", "SQLite format 3\0"])
+def test_a_file_of_another_kind_is_named(start: str, tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"is (JSON|a web page|a PDF|a database)"):
+        table_of(tmp_path, start)
+
+
+def test_notes_name_numbers_that_stand_for_missing_ones_and_texts_that_differ_in_case(tmp_path: Path) -> None:
+    rows = "".join(f"{-999 if i in (3, 7) else i % 10},{('Rome', 'rome')[i % 2]},{i}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text("depth,city,y\n" + rows)
+    notes = " ".join(read(tmp_path / "t.csv").notes)
+    assert "depth: -999 stands in 2 rows" in notes and "'Rome' and 'rome' differ in case only" in notes
+
+
+def test_the_unit_of_training_holds_for_a_later_file(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "mass,y\n" + "".join(f"{i} kg,{i}\n" for i in range(1, 20)))
+    fitted = Preprocessing.fit(table, "y")
+    assert Preprocessing.from_json(fitted.to_json()) == fitted
+    later = fitted.read(_written(tmp_path, "mass\n5000 g\n1 t\n7\n"))
+    np.testing.assert_allclose(later["mass"], [5, 1000, 7])
+    with pytest.raises(DataError, match=r"differ in unit|holds text where numbers belong"):
+        fitted.transform(_written(tmp_path, "mass\n5 m\n7 m\n"))
+
+
+def _written(folder: Path, text: str) -> Path:
+    (folder / "later.csv").write_text(text)
+    return folder / "later.csv"
+
+
+def test_a_gap_at_prediction_is_the_mean_of_training_and_counted() -> None:
+    fitted = Preprocessing.fit(read_table({"x": [1, 3], "c": ["a", "b"], "y": ["no", "yes"]}), "y")
+    new = {"x": [3, None], "c": [None, "b"]}
+    with pytest.raises(DataError, match="missing values"):
+        fitted.transform(new)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        X = fitted.transform(new, fill_gaps=True)
+    np.testing.assert_array_equal(X, [[1, 0, 0], [0, 0, 1]])
+    assert [str(one.message) for one in warned] == [
+        "the table: 'x' is missing in row 2: taken as 2, the mean.",
+        "the table: 'c' is missing in row 1: taken as none of the categories.",
+    ]
+    unscaled = Preprocessing.fit(read_table({"x": [1, 3], "y": ["no", "yes"]}), "y", standardize=False)
+    with pytest.raises(DataError, match="missing values"):
+        unscaled.transform({"x": [None]}, fill_gaps=True)
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table of two classes and the model that was trained on it."""
+    folder = tmp_path_factory.mktemp("kinds")
+    rows = "".join(f"{i % 20},{'high' if i % 20 > 9 else 'low'}\n" for i in range(60))
+    (folder / "t.csv").write_text("x,kind\n" + rows)
+    shell("train", str(folder / "t.csv"), "--out", str(folder / "run"), "--epochs", "40", "--json")
+    return folder
+
+
+def shell(*arguments: str) -> str:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_file_with_a_gap_is_predicted_and_the_gap_counted(kinds: Path) -> None:
+    (kinds / "new.csv").write_text('x\n3\n""\n15\n')
+    answer = json.loads(shell("predict", str(kinds / "run/model.safetensors"), str(kinds / "new.csv"), "--json"))
+    assert [answer["prediction"][i] for i in (0, 2)] == ["low", "high"] and len(answer["prediction"]) == 3
+    assert answer["notes"][0].startswith("new.csv: 'x' is missing in line 3: taken as")
+
+
+def test_a_model_is_measured_on_rows_whose_classes_are_known(kinds: Path) -> None:
+    (kinds / "held.csv").write_text("x,kind\n3,low\n4,low\n15,high\n16,low\n17,\n")
+    arguments = ("evaluate", str(kinds / "run/model.safetensors"), str(kinds / "held.csv"))
+    numbers = json.loads(shell(*arguments, "--json"))
+    assert numbers["rows"] == 4 and numbers["accuracy"] == 0.75
+    assert numbers["classes"] == ["high", "low"] and numbers["confusion"] == [[1, 0], [1, 2]]
+    assert numbers["balanced_accuracy"] == pytest.approx((1 + 2 / 3) / 2)
+    assert numbers["notes"] == ["1 rows without the target are left out, the first is line 6."]
+    shown = shell(*arguments)
+    assert "Always guessing low is right in 75.00%." in shown and "66.67% of 3, most often taken for high" in shown
+    (kinds / "other.csv").write_text("x,kind\n3,middling\n")
+    result = CliRunner().invoke(app, [*arguments[:2], str(kinds / "other.csv")])
+    assert isinstance(result.exception, DataError) and "unknown class 'middling' in line 2" in str(result.exception)
