@@ -435,7 +435,7 @@ def test_a_click_is_derived_while_the_spiral_trains(tab: Tab) -> None:
         what = tab.page.evaluate(
             """(unit) => { const wires = [...document.querySelectorAll('.wire[data-what^="dense_1.weights"]')];
                 const wire = wires.find((one) => one.dataset.what.endsWith(`,${unit}]`));
-                wire.dispatchEvent(new Event("click"));
+                wire.dispatchEvent(new Event("click", { bubbles: true }));
                 return wire.dataset.what; }""",
             unit,
         )
