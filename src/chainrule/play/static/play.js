@@ -64,7 +64,9 @@ function become(old, wanted) { // a drawing turns into the next one; what is the
   for (const name of old.getAttributeNames()) if (!wanted.hasAttribute(name) && !SINCE.includes(name)) old.removeAttribute(name);
   for (const name of wanted.getAttributeNames()) {
     const value = wanted.getAttribute(name);
-    if (old.getAttribute(name) !== value && !SINCE.includes(name)) old.setAttribute(name, value);
+    if (old.getAttribute(name) === value || SINCE.includes(name)) continue;
+    if (name === "style") old.style.cssText = value; // which the page's policy allows a script, and the attribute not
+    else old.setAttribute(name, value);
   }
   if (!old.firstElementChild && !wanted.firstElementChild) {
     if (old.textContent !== wanted.textContent) old.textContent = wanted.textContent;
