@@ -370,6 +370,11 @@ def test_the_exported_page_works_with_the_network_off(tab: Tab, browser: Any, tm
     away.page.goto(path.as_uri())
     away.page.locator('.unit[data-what="dense_0[0,1]"] rect').click()
     away.why("dense_0[0,1]")
+    away.click("dense_0.weights[1,2]")
+    whole = away.why("dense_0.weights[1,2]")
+    assert away.page.locator(".strip button").count() == 3
+    assert sum(parsed(words.split()[3]) for words in titles(away, ".strip button")) == pytest.approx(whole, rel=1e-2)
+    assert away.page.locator(".matrices td.met").count() == 7  # a row of three, a column of three, the weight
     away.key("ArrowLeft")
     away.shows(".net h2", "step 2")
     away.page.get_by_label("The recorded training").focus()
@@ -378,6 +383,10 @@ def test_the_exported_page_works_with_the_network_off(tab: Tab, browser: Any, tm
     assert away.complaints == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     context.close()
+
+
+def titles(tab: Tab, selector: str) -> list[str]:
+    return list(tab.page.locator(selector).evaluate_all("all => all.map((one) => one.title)"))
 
 
 def test_the_keyboard_alone_is_enough(tab: Tab) -> None:

@@ -404,14 +404,14 @@ export function mount(root, connect, { widget = false } = {}) {
     const tools = make("div", { class: "row" },
       make("button", { onclick: () => { state.hide = !state.hide; state.guess = null; drawWhy(); } }, hidden ? "Show it" : "Predict first"),
       make("button", { onclick: () => send("proof", { what: why.of }) }, "Prove it"), make("span", { id: "proof", class: "proof", role: "status" }));
-    const parts = [make("h2", {}, why.title), values(why), tools];
+    const parts = [make("h2", {}, why.title), values(why), link.live ? tools : ""];
     if (hidden) parts.push(predict(why));
     else if (state.guess) parts.push(make("p", { id: "verdict", role: "status" }, state.guess));
     if (why.answer && !hidden) parts.push(make("p", {}, make("strong", {}, why.answer)));
-    if (why.kind === "parameter") parts.push(handle(why));
+    if (why.kind === "parameter" && link.live) parts.push(handle(why));
     if (why.strip && why.strip.rows.length + state.view.batch.removed.length > 1) parts.push(strip(why.strip));
     if (hidden) return parts;
-    parts.push(notations);
+    if (link.live) parts.push(notations);
     if (why.update && why.phase === "update") parts.push(update(why.update, true));
     const here = why.steps.filter((one) => why.here.includes(one.id));
     parts.push(...here.map((one) => step(one, true)));
@@ -514,14 +514,14 @@ export function mount(root, connect, { widget = false } = {}) {
       const tall = pull === null ? 4 : 48 * Math.abs(pull) / largest + 2;
       bar.style.height = `${tall}%`;
       bar.style[pull < 0 ? "top" : "bottom"] = "50%";
-      const words = out ? `sample ${row} is out; put it back` : `sample ${row} pulls ${short(pull)}; take it out`;
-      bars.append(make("button", { class: pull < 0 ? "minus" : "", title: words, "aria-label": words, "aria-pressed": String(out), onclick: () => send("take_out", { row, out: !out }) }, bar));
+      const words = out ? `sample ${row} is out; put it back` : `sample ${row} pulls ${short(pull)}${link.live ? "; take it out" : ""}`;
+      bars.append(make("button", { class: pull < 0 ? "minus" : "", title: words, "aria-label": words, "aria-pressed": String(out), disabled: !link.live, onclick: () => send("take_out", { row, out: !out }) }, bar));
     };
     of.rows.forEach((row, index) => add(row, of.pulls[index], false));
     batch.removed.filter((row) => batch.rows.includes(row)).forEach((row) => add(row, null, true));
     const rest = of.rest[0] ? `The strongest first; ${of.rest[0]} more add ${short(of.rest[1])}. ` : "";
     return make("div", {}, make("h3", {}, `Each sample's pull, together ${short(of.sum, 6)}`), bars,
-      make("p", { class: "soft" }, `${rest}Click a bar to take its sample out of the batch.`));
+      make("p", { class: "soft" }, `${rest}${link.live ? "Click a bar to take its sample out of the batch." : ""}`));
   }
 
   // Data
@@ -538,10 +538,10 @@ export function mount(root, connect, { widget = false } = {}) {
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     if (lesson) parts.push(make("p", {}, lesson.text), goal(lesson));
     if (data.kind === "points") parts.push(plane());
-    else if (data.kind === "images") parts.push(images(), painting());
+    else if (data.kind === "images") parts.push(images(), link.live ? painting() : "");
     else parts.push(table());
-    if (view.batch.rows.length > 1) parts.push(samples());
-    parts.push(controls(), breaking(), takeaway());
+    if (link.live && view.batch.rows.length > 1) parts.push(samples());
+    if (link.live) parts.push(controls(), breaking(), takeaway());
     keeping(dataPane, () => dataPane.replaceChildren(...parts));
   }
 
@@ -653,12 +653,12 @@ export function mount(root, connect, { widget = false } = {}) {
       return make("tr", { "aria-selected": String(view.sample.row === row), ...(at >= 0 ? { "data-place": at, tabindex: "0" } : {}) },
         ...data.X[index].slice(0, 8).map((value, column) => {
           const cell = make("td", { class: "number" }, short(value));
-          cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
+          if (link.live) cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
           return cell;
         }), make("td", {}, view.upstream ? `∂ ${target}` : target));
     });
     return make("div", {}, make("table", {}, make("thead", {}, make("tr", {}, ...some.map((name) => make("th", {}, name)), make("th", {}, view.upstream ? "arriving" : "target"))), make("tbody", {}, ...rows)),
-      make("p", { class: "soft" }, "Double-click a number to change it."));
+      link.live ? make("p", { class: "soft" }, "Double-click a number to change it.") : null);
   }
 
   function edit(what, value) {
