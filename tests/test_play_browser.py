@@ -426,6 +426,39 @@ def test_a_link_opens_the_lesson_with_its_controls(tab: Tab) -> None:
     assert "#" not in tab.page.url
 
 
+SCROLLED = """() => [...document.querySelectorAll(".formula")].every(
+    (one) => one.scrollWidth <= one.clientWidth || one.tabIndex === 0)"""  # by the keyboard
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Any, server: tuple[str, list[PlaySession]], scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = browser.new_context(viewport={"width": 1360, "height": 900}, color_scheme=scheme)
+    tab = Tab(context.new_page(), server[1])
+    tab.page.goto(server[0])
+    tab.page.wait_for_selector(".unit")
+    tab.key("ArrowRight")
+    tab.shows(".stand", "stop 1 of")
+    tab.page.wait_for_function(SCROLLED)
+    found = axe.run(tab.page).response["violations"]
+    tab.open("The spiral")
+    for opened in ("Data, network and training", "Take it away", "Break it"):
+        tab.page.get_by_text(opened).click()
+    tab.press("Take ReLU's mask away")
+    tab.shows("#report", "The gate is missing")
+    tab.page.get_by_label("Size of a step").select_option("batch")
+    tab.press("One step on")
+    tab.shows(".net h2", "step 1")
+    tab.page.locator(".wire[data-what]").nth(2).dispatch_event("click")
+    tab.page.get_by_text("Move it along the loss").click()
+    tab.page.locator("svg.curve").wait_for()
+    tab.page.wait_for_function(SCROLLED)
+    found += axe.run(tab.page).response["violations"]
+    context.close()
+    wrong = [(one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]]) for one in found]
+    assert not [one for one in wrong if one[1] in ("serious", "critical")], wrong
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_runs_out_of_a_phone(browser: Any, server: tuple[str, list[PlaySession]], scheme: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)

@@ -378,7 +378,13 @@ export function mount(root, connect, { widget = false } = {}) {
       make("p", { class: "soft" }, "Every number of the network has a gradient: by how much the loss rises when the number does. Click a wire, a neuron, a bias or a pixel, and its gradient is derived here, with the numbers of this network.")])));
     whyPane.querySelector(".step.now")?.scrollIntoView({ block: "nearest" });
     relight();
+    clearTimeout(measured);
+    measured = setTimeout(() => { // what is wider than the pane is scrolled with the keyboard too
+      for (const one of whyPane.querySelectorAll(".formula")) if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+    }, 100);
   }
+
+  let measured = null;
 
   function values(why) {
     return make("p", { class: "number values" }, make("span", {}, `value ${short(why.value, 6)} · gradient `),
