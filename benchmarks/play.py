@@ -34,7 +34,7 @@ CLICK = """(number) => new Promise((done) => {
         if (after && after !== before) { watch.disconnect(); done(performance.now() - start); } });
     watch.observe(pane, { childList: true, subtree: true });
     const start = performance.now();
-    wire.dispatchEvent(new Event("click")); })"""
+    wire.dispatchEvent(new Event("click", { bubbles: true })); })"""
 
 PICTURES = """(seconds) => new Promise((done) => {
     const step = () => document.querySelector(".net h2").textContent;

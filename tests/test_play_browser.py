@@ -370,6 +370,11 @@ def test_the_exported_page_works_with_the_network_off(tab: Tab, browser: Any, tm
     away.page.goto(path.as_uri())
     away.page.locator('.unit[data-what="dense_0[0,1]"] rect').click()
     away.why("dense_0[0,1]")
+    away.click("dense_0.weights[1,2]")
+    whole = away.why("dense_0.weights[1,2]")
+    assert away.page.locator(".strip button").count() == 3
+    assert sum(parsed(words.split()[3]) for words in titles(away, ".strip button")) == pytest.approx(whole, rel=1e-2)
+    assert away.page.locator(".matrices td.met").count() == 7  # a row of three, a column of three, the weight
     away.key("ArrowLeft")
     away.shows(".net h2", "step 2")
     away.page.get_by_label("The recorded training").focus()
@@ -378,6 +383,10 @@ def test_the_exported_page_works_with_the_network_off(tab: Tab, browser: Any, tm
     assert away.complaints == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     context.close()
+
+
+def titles(tab: Tab, selector: str) -> list[str]:
+    return list(tab.page.locator(selector).evaluate_all("all => all.map((one) => one.title)"))
 
 
 def test_the_keyboard_alone_is_enough(tab: Tab) -> None:
@@ -417,6 +426,39 @@ def test_a_link_opens_the_lesson_with_its_controls(tab: Tab) -> None:
     assert "#" not in tab.page.url
 
 
+SCROLLED = """() => [...document.querySelectorAll(".formula")].every(
+    (one) => one.scrollWidth <= one.clientWidth || one.tabIndex === 0)"""  # by the keyboard
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Any, server: tuple[str, list[PlaySession]], scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = browser.new_context(viewport={"width": 1360, "height": 900}, color_scheme=scheme)
+    tab = Tab(context.new_page(), server[1])
+    tab.page.goto(server[0])
+    tab.page.wait_for_selector(".unit")
+    tab.key("ArrowRight")
+    tab.shows(".stand", "stop 1 of")
+    tab.page.wait_for_function(SCROLLED)
+    found = axe.run(tab.page).response["violations"]
+    tab.open("The spiral")
+    for opened in ("Data, network and training", "Take it away", "Break it"):
+        tab.page.get_by_text(opened).click()
+    tab.press("Take ReLU's mask away")
+    tab.shows("#report", "The gate is missing")
+    tab.page.get_by_label("Size of a step").select_option("batch")
+    tab.press("One step on")
+    tab.shows(".net h2", "step 1")
+    tab.page.locator(".wire[data-what]").nth(2).dispatch_event("click")
+    tab.page.get_by_text("Move it along the loss").click()
+    tab.page.locator("svg.curve").wait_for()
+    tab.page.wait_for_function(SCROLLED)
+    found += axe.run(tab.page).response["violations"]
+    context.close()
+    wrong = [(one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]]) for one in found]
+    assert not [one for one in wrong if one[1] in ("serious", "critical")], wrong
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_runs_out_of_a_phone(browser: Any, server: tuple[str, list[PlaySession]], scheme: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
@@ -435,7 +477,7 @@ def test_a_click_is_derived_while_the_spiral_trains(tab: Tab) -> None:
         what = tab.page.evaluate(
             """(unit) => { const wires = [...document.querySelectorAll('.wire[data-what^="dense_1.weights"]')];
                 const wire = wires.find((one) => one.dataset.what.endsWith(`,${unit}]`));
-                wire.dispatchEvent(new Event("click"));
+                wire.dispatchEvent(new Event("click", { bubbles: true }));
                 return wire.dataset.what; }""",
             unit,
         )

@@ -381,6 +381,10 @@ def test_the_offline_page_asks_the_network_for_nothing() -> None:
     values = [whys["dense_0.weights[0,0]"]["value"] for whys in record["whys"]]
     assert values[0] == 0.2
     assert values[1] == page.model().parameters["dense_0.weights"][0, 0]
+    last = record["whys"][1]["dense_0.weights[1,2]"]
+    assert sum(last["strip"]["pulls"]) == pytest.approx(last["gradient"])
+    assert last["matrix"]["at"] == [1, 2]
+    assert "strip" not in record["whys"][1]["dense_0[0,1]"]
 
 
 def test_the_widget_answers_what_the_page_asks() -> None:

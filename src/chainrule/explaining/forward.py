@@ -13,7 +13,7 @@ import numpy as np
 from ..nodes import INPUTS
 from .cells import LOSS, Cell, Cells
 from .derivation import Line, Quantity, ReadingStep, Term
-from .formula import ARRAYS, bound, evaluate, fixed, parse, pattern, substituted
+from .formula import ARRAYS, bound, evaluate, fixed, parse, pattern, substituted, unparsed
 from .labels import Labels, named, symbols_of
 from .numpylines import forward_line
 from .words import said_forward
@@ -182,10 +182,10 @@ def _spread_terms(cells: Cells, cell: Cell, index: Index, labels: Labels, limit:
     for part in _summands(parse(rule.forward)):
         spread = _spread(part)
         if spread is None:
-            found.append((float(evaluate(part, scope)), ast.unparse(part), {}))
+            found.append((float(evaluate(part, scope)), unparsed(part), {}))
             continue
         letter, inner = spread
-        formula, size = ast.unparse(inner), scope.sizes[letter]
+        formula, size = unparsed(inner), scope.sizes[letter]
         arrays = cells.scope(cell, ARRAYS, indices).fixing(**{letter: np.arange(size)})
         values = np.broadcast_to(np.asarray(evaluate(inner, arrays), dtype=float), size)
         found += [(float(v), formula, {letter: i}) for i, v in enumerate(values)]

@@ -9,7 +9,7 @@ from typing import Any
 from ..nodes import INPUTS
 from .cells import LOSS, Cell, Cells
 from .derivation import Quantity
-from .formula import Rewrite, parse, pattern
+from .formula import Rewrite, parse, pattern, unparsed
 from .units import ScaledColumn, columns_of, outcome_of
 
 __all__ = ["Labels", "readable_name"]
@@ -135,4 +135,7 @@ class _Named(Rewrite):
 
 def named(formula: str, labels: Labels, symbols: Mapping[str, str]) -> str:
     """The formula with the names of columns and classes in the place of their indices."""
-    return ast.unparse(_Named(labels, symbols).visit(parse(formula))) if labels.axes else formula
+    labelled = [*map(repr, labels.axes), *(symbol for symbol, name in symbols.items() if name in labels.axes)]
+    if not any(f"{symbol}[" in formula for symbol in labelled):
+        return formula
+    return unparsed(_Named(labels, symbols).visit(parse(formula)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import UnknownNameError
 from .derivation import Derivation, ReadingStep
-from .formula import Rewrite, parse
+from .formula import Rewrite, parse, unparsed
 
 __all__ = ["NOTATIONS", "WrittenStep", "asked_in", "require_notation", "written_in"]
 
@@ -55,7 +55,7 @@ def asked_in(e: Derivation, notation: str) -> str:
 def _in_book(formula: str, step: ReadingStep, left: bool = False) -> str:
     if "D(" not in formula:
         return formula
-    return ast.unparse(_Book(step, left).visit(parse(formula)))
+    return unparsed(_Book(step, left).visit(parse(formula)))
 
 
 class _Book(Rewrite):

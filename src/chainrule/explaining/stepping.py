@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -41,20 +42,33 @@ _LAST = "the new weight"
 
 def update_formulas(member: Optimizer, traced: Traced) -> Formulas:
     """The update rule line by line, as its trace says it: decay, new slots, values with a letter, the new weight."""
-    letters = {**_LETTERS, **member.letters}
-    values = {name: value for name, value in traced.variables.items() if name in member.letters}
+    named = (member.letters, member.notes, traced.kept, traced.variables)
+    return _update_formulas(traced.forward, *(tuple(names.items()) for names in named))
+
+
+@functools.lru_cache(maxsize=64)
+def _update_formulas(
+    new: Expression,
+    own_letters: tuple[tuple[str, str], ...],
+    own_notes: tuple[tuple[str, str], ...],
+    kept: tuple[tuple[str, Expression], ...],
+    variables: tuple[tuple[str, Expression], ...],
+) -> Formulas:
+    own, notes, values = dict(own_letters), dict(own_notes), dict(variables)
+    letters = {**_LETTERS, **own}
     lines: dict[Expression, tuple[str, str]] = {}
     for name, letter in (("decayed_gradient", "gdec"), ("decayed_parameter", "wdec")):
-        if name in traced.variables:
-            lines[traced.variables[name]] = (letter, _NOTES[name])
-    for name, slot in traced.kept.items():
-        lines[slot] = (f"{letters.get(name, name)}_new", member.notes.get(name, f"the new {name}"))
-    for name, value in values.items():
-        lines.setdefault(value, (member.letters[name], member.notes.get(name, "")))
-    lines[traced.forward] = ("w_new", _LAST)
+        if name in values:
+            lines[values[name]] = (letter, _NOTES[name])
+    for name, slot in kept:
+        lines[slot] = (f"{letters.get(name, name)}_new", notes.get(name, f"the new {name}"))
+    for name, value in variables:
+        if name in own:
+            lines.setdefault(value, (own[name], notes.get(name, "")))
+    lines[new] = ("w_new", _LAST)
     known: dict[Expression, Expression] = {leaf("name", "step") + 1: leaf("name", "t")}
     found = []
-    for node in walk(*traced.kept.values(), traced.forward):
+    for node in walk(*(slot for _, slot in kept), new):
         if node in lines:
             symbol, note = lines[node]
             expression = readable(replaced(node, known))

@@ -40,7 +40,7 @@ def _whys(session: Any, network: dict[str, Any], most: int) -> dict[str, Any]:
             explanation = shot.explain(name, parts=("step",))
         except ChainruleError:
             continue
-        found[name] = {"phase": None, "here": [], "term": None, **told(explanation, session.notation, shot.network)}
+        found[name] = {"phase": None, "here": [], "term": None, **told(explanation, session.notation, shot)}
     return found
 
 

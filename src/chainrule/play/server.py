@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import secrets
 import socket
@@ -122,7 +123,9 @@ def application(rooms: Rooms, token: str, port: int) -> Guard:
 
 def listen(port: int | None) -> socket.socket:
     """A socket on this machine alone; without a number, a port that nobody uses. Raises `ChainruleError`."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(
+        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )  # asyncio sends at once on a TCP socket that says so
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port or 0))
@@ -162,9 +165,12 @@ def serve(rooms: Rooms, *, port: int | None = None, ready: Callable[[str], None]
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
+    gc.collect()
+    gc.freeze()  # the garbage collector does not look through the libraries while somebody waits
     try:
         asyncio.run(running())
     finally:
         sys.setswitchinterval(interval)
+        gc.unfreeze()
         rooms.close()
         listener.close()

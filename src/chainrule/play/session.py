@@ -15,7 +15,6 @@ from .looks import number, surface
 from .messages import checked
 from .running import Running
 from .state import state_of
-from .sums import batch_strip, matrix_view
 from .telling import told
 from .walk import Walk
 from .work import Snapshot, Work
@@ -200,10 +199,6 @@ class PlaySession:
 
     def _tell(self, shot: Snapshot, explanation: Explanation, here: list[Any]) -> None:
         self.chosen = str(explanation.quantity)
-        beside = {}
-        if explanation.kind == "parameter":
-            one, name, index = shot.trace(), explanation.quantity.name, explanation.quantity.index
-            beside = {"strip": batch_strip(shot, one, name, index), "matrix": matrix_view(shot, one, name, index)}
         moment = self.walk.moment
         walked = {
             "step": shot.step,
@@ -211,7 +206,7 @@ class PlaySession:
             "here": [step.id for step in here],
             "term": self.walk.term if self._by_term and here else None,
         }
-        self._send({"type": "why", **walked, **told(explanation, self.notation, shot.network), **beside})
+        self._send({"type": "why", **walked, **told(explanation, self.notation, shot)})
 
     def _on_proof(self, what: str) -> None:
         explanation = self.snapshot().explain(what, parts=("witnesses",))

@@ -9,17 +9,21 @@ from typing import Any
 from ..explaining import Explanation
 from ..explaining.question import written_entry
 from ..explaining.render.steps import shown
-from ..graph import Graph
 from ..layers import Dense
 from ..nodes import Leaf
 from .looks import number
+from .sums import batch_strip, matrix_view
+from .work import Snapshot
 
 __all__ = ["told"]
 
 
-def told(explanation: Explanation, notation: str, network: Graph) -> dict[str, Any]:
-    """The derivation of one gradient; each step and term names the numbers that it is about, for the page to light."""
-    weighted = {leaf.name: leaf for leaf in network.flat if isinstance(leaf.layer, Dense) and not leaf.joins}
+def told(explanation: Explanation, notation: str, shot: Snapshot) -> dict[str, Any]:
+    """The derivation of one gradient; each step and term names the numbers that it is about, for the page to light.
+
+    With a parameter's come each sample's pull at it, and the row and the column that meet in it.
+    """
+    weighted = {leaf.name: leaf for leaf in shot.network.flat if isinstance(leaf.layer, Dense) and not leaf.joins}
     return {
         "of": str(explanation.quantity),
         "title": explanation.title,
@@ -33,7 +37,15 @@ def told(explanation: Explanation, notation: str, network: Graph) -> dict[str, A
         "notation": notation,
         "steps": [_step(step, notation, weighted) for step in explanation.steps],
         "update": None if explanation.step is None else explanation.step.to_dict(),
+        **_beside(explanation, shot),
     }
+
+
+def _beside(explanation: Explanation, shot: Snapshot) -> dict[str, Any]:
+    if explanation.kind != "parameter":
+        return {}
+    name, index = explanation.quantity.name, explanation.quantity.index
+    return {"strip": batch_strip(shot, shot.trace, name, index), "matrix": matrix_view(shot, shot.trace, name, index)}
 
 
 def _step(step: Any, notation: str, weighted: Mapping[str, Leaf]) -> dict[str, Any]:

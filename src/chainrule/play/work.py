@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,7 @@ class Snapshot:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
 
+    @functools.cached_property
     def trace(self) -> Trace:
         """One pass forward and back over the batch."""
         return trace(self.network, self.loss, self.values, self.X, self.y, state=self.state, training=False)

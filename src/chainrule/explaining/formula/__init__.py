@@ -15,6 +15,7 @@ from .arithmetic import ARRAYS, SCALARS, VALUES, Arithmetic
 from .evaluation import NO_NAMES, Scope, evaluate
 from .language import derivative_symbol, fixed, free_indices, index_sizes, parse, pattern, symbol
 from .rewriting import Rewrite, bound, rounded, substituted
+from .unparsing import unparsed
 
 __all__ = [
     "ARRAYS",
@@ -35,4 +36,5 @@ __all__ = [
     "rounded",
     "substituted",
     "symbol",
+    "unparsed",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from .evaluation import Scope, evaluate
 from .language import index_of, parse, parts
+from .unparsing import unparsed
 
 __all__ = ["Rewrite", "bound", "rounded", "substituted"]
 
@@ -24,7 +25,7 @@ class Rewrite(ast.NodeTransformer):
     def _of(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self._of(one) for one in value]
-        return self.visit(value) if isinstance(value, ast.AST) else value
+        return self.visit(value) if isinstance(value, ast.expr) else value
 
 
 class _Numbers(Rewrite):
@@ -91,7 +92,7 @@ def substituted(formula: str, scope: Scope) -> str:
     >>> substituted("S[j]*(delta(j, k) - S[k])", Scope(lambda name, index: S[index[0]], {"j": 0, "k": 1}))
     '0.7 * (0 - 0.1)'
     """
-    return ast.unparse(_Numbers(scope).visit(parse(formula)))
+    return unparsed(_Numbers(scope).visit(parse(formula)))
 
 
 def bound(formula: str, indices: Mapping[str, Any]) -> str:
@@ -100,7 +101,7 @@ def bound(formula: str, indices: Mapping[str, Any]) -> str:
     >>> bound("x[...]*w[i,n]", {"...": (4, 2), "i": 2})
     'x[4, 2] * w[2, n]'
     """
-    return ast.unparse(_Indices(indices).visit(parse(formula)))
+    return unparsed(_Indices(indices).visit(parse(formula)))
 
 
 class _Rounded(Rewrite):
@@ -119,4 +120,4 @@ def rounded(formula: str, digits: int) -> str:
     >>> rounded("0.123456*(1 - 0.98765)", 3)
     '0.123 * (1 - 0.988)'
     """
-    return ast.unparse(_Rounded(digits).visit(parse(formula)))
+    return unparsed(_Rounded(digits).visit(parse(formula)))

@@ -20,11 +20,16 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
-function pressed(handler) { // a thing that is clicked, or chosen with Enter or the space bar
-  return {
-    tabindex: "0", role: "button", onclick: handler,
-    onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); handler(event); } },
+const PRESSED = { tabindex: "0", role: "button" }; // what is clicked, or chosen with Enter or the space bar
+
+function onPressed(box, selector, handler) { // one listener for all that a box draws, now and later
+  const pressed = (event) => {
+    const one = event.target.closest(selector);
+    if (!one || (event.type === "keydown" && !["Enter", " "].includes(event.key))) return;
+    if (event.type === "keydown") event.preventDefault();
+    handler(one);
   };
+  for (const kind of ["click", "keydown"]) box.addEventListener(kind, pressed);
 }
 
 function short(value, digits = 3) {
@@ -41,10 +46,6 @@ function formula(...inner) { // MathML that the library wrote
   return box;
 }
 
-function replace(box, ...children) {
-  box.replaceChildren(...children.filter(Boolean));
-}
-
 function keeping(box, draw) { // what has the focus, what is open and what is scrolled stay so through a new drawing
   const named = (one) => one.id || one.dataset?.what || one.getAttribute("aria-label") || `${one.tagName} ${one.textContent}`;
   const focused = box.contains(document.activeElement) ? named(document.activeElement) : null;
@@ -52,6 +53,37 @@ function keeping(box, draw) { // what has the focus, what is open and what is sc
   draw();
   for (const one of box.querySelectorAll("details[id]")) if (open.has(one.id)) one.open = open.get(one.id);
   if (focused) [...box.querySelectorAll("button, input, select, summary, [tabindex]")].find((one) => named(one) === focused)?.focus({ preventScroll: true });
+}
+
+const SINCE = ["open", "href"]; // what an element is given after it was drawn
+
+function become(old, wanted) { // a drawing turns into the next one; what is the same in both stays, and with it the focus
+  if (old.isEqualNode(wanted)) return;
+  if (old.nodeType !== wanted.nodeType || old.nodeName !== wanted.nodeName || old.id !== wanted.id) { old.replaceWith(wanted); return; }
+  if (old.nodeType === Node.TEXT_NODE) { if (old.data !== wanted.data) old.data = wanted.data; return; }
+  for (const name of old.getAttributeNames()) if (!wanted.hasAttribute(name) && !SINCE.includes(name)) old.removeAttribute(name);
+  for (const name of wanted.getAttributeNames()) {
+    const value = wanted.getAttribute(name);
+    if (old.getAttribute(name) === value || SINCE.includes(name)) continue;
+    if (name === "style") old.style.cssText = value; // which the page's policy allows a script, and the attribute not
+    else old.setAttribute(name, value);
+  }
+  if (!old.firstElementChild && !wanted.firstElementChild) {
+    if (old.textContent !== wanted.textContent) old.textContent = wanted.textContent;
+    return;
+  }
+  const left = new Set(old.childNodes);
+  const named = new Map([...left].filter((child) => child.id).map((child) => [child.id, child]));
+  const others = [...left].filter((child) => !child.id);
+  let at = old.firstChild;
+  for (const child of [...wanted.childNodes]) {
+    const same = child.id ? named.get(child.id) : others.shift();
+    left.delete(same);
+    if (same && same === at) at = at.nextSibling;
+    else old.insertBefore(same ?? child, at);
+    if (same) become(same, child);
+  }
+  for (const child of left) child.remove();
 }
 
 // Where messages go: a WebSocket, a widget, or a record
@@ -100,12 +132,13 @@ export function mount(root, connect, { widget = false } = {}) {
   const page = make("div", { class: widget ? "cr-play widget" : "cr-play" });
   const title = make("h1", {}, "chainrule play");
   const lessons = make("nav", { class: "lessons", "aria-label": "Lessons" });
+  const problem = make("div", { class: "problem", role: "alert" });
+  const drawn = make("div");
   const dataPane = make("section", { class: "pane data", "aria-label": "Data", tabindex: "0" });
-  const netPane = make(widget ? "section" : "main", { class: "pane net", "aria-label": "Network", tabindex: "0" });
+  const netPane = make(widget ? "section" : "main", { class: "pane net", "aria-label": "Network", tabindex: "0" }, problem, drawn);
   const whyPane = make("section", { class: "pane why", "aria-label": "Why", tabindex: "0" });
   const foot = make("footer", { "aria-label": "Transport" });
   const spoken = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
-  const problem = make("div", { class: "problem", role: "alert" });
   page.append(make("header", {}, title, lessons), dataPane, netPane, whyPane, foot, spoken);
   root.replaceChildren(page);
   const send = (type, fields = {}) => { problem.textContent = ""; link.send({ type, ...fields }); };
@@ -118,7 +151,14 @@ export function mount(root, connect, { widget = false } = {}) {
   let lit = []; // the names of what is pointed at
   for (const kind of ["pointerover", "focusin"]) page.addEventListener(kind, (event) => light(event.target));
   page.addEventListener("pointerleave", () => light(null));
-  const choose = (what) => send("choose", { what, notation: state.view.notation });
+  const choose = (what) => { // the answer is drawn before the next picture of what trains
+    asked = true;
+    clearTimeout(patience);
+    patience = setTimeout(answered, 500);
+    send("choose", { what, notation: state.view.notation });
+  };
+  onPressed(netPane, "svg [data-what]", (one) => choose(one.dataset.what));
+  onPressed(dataPane, "tr[data-place]", (one) => send("sample", { place: Number(one.dataset.place) }));
 
   // Network
 
@@ -149,7 +189,7 @@ export function mount(root, connect, { widget = false } = {}) {
       for (const badge of net.badges.filter((one) => one.node === node.name)) {
         const words = badge.units.length ? `${badge.units.length} ${badge.badge}` : badge.badge;
         const what = badge.units.length ? `${node.name}[${place()},${badge.units[0]}]` : `${node.name}.weights[0,0]`;
-        svg.append(make("text", { x, y: 43, "text-anchor": "middle", class: "badge", "aria-label": `${words}: show why`, ...pressed(() => choose(what)) }, words));
+        svg.append(make("text", { x, y: 43, "text-anchor": "middle", class: "badge", "aria-label": `${words}: show why`, "data-what": what, ...PRESSED }, words));
       }
       if (node.maps.length) svg.append(image(node, at.get(node.name)));
       for (const unit of node.units) {
@@ -164,18 +204,18 @@ export function mount(root, connect, { widget = false } = {}) {
   }
 
   const pictures = new Map(); // of each neuron's own map, drawn once for each surface
+  const levels = new Map(); // of all neurons of a layer, each as many bytes as its map has points
 
   function mapOf(node, unit) { // blue where the neuron is above 0 on the plane, orange where below
-    const maps = state.data?.surface?.maps;
-    if (!maps?.nodes[node]) return null;
+    const { maps } = state.data.surface;
     const name = `${node}/${unit}`;
     if (!pictures.has(name)) {
       const { side } = maps;
-      const levels = Int8Array.from(atob(maps.nodes[node]), (letter) => letter.charCodeAt(0)).subarray(unit * side * side, (unit + 1) * side * side);
+      if (!levels.has(node)) levels.set(node, Int8Array.from(atob(maps.nodes[node]), (letter) => letter.charCodeAt(0)));
       const canvas = make("canvas", { width: side, height: side });
       const context = canvas.getContext("2d");
       const dots = context.createImageData(side, side);
-      levels.forEach((level, index) => {
+      levels.get(node).subarray(unit * side * side, (Number(unit) + 1) * side * side).forEach((level, index) => {
         const at = 4 * ((side - 1 - Math.floor(index / side)) * side + (index % side));
         const below = level < 0;
         dots.data[at] = below ? 213 : 0;
@@ -189,7 +229,8 @@ export function mount(root, connect, { widget = false } = {}) {
     return pictures.get(name);
   }
 
-  const left = (node, unit) => (mapOf(node, unit) ? 60 : 29); // where a neuron's drawing begins
+  const mapped = (node) => Boolean(state.data?.surface?.maps?.nodes[node]);
+  const left = (node) => (mapped(node) ? 60 : 29); // where a neuron's drawing begins
 
   function neuron(node, unit, [x, y], phase, hasValue, hasGradient, chosen) {
     const what = node.name === "loss" ? null : `${node.name}[${place()},${unit.unit}]`;
@@ -200,12 +241,11 @@ export function mount(root, connect, { widget = false } = {}) {
     const group = make("g", {
       class: ["unit", phase ? `now phase-${phase}` : "", what && what === chosen ? "chosen" : ""].join(" "),
       id: `unit-${node.name}-${unit.unit}`, "data-what": what, "aria-label": words,
-      ...(what ? pressed(() => choose(what)) : {}),
+      ...(what ? PRESSED : {}),
     });
     group.append(make("title", {}, words), make("rect", { x: x - 29, y: y - 14, width: 58, height: 28, rx: 14 }));
     group.append(make("text", { x, y: y + 4.5, "text-anchor": "middle", class: "value" }, value));
-    const map = mapOf(node.name, unit.unit);
-    if (map) group.append(make("image", { href: map, x: x - 58, y: y - 13, width: 26, height: 26, preserveAspectRatio: "none" }), make("rect", { class: "frame", x: x - 58, y: y - 13, width: 26, height: 26, rx: 2 }));
+    if (mapped(node.name)) group.append(make("image", { "data-map": `${node.name} ${unit.unit}`, x: x - 58, y: y - 13, width: 26, height: 26, preserveAspectRatio: "none" }), make("rect", { class: "frame", x: x - 58, y: y - 13, width: 26, height: 26, rx: 2 }));
     if (gradient) group.append(make("text", { x, y: y + 27, "text-anchor": "middle", class: "gradient" }, gradient));
     const beside = []; // what can be clicked must not lie in what can be clicked
     if (caption) beside.push(make("text", { x, y: y - 18, "text-anchor": "middle", class: "soft" }, caption));
@@ -213,8 +253,7 @@ export function mount(root, connect, { widget = false } = {}) {
     if (bias) {
       const name = `${node.name}.biases[0,${unit.unit}]`;
       const says = bias.split(" ∂")[0].replace("-", "−");
-      beside.push(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${says}, ${name}`,
-        ...pressed(() => choose(name)) }, says));
+      beside.push(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${says}, ${name}`, ...PRESSED }, says));
     }
     const target = unit.notes.find((note) => note.includes("target"));
     if (target) beside.push(make("text", { x: x + 36, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
@@ -234,7 +273,7 @@ export function mount(root, connect, { widget = false } = {}) {
       const pixel = make("rect", {
         class: "pixel", x: left + column * size, y: top + row * size, width: size, height: size,
         fill: "currentColor", "fill-opacity": ((value - low) / (high - low || 1)).toFixed(3), stroke: "var(--line)", "stroke-width": 0.4,
-        "data-what": what, onclick: () => choose(what),
+        "data-what": what,
       });
       pixel.append(make("title", {}, `${node.name}[${row},${column}] = ${short(value)}, gradient ${short(one.gradients[row][column])}`));
       group.append(pixel);
@@ -263,9 +302,9 @@ export function mount(root, connect, { widget = false } = {}) {
       const classes = ["wire", number > 0 ? "plus" : number < 0 ? "minus" : "", walks ? `walk-${moment.phase === "loss" ? "forward" : moment.phase}` : "", what && what === chosen ? "chosen" : ""];
       const thick = number === null ? 1 : 0.6 + 3.2 * Math.abs(number) / largest;
       const line = make("path", {
-        class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - left(wire.to, reader)},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
+        class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - left(wire.to)},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
         "stroke-opacity": walks ? 1 : 0.75, "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
-        ...(what ? { ...pressed(() => choose(what)), tabindex: "-1", "aria-label": `${what}: ${state.mode} ${short(number)}` } : {}),
+        ...(what ? { ...PRESSED, tabindex: "-1", "aria-label": `${what}: ${state.mode} ${short(number)}` } : {}),
       });
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;
@@ -285,10 +324,14 @@ export function mount(root, connect, { widget = false } = {}) {
     const { view, why } = state;
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    keeping(netPane, () => replace(netPane, head, lesson ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), problem, make("div", { class: "drawing" }, network()), modes,
+    become(drawn, make("div", {}, head, lesson ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), make("div", { class: "drawing" }, network()), modes,
       why?.matrix ? matrices(why.matrix) : null,
       state.report ? make("details", { id: "report", open: true }, make("summary", {}, "What check says of the broken layer"), make("pre", { tabindex: "0" }, state.report)) : null,
       view.frames.count > 1 ? curves(view.frames.curves) : null));
+    for (const one of drawn.querySelectorAll("[data-map]")) {
+      const map = mapOf(...one.dataset.map.split(" "));
+      if (one.getAttribute("href") !== map) one.setAttribute("href", map);
+    }
     relight();
   }
 
@@ -335,7 +378,13 @@ export function mount(root, connect, { widget = false } = {}) {
       make("p", { class: "soft" }, "Every number of the network has a gradient: by how much the loss rises when the number does. Click a wire, a neuron, a bias or a pixel, and its gradient is derived here, with the numbers of this network.")])));
     whyPane.querySelector(".step.now")?.scrollIntoView({ block: "nearest" });
     relight();
+    clearTimeout(measured);
+    measured = setTimeout(() => { // what is wider than the pane is scrolled with the keyboard too
+      for (const one of whyPane.querySelectorAll(".formula")) if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+    }, 100);
   }
+
+  let measured = null;
 
   function values(why) {
     return make("p", { class: "number values" }, make("span", {}, `value ${short(why.value, 6)} · gradient `),
@@ -361,14 +410,14 @@ export function mount(root, connect, { widget = false } = {}) {
     const tools = make("div", { class: "row" },
       make("button", { onclick: () => { state.hide = !state.hide; state.guess = null; drawWhy(); } }, hidden ? "Show it" : "Predict first"),
       make("button", { onclick: () => send("proof", { what: why.of }) }, "Prove it"), make("span", { id: "proof", class: "proof", role: "status" }));
-    const parts = [make("h2", {}, why.title), values(why), tools];
+    const parts = [make("h2", {}, why.title), values(why), link.live ? tools : ""];
     if (hidden) parts.push(predict(why));
     else if (state.guess) parts.push(make("p", { id: "verdict", role: "status" }, state.guess));
     if (why.answer && !hidden) parts.push(make("p", {}, make("strong", {}, why.answer)));
-    if (why.kind === "parameter") parts.push(handle(why));
+    if (why.kind === "parameter" && link.live) parts.push(handle(why));
     if (why.strip && why.strip.rows.length + state.view.batch.removed.length > 1) parts.push(strip(why.strip));
     if (hidden) return parts;
-    parts.push(notations);
+    if (link.live) parts.push(notations);
     if (why.update && why.phase === "update") parts.push(update(why.update, true));
     const here = why.steps.filter((one) => why.here.includes(one.id));
     parts.push(...here.map((one) => step(one, true)));
@@ -471,14 +520,14 @@ export function mount(root, connect, { widget = false } = {}) {
       const tall = pull === null ? 4 : 48 * Math.abs(pull) / largest + 2;
       bar.style.height = `${tall}%`;
       bar.style[pull < 0 ? "top" : "bottom"] = "50%";
-      const words = out ? `sample ${row} is out; put it back` : `sample ${row} pulls ${short(pull)}; take it out`;
-      bars.append(make("button", { class: pull < 0 ? "minus" : "", title: words, "aria-label": words, "aria-pressed": String(out), onclick: () => send("take_out", { row, out: !out }) }, bar));
+      const words = out ? `sample ${row} is out; put it back` : `sample ${row} pulls ${short(pull)}${link.live ? "; take it out" : ""}`;
+      bars.append(make("button", { class: pull < 0 ? "minus" : "", title: words, "aria-label": words, "aria-pressed": String(out), disabled: !link.live, onclick: () => send("take_out", { row, out: !out }) }, bar));
     };
     of.rows.forEach((row, index) => add(row, of.pulls[index], false));
     batch.removed.filter((row) => batch.rows.includes(row)).forEach((row) => add(row, null, true));
     const rest = of.rest[0] ? `The strongest first; ${of.rest[0]} more add ${short(of.rest[1])}. ` : "";
     return make("div", {}, make("h3", {}, `Each sample's pull, together ${short(of.sum, 6)}`), bars,
-      make("p", { class: "soft" }, `${rest}Click a bar to take its sample out of the batch.`));
+      make("p", { class: "soft" }, `${rest}${link.live ? "Click a bar to take its sample out of the batch." : ""}`));
   }
 
   // Data
@@ -495,10 +544,10 @@ export function mount(root, connect, { widget = false } = {}) {
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     if (lesson) parts.push(make("p", {}, lesson.text), goal(lesson));
     if (data.kind === "points") parts.push(plane());
-    else if (data.kind === "images") parts.push(images(), painting());
+    else if (data.kind === "images") parts.push(images(), link.live ? painting() : "");
     else parts.push(table());
-    if (view.batch.rows.length > 1) parts.push(samples());
-    parts.push(controls(), breaking(), takeaway());
+    if (link.live && view.batch.rows.length > 1) parts.push(samples());
+    if (link.live) parts.push(controls(), breaking(), takeaway());
     keeping(dataPane, () => dataPane.replaceChildren(...parts));
   }
 
@@ -607,15 +656,15 @@ export function mount(root, connect, { widget = false } = {}) {
     const rows = data.rows.slice(0, 12).map((row, index) => {
       const at = view.batch.rows.indexOf(row);
       const target = data.classes[data.y[index]] ?? (Array.isArray(data.y[index]) ? data.y[index].map((n) => short(n)).join(", ") : short(data.y[index]));
-      return make("tr", { "aria-selected": String(view.sample.row === row), ...(at >= 0 ? pressed(() => send("sample", { place: at })) : {}), role: "row" },
+      return make("tr", { "aria-selected": String(view.sample.row === row), ...(at >= 0 ? { "data-place": at, tabindex: "0" } : {}) },
         ...data.X[index].slice(0, 8).map((value, column) => {
           const cell = make("td", { class: "number" }, short(value));
-          cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
+          if (link.live) cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
           return cell;
         }), make("td", {}, view.upstream ? `∂ ${target}` : target));
     });
     return make("div", {}, make("table", {}, make("thead", {}, make("tr", {}, ...some.map((name) => make("th", {}, name)), make("th", {}, view.upstream ? "arriving" : "target"))), make("tbody", {}, ...rows)),
-      make("p", { class: "soft" }, "Double-click a number to change it."));
+      link.live ? make("p", { class: "soft" }, "Double-click a number to change it.") : null);
   }
 
   function edit(what, value) {
@@ -752,17 +801,21 @@ export function mount(root, connect, { widget = false } = {}) {
   // What is told
 
   let held = false; // a button that vanished between press and release would not be clicked
+  let asked = false; // a derivation, which is on its way
+  let patience = null;
   let waits = false;
   const calm = (draw) => { // at most one drawing a picture of the screen
     let planned = false;
     const later = () => {
-      if (held) { waits = true; return; }
-      if (!planned) { planned = true; requestAnimationFrame(() => { planned = false; if (held) waits = true; else draw(); }); }
+      if (held || asked) { waits = true; return; }
+      if (!planned) { planned = true; requestAnimationFrame(() => { planned = false; if (held || asked) waits = true; else draw(); }); }
     };
     return later;
   };
+  const catchUp = () => { if (waits && !held && !asked) { waits = false; drawView(); } };
+  const answered = () => { asked = false; clearTimeout(patience); catchUp(); };
   page.addEventListener("pointerdown", () => { held = true; });
-  for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => { setTimeout(() => { held = false; if (waits) { waits = false; drawView(); } }, 0); });
+  for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => { setTimeout(() => { held = false; catchUp(); }, 0); });
   const drawView = calm(() => { drawLessons(); drawNetwork(); drawFoot(); outlive(); if (!dataPane.querySelector("form")?.contains(document.activeElement)) drawData(); });
 
   told.session = ({ name }) => {
@@ -789,13 +842,14 @@ export function mount(root, connect, { widget = false } = {}) {
     if (moment && view.walk.position >= 0 && !view.playing) say(`${moment.phase}, ${moment.node}${moment.unit === null ? "" : `, unit ${moment.unit}`}`);
     drawView();
   };
-  told.data = (data) => { state.data = data; state.changes += 1; pictures.clear(); drawView(); };
-  told.surface = ({ surface }) => { if (state.data) { state.data.surface = surface; state.changes += 1; pictures.clear(); drawView(); } };
+  told.data = (data) => { state.data = data; state.changes += 1; pictures.clear(); levels.clear(); drawView(); };
+  told.surface = ({ surface }) => { if (state.data) { state.data.surface = surface; state.changes += 1; pictures.clear(); levels.clear(); drawView(); } };
   told.why = (why) => {
     state.why = why;
     state.guess = null;
     if (state.view) state.view.chosen = why.of;
     drawWhy();
+    answered();
     drawView();
     say(`${why.title}: gradient ${short(why.gradient)}`);
   };
@@ -821,7 +875,7 @@ export function mount(root, connect, { widget = false } = {}) {
     make("a", { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
   };
-  told.problem = ({ says }) => { problem.textContent = says; sought = null; };
+  told.problem = ({ says }) => { problem.textContent = says; sought = null; answered(); };
 
   const link = connect((message) => {
     if (!TOLD.includes(message.type)) return;
