@@ -1,6 +1,7 @@
 """Mutation testing: change one operator, number, condition or statement of a file at a time; its tests must notice.
 
     python scripts/mutants.py src/chainrule/pair.py tests/test_definitions.py tests/test_layers.py
+    python scripts/mutants.py src/chainrule/explaining --sample 150 -- tests/test_explaining.py -k "not every_number"
 
 Each mutant stands in a copy of the package and is tried by a fork of a process that has imported NumPy, pytest and
 whatever else the tests import, so that only the package itself is imported again. Tests run in the order given, up to
@@ -33,11 +34,15 @@ from mutations import Mutant, mutants
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Copy:
-    """A copy of the package and its tests, in which one file changes."""
+Case = tuple[Path, Mutant]  # the file, and the change of it
 
-    def __init__(self, folder: Path, file: Path, tests: list[str]) -> None:
-        self.folder, self.target, self.tests = folder, folder / file.relative_to(ROOT), tests
+
+class Copy:
+    """A copy of the package and its tests, in which one file at a time is changed."""
+
+    def __init__(self, folder: Path, tests: list[str]) -> None:
+        self.folder, self.tests = folder, tests
+        self.restore: dict[Path, str] = {}  # what was changed last
         ignored = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
         for name in ("src", "tests"):
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -47,11 +52,14 @@ class Copy:
         compileall.compile_dir(folder / "src", quiet=2)
         compileall.compile_dir(folder / "tests", quiet=2)
 
-    def start(self, text: str) -> int:
-        """The process that runs the tests on this text of the file."""
-        for compiled in (self.target.parent / "__pycache__").glob(f"{self.target.stem}.*"):
-            compiled.unlink()  # it would count as current within the same second
-        self.target.write_text(text)
+    def start(self, changed: dict[Path, str]) -> int:
+        """The process that runs the tests with these texts in the place of those of the files."""
+        for file, text in (self.restore | changed).items():
+            target = self.folder / file.relative_to(ROOT)
+            for compiled in (target.parent / "__pycache__").glob(f"{target.stem}.*"):
+                compiled.unlink()  # it would count as current within the same second
+            target.write_text(text)
+        self.restore = {file: file.read_text() for file in changed}
         process = os.fork()
         if process == 0:
             self._run()
@@ -98,21 +106,21 @@ def wait(processes: dict[int, Any], deadlines: dict[int, float]) -> tuple[int, i
         time.sleep(0.01)
 
 
-def unchanged(place: Copy, text: str) -> float:
-    """Seconds that the tests take on the file as it is; ends the program where they fail."""
+def unchanged(place: Copy) -> float:
+    """Seconds that the tests take on the files as they are; ends the program where they fail."""
     begin = time.monotonic()
-    process = place.start(text)
+    process = place.start({})
     _, code = wait({process: None}, {process: begin + 3600})
     if code != 0:
         sys.exit(f"The tests must pass before anything is changed:\n{(place.folder / 'log').read_text()[-3000:]}")
     return time.monotonic() - begin
 
 
-def prepare(place: Copy, text: str) -> float:
+def prepare(place: Copy) -> float:
     """Import here what the tests import, but for the package; returns how many seconds they take from then on."""
     listed = place.folder / "modules"
     os.environ["MUTANTS_MODULES"] = str(listed)
-    unchanged(place, text)
+    unchanged(place)
     del os.environ["MUTANTS_MODULES"]
     plugins = {point.dist.name for point in entry_points(group="pytest11") if point.dist}  # pytest imports its own
     skipped = {name for name, packages in packages_distributions().items() if plugins & set(packages)}
@@ -121,31 +129,31 @@ def prepare(place: Copy, text: str) -> float:
         if name.partition(".")[0] not in skipped:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-    return unchanged(place, text)
+    return unchanged(place)
 
 
-def survivors(places: list[Copy], waiting: list[Mutant], timeout: float) -> Iterator[Mutant]:
+def survivors(places: list[Copy], waiting: list[Case], timeout: float) -> Iterator[Case]:
     """The mutants on which all tests pass."""
-    running: dict[int, tuple[Copy, Mutant]] = {}
+    running: dict[int, tuple[Copy, Case]] = {}
     deadlines: dict[int, float] = {}
     free, total = list(places), len(waiting)
     waiting = waiting[::-1]
     while waiting or running:
         while waiting and free:
-            place, mutant = free.pop(), waiting.pop()
-            process = place.start(mutant.text)
-            running[process], deadlines[process] = (place, mutant), time.monotonic() + timeout
+            place, case = free.pop(), waiting.pop()
+            process = place.start({case[0]: case[1].text})
+            running[process], deadlines[process] = (place, case), time.monotonic() + timeout
         process, code = wait(running, deadlines)
-        place, mutant = running.pop(process)
+        place, case = running.pop(process)
         free.append(place)
         print(f"\r{total - len(waiting) - len(running)}/{total}", end="", file=sys.stderr, flush=True)
         if code == 0:
-            yield mutant
+            yield case
 
 
-def show(file: Path, text: str, mutant: Mutant) -> None:
+def show(file: Path, mutant: Mutant) -> None:
     """A survivor as a diff."""
-    lines = difflib.unified_diff(text.splitlines(), mutant.text.splitlines(), n=0, lineterm="")
+    lines = difflib.unified_diff(file.read_text().splitlines(), mutant.text.splitlines(), n=0, lineterm="")
     body = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
     print(f"\r{file.relative_to(ROOT)}:{mutant.line}: {mutant.what}", *body, sep="\n", flush=True)
 
@@ -153,24 +161,24 @@ def show(file: Path, text: str, mutant: Mutant) -> None:
 def main() -> None:
     """Mutate, try, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path, help="the source file to change")
+    parser.add_argument("file", type=Path, help="the source file to change, or a folder of them")
     parser.add_argument("tests", nargs="+", help="what must notice, as pytest takes it; the quickest first")
     parser.add_argument("--lines", default="1-1000000", help="only lines such as 20-90")
     parser.add_argument("--sample", type=int, help="only so many mutants, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="of that draw")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     options = parser.parse_args()
-    file = options.file.resolve()
-    text, (first, last) = file.read_text(), map(int, options.lines.split("-"))
-    chosen = [mutant for mutant in mutants(text) if first <= mutant.line <= last]
+    file, (first, last) = options.file.resolve(), map(int, options.lines.split("-"))
+    files = sorted(file.rglob("*.py")) if file.is_dir() else [file]
+    chosen = [(each, one) for each in files for one in mutants(each.read_text()) if first <= one.line <= last]
     if options.sample is not None and options.sample < len(chosen):
         chosen = random.Random(options.seed).sample(chosen, options.sample)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        places = [Copy(Path(folder, str(index)), file, options.tests) for index in range(options.jobs)]
-        seconds = prepare(places[0], text)
+        places = [Copy(Path(folder, str(index)), options.tests) for index in range(options.jobs)]
+        seconds = prepare(places[0])
         left = 0
-        for mutant in survivors(places, chosen, 10 + 5 * seconds * options.jobs):
-            show(file, text, mutant)
+        for survivor in survivors(places, chosen, 10 + 5 * seconds * options.jobs):
+            show(*survivor)
             left += 1
     killed = len(chosen) - left
     share = 100 * killed / max(len(chosen), 1)

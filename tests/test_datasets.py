@@ -370,7 +370,7 @@ def test_resolve_finds_a_shipped_set_a_generator_and_a_table(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", [*POINTS, "sine"])
 def test_resolve_holds_out_a_fifth_of_what_a_generator_makes(name: str) -> None:
     data, make = datasets.resolve(name, samples=50, seed=3), getattr(datasets, name)
-    X, y = make(samples=50, seed=3)
+    X, y = make(samples=50, seed=3, **{"noise": 0.1} if name == "spiral" else {})
     assert len(data.X_test) == len(X) // 5
     both = np.concatenate([data.X_train, data.X_test])
     np.testing.assert_array_equal(both[np.lexsort(both.T)], X[np.lexsort(X.T)])
@@ -381,6 +381,14 @@ def test_resolve_holds_out_a_fifth_of_what_a_generator_makes(name: str) -> None:
     assert len(data.feature_names) == X.shape[1]
     assert data.title
     assert len(datasets.resolve(name, samples=50, test=0.5).X_test) == len(X) // 2
+
+
+def test_the_spiral_by_name_has_less_noise_than_the_books_unless_told() -> None:
+    X = datasets.resolve("spiral", noise=0.2, test=0.5).X_train
+    usual = datasets.resolve("spiral", test=0.5).X_train
+    assert len(usual) == 300 and not np.isin(usual, X).all()
+    told = datasets.resolve("spiral", noise=0.1, samples=200, test=0.5).X_train
+    np.testing.assert_array_equal(usual, told)
 
 
 def test_the_seed_decides_which_points_are_held_out() -> None:

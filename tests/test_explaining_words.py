@@ -419,6 +419,11 @@ def test_the_history_of_a_weight_says_who_moved_it() -> None:
         assert after.value - before.value == pytest.approx(-0.01 * before.gradient)
     np.testing.assert_allclose(0.01 * way.pushes.sum(), values[-1] - values[0])
     assert "up: sample 0" in str(way) and "down: sample 1" in str(way) and "in 3 epochs" in str(way)
+    assert repr(way) == "WeightHistory(weight='dense_0.weights[0,0]')"
+    shown = way._repr_html_()
+    assert all(f">{line.strip()}<" in shown for line in (str(way).splitlines()[0], *str(way).splitlines()[-3:]))
+    assert f'<td class="n">{values[-1]:.5g}</td>' in shown and "nothing is kept" not in shown
+    assert "nothing is kept yet" in WeightHistory("dense_0.weights[0,0]", X, y)._repr_html_()
     again = WeightHistory("dense_0.weights[0,0]", X, y)
     again.restore(*way.state())
     assert [m.value for m in again.moments] == values and again.moments[1].gradient == way.moments[1].gradient

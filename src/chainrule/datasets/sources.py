@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigurationError, UnknownNameError
@@ -16,14 +17,16 @@ __all__ = ["NAMES", "resolve"]
 
 GENERATORS = ("spiral", "vertical", "sine", "moons", "circles", "blobs", "xor")
 NAMES = (*SHIPPED, "fashion-mnist", *GENERATORS)
+# With the book's noise of 0.2 two arms of the spiral overlap, and no rule is right for more than 91 of 100 new points.
+_BY_NAME: Mapping[str, Mapping[str, Any]] = {"spiral": {"samples": 200, "noise": 0.1}}
 
 
 def resolve(name_or_path: str | os.PathLike[str], **options: Any) -> Dataset:
     """The data set of a name or a file: a shipped set, "fashion-mnist", a generator, or a table.
 
     A generator (spiral, vertical, sine, moons, circles, blobs, xor) takes its own options, and `test`, the part to hold
-    out, a fifth by default; "fashion-mnist" takes `folder`; a folder holds IDX files; a path takes the options of
-    `read`.
+    out, a fifth by default; "spiral" begins with twice the book's points and half its noise, `samples=200, noise=0.1`.
+    "fashion-mnist" takes `folder`; a folder holds IDX files; a path takes the options of `read`.
 
     Raises `UnknownNameError` where there is neither a name nor a file, `ConfigurationError` for an option that does
     not belong to it, and what `load`, `fashion_mnist` and `read` raise.
@@ -61,7 +64,8 @@ def _accepted(function: Any, name: str, options: dict[str, Any], *more: str) -> 
 
 def _generate(name: str, *, test: float = 0.2, **options: Any) -> Dataset:
     function = getattr(generators, name)
-    X, y = function(**_accepted(function, name, options, "test"))
+    options = {**_BY_NAME.get(name, {}), **_accepted(function, name, options, "test")}
+    X, y = function(**options)
     mask = held_out(strata(y), test, options.get("seed", 0), name)
     return from_arrays(
         name,

@@ -26,7 +26,7 @@ class Start:
 # A row for each set that the usual start does not learn.
 STARTS: Mapping[str, Start] = {
     "spiral": Start("64,64,64", "gelu", 80, 0.01, 32, decays=True),
-    "sine": Start("64,64", "tanh", 80, 0.005, 32, decays=True),
+    "sine": Start("64,64", "tanh", 80, 0.02, 32, decays=True),
 }
 
 

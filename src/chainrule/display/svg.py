@@ -11,7 +11,7 @@ from .palette import JUPYTER, LAYERS, with_colors
 
 __all__ = ["edge", "picture", "picture_style", "sign", "text_width"]
 
-_SMALLEST = 0.8  # of its own size: below it a picture scrolls, so that its text can be read
+_SMALLEST = 0.75  # of its own size: below it a picture scrolls, so that its text can be read
 
 
 def picture(width: float, height: float, *content: object, label: str, words: str = "", alone: bool = False) -> Html:

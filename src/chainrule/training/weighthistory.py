@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display import Html, article, fragment, table, tag
 from ..errors import ConfigurationError
 from ..layer import Arrays
 from ..traces import per_sample_gradient_chunks
@@ -18,6 +20,7 @@ __all__ = ["Moment", "WeightHistory"]
 
 MOST = 512  # samples, by default the first ones
 SHOWN, ROWS = 4, 12
+_HEAD = ("epoch", "value", "change", "gradient")
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ class WeightHistory(Callback):
     """
 
     weight: str
-    X: Any
-    y: Any
-    moments: list[Moment] = field(default_factory=list, init=False)
-    title: str = field(default="", init=False)
+    X: Any = field(repr=False)
+    y: Any = field(repr=False)
+    moments: list[Moment] = field(default_factory=list, init=False, repr=False)
+    title: str = field(default="", init=False, repr=False)
 
     def begin(self, fit: Fit) -> None:
         """Finds the weight and keeps where it stands."""
@@ -134,6 +137,24 @@ class WeightHistory(Callback):
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
+    def _repr_html_(self) -> str:
+        title, *rest = self._lines()
+        if not self.moments:
+            return fragment(article(tag("p", title)))
+        above, *pushed = rest[len(self._rows()) + 1 :]
+        shown = table(_HEAD, self._rows(), numeric=range(len(_HEAD)))
+        said: list[Html] = [tag("p", line.strip()) for line in (above, *pushed)]
+        return fragment(article(tag("p", title, cls="strong"), shown, *said))
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Some epochs: the weight, its change since the row above, its gradient."""
+        chosen = [self.moments[i] for i in np.unique(np.linspace(0, len(self.moments) - 1, ROWS).astype(int))]
+        changes = ["-", *(f"{after.value - before.value:.4g}" for before, after in itertools.pairwise(chosen))]
+        return [
+            (str(moment.epoch), f"{moment.value:.5g}", change, f"{moment.gradient:.4g}")
+            for moment, change in zip(chosen, changes, strict=True)
+        ]
+
     def _lines(self) -> Iterator[str]:
         if not self.moments:
             yield f"{self.weight}: nothing is kept yet; pass this to fit(callbacks=[...])."
@@ -143,14 +164,8 @@ class WeightHistory(Callback):
         yield f"{self.title or self.weight} went from {first.value:.6g} to {last.value:.6g} in " + (
             f"{epochs} epoch{'s' if epochs != 1 else ''}"
         )
-        yield f"  {'epoch':>5}{'value':>12}{'change':>12}{'gradient':>12}"
-        chosen = np.unique(np.linspace(0, len(self.moments) - 1, ROWS).astype(int))
-        before: Moment | None = None
-        for place in chosen:
-            moment = self.moments[int(place)]
-            change = "-" if before is None else f"{moment.value - before.value:.4g}"
-            yield f"  {moment.epoch:>5}{moment.value:>12.5g}{change:>12}{moment.gradient:>12.4g}"
-            before = moment
+        for epoch, *numbers in (_HEAD, *self._rows()):
+            yield f"  {epoch:>5}" + "".join(f"{one:>12}" for one in numbers)
         pushes = self.pushes
         yield "Sample by sample: added up over the epochs, these pushed it most"
         for word, order in (("up", np.argsort(-pushes)), ("down", np.argsort(pushes))):
