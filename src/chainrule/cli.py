@@ -422,7 +422,7 @@ def main() -> None:
     try:
         app()
     except (ChainruleError, OSError, MemoryError) as error:
-        from .distributed import quiet
+        from .ranks import quiet
 
         if quiet():
             raise SystemExit(2) from None

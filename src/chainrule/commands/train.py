@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from .. import datasets, metrics, optimizers
 from ..datasets import Dataset, Start, start_for
-from ..distributed import working
 from ..engines import require_known
 from ..ensemble import Ensemble, member_path, members_of
 from ..errors import ConfigurationError
@@ -24,6 +23,7 @@ from ..files import save_figure, write_atomically
 from ..loss import Loss
 from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
+from ..ranks import working
 from ..recipe import HIDDEN_FOR_CLASSES, HIDDEN_FOR_VALUES, RATE, activation, batch_size_for, dense_network, epochs_for
 from ..registry import named
 from ..training.callback import Callback, Fit
