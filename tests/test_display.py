@@ -142,7 +142,9 @@ def test_no_control_character_of_a_strangers_file_reaches_a_terminal_or_a_pictur
     model = Model([Dense(4, 3)], SoftmaxCrossentropy(), class_names=[said, "b", "c"])
     X, y = np.ones((3, 4)), [0, 1, 2]
     file = io.StringIO()
-    terminal(file=file, force_terminal=True, color_system="truecolor").print(said, style="bold", markup=False, highlight=False)
+    terminal(file=file, force_terminal=True, color_system="truecolor").print(
+        said, style="bold", markup=False, highlight=False
+    )
     assert file.getvalue().startswith("\x1b[1m\\x1b]0;owned") and "\x1b[2J" not in file.getvalue()
     texts = [str(model.explain(X, y, "dense_0.weights[0,0]")), model.explain(X, y).to_html()]
     pictures = [draw(model, model.trace(X, y)).svg]

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from chainrule import (
     SGD,
     Adam,
+    BatchNorm,
     Callback,
     Dense,
     Dropout,
@@ -32,8 +33,11 @@ from chainrule import (
     ReLU,
     SoftmaxCrossentropy,
     cli,
+    datasets,
     layers,
+    rows,
 )
+from chainrule.datasets import shards
 from chainrule.distributed import ALONE, Team
 from chainrule.distributed.pieces import added, nodes_of, pieces_of, share_of
 from chainrule.errors import ConfigurationError, NonFiniteError
@@ -52,7 +56,8 @@ def team_of_thread(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     def working(distributed: bool, deterministic: bool = True) -> Iterator[Team]:
         yield getattr(own, "team", Team()) if distributed else ALONE
 
-    monkeypatch.setattr("chainrule.model.working", working)
+    for place in ("chainrule.model", "chainrule.datasets.streaming"):
+        monkeypatch.setattr(f"{place}.working", working)
 
     def call(size: int, run: Callable[[int], Any], deterministic: bool = True) -> list[Any]:
         def one(team: Team) -> Any:
@@ -66,6 +71,14 @@ def team_of_thread(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
 
 def outcomes(dtype: str) -> list[str]:
     return [same.outcome(name, model, model.fit(*data, **options)) for name, model, data, options in same.runs(dtype)]
+
+
+def small(**settings: Any) -> Model:
+    return Model([Dense(4, 5), ReLU(), Dropout(0.1), Dense(5, 3)], SoftmaxCrossentropy(), Adam(0.01), **settings)
+
+
+X = np.random.default_rng(1).normal(size=(40, 4))
+Y = np.arange(40) % 3
 
 
 # The same bits
@@ -131,6 +144,125 @@ def test_a_sum_in_parts_has_the_bits_of_the_whole(samples: int, size: int, seed:
     assert (added(parts, 0, count) == added(leaves, 0, count)).all()
 
 
+# Data that are not held in memory
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A table of 600 rows, as one Parquet file of 13 row groups and as five shards of text."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rng, folder = np.random.default_rng(5), tmp_path_factory.mktemp("tables")
+    columns = {
+        "size": np.round(rng.normal(3, 2, 600), 4).tolist(),
+        "colour": [["red", "blue", "green"][i] for i in rng.integers(0, 3, 600)],
+        "late": [None] * 500 + [f"town {i % 4}" for i in range(100)],  # most row groups have none
+        "sold": np.where(rng.normal(size=600) > 0, "yes", "no").tolist(),
+    }
+    parquet.write_table(pyarrow.table(columns), folder / "table.parquet", row_group_size=47)
+    lines = [",".join("" if v is None else str(v) for v in row) for row in zip(*columns.values(), strict=True)]
+    (folder / "shards").mkdir()
+    for i, start in enumerate(range(0, 600, 120)):
+        text = "\n".join([",".join(columns), *lines[start : start + 120]])
+        (folder / "shards" / f"{i}.csv").write_text(text + "\n")
+    return {"Parquet": folder / "table.parquet", "text": folder / "shards"}
+
+
+def streamed(path: Path, memory: str) -> tuple[str, str]:
+    """What is learned from a table, the order of its rows, and what a run on them leaves behind."""
+    found = datasets.stream(path, target="sold", missing="impute", memory=memory, distributed=True)
+    model = Model([Dense(len(found.feature_names), 6), ReLU(), Dense(6, 2)], SoftmaxCrossentropy(), Adam(0.01))
+    held = found.validation.batches(50, shuffle=False)
+    history = model.fit(found.train.batches(24), epochs=2, validation_data=held, verbose=False, distributed=True)
+    rows = [X.tobytes() + y.tobytes() for X, y in found.train.batches(24)(epoch=1)]
+    test = [X.tobytes() for X, _ in found.test.batches(50, shuffle=False)(epoch=0)]
+    learned = f"{found.preprocessing} {found.notes} {rows} {test} {found.test.targets()} "
+    return learned + str(model.evaluate(found.test.batches(50))), same.outcome("", model, history)
+
+
+@pytest.mark.parametrize("kind", ["Parquet", "text"])
+@pytest.mark.parametrize(("memory", "sizes"), [("1MB", (2, 3, 4)), ("30KB", (3,))])
+def test_ranks_that_read_a_part_each_have_the_bits_of_one_that_reads_all(
+    kind: str, memory: str, sizes: tuple[int, ...], tables: dict[str, Path], team_of_thread: Any
+) -> None:
+    """With little memory lanes are few, and rows are shuffled in a small buffer."""
+    alone = streamed(tables[kind], memory)
+    for size in sizes:
+        assert team_of_thread(size, lambda rank: streamed(tables[kind], memory)) == [alone] * size
+
+
+def test_no_row_group_is_read_by_two_ranks(
+    tables: dict[str, Path], team_of_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: dict[int, set[int]] = {}
+    parts = shards.RowGroup.parts
+
+    def noted(piece: Any, *arguments: Any) -> Any:
+        read.setdefault(threading.get_ident(), set()).add(piece.group)
+        return parts(piece, *arguments)
+
+    monkeypatch.setattr(shards.RowGroup, "parts", noted)
+    team_of_thread(3, lambda rank: streamed(tables["Parquet"], "1MB"))
+    assert sorted(group for each in read.values() for group in each) == list(range(13)) and len(read) == 3
+
+
+def test_a_rank_reads_its_own_rows_of_a_file_that_stays_on_disk(
+    team_of_thread: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(given: Any, epochs: int = 2) -> str:
+        model = Model([Dense(4, 5), BatchNorm(5), ReLU(), Dense(5, 3)], SoftmaxCrossentropy(), Adam(0.01))
+        options: dict[str, Any] = dict(batch_size=16, validation_split=0.1, class_weights="balanced", verbose=False)
+        return same.outcome("", model, model.fit(given, Y, epochs=epochs, distributed=True, **options))
+
+    def read_by_three(epochs: int) -> int:
+        read.clear()
+        found = team_of_thread(3, lambda rank: trained(np.load(tmp_path / "X.npy", mmap_mode="r"), epochs))
+        assert found == [alone if epochs == 2 else found[0]] * 3
+        return sum(read)
+
+    np.save(tmp_path / "X.npy", X)
+    alone, read = trained(X.astype(np.float32)), list[int]()
+    take = rows.Rows.__getitem__
+    monkeypatch.setattr(rows, "_LARGE", 0)
+    monkeypatch.setattr(rows.Rows, "__getitem__", lambda own, at: [read.append(len(found := take(own, at))), found][1])
+    assert trained(np.load(tmp_path / "X.npy", mmap_mode="r")) == alone
+    assert read_by_three(4) - read_by_three(2) == 2 * 36 + 2 * 3 * 4  # in an epoch: 36 to train on, and 4 on each rank
+
+
+def test_batches_of_your_own_train_to_the_bits_of_the_arrays_they_are_cut_from(team_of_thread: Any) -> None:
+    def trained(given: Any, **options: Any) -> str:
+        model = small()
+        return same.outcome("", model, model.fit(*given, epochs=2, verbose=False, distributed=True, **options))
+
+    held = (X[:9], Y[:9])
+    alone = trained((X, Y), batch_size=16, shuffle=False, validation_data=held)
+    batches = [(X[i : i + 16], Y[i : i + 16]) for i in (0, 16, 32)]
+    ways = [lambda: (batches,), lambda: (lambda epoch: iter(batches),), lambda: (iter(batches * 2),)]
+    for way, options in zip(ways, ({}, {}, {"steps_per_epoch": 3}), strict=True):
+        found = team_of_thread(3, lambda rank: trained(way(), validation_data=[held], **options))  # noqa: B023
+        assert found == [alone] * 3
+
+
+LATER: dict[str, tuple[Any, Any, str]] = {
+    "other samples": ([(X, Y), (X[:5] + 1, Y[:5])], None, "rank 1 of 2 has another batch in steps 1 to 2"),
+    "fewer batches": ([(X, Y)], None, "rank 1 of 2 has another batch in steps 1 to 1 at the end of an epoch"),
+    "less to validate on": ([(X, Y), (X[:5], Y[:5])], [(X, Y)], "another batch 1 of epoch 2 in validation_data"),
+}
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_a_rank_whose_later_batches_differ_is_refused(case: str, team_of_thread: Any) -> None:
+    """All ranks raise the same error: none waits for another."""
+    batches, held, words = LATER[case]
+    usual = [(X, Y), (X[:5], Y[:5])]
+
+    def trained(rank: int) -> Any:
+        given, validation = (batches, held or usual) if rank else (usual, usual)
+        small().fit(given, epochs=2, verbose=False, validation_data=validation, distributed=True)
+
+    for error in team_of_thread(2, trained):
+        assert isinstance(error, ConfigurationError) and words in str(error)
+
+
 # One rank's part in the others' run
 
 
@@ -150,14 +282,6 @@ class Heard(Callback):
 
     def end(self, fit: Any) -> None:
         self.calls.append("end")
-
-
-def small(**settings: Any) -> Model:
-    return Model([Dense(4, 5), ReLU(), Dropout(0.1), Dense(5, 3)], SoftmaxCrossentropy(), Adam(0.01), **settings)
-
-
-X = np.random.default_rng(1).normal(size=(40, 4))
-Y = np.arange(40) % 3
 
 
 def test_callbacks_are_rank_0s_and_all_stop_where_it_stops(team_of_thread: Any, capsys: Any) -> None:

@@ -26,7 +26,7 @@ from chainrule import (
     rows,
 )
 from chainrule.errors import ChainruleError, ConfigurationError, DataError, NonFiniteError, ShapeError
-from chainrule.training import supply
+from chainrule.training import window
 from chainrule.training.callback import Fit
 
 ENGINES = ["numpy", "fused"]
@@ -41,7 +41,7 @@ WEIGHED = [(X, y, WEIGHTS[i * 32 : (i + 1) * 32]) for i, (X, y) in enumerate(BAT
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every array counts as large, and windows hold a few steps."""
     monkeypatch.setattr(rows, "_LARGE", 0)
-    monkeypatch.setattr(supply, "_WINDOW_BYTES", 4000)
+    monkeypatch.setattr(window, "_WINDOW_BYTES", 4000)
     yield
 
 

@@ -21,7 +21,7 @@ ROOT = Path(chainrule.__file__).parent
 LEVELS = [
     ("errors", "interrupt", "forking", "columns", "display"),
     ("limits", "jsontext"),
-    ("files",),
+    ("files", "ranks"),
     ("pair", "special", "initializers", "schedules", "noise", "arrays"),
     ("weighting", "rows"),
     ("symbolic",),

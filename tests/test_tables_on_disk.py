@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from chainrule import Adam, Dense, MeanSquaredError, Model, ReLU, SoftmaxCrossentropy, datasets
+from chainrule import Adam, Dense, MeanSquaredError, Model, ReLU, SoftmaxCrossentropy, cli, datasets
+from chainrule.commands.console import in_the_shell
+from chainrule.datasets import room
 from chainrule.datasets.streaming import bytes_of
 from chainrule.errors import ChainruleError, ConfigurationError, DataError, FileFormatError
 
@@ -146,6 +153,51 @@ def test_what_cannot_be_is_refused(case: str, tmp_path: Path) -> None:
     make, options, kind, words = REFUSED[case]
     with pytest.raises(kind, match=words):
         datasets.stream(make(tmp_path), **options)
+
+
+def shell(folder: Path, *arguments: str) -> str:
+    """What the shell prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as end:
+        cli.app(["train", *arguments, "--layers", "8", "--epochs", "3", "--engine", "numpy", "--out", str(folder)])
+    assert end.value.code == 0
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("target", ["sold", "size"])
+def test_the_shell_reads_a_table_in_pieces(
+    path: Path, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for all the run is that of the whole; its recipe gives the same numbers."""
+    asked = [str(path), "--target", target, "--missing", "impute"]
+    whole = json.loads(shell(tmp_path / "whole", *asked, "--json"))
+    pieces = json.loads(shell(tmp_path / "pieces", *asked, "--json", "--memory", "1MB"))
+    for part in ("train", "test"):
+        assert pieces[part] == pytest.approx(whole[part], rel=1e-5)
+    program = shell(tmp_path, *asked, "--memory", "1MB", "--recipe")
+    monkeypatch.chdir(tmp_path)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(program, {})
+    assert f"'loss': {pieces['test']['loss']}" in out.getvalue().splitlines()[-1]
+
+
+def test_a_table_that_does_not_fit_is_refused_with_the_way_to_read_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_SMALL", 0)
+    datasets.read(path, target="sold", missing="impute")
+    monkeypatch.setattr(room, "free_memory", lambda: 12 * 6 * ROWS - 1)
+    with pytest.raises(ConfigurationError, match=r"are free; write datasets\.stream") as caught:
+        datasets.read(path, target="sold", missing="impute")
+    assert in_the_shell(str(caught.value)).endswith("write --memory 500MB, which reads it in pieces.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_limit_of_a_process_counts() -> None:
+    """Under a limit of its address space less is free than the machine has."""
+    program = "import resource, chainrule.datasets.room as r; resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9));"
+    found = subprocess.run([sys.executable, "-c", program + "print(r.free_memory())"], capture_output=True, check=True)
+    assert 0 <= int(found.stdout) < 10**9
 
 
 def test_sizes() -> None:

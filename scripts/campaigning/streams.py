@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule import Model, rows
 from chainrule.errors import NonFiniteError
-from chainrule.training import supply
+from chainrule.training import supply, window
 
 
 def case(rng: np.random.Generator) -> str:
@@ -29,7 +29,8 @@ def case(rng: np.random.Generator) -> str:
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(rows, "_LARGE", 0),
-        mock.patch.multiple(supply, **{name: parts[name] for name in ("_WINDOW_BYTES", "_PART_BYTES")}),
+        mock.patch.object(window, "_WINDOW_BYTES", parts["_WINDOW_BYTES"]),
+        mock.patch.object(supply, "_PART_BYTES", parts["_PART_BYTES"]),
     ):
         other = run.model()
         if way in ("rows", "memory-mapped"):

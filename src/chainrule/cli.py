@@ -68,6 +68,13 @@ def train(
     delimiter: Annotated[
         str | None, typer.Option(help=", ; tab pipe or space.", show_default="as the lines look")
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Read a table (a file, a folder of shards) in pieces, in so much memory, such as 500MB.",
+            show_default="all at once",
+        ),
+    ] = None,
     layers: Annotated[
         str | None,
         typer.Option(help="Neurons of the hidden layers, such as 128 or 128,64.", show_default=_STARTING.format("100")),
@@ -143,6 +150,7 @@ def train(
         "header": commands.yes_or_no("--header", header),
         "encoding": encoding,
         "delimiter": delimiter,
+        "memory": memory,
     }
     interrupted = commands.train(data, reading, settings, out, resume, json, recipe)
     if interrupted:
@@ -423,6 +431,9 @@ def bench(
         raise typer.Exit(130)
 
 
+_NO_MEMORY = "there is not enough memory for this; `chainrule train TABLE --memory 500MB` reads a table in pieces"
+
+
 def main() -> None:
     """Run the shell; an error of the library is one line on standard error and exit code 2."""
     from .errors import ChainruleError
@@ -434,11 +445,11 @@ def main() -> None:
     try:
         app()
     except (ChainruleError, OSError, MemoryError) as error:
-        from .distributed import quiet
+        from .ranks import quiet
 
         if quiet():
             raise SystemExit(2) from None
-        message = "there is not enough memory for this" if isinstance(error, MemoryError) else str(error)
+        message = _NO_MEMORY if isinstance(error, MemoryError) else str(error)
         if isinstance(error, OSError) and error.filename and error.strerror:
             message = f"{error.filename}: {error.strerror}."
         from .commands.console import in_the_shell

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .arrays import plain_array
 from .backprop import as_inputs, check_arrays, loss_and_gradients
 from .compatibility import require_compatible, require_fitting_output
-from .distributed import working
 from .engines import ENGINES, Engine, predictor, require_known
 from .engines.contract import encode
 from .errors import ChainruleError, ConfigurationError, DataError
@@ -22,6 +21,7 @@ from .layer import Arrays, Layer
 from .loss import Loss
 from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
+from .ranks import working
 from .recipe import batch_size_for, epochs_for, held_out_of, stopping
 from .registry import named
 from .rows import Samples, as_they_lie
@@ -214,8 +214,9 @@ class Model:
 
         With `distributed=True` under mpirun or srun (extra `mpi`) every rank computes its part of each batch, with
         NumPy, and all end with the same model: bit for bit that of one rank, which is what there is without mpirun.
-        Every rank makes the same call; callbacks, prints and files are rank 0's. `deterministic=False` leaves the order
-        of sums to MPI.
+        Every rank makes the same call; callbacks, prints and files are rank 0's. Batches must come alike on every rank;
+        those of `datasets.stream(..., distributed=True)` are read by the ranks together, each a part.
+        `deterministic=False` leaves the order of sums to MPI.
 
         Ctrl-C ends the run with the model as it stands after the last whole step; `history.stopped` says so.
 
@@ -225,8 +226,6 @@ class Model:
         require_known(engine)
         if distributed and engine not in ("auto", "numpy"):
             raise ConfigurationError(f'fit: distributed=True computes with NumPy, not {engine!r}; leave engine="auto".')
-        if distributed and (y is None or are_batches(X)):
-            raise ConfigurationError("fit: distributed=True takes X and y, and batches come one by one; pass arrays.")
         with working(distributed, deterministic) as team:
             validation = self._held(validation_data)
             if y is None or are_batches(X):

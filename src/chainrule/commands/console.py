@@ -23,6 +23,7 @@ def in_the_shell(message: str) -> str:
     message = re.sub(r"\bheader=(True|False)", lambda m: "--header yes" if m[1] == "True" else "--header no", message)
     message = re.sub(r"\b(text|drop)=\[((?:'[^']*'|\"[^\"]*\"|, )+)\]", lambda m: f"--{m[1]} {_typed(m[2])}", message)
     message = re.sub(r"\btarget=\.\.\.", "--target", message)
+    message = re.sub(r"\bdatasets\.stream\(\.\.\., memory='(\w+)'\)", r"--memory \1", message)
     message = message.replace("logits=True", "--logits").replace("preprocessing=False", "--arrays")
     message = re.sub(r"\bshape=\((\d[\d, ]*)\)", lambda m: f"--shape {'x'.join(re.findall('[0-9]+', m[1]))}", message)
     return re.sub(

@@ -12,6 +12,7 @@ from ..datasets import Dataset
 from ..ensemble import Ensemble
 from ..model import Model
 from .console import say
+from .streamed import predicted
 
 __all__ = ["by_class", "print_ending"]
 
@@ -26,15 +27,15 @@ def print_ending(console: Any, data: Dataset, model: Model | Ensemble) -> None:
     """Accuracy for each class, and some of the misread images."""
     if not data.class_names:
         return
-    predicted, wanted = model.predict(data.X_test), data.y_test
-    for line in by_class(predicted, wanted, data.class_names, console.width, "Accuracy by class, held out"):
+    found, wanted = predicted(model, data.X_test), data.y_test
+    for line in by_class(found, wanted, data.class_names, console.width, "Accuracy by class, held out"):
         say(console, line)
-    wrong = np.flatnonzero(predicted != wanted)
+    wrong = np.flatnonzero(found != wanted)
     shape = data.image_shape
-    if len(wrong) and shape is not None:
+    if len(wrong) and shape is not None and isinstance(data.X_test, np.ndarray):
         among = ", among them" if len(wrong) > DRAWN else ""
         say(console, f"{len(wrong)} of {len(wanted)} held-out images were misread{among}:")
-        titles = [f"{data.class_names[wanted[i]]} read as {data.class_names[predicted[i]]}" for i in wrong[:DRAWN]]
+        titles = [f"{data.class_names[wanted[i]]} read as {data.class_names[found[i]]}" for i in wrong[:DRAWN]]
         for line in side_by_side(data.X_test[wrong[:DRAWN]].reshape(-1, *shape), titles, console.width):
             say(console, line)
 

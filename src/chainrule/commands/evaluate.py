@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import metrics
+from ..display.terminal import terminal
 from ..ensemble import load
 from .console import say
 from .ending import by_class
@@ -19,8 +20,6 @@ from .results import confusion, measure, print_metrics
 
 def evaluate(path: Path, name: str, json: bool) -> None:
     """Print the metrics of `chainrule train` on all rows of a table, or on the held-out part of a data set."""
-    from rich.console import Console
-
     model = load(path)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
@@ -31,7 +30,7 @@ def evaluate(path: Path, name: str, json: bool) -> None:
     if json:
         print(jsons.dumps(_plain(measured, y, predicted, class_names, len(X)) | ({"notes": notes} if notes else {})))
         return
-    console = Console()
+    console = terminal()
     for note in notes:
         say(console, note)
     print_metrics(console, {f"{len(X)} rows": measured})

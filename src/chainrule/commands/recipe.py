@@ -7,15 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..datasets import Dataset
 from ..ensemble import Ensemble, members_of
 from ..layers import Dense
 from ..model import Model
+from .streamed import ROWS, Streamed
 
 __all__ = ["recipe"]
 
 
 def recipe(
-    name: str, reading: Mapping[str, Any], model: Model | Ensemble, fitting: Mapping[str, Any], path: Path
+    name: str,
+    reading: Mapping[str, Any],
+    model: Model | Ensemble,
+    fitting: Mapping[str, Any],
+    path: Path,
+    data: Dataset,
 ) -> str:
     """The program: `fitting` are the arguments of `fit`."""
     layers = [node.layer for node in model.network]
@@ -24,12 +31,12 @@ def recipe(
     several = isinstance(model, Ensemble)
     kind = "Ensemble" if several else "Model"
     imported = sorted({kind, *(type(part).__name__ for part in parts)})
-    given = "".join(f", {option}={value!r}" for option, value in reading.items())
+    read, samples, test, fitting = _data(name, reading, data, fitting)
     options = [f"{option}={_code(value)}" for option, value in fitting.items()]
     lines = [
         f"from chainrule import {', '.join(imported)}, datasets",
         "",
-        f"data = datasets.resolve({name!r}{given})",
+        f"data = {read}",
         f"model = {kind}(",
         "    [",
         *(f"        {_code(layer)}," for layer in layers),
@@ -42,14 +49,33 @@ def recipe(
         "    class_names=data.class_names,",
         ")",
         f"{'histories' if several else 'history'} = model.fit(",
-        "    data.X_train,",
-        "    data.y_train,",
+        *(f"    {given}," for given in samples),
         *(f"    {option}," for option in options),
         ")",
-        "print(model.evaluate(data.X_test, data.y_test))",
+        f"print(model.evaluate({test}))",
         f"model.save({path.name!r})",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _data(
+    name: str, reading: Mapping[str, Any], data: Dataset, fitting: Mapping[str, Any]
+) -> tuple[str, list[str], str, Mapping[str, Any]]:
+    """How the data are read, what of them `fit` is given and `evaluate`, and the other arguments of `fit`."""
+    if not isinstance(data, Streamed):
+        given = "".join(f", {option}={value!r}" for option, value in reading.items())
+        return (
+            f"datasets.resolve({name!r}{given})",
+            ["data.X_train", "data.y_train"],
+            "data.X_test, data.y_test",
+            fitting,
+        )
+    reading = {**reading, "validation": data.validates} | ({"distributed": True} if "distributed" in fitting else {})
+    given = "".join(f", {option}={value!r}" for option, value in reading.items())
+    samples = [f"data.train.batches({fitting['batch_size']})"]
+    held = f"validation_data=data.validation.batches({ROWS}, shuffle=False)"
+    samples += [held] if data.validates else []
+    return f"datasets.stream({name!r}{given})", samples, f"data.test.batches({ROWS})", data.fitting(fitting)
 
 
 def _code(value: Any) -> str:

@@ -12,6 +12,7 @@ from .. import metrics
 from ..ensemble import Ensemble
 from ..model import Model
 from ..training.symptoms import UNEVEN
+from .streamed import evaluated, predicted
 
 __all__ = ["confusion", "measure", "print_metrics", "uneven"]
 
@@ -29,13 +30,13 @@ def measure(model: Model | Ensemble, X: NDArray[Any], y: NDArray[Any], balanced:
     """The metrics on some samples, in the table's own unit; of classes also the balanced accuracy where asked for."""
     measured: dict[str, Any]
     if model.loss.classifies:
-        predicted = model.predict(X)
-        measured = model.evaluate(X, y) | {"f1": float(metrics.f1(y, predicted, average="macro"))}
-        return measured | ({"balanced_accuracy": metrics.balanced_accuracy(y, predicted)} if balanced else {})
+        found = predicted(model, X)
+        measured = evaluated(model, X, y) | {"f1": float(metrics.f1(y, found, average="macro"))}
+        return measured | ({"balanced_accuracy": metrics.balanced_accuracy(y, found)} if balanced else {})
     decode = np.asarray if model.preprocessing is None else model.preprocessing.decode_target
-    wanted, given = decode(y), decode(model.predict(X))
+    wanted, given = decode(y), decode(predicted(model, X))
     names = () if model.preprocessing is None else model.preprocessing.targets
-    measured = {"loss": model.evaluate(X, y)["loss"]}
+    measured = {"loss": evaluated(model, X, y)["loss"]}
     if len(names) < 2:
         return measured | _of_values(wanted, given)
     each = {name: _of_values(wanted[:, i], given[:, i]) for i, name in enumerate(names)}  # in its own unit
@@ -64,18 +65,18 @@ def print_metrics(console: Any, measured: dict[str, dict[str, Any]]) -> None:
     console.print(table)
 
 
-def confusion(wanted: NDArray[Any], predicted: NDArray[Any], names: Sequence[str]) -> Any:
+def confusion(wanted: NDArray[Any], found: NDArray[Any], names: Sequence[str]) -> Any:
     """How often each class was taken for each other, as a table of rich; None for more than a dozen classes."""
     from rich.table import Table
     from rich.text import Text
 
-    present = sorted({*wanted.tolist(), *predicted.tolist()})
+    present = sorted({*wanted.tolist(), *found.tolist()})
     if len(present) > _CLASSES:
         return None
     table = Table(title="What each class was taken for, in rows")
     for name in ("is", *(names[k] for k in present)):
         table.add_column(Text(name))
-    counts = metrics.confusion_matrix(wanted, predicted, classes=len(names))  # (C,C)
+    counts = metrics.confusion_matrix(wanted, found, classes=len(names))  # (C,C)
     for k in present:
         table.add_row(Text(names[k]), *(str(int(counts[k, other])) for other in present))
     return table

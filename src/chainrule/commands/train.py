@@ -16,7 +16,6 @@ import numpy as np
 from .. import datasets, metrics, optimizers
 from ..datasets import Dataset, Start, start_for
 from ..display.terminal import terminal
-from ..distributed import working
 from ..engines import require_known
 from ..ensemble import Ensemble, member_path, members_of
 from ..errors import ConfigurationError
@@ -24,7 +23,17 @@ from ..files import save_figure, write_atomically
 from ..loss import Loss
 from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
-from ..recipe import HIDDEN_FOR_CLASSES, HIDDEN_FOR_VALUES, RATE, activation, batch_size_for, dense_network, epochs_for
+from ..ranks import working
+from ..recipe import (
+    ENOUGH,
+    HIDDEN_FOR_CLASSES,
+    HIDDEN_FOR_VALUES,
+    RATE,
+    activation,
+    batch_size_for,
+    dense_network,
+    epochs_for,
+)
 from ..registry import named
 from ..training.callback import Callback, Fit
 from ..training.history import INTERRUPTED, History
@@ -34,6 +43,7 @@ from .explain import MOST as EXPLAINED
 from .recipe import recipe
 from .regime import Regime
 from .results import measure, print_metrics, uneven
+from .streamed import fit, predicted, streamed
 
 _LEARNED = 0.7  # accuracy or R² on the training data below which a hint is printed
 
@@ -70,6 +80,13 @@ class Settings:
             lr=self.lr if own else start.learning_rate,
             regime=regime,
         )
+
+    def for_pieces(self) -> Settings:
+        """The same for a table that is read in pieces: what validates is settled before the samples are counted."""
+        if self.members > 1:
+            raise ConfigurationError("--members needs the whole table in memory; leave --memory or --members out.")
+        regime = self.regime
+        return replace(self, regime=replace(regime, validation=regime.split(ENOUGH)))
 
     def sizes(self, data: Dataset) -> list[int]:
         """The neurons of the hidden layers."""
@@ -164,16 +181,22 @@ def train(
     """
     with working(settings.distributed and not as_recipe) as team:
         console = terminal(quiet=json or not team.leads)
-        is_table = name not in datasets.NAMES and os.path.isfile(name)
+        is_table = name not in datasets.NAMES and (os.path.isfile(name) or reading.get("memory") is not None)
         given = _given(reading) | ({"seed": settings.seed} if is_table else {})
-        data = datasets.resolve(name, **given)
+        in_pieces = is_table and "memory" in given
+        settings = settings.for_pieces() if in_pieces else settings
+        data = (
+            streamed(name, settings.regime.split(1), settings.distributed, **given)
+            if in_pieces
+            else datasets.resolve(name, **given)
+        )
         settings = settings.beginning(Start() if is_table else start_for(name))
         model = settings.model(data)
         fitting = settings.fitting(data)
         folder = out if out is not None else Path("runs") / Path(name).name.split(".")[0]
         path = folder / "model.safetensors"
         if as_recipe:
-            print(recipe(name, given, model, fitting, path), end="")
+            print(recipe(name, given, model, fitting, path, data), end="")
             return False
         if team.leads:
             folder.mkdir(parents=True, exist_ok=True)
@@ -183,14 +206,10 @@ def train(
             _say_where_it_goes_on(console, path, settings.members)
         elif path.exists():
             say(console, f"Replacing the model in {folder}.")
-        model.fit(
-            data.X_train,
-            data.y_train,
-            verbose=not json and team.leads,
-            checkpoint=path,
-            resume=resume,
-            **fitting | {"callbacks": [*fitting.get("callbacks", ()), InTheShell()]},
-        )
+        callbacks = [*fitting.get("callbacks", ()), InTheShell()]
+        where: dict[str, Any] = dict(verbose=not json and team.leads, checkpoint=path, resume=resume)
+        fit(data, model, fitting | where | {"callbacks": callbacks})
+        measured = _measured(data, model) if team.leads or in_pieces else {}  # all ranks read a table in pieces
     members = members_of(model)
     interrupted = any(each.history.stopped == INTERRUPTED for each in members)
     if not team.leads:
@@ -198,10 +217,6 @@ def train(
     if isinstance(model, Ensemble):
         model.save(path)
     files = [path, *_histories(folder, members), *_plots(folder, model, data, members[0].history, console)]
-    measured = {
-        part: measure(model, X, y, balanced=uneven(data.y_train) if data.class_names else False)
-        for part, X, y in (("train", data.X_train, data.y_train), ("test", data.X_test, data.y_test))
-    }
     notes = list(dict.fromkeys(note for each in members for note in each.history.notes))
     epochs = [each.run.epoch for each in members]
     if json:
@@ -283,6 +298,13 @@ def _busiest(model: Model, data: Dataset) -> str:
     return f"{name}[{','.join(map(str, np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)))}]"
 
 
+def _measured(data: Dataset, model: Model | Ensemble) -> dict[str, dict[str, Any]]:
+    """The metrics on both parts."""
+    parts = (("train", data.X_train, data.y_train), ("test", data.X_test, data.y_test))
+    balanced = uneven(data.y_train) if data.class_names else False
+    return {part: measure(model, X, y, balanced=balanced) for part, X, y in parts}
+
+
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
     """The options that differ from their defaults, so that built-in data sets receive none."""
     return {
@@ -303,9 +325,9 @@ def _plots(folder: Path, model: Model | Ensemble, data: Dataset, history: Histor
 
     drawn: dict[str, Any] = {"loss.png": plots.plot_history(history)} if len(history) else {}
     if data.class_names:
-        matrix = metrics.confusion_matrix(data.y_test, model.predict(data.X_test), classes=len(data.class_names))
+        matrix = metrics.confusion_matrix(data.y_test, predicted(model, data.X_test), classes=len(data.class_names))
         drawn["confusion.png"] = plots.plot_confusion_matrix(matrix, data.class_names)
-        if data.X_train.shape[1:] == (2,):
+        if data.X_train.shape[1:] == (2,) and isinstance(data.X_train, np.ndarray):
             drawn["boundary.png"] = plots.plot_decision_boundary(model, data.X_train, data.y_train, data.class_names)
     for name, axes in drawn.items():
         save_figure(folder / name, getattr(axes, "figure", axes))

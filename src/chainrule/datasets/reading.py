@@ -13,6 +13,7 @@ from ..errors import ConfigurationError, DataError
 from .dataset import Dataset, from_table, held_out, strata
 from .policy import left_out, notes_on_columns, notes_on_target, targets_of, truths_as_classes, without_gaps
 from .preprocessing import Preprocessing
+from .room import require_room
 from .tables import Table, read_table
 from .target import Target
 
@@ -47,7 +48,8 @@ def read(
     frequent have an input each, the others share one. `notes` says what was decided; `header`, `encoding` and
     `delimiter` are those of `read_table`.
 
-    Raises what `read_table` and `Preprocessing.fit` raise, and `DataError` where no row can be held out.
+    Raises what `read_table` and `Preprocessing.fit` raise, `DataError` where no row can be held out, and
+    `ConfigurationError` for a file whose table cannot fit into memory; `stream` reads such a file in pieces.
 
     >>> rows = {"x": [1, 2, 3, 4, 5, 6], "kind": ["a", "a", "a", "b", "b", "b"]}
     >>> data = read(rows, test=1 / 3)
@@ -59,6 +61,8 @@ def read(
     for option, names in (("drop", drop), ("text", text)):
         if isinstance(names, str):
             raise ConfigurationError(f"{option} takes a list of names; write {option}=[{names!r}].")
+    if isinstance(source, str | os.PathLike):
+        require_room(source)
     table = read_table(source, text=text, header=header, encoding=encoding, delimiter=delimiter)
     learned = learn(table, target, test, seed, missing, task, standardize, drop, text)
     return from_table(

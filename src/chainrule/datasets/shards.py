@@ -1,39 +1,65 @@
-"""A table that stays on disk: row groups of Parquet files, read some rows or one column at a time."""
+"""Tables as row groups of Parquet files, and who reads which: each rank its own, a single one all of them."""
 
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, FileFormatError, UnknownNameError
+from ..errors import DataError, FileFormatError
+from ..ranks import ALONE, Team
 from .columns import is_missing
-from .frames import as_text, from_frame, optional
+from .frames import from_frame, optional
 from .tables import Table, read_table
 from .textfile import Origin
 
-__all__ = ["DiskTable", "RowGroup", "files_of", "pieces_of"]
+__all__ = ["ROWS", "RowGroup", "Shards", "files_of", "parquet_shards", "text_shards"]
 
-_ROWS = 2**16  # that are read at once where a column is
+ROWS = 2**16  # that are read at once where a column is
+_LANES = 8  # row groups that are read at the same time, at most
+_PAGE, _BUFFER = 2**20, 2**16  # bytes that an open row group holds of each column, unpacked and packed
 
 
+@dataclass(frozen=True)
 class RowGroup:
     """A row group of a Parquet file, `first` its first row in the whole table."""
 
-    def __init__(self, path: str, group: int, rows: int, first: int) -> None:
-        self.path, self.group, self.rows, self.first = path, group, rows, first
+    path: str
+    group: int
+    rows: int
+    first: int
+    lane: int
 
     def parts(self, most: int, names: Sequence[str] | None = None) -> Iterator[dict[str, NDArray[Any]]]:
         """The columns of its rows, at most so many at a time."""
         pyarrow, parquet = optional("pyarrow", _WHY), optional("pyarrow.parquet", _WHY)
-        with refusing(self.path), parquet.ParquetFile(self.path) as file:
+        with refusing(self.path), parquet.ParquetFile(self.path, buffer_size=_BUFFER) as file:
             for batch in file.iter_batches(most, row_groups=[self.group], columns=names):
                 yield from_frame(pyarrow.Table.from_batches([batch]))
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The row groups of a table, in the order of its rows, and the names of its columns.
+
+    They are cut into `lanes`, one after another, which follow from the files and the memory alone. A rank reads the
+    row groups of its own lanes, so that each part of the table is read by one, whatever the number of ranks.
+    """
+
+    pieces: tuple[RowGroup, ...]
+    names: tuple[str, ...]
+    lanes: int
+
+    @property
+    def rows(self) -> int:
+        """Of the whole table."""
+        return sum(piece.rows for piece in self.pieces)
 
 
 _WHY = "Reading a table that stays on disk"
@@ -74,142 +100,106 @@ def files_of(source: str) -> list[str]:
     return sorted(found)
 
 
-def pieces_of(files: Sequence[str]) -> list[RowGroup]:
-    """The row groups of Parquet files. Raises `FileFormatError` for another file, and for columns that differ."""
+def parquet_shards(files: Sequence[str], memory: int) -> Shards:
+    """The row groups of Parquet files, as many lanes as a quarter of the memory can hold open.
+
+    Raises `FileFormatError` for another file, and `DataError` for columns that differ.
+    """
     parquet = optional("pyarrow.parquet", _WHY)
-    pieces: list[RowGroup] = []
-    first, names = 0, None
+    found: list[tuple[str, int, int]] = []  # path, row group, rows
+    names, most = None, 1
     for path in files:
         with refusing(path), parquet.ParquetFile(path) as file:
-            meta, own = file.metadata, list(file.schema_arrow.names)
+            meta, own = file.metadata, tuple(file.schema_arrow.names)
             names = own if names is None else names
             if own != names:
                 raise DataError(f"{path} has the columns {', '.join(own)}; {files[0]} has {', '.join(names)}.")
             for group in range(meta.num_row_groups):
-                rows = meta.row_group(group).num_rows
-                if rows:
-                    pieces.append(RowGroup(path, group, rows, first))
-                first += rows
-    return pieces
+                found.append((path, group, meta.row_group(group).num_rows))
+                most = max(most, _held(meta.row_group(group)))
+    return _numbered(found, names or (), max(1, min(_LANES, memory // 4 // most)))
 
 
-class _Columns(Mapping[str, NDArray[Any]]):
-    """Columns that are read when they are asked for; the last two stay."""
-
-    def __init__(self, names: Sequence[str], load: Any) -> None:
-        self.names, self.load = tuple(names), load
-        self.kept: dict[str, NDArray[Any]] = {}
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        if name not in self.names:
-            raise KeyError(name)
-        if name not in self.kept:
-            while len(self.kept) > 1:
-                del self.kept[next(iter(self.kept))]
-            self.kept[name] = self.load(name)
-        return self.kept[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
+def _held(group: Any) -> int:
+    """Bytes that a row group holds in memory while it is read some rows at a time."""
+    columns = [group.column(i) for i in range(group.num_columns)]
+    return sum(min(c.total_uncompressed_size, _PAGE) + min(c.total_compressed_size, _BUFFER) for c in columns)
 
 
-class DiskTable(Table):
-    """A table whose columns are read from its pieces, one at a time; `keep` are the rows that count."""
-
-    def __init__(
-        self,
-        pieces: Sequence[RowGroup],
-        name: str,
-        origin: Origin,
-        texts: frozenset[str] = frozenset(),
-        keep: NDArray[np.bool_] | None = None,
-        other: Mapping[str, NDArray[Any]] | None = None,
-    ) -> None:
-        vars(self).update(pieces=pieces, name=name, origin=origin, texts=texts, keep=keep, other=dict(other or {}))
-        names = list(next(pieces[0].parts(1)))
-        vars(self)["columns"] = _Columns(names, self._load)
-        vars(self)["rows"] = sum(piece.rows for piece in pieces) if keep is None else int(keep.sum())
-
-    pieces: Sequence[RowGroup]
-    texts: frozenset[str]
-    keep: NDArray[np.bool_] | None
-    other: dict[str, NDArray[Any]]
-    rows: int
-
-    def _load(self, name: str) -> NDArray[Any]:
-        if name in self.other:
-            return self.other[name]
-        same: dict[Any, Any] = {}  # a text that comes again is the same object
-        parts = []
-        for piece in self.pieces:
-            for part in piece.parts(_ROWS, [name]):
-                column = as_text(part[name]) if name in self.texts else part[name]
-                if column.dtype == object:
-                    column[:] = [same.setdefault(value, value) for value in column]
-                parts.append(column)
-        column = np.concatenate(alike(parts))
-        return column if self.keep is None else column[self.keep]
-
-    def where(self, keep: NDArray[np.bool_]) -> DiskTable:
-        """The table of the rows that are kept."""
-        whole = keep
-        if self.keep is not None:
-            whole = self.keep.copy()
-            whole[whole] = keep
-        other = {name: column[keep] for name, column in self.other.items()}
-        return DiskTable(self.pieces, self.name, self.origin, self.texts, whole, other)
-
-    def replacing(self, columns: Mapping[str, NDArray[Any]]) -> DiskTable:
-        """The table with other values in some columns, which stay in memory."""
-        return DiskTable(self.pieces, self.name, self.origin, self.texts, self.keep, {**self.other, **columns})
-
-    def at(self, row: int) -> str:
-        """The number of the row in the whole table, from 1."""
-        return f"row {(row if self.keep is None else int(np.flatnonzero(self.keep)[row])) + 1}"
-
-    def __len__(self) -> int:
-        return self.rows
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        if name not in self.columns:
-            raise UnknownNameError(f"column of {self.name}", name, self.names)
-        return self.columns[name]
+def _numbered(found: Sequence[tuple[str, int, int]], names: tuple[str, ...], lanes: int) -> Shards:
+    """Row groups one after another, cut into lanes; those without rows are left out."""
+    full = [each for each in found if each[2]]
+    firsts = itertools.accumulate((rows for *_, rows in full), initial=0)
+    pieces = [
+        RowGroup(path, group, rows, first, i * lanes // len(full))
+        for i, ((path, group, rows), first) in enumerate(zip(full, firsts, strict=False))
+    ]
+    return Shards(tuple(pieces), names, lanes)
 
 
-def alike(parts: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
-    """Parts of one column with one dtype: where a part has no value its numbers are missing texts or dates."""
-    kinds = {part.dtype for part in parts}
-    if len(kinds) < 2:
-        return parts
-    if np.dtype(object) in kinds:
-        return [as_text(part) for part in parts]
-    return [np.full(len(part), "NaT", "datetime64[s]") if part.dtype.kind == "f" else part for part in parts]
+class _Written(NamedTuple):
+    """A file of text that has become a Parquet file: its columns, what they hold, its row groups, its lane."""
+
+    source: str
+    names: tuple[str, ...]
+    kinds: Mapping[str, np.dtype[Any]]
+    path: str
+    groups: Sequence[int]  # rows of each
+    lane: int
 
 
-def as_parquet(files: Sequence[str], folder: str, **options: Any) -> tuple[list[str], Origin]:
-    """Files of text as Parquet files in a folder; the first says how the columns of all are written."""
+def text_shards(
+    files: Sequence[str], folder: str, memory: int, team: Team = ALONE, **options: Any
+) -> tuple[Shards, Origin]:
+    """Files of text as Parquet files in a folder; the first says how the columns of all are written.
+
+    Each rank of a team writes its own part of the files, to a folder of its own.
+    """
+    lanes = min(_LANES, len(files))
+    of = {i: i * lanes // len(files) for i in range(len(files))}
+    own = [i for i in of if of[i] in team.share(lanes)]
+    first = read_table(files[0], **options) if 0 in own else None
+    head = None if first is None else (first.names, replace(first.origin, lines=()))
+    names, origin = next(each for each in team.gathered(head) if each is not None)
+    written = []
+    for i in own:
+        table = first if i == 0 else read_table(files[i], written=origin.written or None, expected=names, **options)
+        assert table is not None
+        path = os.path.join(folder, f"{i:06}.parquet")
+        written.append(_Written(files[i], table.names, _kinds(table), path, _write(table, path, memory), of[i]))
+        first = None
+    everyone = [each for rank in team.gathered(written) for each in rank]
+    _require_one_table(everyone)
+    found = [(each.path, group, rows) for each in everyone for group, rows in enumerate(each.groups)]
+    shards, lane_of = _numbered(found, names, lanes), {each.path: each.lane for each in everyone}
+    return replace(shards, pieces=tuple(replace(p, lane=lane_of[p.path]) for p in shards.pieces)), origin
+
+
+def _kinds(table: Table) -> dict[str, np.dtype[Any]]:
+    """What each column holds that has a value."""
+    return {name: column.dtype for name, column in table.columns.items() if not is_missing(column).all()}
+
+
+def _write(table: Table, path: str, memory: int) -> list[int]:
+    """Write a table as Parquet, in row groups that are small beside the memory; returns the rows of each."""
     pyarrow, parquet = optional("pyarrow", _WHY), optional("pyarrow.parquet", _WHY)
-    origin = Origin()
-    names: tuple[str, ...] = ()
-    out: list[str] = []
-    kinds: dict[str, np.dtype[Any]] = {}
-    for path in files:
-        table = read_table(path, written=origin.written or None, expected=names, **options)
-        if not names:
-            names, origin = table.names, replace(table.origin, lines=())
-        elif table.names != names:
-            raise DataError(f"{path} has the columns {', '.join(table.names)}; {files[0]} has {', '.join(names)}.")
-        for name, column in table.columns.items():
-            kind = column.dtype if not is_missing(column).all() else None
-            if kind is not None and kinds.setdefault(name, kind) != kind:
+    arrays = {n: pyarrow.array(c.tolist() if c.dtype == object else c) for n, c in table.columns.items()}
+    rows = min(ROWS, max(1000, memory // 4 // _LANES // (16 * len(table.names))))
+    parquet.write_table(pyarrow.table(arrays), path, row_group_size=rows)
+    return [min(rows, len(table) - start) for start in range(0, len(table), rows)]
+
+
+def _require_one_table(written: Sequence[_Written]) -> None:
+    """That all files have the columns of the first, and in each column the same. Raises `DataError`."""
+    first, kinds = written[0], dict[str, np.dtype[Any]]()
+    for each in written:
+        if each.names != first.names:
+            raise DataError(
+                f"{each.source} has the columns {', '.join(each.names)}; {first.source} has {', '.join(first.names)}."
+            )
+        for name, kind in each.kinds.items():
+            if kinds.setdefault(name, kind) != kind:
                 raise DataError(
-                    f"{path}: the column {name!r} holds {_KINDS[kind.kind]}, in the files before it "
+                    f"{each.source}: the column {name!r} holds {_KINDS[kind.kind]}, in the files before it "
                     f"{_KINDS[kinds[name].kind]}; mend the file, or pass text=[{name!r}]."
                 )
-        arrays = {n: pyarrow.array(c.tolist() if c.dtype == object else c) for n, c in table.columns.items()}
-        out.append(os.path.join(folder, f"{len(out):06}.parquet"))
-        parquet.write_table(pyarrow.table(arrays), out[-1], row_group_size=_ROWS)
-    return out, origin

@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError
+from ..ranks import ALONE, Team, working
 from ..rows import validation_order
+from .batched import Batched, Part
+from .disktable import DiskTable
 from .policy import truths_as_classes
 from .preprocessing import Preprocessing
 from .reading import learn
-from .shards import DiskTable, RowGroup, as_parquet, files_of, pieces_of
+from .shards import RowGroup, files_of, parquet_shards, text_shards
 from .tables import Table
 from .textfile import Origin
 
@@ -55,7 +58,16 @@ class StreamPart:
 
     def __len__(self) -> int:
         """The number of rows."""
-        return sum(int(np.count_nonzero(self.stream.roles_of(piece) == self.role)) for piece in self.pieces)
+        return self.count(self.pieces)
+
+    def count(self, pieces: Sequence[RowGroup]) -> int:
+        """The number of its rows in some row groups."""
+        return sum(int(np.count_nonzero(self.stream.roles_of(piece) == self.role)) for piece in pieces)
+
+    @property
+    def lanes(self) -> list[list[RowGroup]]:
+        """Its row groups, by their lane."""
+        return [[p for p in self.pieces if p.lane == lane] for lane in range(self.stream.shards.lanes)]
 
     def part(self, rank: int, ranks: int) -> StreamPart:
         """What the `rank`-th of several processes reads, from 0: every `ranks`-th row group. All of them read all."""
@@ -72,102 +84,51 @@ class StreamPart:
         """Batches (X, y) for `fit`, `evaluate` and `validation_data`."""
         if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
             raise ConfigurationError(f"batch_size must be a whole number of at least 1, not {batch_size!r}.")
-        return Batched(self, int(batch_size), shuffle, len(self))
+        return Batched(self, int(batch_size), shuffle, len(self), self.stream.buffer_rows, self.stream.seed)
 
     def targets(self) -> NDArray[Any]:
         """All the targets, in the order of the table: one number a row, so that they fit where the table does not."""
-        return np.concatenate([y for _, y in self.parts(range(len(self.pieces)))])
+        found: list[list[NDArray[Any]]] = [[] for _ in self.lanes]
+        for each in self.rounds(self.lanes):
+            for of_lane, rows in zip(found, each, strict=True):
+                of_lane.extend([] if rows is None else [rows[1]])
+        return np.concatenate([y for lane in found for y in lane])
 
-    def parts(self, order: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:
-        """X and y of the rows of these pieces, some rows at a time."""
+    def rounds(self, lanes: Sequence[Sequence[RowGroup]]) -> Iterator[list[Part | None]]:
+        """The next rows of each lane, None where it is at its end, until all are.
+
+        A rank reads its own lanes and hears of the others: all ranks take part.
+        """
+        team = self.stream.team
+        own = [self._read(lanes[lane]) for lane in team.share(len(lanes))]
+        while True:
+            with team.together():
+                everyone = team.gathered([next(lane, None) for lane in own])
+            found = [rows for each in everyone for rows in each]
+            if all(rows is None for rows in found):
+                return
+            yield found
+
+    def in_order(self) -> Iterator[Part]:
+        """Its rows as they lie in the table, some at a time: a lane after the other."""
+        nothing: list[list[RowGroup]] = [[] for _ in self.lanes]
+        for i, lane in enumerate(self.lanes):
+            for found in self.rounds([*nothing[:i], lane, *nothing[i + 1 :]]):
+                yield from (rows for rows in found if rows is not None)
+
+    def _read(self, pieces: Sequence[RowGroup]) -> Iterator[Part]:
+        """X and y of the rows of some row groups, some at a time."""
         stream = self.stream
-        for index in order:
-            piece, done = self.pieces[index], 0
-            roles = stream.roles_of(piece)
+        for piece in pieces:
+            roles, done = stream.roles_of(piece), 0
             for columns in piece.parts(stream.rows_at_once):
                 rows = len(next(iter(columns.values())))
-                chosen = np.flatnonzero(roles[done : done + rows] == self.role)
+                keep = roles[done : done + rows] == self.role
                 done += rows
-                if len(chosen):
+                if keep.any():
                     origin = Origin(range(piece.first + done - rows + 1, piece.first + done + 1))
-                    table = stream.respelt(Table(columns, stream.name, origin).where(_mask(chosen, rows)))
+                    table = stream.respelt(Table(columns, stream.name, origin).where(keep))
                     yield stream.preprocessing.transform(table), stream.preprocessing.encode_target(table)
-
-
-def _mask(chosen: NDArray[np.intp], rows: int) -> NDArray[np.bool_]:
-    mask = np.zeros(rows, dtype=bool)
-    mask[chosen] = True
-    return mask
-
-
-@dataclass(frozen=True)
-class Batched:
-    """Called with the number of an epoch it gives the epoch's batches; its length is their number."""
-
-    part: StreamPart
-    batch_size: int
-    shuffle: bool
-    rows: int
-
-    def __len__(self) -> int:
-        return (self.rows + self.batch_size - 1) // self.batch_size
-
-    def __call__(self, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:
-        """The batches of an epoch.
-
-        Row groups come in a random order and fill a buffer; the rows of a full buffer are taken in a random order. Both
-        follow from the seed and the number of the epoch. Where everything fits into the buffer, the order is that of
-        `fit` on the whole.
-        """
-        seed, size = self.part.stream.seed, self.batch_size
-        capacity = max(self.part.stream.buffer_rows, size)
-        whole, pieces = self.rows <= capacity, len(self.part.pieces)
-        rng = np.random.default_rng([seed, epoch])
-        order = rng.permutation(pieces) if self.shuffle and not whole else np.arange(pieces)
-        filling = _Buffer(min(capacity, self.rows))
-        for part in self.part.parts(order):
-            rest = part
-            while len(rest[0]):
-                rest = filling.add(*rest)
-                if filling.full and not whole:
-                    yield from filling.batches(size, rng if self.shuffle else None, last=False)
-        shuffled = self.shuffle and not (whole and size >= self.rows)
-        yield from filling.batches(size, rng if shuffled else None, last=True)
-
-
-class _Buffer:
-    """Rows that wait to be taken."""
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity, self.rows = capacity, 0
-        self.X: Any = None
-        self.y: Any = None
-
-    @property
-    def full(self) -> bool:
-        return self.rows == self.capacity
-
-    def add(self, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Takes in what there is room for; returns the rest."""
-        if self.X is None:
-            self.X = np.empty((self.capacity, *X.shape[1:]), X.dtype)
-            self.y = np.empty((self.capacity, *y.shape[1:]), y.dtype)
-        count = min(len(X), self.capacity - self.rows)
-        taken = slice(self.rows, self.rows + count)
-        self.X[taken], self.y[taken] = X[:count], y[:count]
-        self.rows += count
-        return X[count:], y[count:]
-
-    def batches(self, size: int, rng: Any, last: bool) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-        """Its rows in batches of one size; what is less than a batch stays, unless these are the last."""
-        order = np.arange(self.rows) if rng is None else rng.permutation(self.rows)
-        end = self.rows if last else self.rows // size * size
-        for start in range(0, end, size):
-            rows = order[start : min(start + size, end)]
-            yield self.X[rows], self.y[rows]
-        rest = order[end:]
-        self.X[: len(rest)], self.y[: len(rest)] = self.X[rest], self.y[rest]
-        self.rows = len(rest)
 
 
 class Stream:
@@ -178,7 +139,9 @@ class Stream:
     column at a time.
     """
 
-    def __init__(self, table: DiskTable, memory: int, validation: float, seed: int, **options: Any) -> None:
+    def __init__(
+        self, table: DiskTable, memory: int, validation: float, seed: int, team: Team = ALONE, **options: Any
+    ) -> None:
         if _BYTES_A_ROW * len(table) > memory:
             raise ConfigurationError(
                 f"memory: the statistics of a column of {len(table):,} rows take {_BYTES_A_ROW} bytes a row; write at "
@@ -189,10 +152,8 @@ class Stream:
         self.preprocessing: Preprocessing = learned.fitted
         self.notes, self.written = learned.notes, table.origin.written
         kept: DiskTable = learned.table  # type: ignore[assignment]
-        self.pieces = table.pieces
-        self.roles = np.full(
-            sum(piece.rows for piece in self.pieces), -1, np.int8
-        )  # of every row of the files; -1 is left out
+        self.shards, self.team = table.shards, team
+        self.roles = np.full(self.shards.rows, -1, np.int8)  # of every row of the files; -1 is left out
         roles = np.where(learned.mask, _TEST, _TRAIN).astype(np.int8)
         train = np.flatnonzero(~learned.mask)
         held = round(validation * len(train))
@@ -200,7 +161,7 @@ class Stream:
         self.roles[slice(None) if kept.keep is None else kept.keep] = roles
         width = 4 * len(self.preprocessing.feature_names) + 16
         self.buffer_rows = max(1, memory // 2 // width)
-        self.rows_at_once = max(1, memory // 8 // (width + 16 * len(table.names)))
+        self.rows_at_once = max(1, memory // 8 // self.shards.lanes // (width + 16 * len(table.names)))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -215,17 +176,17 @@ class Stream:
     @property
     def train(self) -> StreamPart:
         """The rows to train on."""
-        return StreamPart(self, _TRAIN, self.pieces)
+        return StreamPart(self, _TRAIN, self.shards.pieces)
 
     @property
     def validation(self) -> StreamPart:
         """The rows of which `val_` numbers are measured."""
-        return StreamPart(self, _VALIDATION, self.pieces)
+        return StreamPart(self, _VALIDATION, self.shards.pieces)
 
     @property
     def test(self) -> StreamPart:
         """The rows held out to the end."""
-        return StreamPart(self, _TEST, self.pieces)
+        return StreamPart(self, _TEST, self.shards.pieces)
 
     def roles_of(self, piece: RowGroup) -> NDArray[np.int8]:
         """What the rows of a piece are for."""
@@ -256,6 +217,7 @@ def stream(
     standardize: bool = True,
     drop: Collection[str] = (),
     text: Collection[str] = (),
+    distributed: bool = False,
     **options: Any,
 ) -> Stream:
     """A table that need not fit into memory: a Parquet file, a folder of them, or several files of text, as shards.
@@ -265,6 +227,10 @@ def stream(
     `validation` is the part of the training rows that is held out to validate. Files of text are written to Parquet
     files in a temporary folder first, one after another, each of which must fit into memory; how the first writes its
     columns holds for all.
+
+    With `distributed=True` under mpirun or srun every rank makes the same call, reads its own part of the row groups,
+    or of the files of text, and hears of the others: all have the same statistics and the same batches, those of one
+    rank. Whatever reads rows later, such as `fit`, `evaluate` or a loop over batches, is a call of all ranks too.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -281,19 +247,20 @@ def stream(
     Raises what `read` raises, and `ConfigurationError` for too little memory.
     """
     size, path = bytes_of(memory), os.fspath(source)
-    files, origin = files_of(path), Origin()
-    with contextlib.ExitStack() as failing:
-        folder = None
-        if not _is_parquet(files[0]):
+    with contextlib.ExitStack() as failing, working(distributed) as team:
+        files, origin, folder = files_of(path), Origin(), None
+        team.require_alike({"list of files": files})
+        if _is_parquet(files[0]):
+            shards = parquet_shards(files, size)
+        else:
             folder = tempfile.mkdtemp(prefix="chainrule-")
             failing.callback(shutil.rmtree, folder, ignore_errors=True)
-            files, origin = as_parquet(files, folder, text=text, **options)
-        pieces = pieces_of(files)
-        if not pieces:
+            shards, origin = text_shards(files, folder, size, team, text=text, **options)
+        if not shards.pieces:
             raise DataError(f"{path} has no rows.")
-        table = DiskTable(pieces, os.path.basename(path.rstrip(os.sep)), origin, frozenset(text))
+        table = DiskTable(shards, os.path.basename(path.rstrip(os.sep)), origin, frozenset(text), team)
         learning: dict[str, Any] = dict(target=target, test=test, missing=missing, task=task, standardize=standardize)
-        found = Stream(table, size, validation, seed, drop=drop, text=text, **learning)
+        found = Stream(table, size, validation, seed, team, drop=drop, text=text, **learning)
         failing.pop_all()
     if folder is not None:
         weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)

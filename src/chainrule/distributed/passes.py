@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ..graph import INPUTS, Graph
 from ..layer import Array, Arrays, Context, Layer
 from ..nodes import Leaf, each_of, parts_of
+from ..ranks import Team
 from .pieces import pieces_of, share_of
 from .sums import Sums
-from .team import Team
 
 __all__ = ["PiecePasses"]
 

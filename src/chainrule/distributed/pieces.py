@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ranks import share_of
+
 __all__ = ["Node", "added", "nodes_of", "pieces_of", "share_of"]
 
 _ROWS = 64  # samples of a piece, in batches that have more pieces than the fewest
@@ -30,15 +32,6 @@ def pieces_of(samples: int) -> list[slice]:
     count = min(samples, max(_FEWEST, min(_MOST, -(-samples // _ROWS))))
     edges = [i * samples // count for i in range(count + 1)]
     return [slice(edges[i], edges[i + 1]) for i in range(count)]
-
-
-def share_of(count: int, rank: int, size: int) -> range:
-    """Which of `count` pieces a rank computes.
-
-    >>> [list(share_of(8, rank, 3)) for rank in range(3)]
-    [[0, 1], [2, 3, 4], [5, 6, 7]]
-    """
-    return range(rank * count // size, (rank + 1) * count // size)
 
 
 def _middle(first: int, last: int) -> int:

@@ -13,8 +13,8 @@ from ..engines.contract import Block, Task
 from ..engines.recorder import add_losses, epochs_of, relu_units
 from ..engines.records import Records
 from ..layer import Arrays
+from ..ranks import Team
 from .pieces import pieces_of
-from .team import Team
 
 __all__ = ["PieceRecorder"]
 

@@ -12,11 +12,11 @@ from ..backprop import Pass
 from ..engines.contract import Block, Outcome, Task
 from ..engines.numpy import Updates, inferred, sum_of_squares
 from ..layer import Arrays, Context
+from ..ranks import Team
 from .passes import PiecePasses
 from .pieces import pieces_of, share_of
 from .recorder import PieceRecorder
 from .sums import Scratch, Sums
-from .team import Team
 
 __all__ = ["PiecesSession"]
 

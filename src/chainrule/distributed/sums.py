@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..layer import Arrays
+from ..ranks import Team
 from .pieces import added, nodes_of, share_of
-from .team import Team
 
 __all__ = ["Scratch", "Sums"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from ..trained import Trained
 from ..weighting import checked_weights
 from .run import Run
 
-__all__ = ["Batches", "ReadBatch", "are_batches"]
+__all__ = ["Batches", "ReadBatch", "are_batches", "checksum"]
 
 _WRITE = "a tuple (X, y) or (X, y, sample_weights)"
 
@@ -153,6 +154,14 @@ class Batches:
         if (weights is None) != (first.weights is None):
             had, has = ("none", "some") if first.weights is None else ("some", "none")
             raise DataError(f"the first batch had {had} sample_weights, this one has {has}.")
+
+
+def checksum(arrays: Iterable[NDArray[Any]]) -> int:
+    """A number that tells whether others have the same bytes."""
+    found = 0
+    for array in arrays:
+        found = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, found)
+    return found
 
 
 def _told(given: Any) -> str:

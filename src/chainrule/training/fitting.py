@@ -13,11 +13,12 @@ from .. import engines
 from ..blasthreads import one_thread
 from ..columns import EPOCH, Column
 from ..compatibility import require_batches
-from ..distributed import ALONE, PiecesSession, Team
+from ..distributed import PiecesSession
 from ..distributed.pieces import pieces_of
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
 from ..interrupt import CtrlC
+from ..ranks import ALONE, Team
 from ..weighting import require_counting
 from .callback import Callback, Fit, of_batches
 from .checkpoint import Checkpoint
@@ -82,7 +83,7 @@ def run_plan(
         _ending(fit, plan, callbacks, saver, forgives),
         Progress(plan.epochs, verbose, run.epoch - fit.first, fit.first) as progress,
     ):
-        supply = plan.supply(run)
+        supply = plan.supply(run, crew)
         if team is None:
             _choose(fit, plan, supply.task, engine, verbose)
         else:
@@ -176,7 +177,10 @@ def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps, crew: Team) ->
     own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
     if plan.validation is not None:
         held = plan.validation
-        pair = held.read(fit.run, steps.outputs) if isinstance(held, HeldBatches) else (held, steps.outputs(held.X))
+        if isinstance(held, HeldBatches):
+            pair = held.read(fit.run, steps.outputs, crew)
+        else:
+            pair = held, steps.outputs(held.X)
         measured = crew.heard(evaluate(fit.run, *pair) if crew.leads else None)
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
     fit.history.extend(own | columns)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..distributed import Team
 from ..layer import Arrays, Layer
+from ..ranks import Team
 from .callback import Fit
 from .plan import Plan
 from .run import Run

@@ -13,8 +13,9 @@ from ..engines.numpy import inferred
 from ..errors import DataError
 from ..loss import Loss
 from ..metrics.naming import OF_PROBABILITIES, Metric, beside, name_of
+from ..ranks import ALONE, Team
 from ..rows import Samples
-from .batches import Batches, ReadBatch
+from .batches import Batches, ReadBatch, checksum
 from .run import Run
 
 __all__ = ["Held", "HeldBatches", "evaluate", "forward", "known_metrics"]
@@ -53,11 +54,16 @@ class HeldBatches:
     def __len__(self) -> int:
         return self.samples
 
-    def read(self, run: Run, infer: Callable[[NDArray[Any]], NDArray[Any]]) -> tuple[Held, NDArray[Any]]:
-        """All batches but for their X, and the network's outputs (S, C). The loss is the mean over all samples."""
+    def read(
+        self, run: Run, infer: Callable[[NDArray[Any]], NDArray[Any]], team: Team = ALONE
+    ) -> tuple[Held, NDArray[Any]]:
+        """All batches but for their X, and the network's outputs (S, C). The loss is the mean over all samples.
+
+        The ranks of a team must read the same.
+        """
         batches, outputs, read = self.batches, [], list[ReadBatch]()
         batches.begin(run.epoch)
-        while (batch := batches.read()) is not None:
+        while (batch := self._next(team)) is not None:
             outputs.append(infer(batch.X))
             read.append(batch._replace(X=batch.X[:0]))
         if not read:
@@ -72,6 +78,13 @@ class HeldBatches:
         self.samples, found = len(y), np.concatenate(outputs)
         prepared = run.loss.prepare(y, found.shape, weights, found.dtype)
         return Held(read[0].X, y, *prepared, weights), found
+
+    def _next(self, team: Team) -> ReadBatch | None:
+        batch = self.batches.read()
+        if team.size > 1:
+            arrays = [] if batch is None else [batch.X, batch.y, *([] if batch.weights is None else [batch.weights])]
+            team.require_alike({f"{self.batches.place} in {self.batches.name}": checksum(arrays)})
+        return batch
 
 
 def evaluate(run: Run, held: Held, outputs: NDArray[Any]) -> dict[str, float]:

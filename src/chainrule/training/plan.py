@@ -15,6 +15,7 @@ from ..columns import EPOCH
 from ..engines.contract import Task
 from ..errors import ConfigurationError
 from ..loss import Loss
+from ..ranks import ALONE, Team
 from ..rows import Rows, Samples, chosen, in_parts, validation_order
 from ..weighting import class_factors
 from .batches import Batches
@@ -106,15 +107,15 @@ class Plan:
         due = [self.due(epoch - first) for epoch in columns.get(EPOCH, ())]
         return {name: list(itertools.compress(column, due)) for name, column in columns.items()} if any(due) else {}
 
-    def supply(self, run: Run) -> Supply:
+    def supply(self, run: Run, team: Team = ALONE) -> Supply:
         """What gives an engine its samples."""
         if self.batches is not None:
-            return StreamSupply(run, self.batches, self.steps_per_epoch)
+            return StreamSupply(run, self.batches, self.steps_per_epoch, team)
         network, weights = run.network, self.sample_weights
         X = self.X[:1] if isinstance(self.X, Rows) else self.X
         task = Task.of(network, run.loss, run.optimizer, run.seed, X, self.y, weights, self.batch_size, self.encoded)
         if isinstance(self.X, Rows):
-            return RowSupply(replace(task, batch_size=self.batch_size), self.X, self.shuffle)
+            return RowSupply(replace(task, batch_size=self.batch_size), self.X, self.shuffle, team)
         return Whole(task, self.shuffle)
 
     def weighted(self, class_weights: Any, loss: Loss, outputs: int, names: Sequence[str] = ()) -> Plan:

@@ -192,6 +192,7 @@ class Steps:
     def _explain(self, block: Block, steps: int) -> NonFiniteError:
         """The error that names what stopped being finite, found by the reference in the step that failed."""
         run, task = self.run, self.task
+        self.supply.complete()
         rows, size = next(itertools.islice(block.batches(task), steps, None))
         place = find_non_finite(run, task.X[rows], task.targets(rows), task.shares(rows, size))
         epoch = run.epoch + (block.first + steps) // task.steps_per_epoch  # of a window 0: it ends within an epoch

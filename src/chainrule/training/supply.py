@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from ..engines.contract import Task
 from ..engines.recorder import relu_units
 from ..errors import DataError
+from ..ranks import ALONE, Team
 from ..rows import Rows
-from .batches import Batches, ReadBatch
+from .batches import Batches, ReadBatch, checksum
 from .run import Run
+from .window import Window, own_rows
 
-__all__ = ["Next", "RowSupply", "StreamSupply", "Supply", "Whole", "Window"]
+__all__ = ["Next", "RowSupply", "StreamSupply", "Supply", "Whole"]
 
 _ENTRIES = 2**21  # the most numbers of an order, or of records, that a block holds
-_WINDOW_BYTES, _PART_BYTES = 2**24, 2**20
+_PART_BYTES = 2**20
 
 
 class Next(NamedTuple):
@@ -54,8 +56,10 @@ class Supply(Protocol):
         """Of so many steps since the last whole epoch: the epochs that are over, and the steps into the next."""
 
     def renew(self, run: Run) -> None:
-        """The task with the settings of now."""
         """Take in the loss, the optimizer and the seed of now."""
+
+    def complete(self) -> None:
+        """Have all samples of the steps that `next` gave, also those that other ranks compute."""
 
 
 class Whole:
@@ -86,6 +90,9 @@ class Whole:
         """By the number of steps."""
         return divmod(total, self.steps_per_epoch)
 
+    def complete(self) -> None:
+        """All are there."""
+
     def renew(self, run: Run) -> None:
         """The task with the settings of now."""
         self.task = self.task.of_run(run.loss, run.optimizer, run.seed)
@@ -98,52 +105,17 @@ def _order(samples: int, batch_size: int, seed: int, epoch: int) -> NDArray[np.i
     return np.random.default_rng([seed, epoch]).permutation(samples)
 
 
-class Window:
-    """Arrays of a task with room for some steps, whose samples lie one after another: its epochs are blocks."""
-
-    def __init__(self, task: Task, batch_size: int, encodes: bool = True) -> None:
-        """`task` has one sample at least, whose shapes and dtypes the window takes; unused rows hold its first."""
-        width = task.X[:1].nbytes + (task.outputs * task.X.dtype.itemsize if encodes else 0)
-        self.steps = max(1, _WINDOW_BYTES // max(width * batch_size, 1))
-        room = self.steps * batch_size
-        encoded = task.targets(slice(0, 1)) if encodes else None
-        self.task = replace(
-            task,
-            X=_room(task.X, room),
-            y=_room(task.y, room),
-            weights=None if task.weights is None else _room(task.weights, room),
-            metric_weights=None if task.metric_weights is None else _room(task.metric_weights, room),
-            encoded=None if encoded is None else _room(encoded, room),
-            batch_size=batch_size,
-        )
-
-    def put(self, start: int, X: Any, y: Any, totals: Any, weights: Any, encoded: Any = None) -> int:
-        """Samples from a row on; `totals` is what they count, `weights` in the metric. Returns the next free row."""
-        task, rows = self.task, slice(start, start + len(X))
-        task.X[rows], task.y[rows] = X, y
-        if task.weights is not None:
-            task.weights[rows] = totals
-        if task.metric_weights is not None:
-            task.metric_weights[rows] = weights
-        if task.encoded is not None:
-            prepare, shape = task.loss.prepare, (len(y), task.outputs)
-            given = prepare(y, shape, None, task.X.dtype, weightless=True)[0] if encoded is None else encoded
-            task.encoded[rows] = given
-        return rows.stop
-
-
-def _room(array: NDArray[Any], rows: int) -> NDArray[Any]:
-    """So many rows like the first one of an array."""
-    return np.repeat(array[:1], rows, axis=0)
-
-
 class RowSupply:
-    """Samples that lie in another dtype, or on disk: gathered and converted a window at a time."""
+    """Samples that lie in another dtype, or on disk: gathered and converted a window at a time.
+
+    A rank of a team reads the inputs of those samples alone that it computes.
+    """
 
     refills = True
 
-    def __init__(self, task: Task, rows: Rows, shuffle: bool = True) -> None:
+    def __init__(self, task: Task, rows: Rows, shuffle: bool = True, team: Team = ALONE) -> None:
         """`task` is that of the whole, but for its X, which holds the first sample alone."""
+        self.team, self.given = team, slice(0, 0)  # the places of the window's samples in the order of the epoch
         self.whole, self.rows, self.batch_size = task, rows, min(task.batch_size, len(rows))
         self.shuffled = shuffle and self.batch_size < len(rows)
         self.steps_per_epoch: int = -(-len(rows) // self.batch_size)
@@ -167,16 +139,27 @@ class RowSupply:
             self.epoch, self.order = run.epoch, _order(len(self.rows), self.batch_size, run.seed, run.epoch)
         begin = done * self.batch_size
         end = min(begin + steps * self.batch_size, len(self.rows))
-        for start in range(begin, end, self.part):
-            self._put(start - begin, slice(start, min(start + self.part, end)))
+        self.given, whole, own = slice(begin, end), self.whole, self._samples(slice(begin, end))
+        arrays = [None if a is None else a[own] for a in (whole.weights, whole.metric_weights, whole.encoded)]
+        self.window.put(end - begin, whole.y[own], *arrays)
+        for rows in own_rows(self.team, end - begin, self.batch_size):
+            self._read(rows)
         return Next(steps, 0, np.arange(end - begin)[None])
 
-    def _put(self, place: int, places: slice) -> None:
-        """Some samples by their places in the order of the epoch, from a row of the window on."""
-        own: Any = places if self.order is None else self.order[places]
-        whole = self.whole
-        arrays = [None if a is None else a[own] for a in (whole.weights, whole.metric_weights, whole.encoded)]
-        self.window.put(place, self.rows[own], whole.y[own], *arrays)
+    def _samples(self, places: slice) -> Any:
+        """By their places in the order of the epoch."""
+        return places if self.order is None else self.order[places]
+
+    def _read(self, rows: slice) -> None:
+        """The inputs of some rows of the window, some samples at a time."""
+        begin = self.given.start
+        for start in range(rows.start, rows.stop, self.part):
+            stop = min(start + self.part, rows.stop)
+            self.task.X[start:stop] = self.rows[self._samples(slice(begin + start, begin + stop))]
+
+    def complete(self) -> None:
+        """Read the inputs of the other ranks' samples too."""
+        self._read(slice(0, self.given.stop - self.given.start))
 
     def ended(self, total: int) -> tuple[int, int]:
         """By the number of steps."""
@@ -190,13 +173,13 @@ class RowSupply:
 
 
 class StreamSupply:
-    """Batches of a user's own, each of which is a step."""
+    """Batches of a user's own, each of which is a step; the ranks of a team must read the same."""
 
     refills = True
 
-    def __init__(self, run: Run, batches: Batches, steps_per_epoch: int | None = None) -> None:
+    def __init__(self, run: Run, batches: Batches, steps_per_epoch: int | None = None, team: Team = ALONE) -> None:
         first = batches.peek()
-        self.batches, self.limit, self.sample = batches, steps_per_epoch, first
+        self.batches, self.limit, self.sample, self.team = batches, steps_per_epoch, first, team
         self.steps_per_epoch = steps_per_epoch or batches.length
         self.over = False  # whether the epoch is
         self.window = self._window(run, first, len(first.X))
@@ -226,7 +209,9 @@ class StreamSupply:
             if not self._has_room(batch):
                 self.window = self._window(run, self._joined(batch), max(self.task.batch_size, len(batch.X)))
             totals = run.loss.sample_totals(batch.y, batch.weights)
-            filled = self.window.put(filled, batch.X, batch.y, totals, batch.weights)
+            self.task.X[filled : filled + len(batch.X)] = batch.X
+            filled += len(batch.X)
+            self.window.put(filled, batch.y, totals, batch.weights)
             steps += 1
             if len(batch.X) < self.task.batch_size:
                 break
@@ -236,7 +221,16 @@ class StreamSupply:
         if not self.limit:
             self.batches.keep(self.batches.read())
             self.over = self.batches.waiting is None
+        if self.team.size > 1:
+            self._require_alike(run.step + 1, steps, filled)
         return Next(steps, 0, np.arange(filled)[None])
+
+    def _require_alike(self, first: int, steps: int, filled: int) -> None:
+        """That the next steps are the same on every rank."""
+        task, over = self.task, " at the end of an epoch" if self.over else ""
+        arrays = [task.X[:filled], task.y[:filled], *([] if task.weights is None else [task.weights[:filled]])]
+        where = f"steps {first} to {first + steps - 1}{over}"
+        self.team.require_alike({f"batch in {where}": checksum(arrays)})
 
     def _has_room(self, batch: ReadBatch) -> bool:
         """Whether the window can hold a batch of its size, and targets of its dtype."""
@@ -252,6 +246,9 @@ class StreamSupply:
             f"fit: the batches ended {known}{wanted}. The model is as it stands after them. Pass a function that "
             "returns the batches of an epoch, or something that can be read again, or fewer steps or epochs."
         )
+
+    def complete(self) -> None:
+        """All are there."""
 
     def ended(self, total: int) -> tuple[int, int]:
         """By what the batches said."""

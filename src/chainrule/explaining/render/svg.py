@@ -97,7 +97,11 @@ def _terms(e: Derivation, nodes: dict[str, DiagramNode], layout: Layout) -> Iter
 
 def _box(box: Box, node: DiagramNode, color: int, target: Quantity) -> Html:
     size = "×".join(map(str, node.shape))
-    kind = f"{node.kind} · {size}" if node.kind and node.shape else node.kind or f"{size} feature{'s' if size != '1' else ''}"
+    kind = (
+        f"{node.kind} · {size}"
+        if node.kind and node.shape
+        else node.kind or f"{size} feature{'s' if size != '1' else ''}"
+    )
     most = 24 if node.entries else 16
     name = node.name if len(node.name) <= most else f"{node.name[: most - 1]}…"
     left = box.x + 10

@@ -15,14 +15,23 @@ from ..errors import ConfigurationError
 if TYPE_CHECKING:
     from .watch import Watch
 
-__all__ = ["ALONE", "Team", "quiet", "working"]
+__all__ = ["ALONE", "Team", "quiet", "share_of", "working"]
+
+
+def share_of(count: int, rank: int, size: int) -> range:
+    """Which of `count` parts of a work are a rank's.
+
+    >>> [list(share_of(8, rank, 3)) for rank in range(3)]
+    [[0, 1], [2, 3, 4], [5, 6, 7]]
+    """
+    return range(rank * count // size, (rank + 1) * count // size)
 
 
 @dataclasses.dataclass(frozen=True)
 class Team:
     """The ranks of a run, numbered from 0; without MPI there is one, and everything it hears it has said itself.
 
-    Every method but `at` is called by all ranks together.
+    Every method but `at` and `share` is called by all ranks together.
 
     >>> ALONE.rank, ALONE.size, ALONE.heard({"epoch": 3}), ALONE.agreed(True)
     (0, 1, {'epoch': 3}, True)
@@ -47,6 +56,21 @@ class Team:
         """Whether this is rank 0, which runs the callbacks, prints and writes files."""
         return self.rank == 0
 
+    def share(self, count: int) -> range:
+        """Which of so many parts are this rank's."""
+        return share_of(count, self.rank, self.size)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Work of all ranks, which are watched inside; within another such block it is a part of that one's."""
+        if self.watch is None:
+            yield
+            return
+        with self.watch.inside() as outermost:
+            yield
+            if outermost:
+                self.comm.Barrier()
+
     def at(self, step: int) -> None:
         """The step that this rank is at, for the line that is printed if it dies there."""
         if self.watch is not None:
@@ -59,6 +83,10 @@ class Team:
     def agreed(self, pressed: bool) -> bool:
         """Whether any rank was asked to stop."""
         return pressed if self.comm is None else bool(self.comm.allreduce(int(pressed)))
+
+    def gathered(self, own: Any) -> list[Any]:
+        """What each rank has, in the order of the ranks, on every rank."""
+        return [own] if self.comm is None else list(self.comm.allgather(own))
 
     def shared(self, count: int, compute: Callable[[int], NDArray[Any]]) -> list[NDArray[Any]] | None:
         """`compute(i)` for i below `count`, each by one rank; on rank 0 all of them in order, elsewhere None."""
@@ -125,13 +153,8 @@ def working(distributed: bool, deterministic: bool = True) -> Iterator[Team]:
 
     comm, watch = meeting.joined()
     team = Team(comm, watch, deterministic)
-    if watch is None:
+    with team.together():
         yield team
-        return
-    with watch.inside() as outermost:
-        yield team
-        if outermost:
-            comm.Barrier()
 
 
 def quiet() -> bool:
