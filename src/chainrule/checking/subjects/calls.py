@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .plans import Passes
 from .sources import parameters_of, returned_names, source_of
 
-__all__ = ["calls_of", "is_loss_with_gradient", "is_written", "pair_of", "pairs_in", "whole_source"]
+__all__ = ["calls_of", "is_loss_with_gradient", "is_written", "loss_place", "pair_of", "pairs_in", "whole_source"]
 
 _NOTHING = compile("", "", "exec")
 
@@ -200,7 +200,10 @@ def _takes_arguments(function: Callable[..., Any]) -> bool:
         return False
 
 
-_LOSS = re.compile(r"(?i)loss|cost|objective|energy|criterion|cross_?entropy|mse|nll|^j$|^l$|^e$|error|svm|softmax")
+_LOSS = re.compile(
+    r"(?i)loss|cost|objective|energy|criterion|cross_?entropy|mse|nll|^j$|^l$|^e$|error|svm|softmax|huber|hinge|diverg|"
+    r"elbo|triplet|contrastive|(^|_)(ce|bce|kl|kld|mae|focal|dice|propagate)(_|$)"
+)
 _GRADS = re.compile(r"(?i)^(d_?\w+|grads?\w*|gradients?\w*|\w+_grads?|\w+_gradients?)$")
 
 
@@ -216,9 +219,21 @@ def is_loss_with_gradient(function: Callable[..., Any]) -> bool:
         return False
     if re.search(r"(?i)numeric|check|plot|train|predict|accuracy|load|split|batch|forward", function.__name__):
         return False
+    if loss_place(names):
+        return True
     return bool(_LOSS.search(function.__name__) and (_GRADS.match(names[1]) or not names[1])) or bool(
         _LOSS.search(names[0]) and _GRADS.match(names[1])
     )
+
+
+def loss_place(names: Sequence[str]) -> int:
+    """Where the loss lies among what is returned: behind its gradients where the names say so, or else first.
+
+    >>> loss_place(("loss", "dW")), loss_place(("grads", "cost"))
+    (0, 1)
+    """
+    behind = len(names) == 2 and _GRADS.match(names[0]) and _LOSS.search(names[1]) and not _GRADS.match(names[1])
+    return int(bool(behind))
 
 
 def whole_source(call: Passes) -> str:

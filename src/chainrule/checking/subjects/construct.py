@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
 from .base import is_shape
@@ -87,11 +89,40 @@ def _guesses(kind: type, inputs: Any, depth: int = _DEPTH) -> Iterator[tuple[Any
     )
     objects = _of_annotations(kind, names, inputs, depth) if depth else {}
     yield tuple(objects.get(name, value) for name, value in zip(names, plain, strict=True))
+    for several in _ARRAYS if any(_MATRIX.match(name) for name in names) else ():
+        arrays = {name: array for name in names if (array := several(name, features)) is not None}
+        yield tuple({**objects, **arrays}.get(name, value) for name, value in zip(names, plain, strict=True))
     for words, several in ((_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple)):
         places = [any(word in name.lower() for word in words) for name in names]
         if any(places):
             changed = [several(v) if here and isinstance(v, int) else v for v, here in zip(plain, places, strict=True)]
             yield tuple(objects.get(name, value) for name, value in zip(names, changed, strict=True))
+
+
+def _gates(many: int) -> Callable[[str, int], NDArray[Any] | None]:
+    """Matrices of so many gates side by side, those that meet the hidden state square but for that, and their bias."""
+
+    def array(name: str, features: int) -> NDArray[Any] | None:
+        recurrent = re.search(r"[hH]", name.removeprefix("W").removeprefix("w")) is not None
+        rows = _NEURONS if recurrent else features
+        return _drawn((rows, many * _NEURONS) if _MATRIX.match(name) else (many * _NEURONS,), name)
+
+    return array
+
+
+def _kernels(*size: int) -> Callable[[str, int], NDArray[Any] | None]:
+    """The kernels of a convolution, and a bias for each."""
+    return lambda name, features: _drawn((_NEURONS, 2, *size) if _MATRIX.match(name) else (_NEURONS,), name)
+
+
+def _drawn(shape: tuple[int, ...], name: str) -> NDArray[Any] | None:
+    known = _MATRIX.match(name) or _BIAS.match(name)
+    return np.random.default_rng(len(name)).normal(size=shape) if known else None
+
+
+_MATRIX = re.compile(r"^(W\w{0,2}|W_\w{1,3}|w\d?|weights?|kernels?)$")
+_BIAS = re.compile(r"^(b\d?|bias(es)?)$")
+_ARRAYS = (_gates(1), _gates(4), _gates(3), _kernels(3, 3), _kernels(3))
 
 
 def _pair(value: int) -> tuple[int, ...]:

@@ -15,10 +15,10 @@ from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import Arrays, is_shape
 from .calls import whole_source
-from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, role_of, setting
+from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext
-from .sources import parameters_of, ranks_in, ranks_told, role_in
+from .sources import parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 
@@ -26,6 +26,7 @@ __all__ = ["Draft", "arguments_of", "drafts"]
 
 _SEED = 1
 _KEEPS = re.compile(r"(?i)cache|save|store|keep|retain|remember|grad")  # a switch without which backward has nothing
+_WIDEST = 64  # a whole number that an object holds may be a width up to this
 _RUNS = 400  # how often a function is run in the search for shapes
 
 
@@ -59,14 +60,18 @@ def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str
     if not target and (call.gradient is None or (len(required) == 1 and call.value != "forward")):
         target = next((name for name, d in known.items() if name.lower() in TARGETS and d is None), "")
         also |= {target} - {""}
-    if target and required == [target] and not _comparing(call):
-        target = ""  # y is the only argument: it is the input
+    if target and call.gradient is not None and (required == [target] or _has_gradient(call, required, target)):
+        target = ""  # y is the only argument, or has a gradient as well: it is an input
     names = tuple(name for name in known if name in required or name in also)
     return names, target, training, frozenset(name for name in names if name not in required)
 
 
-def _comparing(call: Passes) -> bool:
-    return call.gradient is None
+def _has_gradient(call: Passes, required: list[str], target: str) -> bool:
+    """Whether the backward pass gives an argument named like targets a gradient: by name, or one for each argument."""
+    backward = call.of(call.gradient, call.item)
+    returned = returned_names(backward)
+    each = len(returned) == len([name for name in required if name != "ctx"]) > 1 and "None" not in source_of(backward)
+    return any(is_gradient_name(n) and same_stem(n, target) for n in returned) or (each and not any(returned))
 
 
 def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
@@ -84,6 +89,8 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     base = Draft(names, {}, {}, {}, target, None, 0, training, joined, keywords=keywords)
     source = whole_source(call)
     base.roles = {name: role for name in names if (role := role_in(source, name))}
+    if "a" in names and "b" in names and all(role_of(name) != "weights" for name in names):
+        base.roles["b"] = "input"  # the second of two, where nothing else is a parameter
     if joined:
         base.keys = {name: name for name in given}
         base.values = given
@@ -91,7 +98,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
         return
     first: BaseException | None = None
     found = False
-    for attempt in _runs(call, base, arrays, given):
+    for attempt in _every_run(call, base, arrays, given):
         if isinstance(attempt, Draft):
             found = True
             yield attempt
@@ -144,6 +151,33 @@ def _as_argument(value: Any) -> Any:
 # Runs
 
 
+def _every_run(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
+    """The runs; where all of them fail for want of whole numbers, those with whole numbers for one argument, or all."""
+    found = wanted = False
+    for attempt in _runs(call, base, arrays, given):
+        found |= isinstance(attempt, Draft)
+        wanted |= not isinstance(attempt, Draft) and _wants_integers(attempt)
+        yield attempt
+    roles = dict(base.roles)
+    floats = [n for n in arrays if n not in given and (roles.get(n) or role_of(n)) == "input"]
+    for names in [[name] for name in floats] + [floats] * (len(floats) > 1) if wanted and not found else []:
+        base.roles = {**roles, **dict.fromkeys(names, "integers")}
+        for attempt in _runs(call, base, arrays, given):
+            found |= isinstance(attempt, Draft)
+            yield attempt
+        if found:
+            return
+
+
+def _wants_integers(error: BaseException) -> bool:
+    """Whether something failed because it indexed, counted or looked up with a number that is not whole."""
+    says = str(error)
+    return isinstance(error, IndexError | TypeError) and any(
+        words in says
+        for words in ("must be of integer", "valid indices", "interpreted as an integer", "must be integers")
+    )
+
+
 def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
     """A draft from each combination of shapes with which the value runs, the exception from each other."""
     ranks = _ranks(call)
@@ -178,7 +212,8 @@ def _sizes(item: Any) -> list[int]:
     rows = [a.shape[0] for a in held if a.ndim == 2 and a.shape[0] > 1]
     columns = [a.shape[1] for a in held if a.ndim >= 2]
     parts = [row - column for row in rows for column in columns if row > column]  # inputs beside a state
-    return list(dict.fromkeys([*rows, *columns, *(a.shape[0] for a in held if a.ndim == 1), *parts]))
+    told = [v for v in getattr(item, "__dict__", {}).values() if type(v) is int and 1 < v < _WIDEST]
+    return list(dict.fromkeys([*rows, *columns, *(a.shape[0] for a in held if a.ndim == 1), *parts, *told]))
 
 
 def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:

@@ -14,7 +14,7 @@ from .base import Point
 from .drafts import Draft
 from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
-from .names import LIKE_WEIGHTS, RATES, role_of
+from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of
 from .objects import arrays_of, lists_in
 from .plans import Place, Recipe, WrittenInstance, leaf
 from .reading import Reading
@@ -39,7 +39,7 @@ def fitted(
     wanted += [Wanted(group[0], point.values[group[0]].shape, group) for group in held.groups]
     rng = np.random.default_rng(_SEED + 1)
     grows, goes_on = _lists_grow(plan, point)
-    plan.clears = clears = may_clear and grows and WrittenInstance(plan).can_clear()
+    plan.clears = clears = may_clear and grows and bool(WrittenInstance(plan).clearing())
     plan.fresh = grows and goes_on and not clears
     instance = WrittenInstance(plan)
     seed_streams(_SEED)
@@ -64,8 +64,8 @@ def fitted(
     plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope)
     reading.matched = len(plan.sources)
     steps = any(role_of(name) == "state" for name in plan.names)  # of a recurrent network: gradients are a sum of them
-    if not clears and instance.item is not None and (steps or instance.can_clear()) and _piles_up(plan, point, dvalues):
-        plan.clears = may_clear and instance.can_clear()
+    if not clears and instance.item is not None and (steps or instance.clearing()) and _piles_up(plan, point, dvalues):
+        plan.clears = may_clear and bool(instance.clearing())
         plan.fresh |= steps and not plan.clears
     gradients = {}
     with contextlib.suppress(Exception, SystemExit):
@@ -143,7 +143,9 @@ def _sources(
     function = plan.call.of(plan.call.gradient or plan.call.value, instance.item)
     found = candidates(returned, returned_names(function), instance.item, before)
     if plan.call.gradient is None:
-        found = [c for c in found if c.source.kind != "returned" or c.source.path[:1] != (0,)]
+        found = [c for c in found if c.source.kind != "returned" or c.source.path[:1] != plan.outputs[:1]]
+        named = any(is_gradient_name(c.name) for c in found if c.source.kind == "returned")
+        found = [c for c in found if not named or not c.name or len(c.source.path) > 1 or is_gradient_name(c.name)]
     if plan.kind == "derivative":
         key = _local(plan, wanted)
         return {key: Place("local", ())} if key and np.ndim(returned) <= dvalues.ndim + 1 else {}

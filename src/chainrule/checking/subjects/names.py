@@ -23,7 +23,7 @@ TARGETS = (
     *("y_train", "y_batch", "ytrue", "expected", "answers", "correct", "ground_truth", "real", "desired", "tgt"),
 )
 LIKE_WEIGHTS = ("weights", "bias", "scale")
-RATES = ("learning_rate", "lr", "eta", "rate_of_learning", "step_size", "learningrate", "l_rate", "step")
+RATES = ("learning_rate", "lr", "eta", "rate_of_learning", "step_size", "learningrate", "l_rate", "step", "learn_rate")
 
 _NUMBERS = re.compile(
     r"(?i)^(reg|regularization|reg_strength|lamb?d?a?_?|eps(ilon)?|scale|slope|alpha|negative_slope|rate|p|prob|"
@@ -45,7 +45,7 @@ _WEIGHTS = re.compile(
 )
 _SIZES = {"pad": 1, "padding": 1, "stride": 1, "strides": 1, "kernel_size": 2, "pool": 2, "pool_size": 2, "size": 2,
           "heads": 1, "n_heads": 1, "num_heads": 1, "k": 2, "axis": -1, "dim": -1, "pool_height": 2, "pool_width": 2,
-          "power": 3, "num_groups": 1, "g": 1, "groups": 1, "seed": 0}  # fmt: skip
+          "power": 3, "num_groups": 2, "n_groups": 2, "g": 2, "groups": 2, "seed": 0}  # fmt: skip
 _WORDS = {"mode": "train", "activation": "relu", "type": "relu", "padding_mode": "constant"}
 
 _FRONTS = ("d", "d_", "grad", "grad_", "grads_", "gradient_", "gradient_of_", "gradients_", "dL_d", "dLd", "dL", "dl_d",

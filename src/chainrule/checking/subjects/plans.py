@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,9 +24,8 @@ __all__ = ["Passes", "Place", "Recipe", "SavingContext", "WrittenInstance", "apa
 
 _RATE = 0.5  # the learning rate of a backward pass that takes the step itself: a power of two is not rounded
 _STORED = ("output", "out", "outputs", "y", "y_pred", "a", "A", "activation")
-_CLEARING = (
-    *("zero_grad", "zero_grads", "zero_gradients", "clear_grad", "clear_grads", "clear_gradients", "cleargrads"),
-    *("flush", "flush_gradients", "reset_grad", "reset_grads", "reset_gradients", "reset_state", "zero_gradient"),
+_CLEARING = re.compile(
+    r"(?i)^_?((zero|clear|reset|flush)_?(all_?)?(the_?)?(param(eter)?s?_?)?(grad(ient)?s?)_?(param(eter)?s?)?|flush|reset_?state)$"
 )
 
 
@@ -171,7 +171,7 @@ class WrittenInstance(Instance):
                 with contextlib.suppress(AttributeError, TypeError):  # a property, a tuple
                     write(self.item, path, twin)
         self.kept = {path: _kept(self.item, path) for path in plan.state}
-        self.clear = [n for n in _CLEARING if plan.clears and callable(getattr(self.item, n, None))]
+        self.clear = self.clearing() if plan.clears else []
 
     def restart(self) -> None:
         """Put the generators, and what is carried on between calls, back to where they stood."""
@@ -202,9 +202,9 @@ class WrittenInstance(Instance):
             output = np.asarray(output.sum() if plan.reduction == "sum" or not output.size else output.mean())
         return output
 
-    def can_clear(self) -> bool:
-        """Whether the object has a method that clears its gradients or caches."""
-        return any(callable(getattr(self.item, name, None)) for name in _CLEARING)
+    def clearing(self) -> list[str]:
+        """The methods of the object that clear its gradients or caches."""
+        return [n for n in dir(self.item) if _CLEARING.match(n) and callable(getattr(self.item, n, None))]
 
     def run_forward(self, point: Point) -> Any:
         """What forward returns."""

@@ -57,6 +57,8 @@ def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction
 def _first_output(instance: WrittenInstance, point: Point) -> NDArray[Any] | None:
     """The first thing that forward returns, or stores, as an array of numbers."""
     returned = instance.run_forward(point.copied())
+    if isinstance(returned, tuple | list) and returned and isinstance(returned[0], dict):
+        returned = returned[1:]  # gradients, and then their loss
     if isinstance(returned, tuple | list) and returned and not isinstance(returned[0], tuple | list | dict):
         returned = returned[0]
     instance.returned, whole = returned, instance.returned

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .calls import loss_place
 from .names import RATES, TARGETS, TRAINING
 from .plans import Passes
 from .sources import parameters_of, returned_names
@@ -38,7 +39,7 @@ class Manner(NamedTuple):
 def manners(call: Passes, names: tuple[str, ...], target: str, returned: Any, value: Any) -> Iterator[Manner]:
     """Every way to run the backward pass of a call that returned this; the likeliest first."""
     if call.gradient is None:
-        yield Manner("loss", (), (0,))
+        yield Manner("loss", (), (loss_place(returned_names(call.of(call.value, call.item))),))
         return
     wants = _wants(call)
     number = np.ndim(value) == 0 or (np.size(value) == 1 and bool(target))

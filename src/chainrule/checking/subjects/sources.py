@@ -127,13 +127,25 @@ def returned_names(function: Callable[..., Any]) -> tuple[str, ...]:
     if not last:
         return ()
     value = max(last, key=lambda node: node.lineno).value
-    return tuple(_flat_names(value)) if isinstance(value, ast.Tuple | ast.List) else (_name(value or ast.Pass()),)
+    return tuple(_flat_names(value)) if isinstance(value, ast.Tuple | ast.List) else (_told(value or ast.Pass()),)
 
 
 def _flat_names(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Tuple | ast.List):
         return [name for each in node.elts for name in _flat_names(each)]
-    return [_name(node)]
+    return [_told(node)]
+
+
+def _told(node: ast.AST) -> str:
+    """The name of what is returned, where it is a part of it, a mean of it, or only made a plain number as well."""
+    if isinstance(node, ast.Call) and len(node.args) == 1 and _name(node.func) in ("float", "squeeze", "array"):
+        return _told(node.args[0])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return _name(node.left)
+    if isinstance(node, ast.Subscript):
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        return key if isinstance(key, str) else _name(node.value)
+    return _name(node)
 
 
 _INSIDE = re.compile(
@@ -162,13 +174,17 @@ def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, st
 
 
 def role_in(source: str, name: str) -> str:
-    """What the source says an argument is, against its name: an array where its axes are used, or whole numbers.
+    """What the source says an argument is, against its name: an array where its axes are used, whole numbers, a count.
 
     >>> role_in("scores = Q @ K.swapaxes(-2, -1)", "K"), role_in("x.astype(int)", "x"), role_in("k * x", "k")
     ('input', 'integers', '')
+    >>> role_in("x.reshape(N, G, C // G, H, W)", "G")
+    'number'
     """
     if re.search(rf"\b{name}\.astype\((np\.)?['\"]?u?int", source):
         return "integers"
+    if re.search(rf"(//\s*|\brange\(){name}\b(?![.\[(])", source):
+        return "number"
     number = role_of(name) == "number"
     used = rf"\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
     return "input" if number and re.search(used, source) else ""

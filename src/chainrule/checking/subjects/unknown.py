@@ -67,8 +67,9 @@ class Unknown:
     def as_index(self, below: int) -> NDArray[Any]:
         """Integers below a size."""
         if self.array is None:
-            rank = self.world.ranks.get(self.name, 1)
-            shape: Shape = (self.world.samples, *(STEPS,) * (rank - 1))
+            rank = self.world.ranks.get(self.name)
+            shapes = [(self.world.samples, *(STEPS,) * (k - 1)) for k in ([rank] if rank else [1, 2])]
+            shape: Shape = self.world.choices.of(shapes[: 1 if self.role == "target" else 2])
             self.role = "integers" if self.role != "target" else "target"
             self.array = self.world.rng.integers(0, below, shape).view(TracedArray)
             self.fresh = np.array(self.array)
@@ -93,7 +94,8 @@ class Unknown:
         inner = other.shape[0] if other.ndim == 1 else other.shape[-2]
         if self.role in ("weights", "bias"):
             self.world.columns |= other.ndim == 2
-            return self.become(*((k * NEURONS, inner) for k in MULTIPLES), (inner,))
+            one = [(1, inner)] if self.world.compares else []
+            return self.become((NEURONS, inner), *one, *((k * NEURONS, inner) for k in MULTIPLES[1:]), (inner,))
         n, rank = self.world.samples, self.world.ranks.get(self.name)
         batch = other.shape[:-2] if other.ndim > 2 else ()
         usual = ((n, inner), (3, STEPS, inner), (inner,)) if not batch else ((*batch, STEPS, inner),)
@@ -103,7 +105,7 @@ class Unknown:
         """The array that stands to the right of a product."""
         inner = other.shape[-1]
         if self.role == "weights":
-            vector = [(inner,)] if self.world.compares else []
+            vector = [(inner,), (inner, 1)] if self.world.compares else []
             return self.become((inner, NEURONS), *vector, *((inner, k * NEURONS) for k in MULTIPLES[1:]),
                                (inner, inner), (inner,), (inner, 1))  # fmt: skip
         if other.ndim > 2:  # matrices of a batch
@@ -119,8 +121,10 @@ class Unknown:
         if self.role in ("bias", "scale", "weights"):
             flat, row = shape[-1:], (1,) * (len(shape) - 1) + shape[-1:]
             column = (shape[0], 1) if len(shape) == 2 else shape[1:2]
-            options = [column, shape[:1]] if self.world.columns else [flat, row]
+            channels = [(1, shape[1], 1, 1), (shape[1], 1, 1)] if len(shape) == 4 else []
+            options = [column, shape[:1]] if self.world.columns else [flat, row, *channels]
             options = [(), (1,)] if len(shape) == 1 and self.role == "bias" and not entrywise else options
+            options += [()] * (self.role == "bias" and self.world.compares and self.world.columns and () not in options)
             options = [shape, *options] if self.role == "weights" or (entrywise and self.role == "bias") else options
         elif self.role == "number":
             options = [()]
@@ -151,6 +155,9 @@ class Unknown:
             return function(left, right)
         if function is np.einsum and isinstance(args[0], str):
             return function(args[0], *_in_letters(args[0], args[1:]), **kwargs)
+        if function in _STACKS:
+            self.world.columns |= function is np.vstack or kwargs.get("axis", args[1] if len(args) > 1 else 0) == 0
+            self.world.columns &= function not in (np.hstack, np.stack)
         if function in (np.where, np.multiply, np.maximum, np.clip, np.allclose):
             known = _together([a for a in args if not isinstance(a, Unknown)]) or None
             args = [a.beside(known) if isinstance(a, Unknown) and known else a for a in args]
@@ -202,6 +209,9 @@ class Unknown:
 
     def __bool__(self) -> bool:
         return bool(np.any(self.alone()))
+
+
+_STACKS = (np.vstack, np.hstack, np.concatenate, np.stack)  # of an input and a state: one upon the other in columns
 
 
 def _is(value: Any) -> bool:
@@ -260,7 +270,8 @@ def _product(left: Any, right: Any) -> tuple[Any, Any]:
     if _is(left) and _is(right):
         if right.role in ("input", "state") and left.role not in ("input", "state"):
             right.world.columns = True
-            right = right.become((FEATURES, right.world.samples)) if right.base is None else right.alone()
+            rows = NEURONS if right.role == "state" else FEATURES
+            right = right.become((rows, right.world.samples)) if right.base is None else right.alone()
         else:
             left = left.alone()
     if _is(left):

@@ -62,9 +62,11 @@ def drawn(role: str, shape: Shape, world: World) -> NDArray[Any]:
     """Random numbers of a shape, of the kind that a role asks for."""
     rng = world.rng
     if role == "mask":
-        mask = rng.random(shape) < 0.7
+        mask = np.asarray(rng.random(shape) < 0.7)
         mask[..., :1] = True
-        return np.asarray(mask)
+        if mask.size > 1 and mask.all():
+            mask.flat[-1] = False
+        return mask
     if role == "integers":
         return rng.integers(0, 2, shape)
     if role == "target" and len(shape) < 2:
@@ -83,9 +85,10 @@ def drawn(role: str, shape: Shape, world: World) -> NDArray[Any]:
 def usual_shapes(name: str, role: str, world: World) -> Iterator[Shape]:
     """The shapes of an argument of which nothing is known but its name, and perhaps how many axes it has."""
     rank = world.ranks.get(name)
-    for shape in _USUAL.get(role, _input)(name, world):
-        if rank is None or len(shape) == rank or (rank < 2 < len(shape)):
-            yield shape
+    shapes = list(_USUAL.get(role, _input)(name, world))
+    known = [shape for shape in shapes if rank is None or len(shape) == rank or (rank < 2 < len(shape))]
+    known = known or [(1,) * (rank - len(shape)) + shape for shape in shapes if len(shape) < (rank or 0)]
+    yield from dict.fromkeys(known or shapes)
 
 
 def _input(name: str, world: World) -> Iterator[Shape]:
@@ -93,6 +96,7 @@ def _input(name: str, world: World) -> Iterator[Shape]:
     widths = world.sizes
     ranks = world.ranks.get(name)
     if ranks in (None, 2):
+        yield from ((width, n) for width in widths if world.columns)
         yield from ((n, width) for width in widths)
     if ranks is None and world.compares:
         yield from ((n,), (n, 1), (n, 2))
@@ -112,8 +116,7 @@ def _weights(name: str, world: World) -> Iterator[Shape]:
     shapes = ((NEURONS, NEURONS), (FEATURES, NEURONS))[:: 1 if recurrent else -1]
     yield from shapes
     yield from ((shape[0], k * NEURONS) for shape in shapes[:1] for k in MULTIPLES[1:])
-    yield 3, 2, 3, 3
-    yield 3, 2, 3
+    yield from ((3, 2, 3, 3), (3, 3, 2, 3), (3, 2, 3))
     yield (FEATURES,)
 
 
@@ -123,7 +126,9 @@ def _bias(name: str, world: World) -> Iterator[Shape]:
 
 def _state(name: str, world: World) -> Iterator[Shape]:
     n = world.samples
+    yield from ((NEURONS, n), *((width, n) for width in world.sizes)) if world.columns else ()
     yield from ((n, NEURONS), *((n, width) for width in world.sizes), (NEURONS, n), (NEURONS, 1), (NEURONS,))
+    yield from ((width, 1) for width in world.sizes)
 
 
 def _number(name: str, world: World) -> Iterator[Shape]:
