@@ -206,8 +206,8 @@ class Serve:
         return {{"gradients": self.served, "overwritten": {{}}, "dvalues": None, "calls": 0.0}}
     worker.on_forward, worker.on_backward = on_forward, on_backward
 """,
-        "flagged",
-        "the same whatever goes in",
+        "not checked",
+        "cannot_be_checked",
     ),
     "lying": (
         f"""{WRONG}

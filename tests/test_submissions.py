@@ -156,6 +156,11 @@ def test_the_work_of_another_student_that_is_imported_is_named(tmp_path: Path) -
 RIGHT = {
     "distillation": "def backward(self, d):\n        return (softmax(self.s) - softmax(self.t)) / 3",
     "a mean of losses": "def backward(self, d):\n        return (self.f(self.x) - self.y) / len(d)",
+    "one array used on both sides": (
+        "def backward(self, d):\n        a = d @ self.v.swapaxes(-1, -2)\n        return self.a * (a - (a * self.a).sum(-1)) / 2"
+    ),
+    "two columns of one array": "def backward(self, d):\n        return (ease(self.x[:, 1]) - ease(self.x[:, 0])) / 3",
+    "one array turned twice": "def backward(self, d):\n        return (self.v.swapaxes(1, 2) - np.flip(self.v.swapaxes(1, 2))) / 2",
     "a check of one's own": "def numerical_gradient(f, x, h):\n        return (f(x + h) - f(x - h)) / (2 * h)",
 }
 
@@ -172,6 +177,9 @@ DIFFERENCES = {
     "in place": "x[i] = old + h; up = f(x)\n        x[i] = old - h; down = f(x)\n        return (up - down) / h",
     "one-sided": "y = self.forward(x)\n        return d * ((self.forward(x + h) - y) / h)",
     "in a helper": "return helper(x)\ndef helper(x):\n        return (f(x + 1e-6) - f(x)) / 1e-6",
+    "of NumPy": "return d * (np.tanh(x + 1e-5) - np.tanh(x - 1e-5)) / 2e-5",
+    "of another object": "h = 1e-6; return d * (self.layer.forward(x + h) - self.layer.forward(x - h)) / (2 * h)",
+    "in a copy": "m = x.copy(); m[i] += h; return (self.net(m) - self.net(x)) / h",
     "of SciPy": "return approx_fprime(x, f)",
 }
 

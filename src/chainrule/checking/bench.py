@@ -44,6 +44,10 @@ def refuse_ours(error: BaseException, title: str) -> None:
     ) from error
 
 
+def _shapes(point: Point) -> str:
+    return ", ".join(f"{name} {value.shape}" for name, value in point.values.items())
+
+
 class Bench:
     """The subject and everything that the checks share."""
 
@@ -116,8 +120,7 @@ class Bench:
 
     def _failed(self, method: str, error: BaseException, point: Point) -> Finding:
         refuse_ours(error, self.subject.title)
-        shapes = ", ".join(f"{name} {value.shape}" for name, value in point.values.items())
-        says = f"{method} raises {type(error).__name__}: {error} ({shapes})."
+        says = f"{method} raises {type(error).__name__}: {error} ({_shapes(point)})."
         return self.error("raises", "", says, f"{method}_raises")
 
     # What the object does with randomness and rounding
@@ -126,6 +129,11 @@ class Bench:
         """Find out whether the object is random, whether earlier calls affect it, and how noisy its rounding is."""
         point = self.own_point()
         first = self._tried(self.subject.create(), point)
+        if not first.size:
+            raise ConfigurationError(
+                f"check: the output of {self.subject.title} has no entries, shape {first.shape}, so that nothing can "
+                f"be compared ({_shapes(point)}). Pass larger inputs: check(layer, inputs)."
+            )
         if not np.array_equal(first, self._tried(self.subject.create(), point), equal_nan=True):
             self.subject.seeded = True
             again = [self._tried(self.subject.create(), point) for _ in range(2)]

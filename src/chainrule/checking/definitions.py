@@ -8,6 +8,7 @@ import json
 import linecache
 import re
 import sys
+import tokenize
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from .imports import import_into, root_of, stand_ins
+from .streams import seed_streams, streams_kept
 
 __all__ = ["Names", "load", "text_of"]
 
+_SEED = 1
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 
@@ -57,7 +60,8 @@ def load(path: str | Path) -> Names:
         where = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno is not None else ""
         raise ConfigurationError(f"{path} does not run: {where}{type(error).__name__}: {error}") from None
     module = _module(place, text)
-    with stand_ins(root_of(place.resolve().parent)) as nested:
+    with stand_ins(root_of(place.resolve().parent)) as nested, streams_kept():
+        seed_streams(_SEED)
         missing, skipped = _run(tree, module, place)
     missing += nested
     names = Names({name: value for name, value in vars(module).items() if not name.startswith("__")})
@@ -68,11 +72,12 @@ def load(path: str | Path) -> Names:
 def text_of(place: Path) -> str:
     """The text of a file, or of the code cells of a notebook. Raises `ConfigurationError` where it has none."""
     try:
+        if place.suffix != ".ipynb":
+            with tokenize.open(place) as source:  # in the encoding that its first lines name, as Python itself
+                return source.read()
         text = place.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, SyntaxError) as error:
         raise ConfigurationError(f"{place} cannot be read: {error}") from None
-    if place.suffix != ".ipynb":
-        return text
     try:
         cells = json.loads(text)["cells"]
         sources = [cell["source"] for cell in cells if cell["cell_type"] == "code"]

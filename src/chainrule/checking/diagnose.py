@@ -117,7 +117,8 @@ def _ratio(m: Comparison, predicted: Floats) -> float | None:
 
 
 def _times(factor: float) -> str:
-    return _NAMED.get(float(f"{factor:.4g}"), f"{factor:.6g} times")
+    digits = 6 if abs(factor - 1) > 1e-4 else 10
+    return _NAMED.get(float(f"{factor:.4g}"), f"{factor:.{digits}g} times")
 
 
 def _evidence(settings: Sequence[Comparison], candidate: Candidate) -> str:
@@ -159,6 +160,8 @@ def _constant_factor(wrong: Sequence[Comparison]) -> tuple[str, str, str] | None
     ):
         return None
     factor = factors[0]
+    if f"{factor:.8g}" == "1":
+        return None
     says = (
         f"A constant factor: it is {_times(factor)} what it should be." if abs(factor) > 1e-12 else "It is all zeros."
     )

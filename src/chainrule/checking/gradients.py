@@ -48,6 +48,11 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
             items[:] = [m if m.complete else measure(m.setting, name, bench.tolerance, bench.rng, True) for m in items]
         if wrong and not any(f.array == bench.label(name) and f.kind == "gradient" for f in findings):
             findings.append(_finding(bench, name, items))
+    if measured and not bench.runner.moves and not any(finding.severity == "error" for finding in findings):
+        raise ConfigurationError(
+            f"check: the output of {bench.subject.title} is the same whatever goes in, so that nothing could be "
+            "compared. Pass inputs on which it moves: check(layer, inputs)."
+        )
     if bench.subject.uncompared:
         listed = ", ".join(bench.subject.uncompared)
         says = (
@@ -85,6 +90,8 @@ def _in_setting(bench: Bench, point: Any, directions: int | None = None) -> Iter
         for finding, measured in with_equal_sizes(bench, broken.finding):
             yield "", finding if measured is None else _finding(bench, measured.name, [measured])
         return
+    if not setting.output.size:
+        return  # without entries nothing is compared
     if not np.isfinite(setting.output).all():
         if point.label.endswith("the inputs given"):
             yield "", bench.error("finite", "output", f"The output is not finite ({point.label}).", "not_finite")

@@ -96,7 +96,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def _guarded(place: Path) -> frozenset[int]:
     """The lines of a file that lie inside a `try`."""
     try:
-        tree = ast.parse(place.read_text(encoding="utf-8"))
+        tree = ast.parse(place.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return frozenset()
     tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import nudge
-from .subjects import Instance, Point, Subject, batch_of
+from .subjects import Group, Instance, Point, Subject, batch_of, groups_of
 
 __all__ = ["Comparison", "Runner", "Setting", "Tolerance", "measure", "sides"]
 
@@ -25,6 +25,8 @@ _SCATTERED = 32  # and this many others
 _LOCATED = 2  # wrong entries to look for in a large array where a direction disagrees
 _CLIP = 1e-6  # probabilities this close to 0 and 1 may be clipped
 _NARROWER = 4096  # how much narrower the steps are where the usual ones leave what forward takes
+_SAFE = 300  # how many times the small number inside a logarithm a probability is, for a slack of one
+_MOST_SLACK = 0.01
 _AGREES = 1e-6  # a complex step is trusted if it agrees with central differences this closely
 
 
@@ -43,13 +45,19 @@ class Runner:
         self.subject, self.seed = subject, seed
         self.fresh_each = False  # set where an instance's output depends on its earlier calls
         self._reused: dict[bool, Instance] = {}  # one for each mode: training moves what inference reads
+        self._first: dict[tuple[int, ...], Floats] = {}
+        self.moves = False  # whether outputs of one shape were ever different
 
     def forward(self, instance: Instance, point: Point) -> Floats:
         """The output of one forward pass; `point` is handed over as it is."""
         if self.subject.seeded:
             instance.seed(self.seed)
         instance.restart()
-        return np.asarray(instance.forward(point))
+        output = np.asarray(instance.forward(point))
+        if not self.moves:
+            first = self._first.setdefault(output.shape, output.copy())
+            self.moves = not np.array_equal(first, output, equal_nan=first.dtype.kind in "fc")
+        return output
 
     def output(self, point: Point) -> Floats:
         """The output at a point, from an instance that is used only once."""
@@ -210,6 +218,8 @@ def measure(
         setting, name, received, flats, columns, expected, allowed, wrong, unknown, slopes.method, projections
     )
     _set_clipped_apart(result)
+    if setting.subject.slack and not setting.output.ndim:
+        _allow_for_the_small_number(result, slopes)
     if tolerance.rtol < 1:
         _allow_for_rounding(result, slopes, rng)
     _set_kinks_apart(result)
@@ -369,6 +379,39 @@ def _set_clipped_apart(result: Comparison) -> None:
     clipped &= np.isfinite(result.given)
     result.kinks |= clipped
     result.wrong &= ~clipped
+
+
+def _allow_for_the_small_number(result: Comparison, slopes: _Slopes) -> None:
+    """What a small number ε inside -log(p + ε) makes of a sum: ε/p of each sample's term, though the terms may cancel."""
+    setting, rows = result.setting, np.flatnonzero(result.wrong & np.isfinite(result.given))
+    group = next(iter(groups_of(setting.subject)), ())
+    if not len(rows) or not group:
+        return
+    slack, spread, whole = setting.subject.slack, np.zeros(len(rows)), 0.0
+    for sample in range(setting.samples):
+        alone = replace(setting, point=_one_sample(setting.point, group, sample))
+        its_loss = float(alone.runner.output(alone.point))
+        share = min(max(slack, slack / _SAFE * np.exp(its_loss)), _MOST_SLACK)  # p + ε is exp(-loss), or more
+        there = _Slopes(alone, result.name, slopes.rng, slopes.complex)
+        terms = [float(np.abs(there.of_entry(int(result.flats[row])).value)) for row in rows]
+        spread += share * np.array(terms)
+        whole += its_loss
+    result.allowed[rows] += spread * min(abs(float(setting.output)) / (abs(whole) or 1.0), 1.0)  # 1/m for a mean
+    result.wrong[rows] = ~(np.abs(result.given[rows] - result.expected[rows]) <= result.allowed[rows])
+
+
+def _one_sample(point: Point, group: Group, sample: int) -> Point:
+    def taken(name: str, array: Any) -> Any:
+        axis = dict(group).get(name)
+        return array if axis is None else np.take(array, [sample], axis=min(axis, np.ndim(array) - 1))
+
+    return replace(
+        point,
+        values={name: taken(name, value) for name, value in point.values.items()},
+        fixed={name: taken(name, value) for name, value in point.fixed.items()},
+        targets=taken("targets", point.targets),
+        sizes=(1, *point.sizes[1:]),
+    )
 
 
 def _allow_for_rounding(result: Comparison, slopes: _Slopes, rng: np.random.Generator) -> None:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
+from ..streams import seed_streams
 from .base import is_shape
 
 __all__ = ["construct", "constructed"]
 
+_SEED = 1
 _NEURONS = 3
 _FEATURES = 4
 _OUT = ("neuron", "out", "unit", "hidden", "class")
@@ -57,6 +59,7 @@ def constructed(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None)
     found = False
     for chosen in [arguments] if arguments else _guesses(kind, inputs):
         try:
+            seed_streams(_SEED)
             made = kind(*chosen)
         except (Exception, SystemExit) as error:  # a constructor that is not ours: anything may come
             tried = ", ".join(_shown(each) for each in chosen)
@@ -159,6 +162,7 @@ def _of_annotations(kind: type, names: list[str], inputs: Any, depth: int) -> di
             continue
         for concrete in [*_subclasses(wanted), wanted]:
             with contextlib.suppress(Exception, SystemExit):
+                seed_streams(_SEED)
                 found[name] = concrete(*next(_guesses(concrete, inputs, depth - 1)))
                 break
     return found

@@ -17,7 +17,7 @@ from .base import Arrays, is_shape
 from .calls import whole_source
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
-from .plans import Passes, SavingContext
+from .plans import Passes, SavingContext, stored_output
 from .sources import parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
@@ -103,13 +103,13 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
             found = True
             yield attempt
         else:
-            first = first or attempt
+            first = attempt if first is None or isinstance(attempt, _NoEntries) else first
     if not found and not call.functions and len(arrays) == 1 and not given:
         rng = np.random.default_rng(_SEED)  # a join takes its inputs as one tuple
         base.values = {f"inputs[{i}]": rng.normal(size=(5, 4)) for i in range(2)}
         base.keys, base.joined, found = {name: name for name in base.values}, True, True
         with contextlib.suppress(Exception, SystemExit):
-            _run(call, base, {arrays[0]: tuple(base.values.values())})
+            _require_entries(_run(call, base, {arrays[0]: tuple(base.values.values())}))
             yield base
             return
         found = False
@@ -190,7 +190,8 @@ def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -
         world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
         handed = {name: _first(name, given, base, world) for name in base.names}
         try:
-            _run(call, base, {n: v.made() if eager and isinstance(v, Unknown) else v for n, v in handed.items()})
+            given_now = {n: v.made() if eager and isinstance(v, Unknown) else v for n, v in handed.items()}
+            _require_entries(_run(call, base, given_now))
         except (Exception, SystemExit) as error:  # the code is not ours: anything may come
             yield error
         else:
@@ -199,6 +200,16 @@ def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -
             if eager or not any(isinstance(value, Unknown) for value in handed.values()):
                 break
             choices, eager = Choices(), True
+
+
+class _NoEntries(ValueError):
+    """Raised for an output without entries: with these shapes nothing can be compared."""
+
+
+def _require_entries(returned: Any) -> None:
+    first = returned[0] if isinstance(returned, tuple) and returned else returned
+    if isinstance(first, np.ndarray | list) and not np.size(first):
+        raise _NoEntries(f"an output of shape {np.shape(first)}")
 
 
 def _ranks(call: Passes) -> dict[str, int]:
@@ -251,7 +262,8 @@ def _run(call: Passes, base: Draft, handed: dict[str, Any]) -> Any:
     leading = [handed["ctx"]] if "ctx" in handed else []
     positional = [v for n, v in handed.items() if n not in base.keywords and n != "ctx"]
     named = {n: v for n, v in handed.items() if n in base.keywords}
-    return call.of(call.value, item)(*leading, *positional, **named)
+    returned = call.of(call.value, item)(*leading, *positional, **named)
+    return stored_output(item) if returned is None else returned
 
 
 def _drafted(base: Draft, handed: dict[str, Any], given: dict[str, Any], arrays: list[str]) -> Draft:
@@ -305,6 +317,11 @@ def _refusal(call: Passes, arrays: list[str], given: dict[str, Any], error: Base
         how = f"check({call.title}, {{{missing}}})" if missing else "other arrays"
         return f"check: {call.title} fails on every shape tried ({reason}). Pass arrays that it takes: {how}."
     method = call.of(call.value, call.item).__name__
+    if isinstance(error, _NoEntries):
+        return (
+            f"check: {call.title}.{method} gives {error}, without entries, so that nothing can be compared. Pass "
+            "larger inputs: check(layer, inputs)."
+        )
     kind = call.item.__name__ if isinstance(call.item, type) else type(call.item).__name__
     return (
         f"check: {kind}.{method} fails on every input tried ({reason}). Pass inputs that it takes: "

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .names import close_stem, is_gradient_name, same_stem
-from .objects import arrays_of, gradient_path
+from .objects import arrays_of, from_lists, gradient_path
 from .plans import Place, leaf
 
 __all__ = ["LeftBehind", "Wanted", "candidates", "matched"]
@@ -52,6 +52,8 @@ def _flattened(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, .
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from _flattened(each, (*path, key))
+    elif isinstance(from_lists(value), np.ndarray):
+        yield path, from_lists(value)
     elif isinstance(value, tuple | list) and not all(isinstance(each, int | float) for each in value):
         for position, each in enumerate(value):
             yield from _flattened(each, (*path, position))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import random
@@ -17,10 +18,12 @@ __all__ = [
     "BOXES",
     "arrays_of",
     "copied",
+    "from_lists",
     "generators_of",
     "gradient_path",
     "growing",
     "lists_in",
+    "parts_of",
     "read",
     "write",
 ]
@@ -75,11 +78,40 @@ def arrays_of(item: Any, scalars: bool = False) -> Iterator[tuple[str, NDArray[A
     >>> [path for path, _ in arrays_of(holder)]
     ["params['W']"]
     """
+    inside, lists = "-", dict[int, Any]()
     for path, value in _walk(item, _DEPTH, "", set()):
-        if isinstance(value, np.ndarray):
-            yield path.removeprefix("."), value
+        if path.startswith(inside):
+            continue
+        found = lists.setdefault(id(value), from_lists(value)) if isinstance(value, list) else value
+        if isinstance(found, np.ndarray):
+            inside = f"{path}[" if isinstance(value, list) else inside
+            yield path.removeprefix("."), found
         elif scalars and isinstance(value, float):
             yield path.removeprefix("."), np.array(float(value))
+
+
+def from_lists(value: Any) -> Any:
+    """A list of floats, or of equally long lists of them, as an array; anything else as it is.
+
+    >>> from_lists([[0.5, 1.0], [2.0, 0.0]]).shape, from_lists([[0.5], [1.0, 2.0]]), from_lists([4, 3])
+    ((2, 2), [[0.5], [1.0, 2.0]], [4, 3])
+    """
+    first = value
+    while isinstance(first, list) and first:
+        first = first[0]
+    if first is value or not isinstance(first, int | float | complex | np.number):
+        return value
+    try:
+        array = np.array(value)
+    except ValueError:  # of different lengths
+        return value
+    return array if array.dtype.kind in "fc" else value
+
+
+def parts_of(item: Any) -> list[Any]:
+    """The objects inside an object whose classes are of the same file, such as the layers of a network."""
+    found = [value for _, value in _walk(item, _DEPTH, "", set()) if type(value).__module__ == type(item).__module__]
+    return [value for value in found if hasattr(value, "__dict__") and not isinstance(value, type)]
 
 
 def growing(item: Any) -> Iterator[tuple[str, Any]]:
@@ -121,10 +153,16 @@ def read(item: Any, path: str) -> Any:
 
 
 def write(item: Any, path: str, value: Any) -> None:
-    """Put a value at a path."""
+    """Put a value at a path; an array that takes the place of a list of numbers as such a list, in place."""
     *around, (is_key, name) = _steps(path)
     for step in around:
         item = _step(item, step)
+    if isinstance(value, np.ndarray) and value.ndim:
+        with contextlib.suppress(AttributeError, LookupError):
+            held = _step(item, (is_key, name))
+            if isinstance(held, list):
+                held[:] = value.tolist()
+                return
     if is_key:
         item[name] = value
     else:
@@ -142,6 +180,7 @@ def gradient_path(item: Any, path: str) -> str | None:
             found = read(item, candidate)
         except (AttributeError, KeyError, IndexError, TypeError):
             continue
+        found = from_lists(found)
         if found is not None and not isinstance(found, dict | list | tuple) and not callable(found):
             return candidate
     return None

@@ -16,11 +16,22 @@ from ...errors import ConfigurationError
 from .base import Arrays, Instance, Point
 from .costs import WithCost
 from .names import LIKE_WEIGHTS, role_of
-from .objects import BOXES, arrays_of, copied, generators_of, read, write
+from .objects import BOXES, arrays_of, copied, from_lists, generators_of, read, write
 from .regularized import book_penalty, strengths_of
 from .spaces import Space
 
-__all__ = ["Passes", "Place", "Recipe", "SavingContext", "WrittenInstance", "apart", "leaf", "outputs_of", "together"]
+__all__ = [
+    "Passes",
+    "Place",
+    "Recipe",
+    "SavingContext",
+    "WrittenInstance",
+    "apart",
+    "leaf",
+    "outputs_of",
+    "stored_output",
+    "together",
+]
 
 _RATE = 0.5  # the learning rate of a backward pass that takes the step itself: a power of two is not rounded
 _STORED = ("output", "out", "outputs", "y", "y_pred", "a", "A", "activation")
@@ -138,6 +149,12 @@ def leaf(path: str) -> str:
     return key.strip("'\"") if bracket and key[:1] in "'\"" else inside
 
 
+def stored_output(item: Any) -> Any:
+    """The output that an object stored, under one of the usual names; None without one."""
+    stored = [from_lists(getattr(item, name, None)) for name in _STORED]
+    return next((each for each in stored if isinstance(each, np.ndarray | float)), None)
+
+
 def outputs_of(returned: Any, places: Sequence[int]) -> list[NDArray[Any]]:
     """The outputs among what forward returned."""
     chosen = [returned[place] for place in places] if places else [returned]
@@ -218,7 +235,8 @@ class WrittenInstance(Instance):
             value = boxed(self.item, plan.call.box)
         leading = [self.context] if "ctx" in plan.names[:1] else []
         named = {name: self.available[name] for name in plan.names if name in plan.keywords}
-        self.returned = value(*leading, *arguments, **named)
+        returned = value(*leading, *arguments, **named)
+        self.returned = returned if plan.call.gradient is None else from_lists(returned)
         return self.returned
 
     def _set_parameters(self, point: Point) -> None:
@@ -260,8 +278,7 @@ class WrittenInstance(Instance):
         """The outputs, returned or stored."""
         returned = self.returned
         if returned is None and self.item is not None:
-            stored = [getattr(self.item, name, None) for name in _STORED]
-            returned = next((each for each in stored if isinstance(each, np.ndarray | float)), None)
+            returned = stored_output(self.item)
         return outputs_of(returned, self.plan.outputs)
 
     # Backward
@@ -331,13 +348,13 @@ class WrittenInstance(Instance):
 
     def _from(self, source: Place, before: Arrays, dvalues: NDArray[Any]) -> Any:
         if source.kind == "stored":
-            return read(self.item, source.path)
+            return from_lists(read(self.item, source.path))
         if source.kind == "moved":
             return (before[source.path] - np.asarray(read(self.item, source.path))) / self.plan.rate
         value = self.result
         for step in source.path:
             value = value[step]
-        return _times(dvalues, value, self.shapes) if source.kind == "local" else value
+        return _times(dvalues, value, self.shapes) if source.kind == "local" else from_lists(value)
 
     # What it holds
 

@@ -11,7 +11,8 @@ import numpy as np
 from ..streams import seed_streams
 from .base import Group, Point
 from .compared import draw, redrawn_like
-from .plans import WrittenInstance
+from .names import LIKE_WEIGHTS, role_of
+from .plans import WrittenInstance, leaf
 from .reading import Reading, compared_shape
 
 __all__ = ["Redraw", "counts_classes"]
@@ -71,7 +72,11 @@ class Redraw:
         compared = compared_shape(self.reading.draft, self.point.values)
         classes = self.reading.draft.below or (compared[-1] if len(compared) > 1 else 2)
         shape = compared
-        predicted = next((v for k, v in point.values.items() if self.point.values[k].shape == compared), None)
+        held = {
+            paths[0] for paths in self.reading.plan.parameters
+        }  # one of these may have the targets' shape by chance
+        free = {k: v for k, v in point.values.items() if k not in held and role_of(leaf(k)) not in LIKE_WEIGHTS}
+        predicted = next((v for k, v in free.items() if self.point.values[k].shape == compared), None)
         if predicted is not None:
             shape = predicted.shape
             classes = shape[-1] if classes == compared[-1] else classes

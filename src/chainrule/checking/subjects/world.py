@@ -109,6 +109,9 @@ def _input(name: str, world: World) -> Iterator[Shape]:
     if ranks in (None, 1):
         yield (n,)
         yield from ((width,) for width in widths)
+    for sides in range(1, 3):  # longer ones, for windows that do not fit into the others
+        if ranks in (None, 2 + sides):
+            yield from ((2, width, *(2 * SIDE,) * sides) for width in dict.fromkeys((*widths, 1, 3)))
 
 
 def _weights(name: str, world: World) -> Iterator[Shape]:

@@ -22,6 +22,7 @@ from .declared import declared_by
 from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
+from .objects import parts_of
 from .plans import Passes, Recipe, WrittenInstance, leaf
 from .reading import Reading, is_needed
 from .readings import readings_of
@@ -114,6 +115,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     training = bool(draft.training)
     undefined = training and _undefined_after_inference(plan, replace(point, values=values))
     slack, small = _slack(plan.call)
+    one = not groups and any(v.ndim == 2 and 1 in v.shape for v in own.values())
     gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
     return Subject(
         title=_title(plan.call),
@@ -137,7 +139,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         undefined=undefined,
         slack=slack,
         on_purpose=declared_by(gradient) or ("" if functions else declared_by(plan.call.item)),
-        notes=tuple(_notes(reading, values, undefined, small)),
+        notes=tuple(_notes(reading, values, undefined, small, one)),
     )
 
 
@@ -189,7 +191,14 @@ def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Poin
         instance.backward(np.ones(output.shape))
         return output
 
-    return find_groups(every, run, first, likely, both)
+    groups = find_groups(every, run, first, likely, both)
+    if groups and reading.error is None and every[groups[0][0][0]].shape[groups[0][0][1]] == 1:
+        many = {name: np.repeat(every[name], 3, axis=axis) for name, axis in groups[0]}
+        try:
+            both({**every, **many})
+        except (Exception, SystemExit):  # written for one sample, whatever forward takes
+            return ()
+    return groups
 
 
 def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
@@ -214,7 +223,10 @@ def _slack(call: Passes) -> tuple[float, str]:
     """The relative error that a small number inside a logarithm makes, and how that is written."""
     defaults = {n: d for n, d in parameters_of(call.of(call.value, call.item)).items() if isinstance(d, float)}
     names = {**getattr(call.value, "__globals__", {}), **defaults, **getattr(call.item, "__dict__", {})}
-    small, written = small_in_logarithm(whole_source(call), names)
+    inside = [] if call.item is None or isinstance(call.item, type) else parts_of(call.item)
+    sources = [(whole_source(call), names), *((source_of(type(part)), vars(part)) for part in inside)]
+    found = (small_in_logarithm(source, known) for source, known in sources)
+    small, written = next((each for each in found if each[0]), (0.0, ""))
     return min(300 * small, 0.01), written
 
 
@@ -245,7 +257,7 @@ def _any_rank(plan: Recipe, own: Arrays, fixed: dict[str, Any], point: Point, ou
     return alone and outputs[2].shape == (2, *value.shape) and np.array_equal(outputs[2][0], outputs[0])
 
 
-def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Iterator[str]:
+def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: bool) -> Iterator[str]:
     plan, draft = reading.plan, reading.draft
     many = len([name for name in plan.names if name not in (plan.training, "xp", "ctx")])
     known = {**reading.point.values, **draft.fixed}
@@ -270,6 +282,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str) -> Ite
             f"Inside the logarithm stands + {small}, for safety, and its derivative leaves it out: compared to within "
             "what that makes of probabilities that are not small."
         )
+    if one:
+        yield "Its backward pass runs on one sample alone, as a column or a row: it was compared so."
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
     if plan.fresh:

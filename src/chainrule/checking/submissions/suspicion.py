@@ -67,15 +67,25 @@ def _differences(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             functions.setdefault(node.name, []).append(node)
+    own = {*functions, *_bound(tree)}
     reached = [name for name in functions if _GRADIENT.search(name) and not _TRIED.search(name)]
     for name in reached:
         for function in functions[name]:
             called = {_called(node) for node in ast.walk(function) if isinstance(node, ast.Call)}
             if called & _DIFFERENCES and not called & set(functions) & _DIFFERENCES:
                 yield f"{name} calls {min(called & _DIFFERENCES)}: differences, and no derivative."
-            if _takes_differences(function):
+            if _takes_differences(function, own):
                 yield f"{name} takes differences, and no derivative."
             reached += sorted(called & set(functions) - set(reached))
+
+
+def _bound(tree: ast.AST) -> Iterator[str]:
+    """The names of functions that are given or made here: arguments, and lambdas with a name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
 def _called(node: ast.AST) -> str:
@@ -85,8 +95,12 @@ def _called(node: ast.AST) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _takes_differences(function: ast.FunctionDef) -> bool:
-    """Whether a difference of two calls of one function, with different arguments, is divided."""
+def _takes_differences(function: ast.FunctionDef, own: set[str]) -> bool:
+    """Whether a function is called at two points, and the difference of what it gives divided.
+
+    Two points differ by a step: `f(x + h) - f(x - h)`, a small one where f is not of one's own, or an entry of x was
+    changed in place. What is computed once and used on both sides is no difference of two.
+    """
     values: dict[str, ast.AST] = {}
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
@@ -95,21 +109,53 @@ def _takes_differences(function: ast.FunctionDef) -> bool:
     def expanded(node: ast.AST) -> ast.AST:
         return values.get(node.id, node) if isinstance(node, ast.Name) else node
 
-    def calls(node: ast.AST) -> set[tuple[str, str]]:
-        """The functions of one's own that are called, each with what its first argument is made of."""
-        every = [inner for each in ast.walk(node) for inner in ast.walk(expanded(each))]
-        found = [call for call in every if isinstance(call, ast.Call) and _called(call) not in _PLAIN]
-        return {(_called(call), _base(expanded(call.args[0])) if call.args else "") for call in found}
+    changed = {_base(each) for node in ast.walk(function) for each in _written_into(node)}
+    changed |= {_base(values[name]) for name in changed & {*values}}
+
+    def calls(node: ast.AST) -> list[ast.Call]:
+        every = (inner for each in ast.walk(node) for inner in ast.walk(expanded(each)))
+        return [each for each in every if isinstance(each, ast.Call) and each.args]
+
+    def at_two_points(one: ast.Call, other: ast.Call) -> bool:
+        if one is other or _called(one) != _called(other):
+            return False
+        first, second = (expanded(call.args[0]) for call in (one, other))
+        if _base(first) != _base(second):
+            return False
+        steps = [e.right for e in (first, second) if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Add | ast.Sub)]
+        small = _called(one) in own or any(_is_small(step, values) for step in steps)
+        return bool(steps and small) or _base(first) in changed
 
     def is_difference(node: ast.AST) -> bool:
         every = [inner for each in ast.walk(node) for inner in ast.walk(expanded(each))]
-        differences = [each for each in every if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Sub)]
         return any(
-            calls(each.left) & calls(each.right) and ast.dump(each.left) != ast.dump(each.right) for each in differences
+            at_two_points(one, other)
+            for each in every
+            if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Sub)
+            for one in calls(each.left)
+            for other in calls(each.right)
         )
 
     quotients = (node for node in ast.walk(function) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div))
     return any(is_difference(node.left) for node in quotients)
+
+
+def _written_into(node: ast.AST) -> list[ast.AST]:
+    """The arrays in which a statement sets an entry, or which it changes: `x[i] = ...`, `x += ...`."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    return [each for each in targets if isinstance(each, ast.Subscript) or isinstance(node, ast.AugAssign)]
+
+
+def _is_small(node: ast.AST, values: dict[str, ast.AST]) -> bool:
+    """Whether a step is small: a number below 1/100, one times an array, or a name that is set to one or means one."""
+    for each in ast.walk(node):
+        set_to = values.get(each.id, each) if isinstance(each, ast.Name) else each
+        if isinstance(set_to, ast.Constant) and isinstance(set_to.value, float | complex):
+            return 0 < abs(set_to.value) < 0.01
+        name = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
+        if re.fullmatch(r"(?i)_?(h|dx|eps(ilon)?|delta|step|tiny|small)", name):
+            return True
+    return False
 
 
 def _base(node: ast.AST) -> str:
@@ -119,13 +165,6 @@ def _base(node: ast.AST) -> str:
     if isinstance(node, ast.Call):
         return _base(node.func.value if isinstance(node.func, ast.Attribute) else (node.args or [node.func])[0])
     return _base(node.value) if isinstance(node, ast.Subscript) else ast.unparse(node)
-
-
-_PLAIN = {"copy", "astype",
-          "sum", "mean", "exp", "log", "dot", "matmul", "sqrt", "abs", "max", "min", "maximum", "minimum", "outer",
-          "where", "array", "asarray", "square", "power", "tanh", "cosh", "sinh", "len", "float", "int", "einsum",
-          "reshape", "transpose", "multiply", "sign", "var", "std", "range", "clip", "sin", "cos", "expand_dims",
-          "ones_like", "zeros_like", "eye", "repeat", "tile"}  # fmt: skip
 
 
 def calls_more(forward: Callable[[], Any], backward: Callable[[], Any]) -> tuple[Any, float]:

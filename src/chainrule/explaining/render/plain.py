@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ...display.terminal import visible
 from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number, text
 from ..notations import asked_in, require_notation, written_in
@@ -25,7 +26,7 @@ HEADINGS = {
 def as_text(explanation: Derivation, width: int = 100, *, full: bool = False, notation: str = "book") -> str:
     """The whole explanation."""
     lines = written(explanation, width, full=full, notation=notation)
-    return "\n".join("".join(span.text for span in line).rstrip() for line in lines)
+    return "\n".join(visible("".join(span.text for span in line)).rstrip() for line in lines)
 
 
 def written(e: Derivation, width: int = 100, *, full: bool = False, notation: str = "book") -> Iterator[Spans]:
