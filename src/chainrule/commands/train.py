@@ -241,7 +241,8 @@ def train(
     quoted = shlex.quote(str(path))
     example = shlex.quote(example)
     weight = f'--weight "{_busiest(members[0], data)}"'
-    for command in (f"info {quoted}", f"predict {quoted} {example}", f"explain {quoted} {example} {weight}"):
+    seen = "  (it was trained on most of these rows: judge it by new ones)" if is_table else ""
+    for command in (f"info {quoted}", f"predict {quoted} {example}{seen}", f"explain {quoted} {example} {weight}"):
         say(console, f"  next: chainrule {command}")
     if interrupted:
         say(console, "  go on: the same command with --resume")
