@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import habits  # noqa: F401, more rows of the table
+import customs  # noqa: F401, more rows of the table
+import habits  # noqa: F401, and more
 import surroundings  # noqa: F401, and more
 from chainrule import Layer, check
 from chainrule.checking import on_purpose

@@ -382,7 +382,7 @@ def _set_clipped_apart(result: Comparison) -> None:
 
 
 def _allow_for_the_small_number(result: Comparison, slopes: _Slopes) -> None:
-    """What a small number ε inside -log(p + ε) makes of a sum: ε/p of each sample's term, though the terms may cancel."""
+    """What a small number ε inside -log(p + ε) makes of a sum: ε/p of each sample's term, though terms may cancel."""
     setting, rows = result.setting, np.flatnonzero(result.wrong & np.isfinite(result.given))
     group = next(iter(groups_of(setting.subject)), ())
     if not len(rows) or not group:

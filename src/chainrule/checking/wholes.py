@@ -92,7 +92,7 @@ def _of_sizes(settings: Sequence[Comparison]) -> Iterator[tuple[str, str, Floats
     for size, each in sizes:
         for literal, how in ((each / ratios, "backward"), (each * ratios, "forward")):
             number = round(float(literal[0]), 6)
-            if np.allclose(literal, number, rtol=1e-5) and number > 0:
+            if np.allclose(literal, number, rtol=1e-5) and number >= 2:
                 if how == "backward":
                     says = f"It is divided by {number:g}, a size written into the formula: divide by {size.called}."
                     yield says.replace(",.", "."), "written_size", each / number

@@ -140,7 +140,7 @@ def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str) -> Iterato
 
 def _with_what_belongs_to_it(call: Passes) -> Passes:
     """Functions with the globals of their file that they use, and a forward pass with the loss that backward is of."""
-    from .costs import WithCost, cost_among, methods_of, target_of
+    from .costs import WithCost, cost_among, methods_of, slope_among, target_of
     from .spaces import space_of
 
     if call.gradient is None or isinstance(call.item, type) or not (call.item is None or isinstance(call.value, str)):
@@ -148,10 +148,12 @@ def _with_what_belongs_to_it(call: Passes) -> Passes:
     forward, backward = (call.of(which, call.item) for which in (call.value, call.gradient))
     target = target_of(forward, backward)
     beside = methods_of(call.item, forward) if target else {}
-    cost = cost_among(beside, forward.__name__, backward.__name__, target) if target else ""
+    cost: Any = cost_among(beside, forward.__name__, backward.__name__, target) if target else ""
+    cost = cost or (slope_among(beside, target) if target else "")
+    named = cost if isinstance(cost, str) or cost is None else cost.slope
     if call.item is None:
         call = call._replace(
-            **_moved(call, space_of([forward, backward, *([beside[cost]] if cost else [])], bool(cost)))
+            **_moved(call, space_of([forward, backward, *([beside[named]] if named else [])], bool(target)))
         )
     return call._replace(value=WithCost(forward.__name__, cost, target)) if cost and call.item is not None else call
 

@@ -11,7 +11,15 @@ from typing import Any
 from .plans import Passes
 from .sources import parameters_of, returned_names, source_of
 
-__all__ = ["calls_of", "is_loss_with_gradient", "is_written", "loss_place", "pair_of", "pairs_in", "whole_source"]
+__all__ = [
+    "calls_of",
+    "is_loss_with_gradient",
+    "is_written",
+    "loss_place",
+    "pair_of",
+    "pairs_in",
+    "whole_source",
+]
 
 _NOTHING = compile("", "", "exec")
 

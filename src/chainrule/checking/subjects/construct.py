@@ -26,6 +26,7 @@ _IN = ("in", "feature", "size", "dim", "num", "n")
 _RATE = ("rate", "p", "prob", "drop", "alpha", "slope", "momentum", "keep")
 _SEVERAL = ("kernel", "pool", "filter", "window", "shape", "size", "stride", "pad", "dilation")  # may be tuples
 _PENALTIES = ("l1", "l2", "reg", "lam", "lmbda", "lambd", "lambda_", "weight_decay", "l1_reg", "l2_reg")
+_WIDTHS = ("layers", "sizes", "dims")  # are lists of widths, where they are no number
 _LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists of widths
 _BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
           "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip
@@ -92,10 +93,10 @@ def _guesses(kind: type, inputs: Any, depth: int = _DEPTH) -> Iterator[tuple[Any
     )
     objects = _of_annotations(kind, names, inputs, depth) if depth else {}
     yield tuple(objects.get(name, value) for name, value in zip(names, plain, strict=True))
-    for several in _ARRAYS if any(_MATRIX.match(name) for name in names) else ():
-        arrays = {name: array for name in names if (array := several(name, features)) is not None}
+    for made in _ARRAYS if any(_MATRIX.match(name) for name in names) else ():
+        arrays = {name: array for name in names if (array := made(name, features)) is not None}
         yield tuple({**objects, **arrays}.get(name, value) for name, value in zip(names, plain, strict=True))
-    for words, several in ((_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple)):
+    for words, several in ((_WIDTHS, _widths), (_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple)):
         places = [any(word in name.lower() for word in words) for name in names]
         if any(places):
             changed = [several(v) if here and isinstance(v, int) else v for v, here in zip(plain, places, strict=True)]

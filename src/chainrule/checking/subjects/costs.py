@@ -7,14 +7,77 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .names import TARGETS
 from .sources import parameters_of, required_of, returned_names
 
-__all__ = ["WithCost", "cost_among", "methods_of", "target_of"]
+__all__ = ["USUAL", "Loss", "WithCost", "cost_among", "methods_of", "slope_among", "target_of"]
 
+_NODES = 12  # of the rule that integrates a derivative
+_SLOPE = re.compile(
+    r"(?i)(cost|loss|error|objective)s?_?(deriv|prime|grad|slope)|^_?d_?(cost|loss|error)|^(delta|derivative)_of"
+)
 _COST = re.compile(r"(?i)(^|_)(cost|loss|objective|criterion|error|cross_?entropy|nll|mse|bce)")
 _NOT_A_COST = re.compile(
     r"(?i)numeric|check|plot|train|back|grad|deriv|prime|accuracy|update|history|total|print|delta"
+)
+
+
+class Loss(NamedTuple):
+    """A loss that is written nowhere: the one whose derivative stands beside the passes, or one that is usual."""
+
+    called: str
+    slope: str = ""  # the name of its derivative, a function of the output and the targets
+    value: Callable[[Any, Any], Any] | None = None
+
+    def of(self, slope: Callable[..., Any] | None, target: str) -> Callable[..., Any]:
+        """The loss as a function of the output and the targets."""
+        if slope is None:
+            assert self.value is not None
+            return self.value
+        names = required_of(slope)
+        first = bool(names) and (names[0] == target or names[0].lower() in TARGETS)
+
+        def cost(output: Any, targets: Any) -> Any:
+            """The integral of the slope along the line from outputs of one half."""
+            steps, shares = np.polynomial.legendre.leggauss(_NODES)
+            way = np.asarray(output) - 0.5
+            total: Any = 0.0
+            for step, share in zip((steps + 1) / 2, shares / 2, strict=True):
+                there = 0.5 + step * way
+                total = total + share * np.sum(way * (slope(targets, there) if first else slope(there, targets)))
+            return total
+
+        return cost
+
+
+def _squares(output: Any, targets: Any) -> Any:
+    return np.sum((output - targets) ** 2)
+
+
+def _answers(output: Any, targets: Any) -> Any:
+    return -np.sum(targets * np.log(output) + (1 - targets) * np.log(1 - output))
+
+
+def _shares(output: Any, targets: Any) -> Any:
+    return -np.sum(targets * np.log(output))
+
+
+# What a backward pass that begins with output - target, and names no loss, may be of: the likeliest first.
+USUAL = (
+    Loss("half of the squared error", value=lambda o, t: _squares(o, t) / 2),
+    Loss("the mean of the cross-entropy over the samples", value=lambda o, t: _shares(o, t) / len(o)),
+    Loss("the mean of the binary cross-entropy over the samples", value=lambda o, t: _answers(o, t) / len(o)),
+    Loss("the mean of half the squared error over the samples", value=lambda o, t: _squares(o, t) / 2 / len(o)),
+    Loss("the binary cross-entropy, its mean over columns", value=lambda o, t: _answers(o, t) / np.shape(o)[-1]),
+    Loss("the cross-entropy, its mean over columns", value=lambda o, t: _shares(o, t) / np.shape(o)[-1]),
+    Loss("half the squared error, its mean over columns", value=lambda o, t: _squares(o, t) / 2 / np.shape(o)[-1]),
+    Loss("the squared error", value=_squares),
+    Loss("the mean of the squared error", value=lambda o, t: _squares(o, t) / np.size(o)),
+    Loss("the mean of the squared error over the samples", value=lambda o, t: _squares(o, t) / len(o)),
+    Loss("the binary cross-entropy", value=_answers),
+    Loss("the cross-entropy", value=_shares),
 )
 
 
@@ -22,12 +85,15 @@ class WithCost(NamedTuple):
     """The loss of what forward gives, with all that forward returned behind it; each by its name in an object."""
 
     forward: str
-    cost: str
+    cost: str | Loss
     target: str
 
     def on(self, item: Any) -> Callable[..., Any]:
         """The function of one object: the arguments of forward, then the targets."""
-        forward, cost = getattr(item, self.forward), getattr(item, self.cost)
+        forward = getattr(item, self.forward)
+        own = self.cost if isinstance(self.cost, str) else self.cost.slope
+        beside: Any = getattr(item, own) if own else None
+        cost: Callable[..., Any] = beside if isinstance(self.cost, str) else self.cost.of(beside, self.target)
         known = list(inspect.signature(forward).parameters.values())
         plain = [p for p in known if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
         names = [p.name for p in plain]
@@ -44,7 +110,7 @@ class WithCost(NamedTuple):
         loss.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [*plain, inspect.Parameter(self.target, inspect.Parameter.POSITIONAL_OR_KEYWORD)]
         )
-        loss.parts = (forward, cost)  # type: ignore[attr-defined]
+        loss.parts = (forward, beside) if beside else (forward,)  # type: ignore[attr-defined]
         loss.returns = ("", *(returned or ("",)))  # type: ignore[attr-defined]
         return loss
 
@@ -55,6 +121,19 @@ class WithCost(NamedTuple):
                 yield target
             else:
                 yield given.get(name, several[0])
+
+
+def slope_among(functions: dict[str, Callable[..., Any]], target: str) -> Loss | None:
+    """The loss of which a function is the derivative: called so, and taking the output and targets alone."""
+    for name, function in functions.items():
+        if _SLOPE.search(name) and "back" not in name.lower():
+            try:
+                wanted = required_of(function)
+            except (TypeError, ValueError):
+                continue
+            if len(wanted) == 2 and any(n == target or n.lower() in TARGETS for n in wanted):
+                return Loss(f"the loss whose derivative {name} is", name)
+    return None
 
 
 def methods_of(item: Any, forward: Callable[..., Any]) -> dict[str, Callable[..., Any]]:

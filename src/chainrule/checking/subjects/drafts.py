@@ -18,7 +18,7 @@ from .calls import whole_source
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext, stored_output
-from .sources import parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
+from .sources import layered_in, parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 
@@ -46,6 +46,7 @@ class Draft:
     guessed: tuple[str, ...] = ()
     keywords: frozenset[str] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)  # where the source says more than the name
+    layered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # numbered names in dicts whose length counts
 
 
 def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str]]:
@@ -89,6 +90,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     base = Draft(names, {}, {}, {}, target, None, 0, training, joined, keywords=keywords)
     source = whole_source(call)
     base.roles = {name: role for name in names if (role := role_in(source, name))}
+    base.layered = {name: layered_in(source, name) for name in names}
     if "a" in names and "b" in names and all(role_of(name) != "weights" for name in names):
         base.roles["b"] = "input"  # the second of two, where nothing else is a parameter
     if joined:
@@ -240,7 +242,7 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     if name == "ctx":
         return SavingContext(len(base.names) - 1)
     if role == "settings":
-        return AnySettings(name, world)
+        return AnySettings(name, world, base.layered.get(name, ()))
     if name.lower() in RATES:
         return 0.5
     skipped = (base.target, base.training, "xp", "ctx", name)

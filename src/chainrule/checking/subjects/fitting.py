@@ -14,7 +14,7 @@ from .base import Point
 from .drafts import Draft
 from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
-from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of
+from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of, same_stem
 from .objects import arrays_of, lists_in
 from .plans import Place, Recipe, WrittenInstance, leaf
 from .reading import Reading
@@ -152,6 +152,10 @@ def _sources(
     if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
         return {wanted[0].key: found[0].source}
     sources = matched(wanted, found, instance.item, fits)
+    if plan.kind == "loss" and slope is not None:
+        strange = [w.key for w in wanted if w.key in sources and _is_another_s(w, sources[w.key])]
+        values = {c.source: c.value for c in found}
+        sources = {k: p for k, p in sources.items() if k not in strange or fits(k, values[p])}
     own = _own_rate(instance, wanted, before, slope)
     moves = "rate" in plan.slots or own
     for each in wanted:
@@ -161,6 +165,13 @@ def _sources(
             sources[each.key] = Place("moved", path)
             plan.rate = plan.rate if "rate" in plan.slots else own
     return sources
+
+
+def _is_another_s(each: Wanted, place: Place) -> bool:
+    """Whether a key of what was returned names the gradient of another array than these data."""
+    keys = [key for key in place.path if isinstance(key, str)] if place.kind == "returned" else []
+    data = role_of(leaf(each.key)) == "input" and not each.paths
+    return bool(keys) and data and not any(same_stem(keys[-1], name) for name in each.aliases)
 
 
 def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None) -> float:

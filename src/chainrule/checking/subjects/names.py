@@ -31,7 +31,7 @@ _NUMBERS = re.compile(
     r"power|n_heads|num_heads|heads|l1|l2|l1_ratio|c|weight_decay|decay|threshold|axis|dim|k|kernel_size|size|beta1)$"
 )
 _SETTINGS = re.compile(
-    r"(?i)(^|_)(param(eter)?s?|config|conf|options?|opts?|kwargs|settings?|hparams|hyper|hyperparameters|cfg)$"
+    r"(?i)(^|_)(h?param(eter)?s?|config|conf|options?|opts?|kwargs|settings?|hparams|hyper|hyperparameters|cfg)$"
 )
 _INTEGERS = re.compile(r"(?i)^(idx|ids?|ind(ex|ices)|tokens?|words?|token_ids|input_ids|labels_idx|positions?)$")
 _MASKS = re.compile(r"(?i)(^|_)masks?$")

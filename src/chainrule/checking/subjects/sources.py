@@ -12,6 +12,7 @@ from typing import Any
 from .names import role_of
 
 __all__ = [
+    "layered_in",
     "mentions",
     "parameters_of",
     "ranks_in",
@@ -188,6 +189,17 @@ def role_in(source: str, name: str) -> str:
     number = role_of(name) == "number"
     used = rf"\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
     return "input" if number and re.search(used, source) else ""
+
+
+def layered_in(source: str, name: str) -> tuple[str, ...]:
+    """The numbered names that are read from a dict whose length tells how many layers there are.
+
+    >>> layered_in("for l in range(len(p) // 2): a = p['W' + str(l)] @ a + p[f'b{l}']", "p")
+    ('W', 'b')
+    """
+    named = rf"""\b{name}\[(?:['"](\w+?)['"]\s*\+\s*str\(|f['"](\w+?)\{{|['"](\w+?)%[di]['"]\s*%)"""
+    found = [next(filter(None, each)) for each in re.findall(named, source)]
+    return tuple(dict.fromkeys(found)) if f"len({name})" in source else ()
 
 
 def mentions(source: str, words: Iterable[str]) -> bool:

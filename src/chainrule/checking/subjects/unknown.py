@@ -95,7 +95,8 @@ class Unknown:
         if self.role in ("weights", "bias"):
             self.world.columns |= other.ndim == 2
             one = [(1, inner)] if self.world.compares else []
-            return self.become((NEURONS, inner), *one, *((k * NEURONS, inner) for k in MULTIPLES[1:]), (inner,))
+            gates = [] if self.world.compares else [(k * NEURONS, inner) for k in MULTIPLES[1:]]
+            return self.become((NEURONS, inner), *one, *gates, (inner,))
         n, rank = self.world.samples, self.world.ranks.get(self.name)
         batch = other.shape[:-2] if other.ndim > 2 else ()
         usual = ((n, inner), (3, STEPS, inner), (inner,)) if not batch else ((*batch, STEPS, inner),)
@@ -106,8 +107,8 @@ class Unknown:
         inner = other.shape[-1]
         if self.role == "weights":
             vector = [(inner,), (inner, 1)] if self.world.compares else []
-            return self.become((inner, NEURONS), *vector, *((inner, k * NEURONS) for k in MULTIPLES[1:]),
-                               (inner, inner), (inner,), (inner, 1))  # fmt: skip
+            gates = [] if self.world.compares else [(inner, k * NEURONS) for k in MULTIPLES[1:]]
+            return self.become((inner, NEURONS), *vector, *gates, (inner, inner), (inner,), (inner, 1))
         if other.ndim > 2:  # matrices of a batch
             return self.become((*other.shape[:-2], inner, STEPS), (inner, NEURONS))
         if self.role in ("input", "state"):
@@ -128,10 +129,17 @@ class Unknown:
             options = [shape, *options] if self.role == "weights" or (entrywise and self.role == "bias") else options
         elif self.role == "number":
             options = [()]
+        elif self.role == "target":
+            options = [shape, shape[:1], *((s, 1) for s in shape[:1]), ()]
         else:
             options = [shape, shape[:1], shape[-1:], (), *((s, 1) for s in shape[:1])]
         rank = self.world.ranks.get(self.name)
-        return self.become(*([o for o in options if len(o) == rank] or options))
+        options = [o for o in options if len(o) == rank] or options
+        if self.role != "bias" or self.array is not None or len(options) < 2:
+            return self.become(*options)
+        if self.world.kept not in range(len(options)):  # all biases are kept alike, as rows or flat
+            self.world.kept = self.world.choices.of(range(len(options)))
+        return self.become(options[self.world.kept])
 
     # What NumPy asks of an argument
 
@@ -299,11 +307,15 @@ def _in_letters(subscripts: str, operands: Sequence[Any]) -> list[Any]:
 
 
 class AnySettings(dict[str, Any]):
-    """A dict of settings that has a usual value for whatever is asked; names of arrays give arrays."""
+    """A dict of settings that has a usual value for whatever is asked; names of arrays give arrays.
 
-    def __init__(self, name: str, world: World) -> None:
+    With `layered` names, such as W and b, it holds the parameters of two layers from the start: W1, b1, W2, b2.
+    """
+
+    def __init__(self, name: str, world: World, layered: Sequence[str] = ()) -> None:
         super().__init__()
         self.name, self.world = name, world
+        self.update({f"{each}{layer}": Unknown(f"{each}{layer}", world) for layer in (1, 2) for each in layered})
 
     def __missing__(self, key: str) -> Any:
         if not isinstance(key, str):

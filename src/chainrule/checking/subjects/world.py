@@ -56,6 +56,7 @@ class World:
         self.compares = False  # whether there are targets,
         self.predicts = False  # and nothing but predictions beside them
         self.columns = False  # whether the samples are columns
+        self.kept = -1  # which of the shapes that a bias may have the first of them took
 
 
 def drawn(role: str, shape: Shape, world: World) -> NDArray[Any]:
@@ -87,7 +88,8 @@ def usual_shapes(name: str, role: str, world: World) -> Iterator[Shape]:
     rank = world.ranks.get(name)
     shapes = list(_USUAL.get(role, _input)(name, world))
     known = [shape for shape in shapes if rank is None or len(shape) == rank or (rank < 2 < len(shape))]
-    known = known or [(1,) * (rank - len(shape)) + shape for shape in shapes if len(shape) < (rank or 0)]
+    axes = rank or 0
+    known = known or [(1,) * (axes - len(shape)) + shape for shape in shapes if len(shape) < axes]
     yield from dict.fromkeys(known or shapes)
 
 

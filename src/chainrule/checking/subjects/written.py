@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +15,11 @@ from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
 from ..streams import seed_streams
-from .axes import find_groups
+from .axes import find_groups, resized
 from .base import Arrays, Group, Point, Style, Subject, is_shape
 from .calls import whole_source
 from .compared import redrawn_like
-from .costs import WithCost, target_of
+from .costs import USUAL, WithCost, target_of
 from .declared import declared_by
 from .drafts import drafts
 from .held import made_by
@@ -34,36 +36,23 @@ from .targets import Redraw, counts_classes
 __all__ = ["written_subject"]
 
 _SEED = 1
-_TRIES = 80  # readings that are run before the best of them is taken
+_LIMITS = ((10, 240), (80, 80))  # readings of each draft, and of all drafts: a few of each at first
+_FEW, _FEWEST = 4, 16  # likewise, with a loss that is guessed
 _ALIKE = 6  # arguments of the same ranks among them
 
 
 def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean") -> Subject:
     """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
-    best: Reading | None = None
-    tries, seen = 0, Counter[Any]()
-    for draft in drafts(call, inputs, targets):
-        ranks = tuple(np.ndim(value) for value in draft.values.values())
-        seen[ranks] += 1
-        if best is not None and seen[ranks] > (1 if best.coherent else _ALIKE):
-            continue
-        call = call._replace(item=made_by(call, draft))
-        for reading in readings_of(call, draft, inputs, targets, reduction):
-            tries += 1
-            if best is None or reading.whole or (not best.coherent and reading.score > best.score):
-                best = reading
-            if reading.whole or tries >= _TRIES:
-                break
-        settled = best is not None and best.coherent and not _may_have_other_ranks(best)
-        if best is not None and (best.whole or settled or tries >= _TRIES):
-            break  # what fits no better elsewhere must not be helped by inputs on which a mistake does not show
+    call, best = _best(call, inputs, targets, reduction)
     if best is None:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
             "it takes."
         )
     target = "" if best.whole or best.draft.target or call.gradient is None else _loss_wanted(call)
-    if target:
+    if target and (guessed := _of_usual_loss(call, target, inputs, reduction)) is not None:
+        best = guessed
+    elif target:
         raise ConfigurationError(
             f"check: the backward pass of {call.title} takes {target}, which its forward pass does not: it is the "
             f"gradient of a loss, and no loss was found. Write it beside them, such as def loss(output, {target})."
@@ -82,13 +71,60 @@ def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, re
     return _subject(best, inputs, targets)
 
 
+def _best(
+    call: Passes, inputs: Any, targets: Any, reduction: str, limits: Sequence[tuple[int, int]] = _LIMITS
+) -> tuple[Passes, Reading | None]:
+    """The reading that fits best, with the call as it was made for it: a few of each draft, then all of each."""
+    best: Reading | None = None
+    for each, most in limits:
+        tries, seen = 0, Counter[Any]()
+        for draft in drafts(call, inputs, targets):
+            shapes = [*map(np.shape, draft.values.values()), np.shape(draft.like_target)]
+            ranks = tuple(tuple(size == 1 for size in shape) for shape in shapes)
+            seen[ranks] += 1
+            if best is not None and seen[ranks] > (1 if best.coherent else _ALIKE):
+                continue
+            call = call._replace(item=made_by(call, draft))
+            for reading in itertools.islice(readings_of(call, draft, inputs, targets, reduction), each):
+                tries += 1
+                if best is None or reading.whole or (not best.coherent and reading.score > best.score):
+                    best = reading
+                elif reading.coherent and _may_have_other_ranks(best) and reading.fitting > best.fitting:
+                    best = reading if reading.domain == best.domain else best
+                if reading.whole or tries >= most:
+                    break
+            settled = best is not None and best.coherent and not _may_have_other_ranks(best)
+            if best is not None and (best.whole or settled or tries >= most):
+                break  # what fits no better elsewhere must not be helped by inputs on which a mistake does not show
+        if best is not None and best.coherent:
+            break
+    return call, best
+
+
+def _of_usual_loss(call: Passes, target: str, inputs: Any, reduction: str) -> Reading | None:
+    """The reading with a usual loss behind forward: that of which all gradients are, or most of them; or None."""
+    if call.item is None or not isinstance(call.value, str):
+        return None
+    mostly: Reading | None = None
+    for loss in USUAL:
+        with contextlib.suppress(ConfigurationError):
+            _, found = _best(
+                call._replace(value=WithCost(call.value, loss, target)), inputs, None, reduction, ((_FEW, _FEWEST),)
+            )
+            if found is not None and found.whole:
+                return found
+            half = found is not None and found.coherent and found.fitting > 1 and 2 * found.fitting >= found.matched
+            mostly = mostly or (found if half else None)
+    return mostly
+
+
 def _loss_wanted(call: Passes) -> str:
     return target_of(call.of(call.value, call.item), call.of(call.gradient, call.item))
 
 
 def _may_have_other_ranks(reading: Reading) -> bool:
     """Whether a loss of weights and data, all of them guessed, may be meant for a vector of weights."""
-    weights = [key for key in reading.draft.values if role_of(key) == "weights"]
+    weights = [key for key in reading.draft.values if role_of(leaf(key)) == "weights"]
     return bool(weights and reading.draft.guessed and reading.plan.kind == "loss") and len(reading.draft.values) > 1
 
 
@@ -198,7 +234,21 @@ def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Poin
             both({**every, **many})
         except (Exception, SystemExit):  # written for one sample, whatever forward takes
             return ()
-    return groups
+    return () if groups and _takes_one(reading, groups[0], every, instance, run) else groups
+
+
+def _takes_one(
+    reading: Reading, batch: Group, every: Arrays, instance: WrittenInstance, run: Callable[[dict[str, Any]], Any]
+) -> bool:
+    """Whether a network of one sample, which names but the slope of its loss, adds nothing up over several."""
+    name, axis = batch[0]
+    cost = getattr(reading.plan.call.value, "cost", "")
+    if not reading.whole or isinstance(cost, str) or every[name].shape[axis] != 1:
+        return False
+    axes = dict(batch)
+    output = run({key: resized(a, axes[key], 2) if key in axes else a for key, a in every.items()})
+    gradients = instance.backward(np.ones(output.shape))
+    return any(np.shape(gradients.get(key, 0)) != reading.point.values[key].shape for key in reading.plan.sources)
 
 
 def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
@@ -268,8 +318,16 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
     if data:
         yield f"It gives no gradient for {', '.join(data)}, which was not compared."
     if isinstance(plan.call.value, WithCost):
-        cost = plan.call.value
-        yield f"Its backward pass takes {cost.target}: it was compared with the derivative of {cost.cost}, beside it."
+        cost, target = plan.call.value.cost, plan.call.value.target
+        if isinstance(cost, str):
+            yield f"Its backward pass takes {target}: it was compared with the derivative of {cost}, beside it."
+        elif cost.slope:
+            yield f"Its backward pass takes {target}: it was compared with the derivative of {cost.called}."
+        else:
+            yield (
+                f"Its backward pass takes {target}, and no loss is written beside it: it was taken to be "
+                f"{cost.called}, which fits best."
+            )
     if plan.shared:
         yield (
             "The samples are columns, and every gradient of a parameter is divided by their number: the mean of the "
