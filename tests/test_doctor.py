@@ -16,6 +16,7 @@ from chainrule import (
     BatchNorm,
     Dense,
     Dropout,
+    EarlyStopping,
     He,
     MeanAbsoluteError,
     MeanSquaredError,
@@ -180,6 +181,18 @@ def constant_zero(seed: int) -> list[str]:
     return fitted(X, y, seed=seed)
 
 
+def vanishing(seed: int) -> list[str]:
+    X, y = blobs(seed=seed)
+    layers = [layer for size in (6, *[16] * 9) for layer in (Dense(size, 16), Sigmoid())]
+    return fitted(X, y, layers=[*layers, Dense(16, 3)], optimizer=SGD(0.1), seed=seed)
+
+
+def learned_by_heart_a_little(seed: int) -> list[str]:
+    rng = np.random.default_rng(seed + 2)
+    X, y = rng.normal(size=(500, 4)), rng.integers(0, 3, 500)
+    return fitted(X, y, validation_split=0.2, epochs=30, seed=seed)
+
+
 PLANTED: dict[str, tuple[Callable[[int], list[str]], str, str]] = {
     "unscaled inputs": (unscaled, "The inputs are not scaled: column 12 of X", "(X - mean) / std"),
     "unscaled inputs, SGD": (unscaled_with_sgd, "The inputs are not scaled: column 12 of X", "(X - mean) / std"),
@@ -196,6 +209,8 @@ PLANTED: dict[str, tuple[Callable[[int], list[str]], str, str]] = {
     "a random value": (guessed_values, "Nothing was learned", "print(X[:5], y[:5])"),
     "labels shuffled": (labels_shuffled, "Learned by heart", "X[order], y[order]"),
     "inputs sorted alone": (rows_sorted, "Learned by heart", "X[order], y[order]"),
+    "targets of chance": (learned_by_heart_a_little, "Learned by heart", "X[order], y[order]"),
+    "gradients that vanish": (vanishing, "dense_0: its gradient is", "He() weights"),
     "a column that is the class": (leaking, "Column 6 of X says the target exactly", "np.delete(X, 6, axis=1)"),
     "a column that is the value": (leaking_values, "Column 2 of X says the target", "np.delete(X, 2, axis=1)"),
     "a constant column": (constant, "Column 2 of X is 7 in every row", "np.delete(X, 2, axis=1)"),
@@ -251,6 +266,34 @@ def with_validation(seed: int) -> list[str]:
     return fitted(X, y, optimizer=Adam(0.003), epochs=25, validation_split=0.2, seed=seed)
 
 
+def tabled(rows: dict[str, Any], seed: int) -> list[str]:
+    """Of a table in which some inputs of a column, a category or a day, do not occur."""
+    data = datasets.read(rows, target="y")
+    layers = network(data.X_train.shape[1], len(data.class_names))
+    model = Model(layers, "softmax_crossentropy", Adam(0.003), seed=seed, preprocessing=data.preprocessing)
+    return model.fit(data.X_train, data.y_train, epochs="auto", batch_size="auto", verbose=False).notes
+
+
+def days_of_work(seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    days = np.arange("2021-01-04", "2021-12-31", dtype="datetime64[D]")
+    days = days[np.is_busday(days)]
+    late = np.is_busday(days, weekmask="Thu Fri") ^ (rng.random(len(days)) < 0.1)
+    return tabled({"day": days, "x": rng.normal(size=len(days)), "y": np.where(late, "late", "early").tolist()}, seed)
+
+
+def a_category_held_out(seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=200)
+    kinds = [f"rare {i}" if i % 20 == 0 else "abc"[i % 3] for i in range(200)]
+    return tabled({"kind": kinds, "x": x, "y": ["high" if v > 0 else "low" for v in x]}, seed)
+
+
+def stopped_in_time(seed: int) -> list[str]:
+    X, y = blobs(400, seed=seed, apart=1.0)
+    return fitted(X, y, epochs=200, validation_split=0.2, callbacks=[EarlyStopping("val_loss", patience=30)], seed=seed)
+
+
 HEALTHY: dict[str, Callable[[int], list[str]]] = {
     "digits": digits,
     "digits, SGD": lambda seed: fitted(*_digits(), optimizer=SGD(0.1, momentum=0.9), epochs=15, seed=seed),
@@ -269,6 +312,9 @@ HEALTHY: dict[str, Callable[[int], list[str]]] = {
     "dropout": lambda seed: fitted(
         *blobs(600, seed=seed), layers=[Dense(6, 64), ReLU(), Dropout(0.3), Dense(64, 3)], seed=seed
     ),
+    "days of work alone": days_of_work,
+    "categories that were held out": a_category_held_out,
+    "a run that was stopped in time": stopped_in_time,
     "a line": lambda seed: fitted(*values(seed=seed), layers=[Dense(4, 1)], seed=seed),
     "sigmoids": lambda seed: fitted(
         *blobs(600, seed=seed), layers=[Dense(6, 16), Sigmoid(), Dense(16, 3)], optimizer=Adam(0.02), seed=seed

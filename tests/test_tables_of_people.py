@@ -42,6 +42,10 @@ CELLS: dict[str, tuple[list[str], list[Any], str]] = {  # cells, what they becom
     "latitudes": (["28.0N", "12.5S"], [28, -12.5], "N, S made into N"),
     "a sign at the end": (["5.00-", "6.00"], [-5, 6], ""),
     "limits": (["<0.5", "1.5", "2.5", "~3"], [0.5, 1.5, 2.5, 3], "of limits such as '<0.5'"),
+    "ages with an open end": (["20", "65+", "30"], [20, 65, 30], "of limits such as '65+'"),
+    "lakhs": (["1,23,456", "12,34,567.5"], [123456, 1234567.5], ""),
+    "grades with a sign": (["5-", "6-"], ["5-", "6-"], ""),
+    "true or empty": (["true", "", "true"], [1, 0, 1], "'true' or empty is read as yes or no"),
     "words for missing": (["5", "unknown", "7", "n/d"], [5, NAN, 7, NAN], "'n/d', 'unknown' among numbers: missing"),
     "a tick": (["x", "", "x"], [1, 0, 1], "'x' or empty is read as yes or no"),
     "ones": (["1", "", "1"], [1, 0, 1], "'1' or empty is read as yes or no"),
@@ -56,7 +60,7 @@ CELLS: dict[str, tuple[list[str], list[Any], str]] = {  # cells, what they becom
 @pytest.mark.parametrize("name", CELLS)
 def test_what_stands_beside_a_number_is_read_with_it(name: str, tmp_path: Path) -> None:
     cells, wanted, said = CELLS[name]
-    quoted = [f'"{cell}"' if '"' in cell else cell for cell in cells]
+    quoted = [f'"{cell}"' if {*cell} & {'"', ","} else cell for cell in cells]
     table = table_of(tmp_path, "x,y\n" + "".join(f"{cell},1\n" for cell in quoted))
     if isinstance(wanted[0], str):
         assert table["x"].tolist() == wanted
@@ -146,6 +150,8 @@ def test_a_row_that_was_cut_short_is_refused(text: str, tmp_path: Path) -> None:
 
 
 def test_a_total_that_is_a_name_like_others_stays(tmp_path: Path) -> None:
+    assert len(table_of(tmp_path, "name,n,m\nSum,1,2\nMedia,3,4\n")) == 2
+    assert len(table_of(tmp_path, "a,b,c\n1,2,3\n4,5,6\nnew york,,\n")) == 3
     assert len(table_of(tmp_path, ROWS.replace("N,0", "total,0") + "total,8,4\n")) == 9
 
 

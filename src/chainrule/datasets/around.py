@@ -113,6 +113,11 @@ def _is_remark(cell: str) -> bool:
     return not is_value(cell) and (" " in cell or cell.endswith(":") or _RULE.fullmatch(cell) is not None)
 
 
+def _is_sentence(cell: str) -> bool:
+    """Whether a cell is a remark beyond doubt, though it stands in a row as long as the others."""
+    return _is_remark(cell) and (":" in cell or cell[0] in "*#(©†" or len(cell.split()) > 3)
+
+
 class Below:
     """Rows of one width, without what stands below the table; `left_out` has what was there."""
 
@@ -120,6 +125,7 @@ class Below:
         self.path, self.width, self.unit = path, width, unit
         self.left_out: list[str] = []
         self._waiting: list[tuple[str, Record]] = []
+        self._rows = 0  # that came so far
         self._totals = False  # whether a total stood inside the table: then it is a name like others
 
     def kind(self, row: list[str]) -> str:
@@ -129,10 +135,9 @@ class Below:
         filled = [cell.strip() for cell in row if cell.strip()]
         if not filled:
             return "blank" if len(row) == self.width else "remark"
-        alone = len(filled) == 1 and _is_remark(filled[0])
         if len(row) != self.width:
-            return "remark" if alone else ""
-        if alone and self.width > 2 and row[0].strip():
+            return "remark" if len(filled) == 1 and _is_remark(filled[0]) else ""
+        if self.width > 2 and len(filled) == 1 and row[0].strip() and _is_sentence(filled[0]):
             return "padded"
         return "" if self._totals or filled[0].lower().rstrip(":") not in _TOTALS else "total"
 
@@ -146,8 +151,10 @@ class Below:
             if len(row) != self.width:
                 refuse_ragged(self.path, line, len(row), self.width)
             yield from self._inside()
+            self._rows += 1
             yield line, row
-        if sum(kind == "total" for kind, _ in self._waiting) > _FEW:
+        totals = sum(kind == "total" for kind, _ in self._waiting)
+        if totals > min(_FEW, self._rows / 3):
             yield from self._inside()
         for kind, (line, row) in self._waiting:
             text = " ".join(" ".join(row).split())

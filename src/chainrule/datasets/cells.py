@@ -312,12 +312,10 @@ class TextColumn:
         if hint is None and all(word.isdigit() for word in words) and any(map(is_code, words)):
             huge = any(len(word) > 15 and word[0] != "0" for word in words)
             return ColumnFormat("text", why="whole numbers from 2^53 on" if huge else "leading zeros")
+        if hint is None and len(words) == 1 and words <= _TICKS and {*self.words} - words == {""}:
+            return ColumnFormat("tick", names=("", *words))
         if _are_truths({word.lower() for word in words}, hint):
             return ColumnFormat("truth", names=self._truth_names(words), certain=len(words) <= 2)
-        if hint is None and len(words) == 1 and words < _TICKS | words and {*self.words} - words == {""}:
-            word = next(iter(words))
-            if word in _TICKS:
-                return ColumnFormat("tick", names=("", word))
         number = self._number_kind(words, hint.mark if hint and hint.kind == "number" else assumed)
         if number is not None:
             return number

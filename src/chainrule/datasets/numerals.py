@@ -30,12 +30,13 @@ _BODY = {
     mark: re.compile(
         rf"\d+(?:{re.escape(mark)}\d*)?|{re.escape(mark)}\d+"
         rf"|\d{{1,3}}(?P<group>[{re.escape(other)}'’\s])\d{{3}}(?:(?P=group)\d{{3}})*(?:{re.escape(mark)}\d*)?"
+        + (r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?" if mark == "." else "")  # 12,34,567 as in India
     )
     for mark, other in ((".", ","), (",", "."))
 }
 _EXACT = 2**53  # from here on a float skips whole numbers
 _MANY = 12  # different amounts, from which on a word that all of them share is their unit, whatever it is
-_BOUND = re.compile(r"[<>≤≥~≈]=?\s*(?=[-+−.,\d])")
+_BOUND = re.compile(r"^[<>≤≥~≈]=?\s*(?=[-+−.,\d])|(?<=\d)\s?\+$")
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,10 @@ def without_bound(cell: str) -> str:
 
     >>> without_bound("< 0.5"), without_bound("~12"), without_bound(">=5"), without_bound("<b>")
     ('0.5', '12', '5', '<b>')
+    >>> without_bound("65+")
+    '65'
     """
-    return _BOUND.sub("", cell, count=1) if _BOUND.match(cell) else cell
+    return _BOUND.sub("", cell, count=1)
 
 
 def _amount(cell: str) -> _Amount | None:
@@ -97,6 +100,8 @@ def _amount(cell: str) -> _Amount | None:
         return _of_parts(cell)
     signs = [sign for sign in (found["sign"], found["later"], found["trail"]) if sign]
     if bool(found["open"]) != bool(found["close"]) or len(signs) > 1:
+        return None
+    if found["trail"] and not {".", ","} & {*found["body"]}:  # 5.00- is an amount, 5- a grade
         return None
     before, after = found["before"] or "", found["after"] or ""
     negative = bool(found["open"]) != (signs not in ([], ["+"]))

@@ -7,170 +7,20 @@ function and add a row to `SYMPTOMS`. Nothing here has seen a part that was held
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..columns import DEAD, EPOCH, GRADIENT_NORM, Column
-from ..graph import Graph
-from ..layer import Layer
-from ..layers import BatchNorm, LayerNorm
-from ..rows import in_parts
-from .history import History
+from ..columns import DEAD, EPOCH, GRADIENT_NORM
+from .datasymptoms import CLASSES, constant_columns, leakage, unscaled_inputs, unscaled_targets
+from .examined import Examined, Remedy
 from .sampled import LEAST_EPOCHS, Sampled
 
-__all__ = ["SYMPTOMS", "UNEVEN", "Examined", "Remedy", "Symptom"]
+__all__ = ["SYMPTOMS", "UNEVEN", "Symptom"]
 
-_VANISHING = 1e-6
-_LARGE, _SMALL = 20.0, 1e-3  # sizes of inputs that make learning hard
-_SAME = 1 - 1e-6  # part of the variance from which on two columns tell the same
+_VANISHING, _UNLEARNED = 1e-6, 1e-4  # of the largest gradient; the second where nothing was learned
 UNEVEN = 3.0  # classes are uneven where the most frequent one has so many times the samples of the rarest
-_CLASSES = 100  # of more no table of recalls is made
-_FEW_INPUTS = 30  # a column of zeros is worth a word among so few; images have them at the border
-
-
-class Remedy(NamedTuple):
-    """What is wrong, and what to write: in Python, and in the shell."""
-
-    says: str
-    python: str
-    shell: str = ""
-
-
-@dataclass(frozen=True)
-class Examined:
-    """What the symptoms are read from: the history of the run, the network, and some of its data where it was long."""
-
-    history: History
-    network: Layer
-    data: Sampled | None = None
-    rate: float = math.nan
-    optimizer: str = ""
-    validates: bool = False
-    features: Sequence[str] = ()
-    columns: Sequence[str] = ()  # of the table, for each input
-    classes: Sequence[str] = ()
-    losses: list[float] = field(default_factory=list)
-
-    @cached_property
-    def last(self) -> list[tuple[Column, float]]:
-        """What was measured in the last epoch."""
-        return [(Column.of(name), value) for name, value in self.history.last.items()]
-
-    def column(self, index: int) -> str:
-        """The name of an input."""
-        return repr(self.features[index]) if index < len(self.features) else f"column {index} of X"
-
-    def dropping(self, index: int) -> tuple[str, str]:
-        """How to leave an input out, in Python and in the shell."""
-        if index < len(self.columns):
-            name = self.columns[index]
-            return f"Leave it out: drop=[{name!r}].", f'Leave it out: --drop "{name}".'
-        line = f"Leave it out: X = np.delete(X, {index}, axis=1)."
-        return line, line
-
-    def named(self, index: int) -> str:
-        """The name of a class."""
-        return repr(self.classes[index]) if index < len(self.classes) else f"class {index}"
-
-    def rated(self, factor: float) -> tuple[str, str]:
-        """How to write another learning rate, in Python and in the shell."""
-        if math.isnan(self.rate):
-            return "the learning rate", "the learning rate"
-        return f"{self.optimizer}(learning_rate={self.rate * factor:.3g})", f"--lr {self.rate * factor:.3g}"
-
-
-# What the data show
-
-
-def unscaled_inputs(case: Examined) -> Remedy | None:
-    """Inputs far larger than 1, or all far smaller, that reach a layer of weights as they are."""
-    if case.data is None:
-        return None
-    sizes = np.sqrt(np.mean(np.square(case.data.X), axis=0))  # (I,)
-    largest = int(np.argmax(sizes))
-    if not (sizes[largest] > _LARGE or 0 < sizes[largest] < _SMALL):
-        return None
-    if not _weighs_inputs(case.network) or case.data.learned:
-        return None
-    return Remedy(
-        f"The inputs are not scaled: {case.column(largest)} has a typical size of {sizes[largest]:.3g}, and networks "
-        "learn well from numbers around 1.",
-        "Write mean, std = X.mean(axis=0), X.std(axis=0) and fit on (X - mean) / std, with the same two for new data.",
-        "Write the data as a table (CSV): its columns are then scaled by themselves.",
-    )
-
-
-def unscaled_targets(case: Examined) -> Remedy | None:
-    """Values to predict whose spread or mean is far from 1, and that were not learned."""
-    if case.data is None or case.data.run.loss.classifies:
-        return None
-    sizes = np.sqrt(np.mean(np.square(case.data.targets), axis=0))  # (O,)
-    if not sizes.max() > _LARGE or case.data.learned or case.data.skill > 0.5:
-        return None
-    return Remedy(
-        f"The targets are not scaled: their typical size is {sizes.max():.3g}, and a network begins with outputs "
-        "around 0.",
-        "Write mean, std = y.mean(axis=0), y.std(axis=0), fit on (y - mean) / std, and predict(X) * std + mean.",
-        "Write the data as a table (CSV): its target is then scaled by itself.",
-    )
-
-
-def leakage(case: Examined) -> Remedy | None:
-    """An input that is the target, or says it without fail."""
-    data = case.data
-    if data is None or data.X.shape[1] < 2 or len(data.counts) > _CLASSES:
-        return None
-    X = data.X - data.X.mean(axis=0)  # (R,I)
-    total = np.sum(X * X, axis=0)  # (I,)
-    varies = total > 1e-12 * np.sum(data.X * data.X, axis=0)
-    if data.labels is not None:
-        explained, apart = _between_classes(X, data.labels[data.rows], len(data.counts))
-    elif data.targets.shape[1] == 1 and not data.run.loss.classifies:
-        y = data.targets[:, 0] - data.targets.mean()  # (R,)
-        explained, apart = np.square(X.T @ y) / max(float(y @ y), 1e-300), np.ones(len(total), bool)
-    else:
-        return None
-    found = np.flatnonzero(varies & apart & (explained >= _SAME * total))
-    if not len(found):
-        return None
-    index = int(found[0])
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return Remedy(
-        f"{_first_upper(case.column(index))}{more} says the target exactly, so that nothing is left to learn: a leak, "
-        "where new data will not have it.",
-        *case.dropping(index),
-    )
-
-
-def constant_columns(case: Examined) -> Remedy | None:
-    """Inputs that are the same in every row."""
-    data = case.data
-    if data is None or data.X.shape[1] < 2:
-        return None
-    same = (data.X[0] == data.X).all(axis=0)
-    if data.X.shape[1] > _FEW_INPUTS:
-        same &= data.X[0] != 0
-    few = np.flatnonzero(same)[:16]
-    parts = (part.reshape(len(part), -1)[:, few] for part in in_parts(data.plan.X)) if len(few) else ()
-    first = data.plan.X[:1].reshape(1, -1)[:, few]
-    found = few[np.logical_and.reduce([(part == first).all(axis=0) for part in parts])].tolist() if len(few) else []
-    if not found:
-        return None
-    python, shell = case.dropping(found[0])
-    if len(found) > 1 and not case.columns:
-        python = shell = f"Leave them out: X = np.delete(X, {found}, axis=1)."
-    others = f", as are {', '.join(case.column(j) for j in found[1:4])}" if len(found) > 1 else ""
-    return Remedy(
-        f"{_first_upper(case.column(found[0]))} is {data.X[0, found[0]]:.6g} in every row{others}: nothing can be "
-        "learned from that.",
-        python,
-        shell,
-    )
 
 
 # What the layers show
@@ -199,7 +49,8 @@ def vanishing(case: Examined) -> Remedy | None:
     if len(trained) < 2:
         return None
     first, largest = trained[0], max(trained, key=lambda node: norms[node])
-    if not norms[largest] > 0 or norms[first] >= _VANISHING * norms[largest]:
+    unlearned = case.data is not None and case.data.skill < 0.05
+    if not norms[largest] > 0 or norms[first] >= (_UNLEARNED if unlearned else _VANISHING) * norms[largest]:
         return None
     if not norms[first] and any(column.quantity == DEAD and share == 1 for column, share in case.last):
         return None  # the dead units say it
@@ -265,6 +116,8 @@ def overfitting(case: Examined) -> Remedy | None:
     """A validation loss that has risen while the training loss fell on."""
     if not case.validates or "val_loss" not in case.history.names:
         return None
+    if case.history.stopped is not None and "has not improved" in case.history.stopped:  # the best were brought back
+        return None
     held, epochs = case.history["val_loss"], case.history[EPOCH]
     if len(held) != len(epochs) or len(held) < LEAST_EPOCHS:
         return None
@@ -317,9 +170,11 @@ def guessing(case: Examined) -> Remedy | None:
 def shuffled(case: Examined) -> Remedy | None:
     """Training samples learned by heart, with nothing gained on validation samples: the labels may be shuffled."""
     data = case.data
-    if data is None or not case.validates or "val_loss" not in case.history.names or not data.skill > 0.1:
+    if data is None or not case.validates or "val_loss" not in case.history.names or not data.skill > 0.03:
         return None
     held = np.array(case.history["val_loss"])
+    if data.skill <= 0.1 and held[-1] <= data.held_baseline:  # little was learned, and it may hold
+        return None
     if len(held) < LEAST_EPOCHS or not held.min() > 0.97 * data.held_baseline or _beats_chance(case, data):
         return None
     return Remedy(
@@ -333,7 +188,7 @@ def shuffled(case: Examined) -> Remedy | None:
 def uneven_classes(case: Examined) -> Remedy | None:
     """Classes of very different sizes, of which the rare ones are not recognized."""
     data = case.data
-    if data is None or not 2 <= np.count_nonzero(data.counts) <= _CLASSES or data.plan.sample_weights is not None:
+    if data is None or not 2 <= np.count_nonzero(data.counts) <= CLASSES or data.plan.sample_weights is not None:
         return None
     present = np.flatnonzero(data.counts)
     majority = int(np.argmax(data.counts))
@@ -382,10 +237,6 @@ SYMPTOMS = (
 )
 
 
-def _first_upper(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
 def _beats_chance(case: Examined, data: Sampled) -> bool:
     """Whether the classes of the validation part are told better than by always guessing the most frequent one."""
     if not len(data.counts) or "val_accuracy" not in case.history.names or data.plan.validation is None:
@@ -394,23 +245,3 @@ def _beats_chance(case: Examined, data: Sampled) -> bool:
     share, samples = data.counts.max() / data.counts.sum(), len(data.plan.validation)
     late = sum(right[-(len(right) // 4) :]) / (len(right) // 4)
     return bool(late > share + 2 * math.sqrt(share * (1 - share) / samples))
-
-
-def _weighs_inputs(network: Layer) -> bool:
-    """Whether the inputs reach weights before anything normalizes them."""
-    if not isinstance(network, Graph):
-        return True
-    first = next((leaf.layer for leaf in network.flat.leaves if leaf.layer.parameters), None)
-    return first is not None and not isinstance(first, BatchNorm | LayerNorm)
-
-
-def _between_classes(
-    X: NDArray[np.float64], labels: NDArray[np.intp], classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Of centred columns (R, I) the sum of squares between the classes, (I,), and whether every class has its own."""
-    members = np.eye(classes)[labels]  # (R,C)
-    counts = members.sum(axis=0)  # (C,)
-    means = (members.T @ X)[counts > 0] / counts[counts > 0, None]  # (C,I)
-    gaps = np.diff(np.sort(means, axis=0), axis=0)  # (C-1,I)
-    apart = (gaps > 1e-6 * np.abs(means).max(axis=0)).all(axis=0) if len(means) > 1 else np.zeros(X.shape[1], bool)
-    return np.sum(counts[counts > 0, None] * means**2, axis=0), apart

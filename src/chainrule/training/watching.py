@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..layer import Layer
+from .examined import Examined, Remedy
 from .history import History
 from .sampled import Sampled
-from .symptoms import SYMPTOMS, Examined, Remedy
+from .symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
     from .callback import Fit

@@ -1,0 +1,67 @@
+"""What the symptoms of a run are read from, and what is said of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from ..columns import Column
+from ..layer import Layer
+from .history import History
+from .sampled import Sampled
+
+__all__ = ["Examined", "Remedy"]
+
+
+class Remedy(NamedTuple):
+    """What is wrong, and what to write: in Python, and in the shell."""
+
+    says: str
+    python: str
+    shell: str = ""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the symptoms are read from: the history of the run, the network, and some of its data where it was long."""
+
+    history: History
+    network: Layer
+    data: Sampled | None = None
+    rate: float = math.nan
+    optimizer: str = ""
+    validates: bool = False
+    features: Sequence[str] = ()
+    columns: Sequence[str] = ()  # of the table, for each input
+    classes: Sequence[str] = ()
+    losses: list[float] = field(default_factory=list)
+
+    @cached_property
+    def last(self) -> list[tuple[Column, float]]:
+        """What was measured in the last epoch."""
+        return [(Column.of(name), value) for name, value in self.history.last.items()]
+
+    def column(self, index: int) -> str:
+        """The name of an input."""
+        return repr(self.features[index]) if index < len(self.features) else f"column {index} of X"
+
+    def dropping(self, index: int) -> tuple[str, str]:
+        """How to leave an input out, in Python and in the shell."""
+        if index < len(self.columns):
+            name = self.columns[index]
+            return f"Leave it out: drop=[{name!r}].", f'Leave it out: --drop "{name}".'
+        line = f"Leave it out: X = np.delete(X, {index}, axis=1)."
+        return line, line
+
+    def named(self, index: int) -> str:
+        """The name of a class."""
+        return repr(self.classes[index]) if index < len(self.classes) else f"class {index}"
+
+    def rated(self, factor: float) -> tuple[str, str]:
+        """How to write another learning rate, in Python and in the shell."""
+        if math.isnan(self.rate):
+            return "the learning rate", "the learning rate"
+        return f"{self.optimizer}(learning_rate={self.rate * factor:.3g})", f"--lr {self.rate * factor:.3g}"
