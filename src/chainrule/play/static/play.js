@@ -184,12 +184,12 @@ export function mount(root, connect, { widget = false } = {}) {
     for (const wire of net.wires) svg.append(...wires(wire, at, moment, chosen));
     for (const node of columns) {
       const [x] = at.get(node.name);
-      svg.append(make("text", { x, y: 16, "text-anchor": "middle", class: "value" }, node.name));
-      svg.append(make("text", { x, y: 30, "text-anchor": "middle", class: "soft" }, node.kind));
+      svg.append(make("text", { x, y: 13, "text-anchor": "middle", class: "value" }, node.name));
+      svg.append(make("text", { x, y: 27, "text-anchor": "middle", class: "soft" }, node.kind));
       for (const badge of net.badges.filter((one) => one.node === node.name)) {
         const words = badge.units.length ? `${badge.units.length} ${badge.badge}` : badge.badge;
         const what = badge.units.length ? `${node.name}[${place()},${badge.units[0]}]` : `${node.name}.weights[0,0]`;
-        svg.append(make("text", { x, y: 43, "text-anchor": "middle", class: "badge", "aria-label": `${words}: show why`, "data-what": what, ...PRESSED }, words));
+        svg.append(make("text", { x, y: 42, "text-anchor": "middle", class: "badge", "aria-label": `${words}: show why`, "data-what": what, ...PRESSED }, words));
       }
       if (node.maps.length) svg.append(image(node, at.get(node.name)));
       for (const unit of node.units) {
@@ -443,6 +443,8 @@ export function mount(root, connect, { widget = false } = {}) {
     return parts;
   }
 
+  const added = (term, plain) => (plain.startsWith("-") ? [" + (", formula(term), ")"] : [" + ", formula(term)]);
+
   function step(one, now) {
     const { mathml, text } = one;
     const line = make("div", { class: "formula", "data-what": one.what }, formula(mathml.symbol, mathml.formula && `<mo>=</mo>${mathml.formula}`));
@@ -451,9 +453,9 @@ export function mount(root, connect, { widget = false } = {}) {
       const at = now && state.why.term === index;
       const lights = one.terms[index]?.lights.join(" ");
       terms.append(make("span", { class: at ? "number now" : "number", tabindex: lights ? "0" : null, "data-lights": lights || null },
-        index ? " + " : "= ", formula(term.numbers)), " ");
+        ...(index ? added(term.numbers, text.terms[index].numbers) : ["= ", formula(term.numbers)])), " ");
     });
-    if (mathml.rest) terms.append(make("span", { class: "soft" }, "+ ", formula(mathml.rest), ` (${one.rest[0]} more)`));
+    if (mathml.rest) terms.append(make("span", { class: "soft" }, ...added(mathml.rest, text.rest), ` (${one.rest[0]} more)`));
     const content = [make("p", {}, one.sentence), line];
     if (mathml.terms.some((term) => term.numbers !== mathml.value)) content.push(terms);
     content.push(make("div", { class: "formula" }, "= ", formula(mathml.value)));
