@@ -232,6 +232,10 @@ def test_pointing_at_a_number_lights_all_that_it_is_made_of(tab: Tab) -> None:
     tab.page.locator('.matrices [data-what="dense_0.weights[1,2]"]').hover()
     until(lambda: tab.page.locator(".wire.lit").count() == 1, lambda: "the wire is not lit")
     assert tab.page.locator('.why strong.lit:text-is("dense_0.weights[1,2]")').count() == 1
+    tab.press("NumPy")
+    tab.page.locator(".why code").first.wait_for()
+    tab.page.locator('.matrices [data-what="dense_0.weights[1,2]"]').hover()
+    tab.shows(".why code.lit", "dweights = np.dot(inputs.T, dvalues)")
 
 
 def test_a_sample_that_is_taken_out_changes_the_sum(tab: Tab) -> None:
@@ -276,6 +280,7 @@ def test_a_prediction_is_judged(tab: Tab) -> None:
     tab.why("dense_0[0,")
     tab.press("Predict first")
     assert tab.text("#gradient") == "?"
+    tab.shows(".unit.chosen text.gradient", "∂ ?")
     tab.page.get_by_label("Your prediction of the gradient").fill("-0.3")
     tab.press("Is it?")
     tab.shows("#verdict", "3 times too large")

@@ -179,7 +179,7 @@ LESSONS = (
         "digits",
         "Digits",
         "Real handwriting, 8 by 8 pixels. Draw one with the mouse and ask what the network sees.",
-        "Train, then draw a digit that it reads correctly.",
+        "Train until 95 in 100 are right, then draw a digit and see what it reads.",
         {"accuracy": 0.95, "drawn": 1},
         lambda: of_dataset(datasets.load("digits"), sizes=(32,), optimizer=Adam(0.005)),
     ),

@@ -184,19 +184,19 @@ export function mount(root, connect, { widget = false } = {}) {
     for (const wire of net.wires) svg.append(...wires(wire, at, moment, chosen));
     for (const node of columns) {
       const [x] = at.get(node.name);
-      svg.append(make("text", { x, y: 16, "text-anchor": "middle", class: "value" }, node.name));
-      svg.append(make("text", { x, y: 30, "text-anchor": "middle", class: "soft" }, node.kind));
+      svg.append(make("text", { x, y: 13, "text-anchor": "middle", class: "value" }, node.name));
+      svg.append(make("text", { x, y: 27, "text-anchor": "middle", class: "soft" }, node.kind));
       for (const badge of net.badges.filter((one) => one.node === node.name)) {
         const words = badge.units.length ? `${badge.units.length} ${badge.badge}` : badge.badge;
         const what = badge.units.length ? `${node.name}[${place()},${badge.units[0]}]` : `${node.name}.weights[0,0]`;
-        svg.append(make("text", { x, y: 43, "text-anchor": "middle", class: "badge", "aria-label": `${words}: show why`, "data-what": what, ...PRESSED }, words));
+        svg.append(make("text", { x, y: 42, "text-anchor": "middle", class: "badge", "aria-label": `${words}: show why`, "data-what": what, ...PRESSED }, words));
       }
       if (node.maps.length) svg.append(image(node, at.get(node.name)));
       for (const unit of node.units) {
         const now = moment && moment.node === node.name && (moment.unit === unit.unit || moment.unit === null);
         const hasValue = !walking || node.name === "inputs" || seen.has(`forward/${node.name}/${unit.unit}`) || (node.name === "loss" && seen.has("loss/loss/0"));
         const hasGradient = !walking || seen.has(`backward/${node.name}/${unit.unit}`);
-        svg.append(...neuron(node, unit, at.get(`${node.name}/${unit.unit}`), now && moment.phase, hasValue, hasGradient, chosen));
+        svg.append(...neuron(node, unit, at.get(`${node.name}/${unit.unit}`), now && moment.phase, hasValue, hasGradient, !walking || seen.has("loss/loss/0"), chosen));
       }
       if (node.more > 0) svg.append(make("text", { x, y: high - 6, "text-anchor": "middle", class: "soft" }, `${node.more} more`));
     }
@@ -229,13 +229,14 @@ export function mount(root, connect, { widget = false } = {}) {
     return pictures.get(name);
   }
 
+  const secret = (what, chosen) => state.hide && what !== null && what === chosen; // the reader predicts it
   const mapped = (node) => Boolean(state.data?.surface?.maps?.nodes[node]);
   const left = (node) => (mapped(node) ? 60 : 29); // where a neuron's drawing begins
 
-  function neuron(node, unit, [x, y], phase, hasValue, hasGradient, chosen) {
+  function neuron(node, unit, [x, y], phase, hasValue, hasGradient, hasLoss, chosen) {
     const what = node.name === "loss" ? null : `${node.name}[${place()},${unit.unit}]`;
     const value = hasValue ? short(unit.value) : "·";
-    const gradient = hasGradient ? `∂ ${short(unit.gradient)}` : "";
+    const gradient = hasGradient ? `∂ ${secret(what, chosen) ? "?" : short(unit.gradient)}` : "";
     const caption = unit.caption.startsWith("[") ? "" : unit.caption.slice(0, 16);
     const words = `${[value, gradient].filter(Boolean).join(" ")}: ${gradient ? "value and gradient" : "value"} of ${node.name} ${unit.caption}`;
     const group = make("g", {
@@ -244,7 +245,7 @@ export function mount(root, connect, { widget = false } = {}) {
       ...(what ? PRESSED : {}),
     });
     group.append(make("title", {}, words), make("rect", { x: x - 29, y: y - 14, width: 58, height: 28, rx: 14 }));
-    group.append(make("text", { x, y: y + 4.5, "text-anchor": "middle", class: "value" }, value));
+    group.append(make("text", { x, y: y + 4.5, "text-anchor": "middle", class: value.length > 7 ? "value long" : "value" }, value));
     if (mapped(node.name)) group.append(make("image", { "data-map": `${node.name} ${unit.unit}`, x: x - 58, y: y - 13, width: 26, height: 26, preserveAspectRatio: "none" }), make("rect", { class: "frame", x: x - 58, y: y - 13, width: 26, height: 26, rx: 2 }));
     if (gradient) group.append(make("text", { x, y: y + 27, "text-anchor": "middle", class: "gradient" }, gradient));
     const beside = []; // what can be clicked must not lie in what can be clicked
@@ -256,7 +257,7 @@ export function mount(root, connect, { widget = false } = {}) {
       beside.push(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${says}, ${name}`, ...PRESSED }, says));
     }
     const target = unit.notes.find((note) => note.includes("target"));
-    if (target) beside.push(make("text", { x: x + 36, y: y + 13, class: "soft" }, target.replaceAll("-", "−")));
+    if (target) beside.push(make("text", { x: x + 36, y: y + 13, class: "soft" }, (hasLoss ? target : target.replace(/^p [^,]*, /, "")).replaceAll("-", "−")));
     return [group, ...beside];
   }
 
@@ -281,9 +282,18 @@ export function mount(root, connect, { widget = false } = {}) {
     return group;
   }
 
+  function apart(from, to, along, taken) { // the place of a label on its wire: the nearest to `along` that is free
+    const on = (share) => [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
+    const free = ([x, y]) => taken.every(([a, b]) => Math.abs(a - x) > 38 || Math.abs(b - y) > 13);
+    const tried = [0, 0.08, -0.08, 0.16, -0.16, 0.24, -0.24, 0.32, -0.32].map((more) => along + more).filter((share) => share > 0.1 && share < 0.9);
+    const place = on(tried.find((share) => free(on(share))) ?? along);
+    taken.push(place);
+    return place;
+  }
+
   function wires(wire, at, moment, chosen) {
     const found = [];
-    const labels = [];
+    const [labels, taken] = [[], []];
     const numbers = wire[state.mode] ?? wire.weight;
     const [fromColumn, toColumn] = [at.get(wire.from), at.get(wire.to)];
     if (!wire.sources.length || !wire.readers.length) {
@@ -299,18 +309,19 @@ export function mount(root, connect, { widget = false } = {}) {
       const walks = moment && ((["forward", "loss"].includes(moment.phase) && moment.node === wire.to && (moment.unit === reader || moment.phase === "loss"))
         || (moment.phase === "backward" && moment.node === wire.from && moment.unit === source)
         || (moment.phase === "update" && moment.node === wire.parameter));
+      const hidden = state.mode !== "weight" && secret(what, chosen);
+      const words = hidden ? "?" : walks && moment.phase === "update" && wire.after ? `${short(wire.weight[i][j], 4)} → ${short(wire.after[i][j], 4)}` : short(number);
       const classes = ["wire", number > 0 ? "plus" : number < 0 ? "minus" : "", walks ? `walk-${moment.phase === "loss" ? "forward" : moment.phase}` : "", what && what === chosen ? "chosen" : ""];
       const thick = number === null ? 1 : 0.6 + 3.2 * Math.abs(number) / largest;
       const line = make("path", {
         class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - left(wire.to)},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
         "stroke-opacity": walks ? 1 : 0.75, "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
-        ...(what ? { ...PRESSED, tabindex: "-1", "aria-label": `${what}: ${state.mode} ${short(number)}` } : {}),
+        ...(what ? { ...PRESSED, tabindex: "-1", "aria-label": `${what}: ${state.mode} ${words}` } : {}),
       });
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;
       const along = 0.2 + 0.6 * (j + 0.5) / wire.readers.length;
-      const [x, y] = [a[0] + 29 + along * (b[0] - a[0] - 58), a[1] + along * (b[1] - a[1])];
-      const words = walks && moment.phase === "update" && wire.after ? `${short(wire.weight[i][j], 4)} → ${short(wire.after[i][j], 4)}` : short(number);
+      const [x, y] = apart([a[0] + 29, a[1]], [b[0] - 29, b[1]], along, taken);
       labels.push(make("text", { x, y: y + 4, "text-anchor": "middle", class: `label ${number < 0 ? "minus" : "plus"}` }, words));
     }));
     found.push(...labels);
@@ -318,14 +329,16 @@ export function mount(root, connect, { widget = false } = {}) {
   }
 
   function drawNetwork() {
+    const predicted = state.view.network.nodes.some((node) => node.units.some((unit) => unit.notes.some((note) => note.startsWith("p "))));
     const modes = make("div", { class: "row" }, make("span", { class: "soft" }, "Wires show"),
       ...["weight", "gradient", "update"].map((mode) => make("button", { "aria-pressed": String(state.mode === mode), onclick: () => { state.mode = mode; drawNetwork(); } }, mode)),
-      make("span", { class: "legend" }, make("span", {}, "blue: above 0"), make("span", {}, "orange, broken: below 0"), make("span", {}, "∂ gradient"), state.data?.surface?.maps ? make("span", {}, "small pictures: what a neuron says all over the plane") : null));
+      make("span", { class: "legend" }, make("span", {}, "blue: above 0"), make("span", {}, "orange, broken: below 0"), make("span", {}, "∂ gradient"), state.view.upstream ? null : make("span", {}, "ℓ: this sample's loss"), predicted ? make("span", {}, "p: predicted probability") : null,
+        state.data?.surface?.maps ? make("span", {}, "small pictures: what a neuron says all over the plane") : null));
     const { view, why } = state;
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
     become(drawn, make("div", {}, head, lesson ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), make("div", { class: "drawing" }, network()), modes,
-      why?.matrix ? matrices(why.matrix) : null,
+      why?.matrix && !state.hide ? matrices(why.matrix) : null,
       state.report ? make("details", { id: "report", open: true }, make("summary", {}, "What check says of the broken layer"), make("pre", { tabindex: "0" }, state.report)) : null,
       view.frames.count > 1 ? curves(view.frames.curves) : null));
     for (const one of drawn.querySelectorAll("[data-map]")) {
@@ -344,11 +357,12 @@ export function mount(root, connect, { widget = false } = {}) {
       make("tbody", {}, make("tr", {}, make("td"), ...tops.map((one) => make("th", { scope: "col" }, `${one}`))),
         ...sides.map((side, i) => make("tr", {}, make("th", { scope: "row" }, `${side}`),
           ...tops.map((top, j) => make("td", { "data-what": name(side, top), class: met(side, top) ? "number met" : "number" }, short(numbers[i][j], digits)))))));
+    const signed = (sign, matrix) => make("div", { class: "signed" }, sign, matrix);
     return make("details", { id: "matrices", open: true }, make("summary", {}, `dweights = inputs.T · dvalues, in ${of.layer}`),
       make("div", { class: "matrices", tabindex: "0", role: "group", "aria-label": "The matrices" },
-        grid(`${of.source}.T, ${some(of.rows, inputs)} × ${some(of.samples, samples)} samples`, of.samples, of.rows, of.inputs, (i, b) => `${of.source}[${b},${i}]`, (i) => i === row), "·",
-        grid(`dvalues, ${some(of.samples, samples)} samples × ${some(of.columns, neurons)}`, of.columns, of.samples, of.dvalues, (b, j) => `${of.layer}[${b},${j}]`, (b, j) => j === column), "=",
-        grid(`dweights, ${some(of.rows, inputs)} × ${some(of.columns, neurons)}`, of.columns, of.rows, of.dweights, (i, j) => `${of.parameter}[${i},${j}]`, (i, j) => i === row && j === column)),
+        grid(`${of.source}.T, ${some(of.rows, inputs)} × ${some(of.samples, samples)} samples`, of.samples, of.rows, of.inputs, (i, b) => `${of.source}[${b},${i}]`, (i) => i === row),
+        signed("·", grid(`dvalues, ${some(of.samples, samples)} samples × ${some(of.columns, neurons)}`, of.columns, of.samples, of.dvalues, (b, j) => `${of.layer}[${b},${j}]`, (b, j) => j === column)),
+        signed("=", grid(`dweights, ${some(of.rows, inputs)} × ${some(of.columns, neurons)}`, of.columns, of.rows, of.dweights, (i, j) => `${of.parameter}[${i},${j}]`, (i, j) => i === row && j === column))),
       make("p", { class: "soft" }, `Row ${row} times column ${column}, sample by sample, added up: that is the gradient of this weight${of.samples.length < samples ? "; the samples with the largest products are shown" : ""}.`));
   }
 
@@ -408,14 +422,14 @@ export function mount(root, connect, { widget = false } = {}) {
       make("button", { "aria-pressed": String(why.notation === notation), onclick: () => send("choose", { what: why.of, notation }) },
         { book: "dvalues", calculus: "∂L/∂w", numpy: "NumPy" }[notation])));
     const tools = make("div", { class: "row" },
-      make("button", { onclick: () => { state.hide = !state.hide; state.guess = null; drawWhy(); } }, hidden ? "Show it" : "Predict first"),
+      make("button", { onclick: () => { state.hide = !state.hide; state.guess = null; drawWhy(); drawView(); } }, hidden ? "Show it" : "Predict first"),
       make("button", { onclick: () => send("proof", { what: why.of }) }, "Prove it"), make("span", { id: "proof", class: "proof", role: "status" }));
     const parts = [make("h2", {}, why.title), values(why), link.live ? tools : ""];
     if (hidden) parts.push(predict(why));
     else if (state.guess) parts.push(make("p", { id: "verdict", role: "status" }, state.guess));
     if (why.answer && !hidden) parts.push(make("p", {}, make("strong", {}, why.answer)));
-    if (why.kind === "parameter" && link.live) parts.push(handle(why));
-    if (why.strip && why.strip.rows.length + state.view.batch.removed.length > 1) parts.push(strip(why.strip));
+    if (why.kind === "parameter" && link.live && !hidden) parts.push(handle(why));
+    if (!hidden && why.strip && why.strip.rows.length + state.view.batch.removed.length > 1) parts.push(strip(why.strip));
     if (hidden) return parts;
     if (link.live) parts.push(notations);
     if (why.update && why.phase === "update") parts.push(update(why.update, true));
@@ -429,6 +443,8 @@ export function mount(root, connect, { widget = false } = {}) {
     return parts;
   }
 
+  const added = (term, plain) => (plain.startsWith("-") ? [" + (", formula(term), ")"] : [" + ", formula(term)]);
+
   function step(one, now) {
     const { mathml, text } = one;
     const line = make("div", { class: "formula", "data-what": one.what }, formula(mathml.symbol, mathml.formula && `<mo>=</mo>${mathml.formula}`));
@@ -437,13 +453,13 @@ export function mount(root, connect, { widget = false } = {}) {
       const at = now && state.why.term === index;
       const lights = one.terms[index]?.lights.join(" ");
       terms.append(make("span", { class: at ? "number now" : "number", tabindex: lights ? "0" : null, "data-lights": lights || null },
-        index ? " + " : "= ", formula(term.numbers)), " ");
+        ...(index ? added(term.numbers, text.terms[index].numbers) : ["= ", formula(term.numbers)])), " ");
     });
-    if (mathml.rest) terms.append(make("span", { class: "soft" }, "+ ", formula(mathml.rest), ` (${one.rest[0]} more)`));
+    if (mathml.rest) terms.append(make("span", { class: "soft" }, ...added(mathml.rest, text.rest), ` (${one.rest[0]} more)`));
     const content = [make("p", {}, one.sentence), line];
     if (mathml.terms.some((term) => term.numbers !== mathml.value)) content.push(terms);
     content.push(make("div", { class: "formula" }, "= ", formula(mathml.value)));
-    if (one.numpy && state.why.notation === "numpy") content.push(make("code", {}, one.numpy));
+    if (one.numpy && state.why.notation === "numpy") content.push(make("code", { "data-what": one.what }, one.numpy));
     const classes = `step ${one.part}${now ? " now" : ""}`;
     if (one.folded && !now) return make("details", { class: classes, id: one.id }, make("summary", { "data-what": one.what }, `${one.title} = ${text.value}`), ...content);
     return make("div", { class: classes, id: one.id }, make("strong", { "data-what": one.what }, one.title), ...content);
@@ -663,7 +679,7 @@ export function mount(root, connect, { widget = false } = {}) {
           return cell;
         }), make("td", {}, view.upstream ? `∂ ${target}` : target));
     });
-    return make("div", {}, make("table", {}, make("thead", {}, make("tr", {}, ...some.map((name) => make("th", {}, name)), make("th", {}, view.upstream ? "arriving" : "target"))), make("tbody", {}, ...rows)),
+    return make("div", {}, make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "The table" }, make("table", {}, make("thead", {}, make("tr", {}, ...some.map((name) => make("th", {}, name)), make("th", {}, view.upstream ? "arriving" : "target"))), make("tbody", {}, ...rows))),
       link.live ? make("p", { class: "soft" }, "Double-click a number to change it.") : null);
   }
 
@@ -722,7 +738,7 @@ export function mount(root, connect, { widget = false } = {}) {
       if (one) send("csv", { name: one.name.slice(0, 200), text: await one.text() });
     } });
     const known = make("select", { "aria-label": "Data set", onchange: () => { known.blur(); send("dataset", { name: known.value }); } },
-      ...(now.data ? [] : [make("option", { value: "", selected: true, disabled: true }, "this lesson's")]), ...now.datasets.map((one) => make("option", { selected: one === now.data }, one)));
+      ...(now.data ? [] : [make("option", { value: "", selected: true, disabled: true }, state.view.lesson ? "this lesson's" : state.view.title)]), ...now.datasets.map((one) => make("option", { selected: one === now.data }, one)));
     return make("details", { id: "controls" }, make("summary", {}, "Data, network and training"),
       make("div", { class: "controls" }, make("label", {}, "data set", known), make("label", { class: "file" }, "or a table of your own (CSV)", file)), form);
   }
@@ -778,7 +794,7 @@ export function mount(root, connect, { widget = false } = {}) {
       make("button", { onclick: () => go(-1), "aria-label": "One step back", title: "left arrow" }, "◀ back"),
       make("button", { class: "first", onclick: () => go(1), "aria-label": "One step on", title: "right arrow" }, "step ▶"),
       ...(view.upstream || !link.live ? [] : [make("button", { "aria-pressed": String(view.playing), title: "p", onclick: () => send("play", { on: !view.playing }) }, view.playing ? "pause" : "train")]),
-      make("label", {}, "one step is one ", make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; event.target.blur(); } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit))))));
+      make("label", {}, make("span", {}, "one step is one "), make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; event.target.blur(); } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit))))));
   }
 
   const go = (way) => send("go", { unit: state.unit, way });
@@ -861,7 +877,7 @@ export function mount(root, connect, { widget = false } = {}) {
   };
   told.curve = (curve) => { state.curve = curve; drawWhy(); };
   told.nudged = ({ predicted, measured }) => { const slot = whyPane.querySelector("#nudged"); if (slot) slot.textContent = `predicted ${short(predicted, 5)}, measured ${short(measured, 5)}`; };
-  told.guessed = ({ close, says }) => { state.guess = says; if (close) state.hide = false; drawWhy(); say(says); };
+  told.guessed = ({ close, says }) => { state.guess = says; if (close) state.hide = false; drawWhy(); drawView(); say(says); };
   told.reached = ({ reached }) => { if (state.view) { state.view.reached = reached; drawView(); } };
   told.read = ({ chances, classes }) => {
     const best = chances.indexOf(Math.max(...chances));
