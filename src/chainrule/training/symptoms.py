@@ -54,7 +54,7 @@ class Examined:
     features: Sequence[str] = ()
     columns: Sequence[str] = ()  # of the table, for each input
     classes: Sequence[str] = ()
-    losses: list[float] = field(default_factory=list)
+    losses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @cached_property
     def last(self) -> list[tuple[Column, float]]:
@@ -219,7 +219,7 @@ def rate_too_high(case: Examined) -> Remedy | None:
     data = case.data
     if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
-    curve = np.array(case.losses)
+    curve = case.losses
     half = curve[len(curve) // 2 :]
     rises = np.maximum(np.diff(half), 0)
     jumps = rises.mean() / half.mean() if half.mean() > 0 else 0.0
@@ -244,7 +244,7 @@ def rate_too_low(case: Examined) -> Remedy | None:
     data = case.data
     if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
-    curve = np.array(case.losses)
+    curve = case.losses
     fall, late = curve[0] - curve[-1], curve[-1 - len(curve) // 4] - curve[-1]
     straight = fall > 0 and (np.diff(curve) < 0).mean() >= 0.8 and late >= 0.12 * fall
     if not straight or data.learned:
