@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,3 +74,26 @@ def test_a_node_has_a_panel_of_its_own() -> None:
     record = {"epoch": 1, "gradient_norm.a": 0.5, "gradient_norm.b": 0.25, "val_loss": 1.0, "loss": 2.0}
     figure = plots.plot_history(History([record]), ["gradient_norm.a", "gradient_norm.b", "loss", "val_loss"])
     assert [len(axes.lines) for axes in figure.axes] == [1, 1, 2]
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.booleans(), st.booleans()), max_size=5), st.integers(0, 200))
+def test_a_history_is_the_same_whether_epochs_come_as_arrays_or_as_lists(
+    blocks: list[tuple[int, bool, bool]], epoch: int
+) -> None:
+    """Of a block: its epochs, whether it is an array, whether it has a number that others may not have."""
+    plain, mixed = History(), History()
+    for count, as_array, has_more in blocks:
+        epochs = range(len(plain) + 1, len(plain) + count + 1)
+        columns = {"epoch": list(epochs), "loss": [1 / e for e in epochs]}
+        columns |= {"val_loss": [2 / e for e in epochs]} if has_more else {}
+        plain.extend(columns)
+        mixed.extend({name: np.array(column) for name, column in columns.items()} if as_array else columns)
+    assert (len(mixed), mixed.names, dict(mixed.last)) == (len(plain), plain.names, dict(plain.last))
+    assert mixed.since(epoch) == plain.since(epoch) and mixed.cut(epoch) == plain.cut(epoch)
+    assert all(mixed.curve(name).tolist() == plain[name] for name in plain.names)
+    if blocks:
+        before = mixed.since(0).records
+        kept = mixed.since(0)
+        mixed.last["loss"] = 7.0
+        assert kept.records == before and mixed["loss"][-1] == 7.0
+        assert [type(value) for value in mixed.records[0].values()] == [type(v) for v in plain.records[0].values()]

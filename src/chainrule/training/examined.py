@@ -37,7 +37,7 @@ class Examined:
     features: Sequence[str] = ()
     columns: Sequence[str] = ()  # of the table, for each input
     classes: Sequence[str] = ()
-    losses: list[float] = field(default_factory=list)
+    losses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @cached_property
     def last(self) -> list[tuple[Column, float]]:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..columns import EPOCH, Column
 from ..display import article, fragment, table
 from ..errors import ConfigurationError, UnknownNameError
@@ -18,7 +21,69 @@ __all__ = ["INTERRUPTED", "History", "summary_line"]
 INTERRUPTED = "interrupted"
 
 
-Columns = dict[str, list[Any]]  # by name; None where an epoch does not have the number
+_FEW = 64  # numbers that are kept one by one
+
+
+class _Numbers:
+    """A column: numbers, None where an epoch has none. What comes as an array stays one until somebody reads it."""
+
+    def __init__(self, numbers: list[Any] | None = None) -> None:
+        self._first: list[Any] = [] if numbers is None else numbers
+        self._arrays: list[NDArray[Any]] = []  # what follows, never changed in place
+
+    def extend(self, numbers: Sequence[Any] | NDArray[Any]) -> None:
+        """Add some at the end."""
+        if isinstance(numbers, np.ndarray) and len(numbers) > _FEW:
+            self._arrays.append(numbers)
+        else:
+            self.read().extend(numbers.tolist() if isinstance(numbers, np.ndarray) else numbers)
+
+    def read(self) -> list[Any]:
+        """All of them, the list in which they lie."""
+        for array in self._arrays:
+            self._first.extend(array.tolist())
+        self._arrays.clear()
+        return self._first
+
+    def array(self) -> NDArray[Any]:
+        """All of them that are not None."""
+        own = [value for value in self._first if value is not None]
+        return np.concatenate([own, *self._arrays]) if own or not self._arrays else np.concatenate(self._arrays)
+
+    def part(self, start: int, stop: int) -> _Numbers:
+        """Those from `start` to `stop`."""
+        found, before = _Numbers(self._first[start:stop]), len(self._first)
+        for array in self._arrays:
+            within = array[max(start - before, 0) : max(stop - before, 0)]
+            if len(within):
+                found.extend(within)
+            before += len(array)
+        return found
+
+    def holds(self) -> bool:
+        """Whether any epoch has the number."""
+        return bool(self._arrays) or any(value is not None for value in self._first)
+
+    def __len__(self) -> int:
+        return len(self._first) + sum(map(len, self._arrays))
+
+    def __getitem__(self, index: int) -> Any:
+        if index < len(self._first):
+            return self._first[index]
+        index -= len(self._first)
+        for array in self._arrays:
+            if index < len(array):
+                return array[index].item()
+            index -= len(array)
+        raise IndexError(index)
+
+    @property
+    def last(self) -> Any:
+        """The last one; None without any."""
+        return self[len(self) - 1] if len(self) else None
+
+
+Columns = dict[str, _Numbers]
 
 
 class _LastRow(MutableMapping[str, float]):
@@ -29,19 +94,21 @@ class _LastRow(MutableMapping[str, float]):
 
     def __getitem__(self, name: str) -> float:
         column = self._columns.get(name)
-        if not column or column[-1] is None:
+        value = None if column is None else column.last
+        if value is None:
             raise KeyError(name)
-        return column[-1]  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]
 
     def __setitem__(self, name: str, value: float) -> None:
-        rows = len(self._columns[EPOCH])
-        self._columns.setdefault(name, [None] * rows)[-1] = value
+        if name not in self._columns:
+            self._columns[name] = _Numbers([None] * len(self._columns[EPOCH]))
+        self._columns[name].read()[-1] = value
 
     def __delitem__(self, name: str) -> None:
-        self._columns[name][-1] = None
+        self._columns[name].read()[-1] = None
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, column in self._columns.items() if column and column[-1] is not None)
+        return (name for name, column in self._columns.items() if column.last is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -67,20 +134,21 @@ class History:
         self, records: list[dict[str, float]] | None = None, stopped: str | None = None, notes: list[str] | None = None
     ) -> None:
         self.stopped, self.notes = stopped, list(notes or ())
-        self._columns: Columns = {EPOCH: []}
+        self._columns: Columns = {EPOCH: _Numbers()}
         for index, measured in enumerate(records or ()):
             epoch = measured.get(EPOCH)
             if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
                 raise ConfigurationError(f"History: records[{index}] needs a whole number as its epoch, not {epoch!r}.")
             self.extend({name: [value] for name, value in measured.items()})
 
-    def extend(self, columns: Mapping[str, Sequence[float]]) -> None:
-        """Add epochs: a column for each number, all of one length."""
+    def extend(self, columns: Mapping[str, Sequence[float] | NDArray[Any]]) -> None:
+        """Add epochs: a column for each number, all of one length. An array is nobody's to change afterwards."""
         added, before = max(map(len, columns.values()), default=0), len(self)
         for name in columns:
-            self._columns.setdefault(name, [None] * before)
+            if name not in self._columns:
+                self._columns[name] = _Numbers([None] * before)
         for name, column in self._columns.items():
-            column.extend(columns.get(name, [None] * added))
+            column.extend(columns[name] if name in columns else [None] * added)
 
     def cut(self, epochs: int) -> History:
         """The first so many epochs alone."""
@@ -92,14 +160,14 @@ class History:
 
     def _part(self, start: int, stop: int) -> History:
         part = History(None, self.stopped, self.notes)
-        cut = {name: column[start:stop] for name, column in self._columns.items()}
-        part._columns = {name: column for name, column in cut.items() if name == EPOCH or _holds(column)}
+        cut = {name: column.part(start, stop) for name, column in self._columns.items()}
+        part._columns = {name: column for name, column in cut.items() if name == EPOCH or column.holds()}
         return part
 
     @property
     def records(self) -> list[dict[str, float]]:
         """A dict for each epoch, made of the columns."""
-        rows = zip(*self._columns.values(), strict=True)
+        rows = zip(*[column.read() for column in self._columns.values()], strict=True)
         return [{n: v for n, v in zip(self._columns, row, strict=True) if v is not None} for row in rows]
 
     @property
@@ -113,7 +181,11 @@ class History:
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.names:
             raise UnknownNameError("column of the history", name, self.names)
-        return [value for value in self._columns[name] if value is not None]
+        return [value for value in self._columns[name].read() if value is not None]
+
+    def curve(self, name: str) -> NDArray[Any]:
+        """A column as an array; empty where there is none of the name."""
+        return self._columns[name].array() if name in self._columns else np.zeros(0)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -155,11 +227,6 @@ class History:
         rows = [[f"{record[name]:.5g}" if name in record else "" for name in names] for record in records]
         caption = f"{len(rows)} of {len(self)} epochs" if len(rows) < len(self) else ""
         return fragment(article(table(names, rows, numeric=range(len(names)), caption=caption)))
-
-
-def _holds(column: list[Any]) -> bool:
-    """Whether any epoch has the number."""
-    return any(value is not None for value in column)
 
 
 def summary_line(record: Mapping[str, float], names: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -100,12 +99,12 @@ class Plan:
         """The number of epochs from one record to the next."""
         return int(self.record_every or 1)
 
-    def recorded(self, columns: Mapping[str, list[Any]], first: int) -> dict[str, list[Any]]:
+    def recorded(self, columns: Mapping[str, Any], first: int) -> dict[str, Any]:
         """Of the epochs that ended those that are recorded, where the plan began after epoch `first`."""
         if self.every == 1:
             return dict(columns)
         due = [self.due(epoch - first) for epoch in columns.get(EPOCH, ())]
-        return {name: list(itertools.compress(column, due)) for name, column in columns.items()} if any(due) else {}
+        return {name: np.asarray(column)[due] for name, column in columns.items()} if any(due) else {}
 
     def supply(self, run: Run, team: Team = ALONE) -> Supply:
         """What gives an engine its samples."""

@@ -71,7 +71,7 @@ class LearningRateFinder:
             columns = steps.train(run.epoch + 1)
             if steps.failure is not None:
                 break
-            average = 0.9 * average + 0.1 * columns["loss"][0]
+            average = 0.9 * average + 0.1 * float(columns["loss"][0])
             self.rates.append(run.rate_scale)
             self.losses.append(average / (1 - 0.9 ** (trial + 1)))
             if self.losses[-1] > 4 * min(self.losses):

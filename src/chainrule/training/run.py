@@ -52,15 +52,18 @@ class Run:
         """The learning rate of every trainable parameter at this step."""
         return dict(zip(self.network.trainable_names(), self.rate_table(1)[0].tolist(), strict=True))
 
-    def learning_rates(self, steps: Sequence[int]) -> list[float]:
+    def learning_rates(self, steps: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
         """The learning rate at some steps, for parameters without a group of their own."""
+        rate = self.optimizer.rate
         if callable(self.optimizer.learning_rate):
-            return [self.optimizer.rate(step) * self.rate_scale for step in steps]
-        return [self.optimizer.rate(0) * self.rate_scale] * len(steps)
+            return np.array([rate(int(step)) * self.rate_scale for step in steps])
+        return np.full(len(steps), rate(0) * self.rate_scale)
 
     def rate_table(self, steps: int) -> NDArray[np.float64]:
         """The learning rate of every trainable parameter at each of the next `steps` steps, (steps, T)."""
         rates = [self.optimizer.member(name).learning_rate for name in self.network.trainable_names()]
+        if not any(map(callable, rates)):
+            return np.full((steps, len(rates)), np.array(rates, np.float64) * self.rate_scale)
         found: dict[int, Any] = {}
         for rate in rates:
             if id(rate) not in found:

@@ -29,7 +29,7 @@ __all__ = ["Columns", "Steps", "find_non_finite"]
 BLOCK_SECONDS = 0.08
 _ROWS = 1024  # that are converted together where the network's outputs are asked for
 
-Columns = dict[str, list[Any]]  # a number of each epoch, by the name of what was measured
+Columns = dict[str, Any]  # by the name of what was measured: a list or an array, with a number of each epoch
 
 
 class Steps:
@@ -122,7 +122,7 @@ class Steps:
         self.clock = now - (now - began) * self.done / total
         columns = self._columns(records, first, ended, settings.trainable) if ended else {}
         run.epoch += ended
-        return columns | {SECONDS: [(self.clock - began) / ended] * ended} if ended else {}
+        return columns | {SECONDS: np.full(ended, (self.clock - began) / ended)} if ended else {}
 
     def one(self) -> dict[str, float]:
         """What the last step came to, where the block was one step long."""
@@ -134,17 +134,17 @@ class Steps:
             "step": run.step,
             "loss": float(step.losses(run.loss.reduction == "mean")[0]),
             run.loss.metric: float(step.metric()[0]),
-            LEARNING_RATE: run.learning_rates([run.step - 1])[0],
+            LEARNING_RATE: float(run.learning_rates([run.step - 1])[0]),
         }
 
     def _columns(self, records: Records, first: int, ended: int, trainable: tuple[str, ...]) -> Columns:
         """The records of the epochs that ended; `first` is the first step of the first one."""
         run, task = self.run, self.task
-        starts = (first + np.cumsum(records.steps[:ended]) - records.steps[:ended]).tolist()
-        columns = {
-            EPOCH: list(range(run.epoch + 1, run.epoch + ended + 1)),
-            "loss": records.losses(task.loss.reduction == "mean")[:ended].tolist(),
-            task.loss.metric: records.metric()[:ended].tolist(),
+        starts = first + np.cumsum(records.steps[:ended]) - records.steps[:ended]
+        columns: Columns = {
+            EPOCH: np.arange(run.epoch + 1, run.epoch + ended + 1),
+            "loss": records.losses(task.loss.reduction == "mean")[:ended],
+            task.loss.metric: records.metric()[:ended],
             LEARNING_RATE: run.learning_rates(starts),
         }
         squares: dict[str, Any] = {}
@@ -152,11 +152,11 @@ class Steps:
             node = name.rpartition(".")[0]
             squares[node] = squares.get(node, 0.0) + records.squares[:ended, column]
         for node, total in squares.items():
-            columns[Column(GRADIENT_NORM, node=node).name] = np.sqrt(total).tolist()
+            columns[Column(GRADIENT_NORM, node=node).name] = np.sqrt(total)
         begin = 0
         for node, size in self.units.items():
             alive = np.add.reduce(records.alive[:ended, begin : begin + size], 1) / size
-            columns[Column(DEAD, node=node).name] = (1 - alive).tolist()
+            columns[Column(DEAD, node=node).name] = 1 - alive
             begin += size
         return columns
 

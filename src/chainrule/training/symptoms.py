@@ -70,7 +70,7 @@ def rate_too_high(case: Examined) -> Remedy | None:
     data = case.data
     if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
-    curve = np.array(case.losses)
+    curve = case.losses
     half = curve[len(curve) // 2 :]
     rises = np.maximum(np.diff(half), 0)
     jumps = rises.mean() / half.mean() if half.mean() > 0 else 0.0
@@ -95,7 +95,7 @@ def rate_too_low(case: Examined) -> Remedy | None:
     data = case.data
     if data is None or len(case.losses) < LEAST_EPOCHS:
         return None
-    curve = np.array(case.losses)
+    curve = case.losses
     fall, late = curve[0] - curve[-1], curve[-1 - len(curve) // 4] - curve[-1]
     straight = fall > 0 and (np.diff(curve) < 0).mean() >= 0.8 and late >= 0.12 * fall
     if not straight or data.learned:

@@ -70,11 +70,11 @@ def case_of(fit: Fit, plan: Plan) -> Examined:
         history,
         run.network,
         None if broken else Sampled.of(run, plan, run.epoch - fit.first),
-        run.learning_rates([max(run.step - 1, 0) if fit.first else 0])[0],
+        float(run.learning_rates([max(run.step - 1, 0) if fit.first else 0])[0]),
         type(run.optimizer).__name__,
         plan.validation is not None,
         [feature for feature, _ in inputs],
         [column for _, column in inputs],
         fit.model.class_names or (() if prepared is None else prepared.class_names),
-        history["loss"] if "loss" in history.names else [],
+        history.curve("loss"),
     )

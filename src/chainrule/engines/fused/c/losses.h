@@ -121,26 +121,40 @@ static double loss_of(const Tile *t, const real *Z, real *dZ) {
     return (double)sum_of(losses) * (double)part;
 }
 
+/* Σ over samples of weight where the first of the largest predictions is that of the label. */
+INLINE double class_accuracy(const Tile *t, const int64_t C, const real *Z) {
+    const int64_t stride = t->stride;
+    const real *label = t->T + (C + 1) * stride, *weight = t->T + (C + 2) * stride;
+    vec sum = all(0);
+    for (int64_t s = 0; s < t->width; s += LANES) {
+        vec top = load(Z + s), class = all(0);
+        UNROLL_FEW for (int64_t k = 1; k < C; k++) {
+            vec value = load(Z + s + k * stride);
+            class = where_above(value, top, all((real)k), class);
+            top = where_above(value, top, value, top);
+        }
+        sum += where_above(absolute(class - load(label + s)), all(0), all(0), load(weight + s));
+    }
+    return (double)sum_of(sum);
+}
+
 /* Σ over samples of weight · what the metric gives: 1 for a right class, the share of right answers, mean |y - p|. */
 static double metric_of(const Tile *t, const real *Z) {
     const Run *run = t->run;
     const int64_t C = run->outputs, stride = t->stride;
-    const real *label = t->T + (C + 1) * stride, *weight = t->T + (C + 2) * stride;
+    const real *weight = t->T + (C + 2) * stride;
     const vec on = all((real)run->on), off = all((real)run->off), zero = all(0), one = all(1);
     vec sum = zero;
+    if (run->metric == CLASS_ACCURACY) switch (C) {
+        case 2: return class_accuracy(t, 2, Z);
+        case 3: return class_accuracy(t, 3, Z);
+        case 4: return class_accuracy(t, 4, Z);
+        default: return class_accuracy(t, C, Z);
+    }
     for (int64_t s = 0; s < t->width; s += LANES) {
         const real *z = Z + s, *y = t->T + s;
         vec found = zero;
-        if (run->metric == CLASS_ACCURACY) {
-            vec top = load(z), class = zero;
-            for (int64_t k = 1; k < C; k++) {
-                vec value = load(z + k * stride);
-                class = where_above(value, top, all((real)k), class);
-                top = where_above(value, top, value, top);
-            }
-            found = where_above(absolute(class - load(label + s)), zero, zero, one);
-        }
-        for (int64_t i = 0; i < C * stride && run->metric != CLASS_ACCURACY; i += stride) {
+        for (int64_t i = 0; i < C * stride; i += stride) {
             vec p = load(z + i), wanted = load(y + i);
             if (run->metric == ABSOLUTE_ERROR) {
                 found += absolute(wanted - p);
@@ -152,7 +166,7 @@ static double metric_of(const Tile *t, const real *Z) {
         }
         sum += found * load(weight + s);
     }
-    return (double)sum_of(sum) / (run->metric == CLASS_ACCURACY ? 1 : (double)C);
+    return (double)sum_of(sum) / (double)C;
 }
 
 #endif

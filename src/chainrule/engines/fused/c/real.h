@@ -66,31 +66,40 @@ INLINE vec load_part(const real *p, int64_t count) {
 }
 INLINE void store_part(real *p, vec v, int64_t count) { memcpy(p, &v, (size_t)count * sizeof(real)); }
 
-/* where_above: x where a > b, else y, also where one of them is NaN; more: a where a > b, else b; root: √a. */
+/* where_above: x where a > b, else y, also where one of them is NaN; more: a where a > b, else b; root: √a;
+ * any_above_zero: whether an entry is. */
 #if VECTOR_BYTES == 64 && SINGLE
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ), (__m512)y, (__m512)x);
 }
 INLINE vec more(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
 INLINE vec root(vec a) { return (vec)_mm512_sqrt_ps((__m512)a); }
+INLINE int any_above_zero(vec a) { return _mm512_cmp_ps_mask((__m512)a, _mm512_setzero_ps(), _CMP_GT_OQ) != 0; }
 #elif VECTOR_BYTES == 64
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm512_mask_blend_pd(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GT_OQ), (__m512d)y, (__m512d)x);
 }
 INLINE vec more(vec a, vec b) { return (vec)_mm512_max_pd((__m512d)a, (__m512d)b); }
 INLINE vec root(vec a) { return (vec)_mm512_sqrt_pd((__m512d)a); }
+INLINE int any_above_zero(vec a) { return _mm512_cmp_pd_mask((__m512d)a, _mm512_setzero_pd(), _CMP_GT_OQ) != 0; }
 #elif defined(__AVX2__) && SINGLE
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm256_blendv_ps((__m256)y, (__m256)x, _mm256_cmp_ps((__m256)a, (__m256)b, _CMP_GT_OQ));
 }
 INLINE vec more(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE vec root(vec a) { return (vec)_mm256_sqrt_ps((__m256)a); }
+INLINE int any_above_zero(vec a) {
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, _mm256_setzero_ps(), _CMP_GT_OQ)) != 0;
+}
 #elif defined(__AVX2__)
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     return (vec)_mm256_blendv_pd((__m256d)y, (__m256d)x, _mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_GT_OQ));
 }
 INLINE vec more(vec a, vec b) { return (vec)_mm256_max_pd((__m256d)a, (__m256d)b); }
 INLINE vec root(vec a) { return (vec)_mm256_sqrt_pd((__m256d)a); }
+INLINE int any_above_zero(vec a) {
+    return _mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, _mm256_setzero_pd(), _CMP_GT_OQ)) != 0;
+}
 #else
 INLINE vec where_above(vec a, vec b, vec x, vec y) {
     ivec chosen = a > b;
@@ -100,6 +109,12 @@ INLINE vec more(vec a, vec b) { return where_above(a, b, a, b); }
 INLINE vec root(vec a) {
     for (int i = 0; i < LANES; i++) a[i] = SINGLE ? sqrtf((float)a[i]) : sqrt((double)a[i]);
     return a;
+}
+INLINE int any_above_zero(vec a) {
+    ivec above = a > all(0);
+    whole found = 0;
+    UNROLL for (int i = 0; i < LANES; i++) found |= above[i];
+    return found != 0;
 }
 #endif
 INLINE vec above_zero(vec a) { return more(all(0), a); } /* a NaN stays */

@@ -103,16 +103,14 @@ static void backward(const Tile *t) {
     }
 }
 
-/* Whether a row has an entry above 0: most have one at once, the others are looked at by vectors. */
-static int has_some(const real *row, int64_t samples) {
-    const int64_t few = smaller(samples, 4), rest = samples - samples % LANES;
-    vec top = all(0);
-    for (int64_t s = 0; s < few; s++)
+/* Whether a row has an entry above 0: most have one in their first vector. */
+INLINE int has_some(const real *row, int64_t samples) {
+    const int64_t whole_vectors = samples - samples % LANES;
+    for (int64_t s = 0; s < whole_vectors; s += LANES)
+        if (any_above_zero(load(row + s))) return 1;
+    for (int64_t s = whole_vectors; s < samples; s++)
         if (row[s] > 0) return 1;
-    for (int64_t s = 0; s < rest; s += LANES) top = more(load(row + s), top);
-    for (int64_t s = rest; s < samples; s++)
-        if (row[s] > 0) return 1;
-    return sum_of(top) > 0;
+    return 0;
 }
 
 /* Units of ReLUs whose output is above 0 for a sample are alive in the epoch. */
