@@ -2,6 +2,10 @@
 
     python benchmarks/memory.py
 
+    python benchmarks/memory.py stream
+
+The second is for a table on disk: what `datasets.stream`, `fit` and `evaluate` add, beside the setting `memory`.
+
 Printed is the most memory that the process held of its own (not the pages of mapped files, which the system takes back
 when it needs them), less what it held before the call with the data in place.
 """
@@ -10,6 +14,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 
 CASES = ("uint8", "float32", "float64", "memmap uint8", "memmap float32", "batches")
 PROGRAM = """
@@ -66,8 +71,71 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
+STREAM = """
+import re, sys, threading, time
+import numpy as np
+from chainrule import Dense, Model, ReLU, SGD, SoftmaxCrossentropy, datasets
+
+path, memory = sys.argv[1:]
+
+def own():  # MB
+    status = open("/proc/self/status").read()
+    return int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]) / 1e3
+
+def run(path, memory):
+    data = datasets.stream(path, target="y", memory=memory)
+    model = Model([Dense(len(data.feature_names), 32), ReLU(), Dense(32, 2)], SoftmaxCrossentropy(), SGD(1e-3))
+    held = data.validation.batches(1000, shuffle=False)
+    model.fit(data.train.batches(500), epochs=2, validation_data=held, verbose=False)
+    model.evaluate(data.test.batches(1000))
+
+run(path.replace("large", "small"), "10MB")  # what is loaded once
+before, most, over = own(), [0.0], threading.Event()
+
+def watch():
+    while not over.is_set():
+        most[0] = max(most[0], own())
+        time.sleep(0.002)
+
+thread = threading.Thread(target=watch)
+thread.start()
+begin = time.perf_counter()
+run(path, memory)
+seconds = time.perf_counter() - begin
+over.set()
+thread.join()
+print(f"{memory:>10}{most[0] - before:>12.0f}{seconds:>12.1f}", flush=True)
+"""
+FEATURES, GROUP, GROUPS = 100, 10_000, 40  # 400,000 rows: 320 MB in float64
+
+
+def stream() -> None:
+    """Print a line for each setting of the memory."""
+    import numpy as np
+    import pyarrow
+    from pyarrow import parquet
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, groups in (("small", 1), ("large", GROUPS)):
+            names = [f"x{i}" for i in range(FEATURES)]
+            schema = pyarrow.schema([(name, pyarrow.float64()) for name in names] + [("y", pyarrow.string())])
+            with parquet.ParquetWriter(f"{folder}/{name}.parquet", schema) as file:
+                for i in range(groups):
+                    X = np.random.default_rng(i).normal(size=(GROUP, FEATURES))
+                    columns = dict(zip(names, X.T, strict=True)) | {"y": np.where(X[:, 0] > 0, "a", "b")}
+                    file.write_table(pyarrow.table(columns, schema), row_group_size=GROUP)
+        print(f"{GROUP * GROUPS:,} rows of {FEATURES} numbers, {8 * GROUP * GROUPS * FEATURES / 1e6:.0f} MB in float64")
+        print(f"{'memory':>10}{'MB added':>12}{'s':>12}", flush=True)
+        for memory in ("25MB", "50MB", "100MB", "200MB"):
+            command = [sys.executable, "-c", STREAM, f"{folder}/large.parquet", memory]
+            subprocess.run(command, check=True)
+
+
 def main() -> None:
     """Print a line for each case and engine."""
+    if sys.argv[1:] == ["stream"]:
+        stream()
+        return
     print(f"{'X, 100,000 x 800':<16}{'engine':<8}{'MB of X':>10}{'MB added':>12}{'s of fit':>12}", flush=True)
     for kind in CASES:
         for engine in ("numpy", "fused"):

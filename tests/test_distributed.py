@@ -37,7 +37,7 @@ from chainrule import (
     layers,
     rows,
 )
-from chainrule.datasets import shards
+from chainrule.datasets import disktable, shards
 from chainrule.distributed import ALONE, Team
 from chainrule.distributed.pieces import added, nodes_of, pieces_of, share_of
 from chainrule.errors import ConfigurationError, NonFiniteError
@@ -194,13 +194,14 @@ def test_no_row_group_is_read_by_two_ranks(
     tables: dict[str, Path], team_of_thread: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: dict[int, set[int]] = {}
-    parts = shards.RowGroup.parts
+    parts_of = shards.parts_of
 
-    def noted(piece: Any, *arguments: Any) -> Any:
-        read.setdefault(threading.get_ident(), set()).add(piece.group)
-        return parts(piece, *arguments)
+    def noted(pieces: Any, *arguments: Any) -> Any:
+        read.setdefault(threading.get_ident(), set()).update(piece.group for piece in pieces)
+        return parts_of(pieces, *arguments)
 
-    monkeypatch.setattr(shards.RowGroup, "parts", noted)
+    for module in (shards, disktable):
+        monkeypatch.setattr(module, "parts_of", noted)
     team_of_thread(3, lambda rank: streamed(tables["Parquet"], "1MB"))
     assert sorted(group for each in read.values() for group in each) == list(range(13)) and len(read) == 3
 

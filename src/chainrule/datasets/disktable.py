@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import UnknownNameError
 from ..ranks import ALONE, Team
 from .frames import as_text
-from .shards import ROWS, Shards
+from .shards import ROWS, Shards, parts_of
 from .tables import Table
 from .textfile import Origin
 
@@ -80,10 +81,10 @@ class DiskTable(Table):
         return column if self.keep is None else column[self.keep]
 
     def _parts(self, name: str, lanes: range) -> Iterator[NDArray[Any]]:
-        for piece in self.shards.pieces:
-            if piece.lane in lanes:
-                for part in piece.parts(ROWS, [name]):
-                    yield as_text(part[name]) if name in self.texts else part[name]
+        own = [piece for piece in self.shards.pieces if piece.lane in lanes]
+        for _, pieces in itertools.groupby(own, lambda piece: piece.path):
+            for part in parts_of(list(pieces), ROWS, [name]):
+                yield as_text(part[name]) if name in self.texts else part[name]
 
     @staticmethod
     def _same(part: NDArray[Any], same: dict[Any, Any]) -> NDArray[Any]:

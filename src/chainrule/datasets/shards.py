@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import itertools
 import os
@@ -19,7 +20,7 @@ from .frames import from_frame, optional
 from .tables import Table, read_table
 from .textfile import Origin
 
-__all__ = ["ROWS", "RowGroup", "Shards", "files_of", "parquet_shards", "text_shards"]
+__all__ = ["ROWS", "RowGroup", "Shards", "files_of", "parquet_shards", "parts_of", "text_shards"]
 
 ROWS = 2**16  # that are read at once where a column is
 _LANES = 8  # row groups that are read at the same time, at most
@@ -38,10 +39,26 @@ class RowGroup:
 
     def parts(self, most: int, names: Sequence[str] | None = None) -> Iterator[dict[str, NDArray[Any]]]:
         """The columns of its rows, at most so many at a time."""
-        pyarrow, parquet = optional("pyarrow", _WHY), optional("pyarrow.parquet", _WHY)
-        with refusing(self.path), parquet.ParquetFile(self.path, buffer_size=_BUFFER) as file:
-            for batch in file.iter_batches(most, row_groups=[self.group], columns=names):
+        return parts_of([self], most, names)
+
+
+def parts_of(
+    pieces: Sequence[RowGroup], most: int, names: Sequence[str] | None = None
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """The columns of the rows of some row groups of one file, one after another, at most so many at a time."""
+    pyarrow, parquet = optional("pyarrow", _WHY), optional("pyarrow.parquet", _WHY)
+    path, groups = pieces[0].path, [piece.group for piece in pieces]
+    with refusing(path):
+        meta = _metadata(path, os.stat(path).st_mtime_ns)
+        with parquet.ParquetFile(path, metadata=meta, buffer_size=_BUFFER) as file:
+            for batch in file.iter_batches(most, row_groups=groups, columns=names):
                 yield from_frame(pyarrow.Table.from_batches([batch]))
+
+
+@functools.lru_cache(maxsize=16)
+def _metadata(path: str, changed: int) -> Any:
+    """What a Parquet file says of its row groups, which takes longer to read than some of them."""
+    return optional("pyarrow.parquet", _WHY).read_metadata(path)
 
 
 @dataclass(frozen=True)
