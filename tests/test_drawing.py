@@ -278,8 +278,6 @@ def test_column_and_class_names_stand_on_the_units() -> None:
     picture = draw(model, model.trace(iris.X_test[:1], iris.y_test[:1]))
     columns = [name.replace("_", " ") for name in iris.feature_names]
     assert [unit["caption"] for unit in units(picture, "inputs")] == columns
-        name.replace("_", " ") for name in iris.feature_names
-    ]
     assert [unit["caption"] for unit in units(picture, "dense_1")] == list(iris.class_names)
 
 

@@ -182,7 +182,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "joined": lambda: joined(points=5)._repr_html_(),
     "dead": lambda: dead().to_html(),
     "wrong": lambda: wrong().to_html(),
-    "prediction of a table": lambda: explain_prediction(of_a_table(), X[0]).to_html(),
+    "prediction of a table": lambda: explain_prediction(of_a_table(), X[3]).to_html(),
     "prediction of an image": lambda: explain_prediction(of_an_image()[0], of_an_image()[1][0], 1).to_html(),
     "one neuron": lambda: explain_neuron([1.0, -2.0, 3.0], [-3.0, -1.0, 2.0], 1.0, ReLU(), dvalue=1.0)._repr_html_(),
     "softmax": lambda: explain_rule("Softmax")._repr_html_(),
