@@ -43,6 +43,13 @@ from chainrule import (
     explain_rule,
 )
 from chainrule.datasets import Preprocessing, read_table
+from chainrule.explaining.rules import rule_of
+from chainrule.loss import Loss
+from chainrule.optimizers import Optimizer
+from chainrule.pair import Pair
+from chainrule.penalties import Penalty
+from chainrule.recipe import ACTIVATIONS
+from chainrule.registry import LIBRARY
 
 FOLDER = Path(__file__).parent / "explained"
 TABLE = {"age_years": [10.0, 20, 30, 60], "height": [1.0, 1.5, 2.0, 1.5], "grown_up": ["no", "no", "yes", "yes"]}
@@ -185,6 +192,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "prediction of a table": lambda: explain_prediction(of_a_table(), X[3]).to_html(),
     "prediction of an image": lambda: explain_prediction(of_an_image()[0], of_an_image()[1][0], 1).to_html(),
     "one neuron": lambda: explain_neuron([1.0, -2.0, 3.0], [-3.0, -1.0, 2.0], 1.0, ReLU(), dvalue=1.0)._repr_html_(),
+    "one neuron of halves": lambda: explain_neuron([0.5, 2], [-0.25, 0.75], -0.5, Tanh(), dvalue=-2.0)._repr_html_(),
     "softmax": lambda: explain_rule("Softmax")._repr_html_(),
     "adam": lambda: explain_rule("Adam")._repr_html_(),
     "huber": lambda: explain_rule("Huber")._repr_html_(),
@@ -209,6 +217,42 @@ def test_a_page_or_a_picture_is_as_it_was_kept(name: str) -> None:
     assert bare(PAGES[name]()) == (FOLDER / f"{name}.html").read_text(encoding="utf-8")
 
 
+def rules() -> str:
+    """Of every layer, loss, penalty and optimizer: what is told of it, and the rule as it is written."""
+    kinds = (Layer, Loss, Penalty, Optimizer)
+    classes = [cls for _, cls in sorted(LIBRARY.items()) if issubclass(cls, kinds) and cls is not Graph]
+    return "\n\n".join(f"{explain_rule(cls)}\n{_rule(cls)}" for cls in classes)
+
+
+def _rule(cls: type) -> str:
+    try:
+        pair = cls()
+    except TypeError:
+        return ""
+    return repr(rule_of(pair, parts=2)) if isinstance(pair, Pair) else ""
+
+
+def code() -> str:
+    """What is told of each activation, forward and backward, with its line of NumPy, and who agrees."""
+    said = []
+    for name, kind in ACTIVATIONS.items():
+        network = Sequential(Dense(1, 2), kind(), Dense(2, 1))
+        weights = ([1, -1], [0, 0.5], [1, 2], [0])
+        one = with_weights(network, MeanSquaredError(), [[0.75], [-2.0]], [1.0, 2.0], "inputs[1,0]", *weights)
+        own = [step for step in one.steps if not step.node.startswith(("dense", "loss"))]
+        said += [f"{name}: {s.part} | {s.sentence} | {s.formula} | {s.numpy}" for s in own]
+        said.append("; ".join(f"{w.name} {w.agrees}" for w in one.witnesses))
+    return "\n".join(said)
+
+
+LISTS: dict[str, Callable[[], str]] = {"rules": rules, "code": code}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_is_as_it_was_kept(name: str) -> None:
+    assert LISTS[name]() + "\n" == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+
+
 def shown(one: Explanation) -> str:
     steps = "\n".join(f"{s.id} | {s.title} | {s.folded} | {s.numpy}" for s in one.steps)
     both = (one.to_text(80), one.to_text(100, full=True, notation="calculus"))
@@ -223,5 +267,7 @@ def test_an_explanation_reads_as_it_was_kept(name: str) -> None:
 if __name__ == "__main__":
     for name, make in CASES.items():
         (FOLDER / f"{name}.txt").write_text(shown(make()), encoding="utf-8")
+    for name, make_list in LISTS.items():
+        (FOLDER / f"{name}.txt").write_text(make_list() + "\n", encoding="utf-8")
     for name, page in PAGES.items():
         (FOLDER / f"{name}.html").write_text(bare(page()), encoding="utf-8")
