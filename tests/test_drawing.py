@@ -39,6 +39,7 @@ from chainrule import (
 )
 from chainrule.errors import ConfigurationError, DataError, ShapeError
 from chainrule.explaining import Drawing
+from chainrule.explaining.render.svg import as_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 SIZES = {"name": 13.5, "soft": 11.5, "number": 11, "slope": 11, "strong": 11, "caption": 10, "below": 10, "along": 9.5}
@@ -161,11 +162,12 @@ class Text(NamedTuple):
     bottom: float
 
 
-def texts(svg: str) -> Iterator[Text]:
-    """Every text with its box, as wide as DejaVu Sans would have it."""
+def texts(svg: str, usual: float = 0.0) -> Iterator[Text]:
+    """Every text with its box, as wide as DejaVu Sans would have it; `usual` is the size where its class says none."""
     for element in ElementTree.fromstring(svg).iter(f"{SVG}text"):
-        classes, x, y = element.attrib["class"].split(), float(element.attrib["x"]), float(element.attrib["y"])
-        size = next(SIZES[name] for name in (*classes[::-1],) if name in SIZES)
+        classes, x, y = element.get("class", "").split(), float(element.attrib["x"]), float(element.attrib["y"])
+        size = next((SIZES[name] for name in (*classes[::-1],) if name in SIZES), usual)
+        assert size
         width = 0.62 * size * len(element.text or "")
         left = x - width if "end" in classes else x - width / 2 if {"middle", "along"} & {*classes} else x
         yield Text(str(element.text), left, y - 0.8 * size, left + width, y + 0.2 * size)
@@ -186,10 +188,8 @@ def units(drawing: Drawing, node: str) -> list[dict[str, Any]]:
     return found
 
 
-@every_network
-def test_no_two_texts_of_a_picture_meet_and_all_lie_inside_it(name: str) -> None:
-    svg = NETWORKS[name]().svg
-    found = list(texts(svg))
+def require_apart(svg: str, found: list[Text]) -> None:
+    """That no two texts meet, and that all lie inside of the picture."""
     for one, other in itertools.combinations(found, 2):
         across = min(one.right, other.right) - max(one.left, other.left)
         down = min(one.bottom, other.bottom) - max(one.top, other.top)
@@ -197,6 +197,12 @@ def test_no_two_texts_of_a_picture_meet_and_all_lie_inside_it(name: str) -> None
     root = ElementTree.fromstring(svg)
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
     assert all(t.left >= 0 and t.right <= width and t.top >= 0 and t.bottom <= height for t in found)
+
+
+@every_network
+def test_no_two_texts_of_a_picture_meet_and_all_lie_inside_it(name: str) -> None:
+    svg = NETWORKS[name]().svg
+    require_apart(svg, list(texts(svg)))
 
 
 @every_network
@@ -270,7 +276,8 @@ def test_column_and_class_names_stand_on_the_units() -> None:
     iris = datasets.load("iris")
     model = Model(dense(4, 3, 3), SoftmaxCrossentropy(), preprocessing=iris.preprocessing, class_names=iris.class_names)
     picture = draw(model, model.trace(iris.X_test[:1], iris.y_test[:1]))
-    assert [unit["caption"] for unit in units(picture, "inputs")] == list(iris.feature_names)
+    columns = [name.replace("_", " ") for name in iris.feature_names]
+    assert [unit["caption"] for unit in units(picture, "inputs")] == columns
     assert [unit["caption"] for unit in units(picture, "dense_1")] == list(iris.class_names)
 
 
@@ -303,6 +310,29 @@ def test_a_table_of_as_many_columns_as_an_image_has_pixels_is_no_image() -> None
 def test_channels_are_drawn_as_images_one_above_the_other() -> None:
     picture = NETWORKS["channels"]()
     assert {"channel 0", "channel 1", "ReLU · 2×6×6"} <= {*shown(picture)}
+
+
+def test_a_model_is_drawn_with_samples_as_with_their_trace() -> None:
+    iris = datasets.load("iris")
+    model = Model(dense(4, 3), "softmax_crossentropy", class_names=iris.class_names, preprocessing=iris.preprocessing)
+    X, y = iris.X_test[:2], iris.y_test[:2]
+    picture = draw(model, X=X, y=y, sample=1)
+    assert picture.svg == draw(model, model.trace(X, y), sample=1).svg
+    assert {"petal length cm", "virginica"} <= {*shown(picture)}
+    for both in (dict(X=X), dict(y=y), dict(dvalue=1.0)):
+        with pytest.raises(ConfigurationError, match="or the trace"):
+            draw(model, model.trace(X, y), **both)
+
+
+def test_no_two_texts_of_the_picture_of_an_explanation_meet() -> None:
+    rng = np.random.default_rng(0)
+    model = Model(dense(3, 120, 4), SoftmaxCrossentropy(), seed=0)
+    X = 1e-5 * rng.normal(size=(120, 3))
+    for asked in ("dense_0.weights[1,110]", "inputs[111,1]", "dense_1.weights[119,3]"):
+        svg = as_svg(model.explain(X, rng.integers(0, 4, 120), asked, parts=()))
+        found = [*texts(svg, 12.5)]
+        assert len(found) > 12
+        require_apart(svg, found)
 
 
 def test_what_lies_side_by_side_is_joined_to_its_own_place() -> None:
@@ -348,7 +378,10 @@ def test_a_picture_is_saved_and_shown_by_a_notebook(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[Callable[[], Any], type[ChainruleError], str]] = {
     "nothing to draw": (lambda: draw(neuron()), ConfigurationError, r"dvalue=1\.0"),
-    "X without a gradient": (lambda: draw(neuron(), X=[[1, 2, 3]]), ConfigurationError, "trace"),
+    "X without a gradient": (lambda: draw(neuron(), X=[[1, 2, 3]]), ConfigurationError, "X=X, y=y"),
+    "a network with targets": (lambda: draw(neuron(), X=[[1, 2, 3]], y=[1.0]), ConfigurationError, "X=X, y=y"),
+    "X as a trace": (lambda: draw(neuron(), [[1, 2, 3]]), ConfigurationError, r"draw\(model, X=X, y=y\)"),  # type: ignore[arg-type]
+    "no model": (lambda: draw("neuron"), ConfigurationError, "not str"),
     "no neurons": (lambda: draw(neuron(), X=[[1, 2, 3]], dvalue=1, max_neurons=0), ConfigurationError, "at least 1"),
     "a gradient of another shape": (lambda: draw(neuron(), X=[[1, 2, 3]], dvalue=[[1, 2]]), ShapeError, r"\(1, 1\)"),
     "a sample that is not there": (lambda: draw(neuron(), X=[[1, 2, 3]], dvalue=1, sample=1), DataError, "0 to 0"),

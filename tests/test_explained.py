@@ -1,10 +1,12 @@
-"""Whole explanations as a reader sees them, kept as text: each was read, and its numbers redone, when it was kept.
+"""Whole explanations as a reader sees them, kept as text and as pages: each was read when it was kept.
 
-`python tests/test_explained.py` writes them anew; read the difference before you keep it.
+`python tests/test_explained.py` writes them anew; read the difference before you keep it. Pages are kept without their
+style, an element a line, their numbers to six digits.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,17 +25,31 @@ from chainrule import (
     Explanation,
     Flatten,
     Graph,
+    Layer,
     MeanAbsoluteError,
     MeanSquaredError,
+    Model,
     ReLU,
     Sequential,
     Sigmoid,
     Softmax,
     SoftmaxCrossentropy,
     Tanh,
+    Value,
+    draw,
     explain,
+    explain_neuron,
+    explain_prediction,
+    explain_rule,
 )
 from chainrule.datasets import Preprocessing, read_table
+from chainrule.explaining.rules import rule_of
+from chainrule.loss import Loss
+from chainrule.optimizers import Optimizer
+from chainrule.pair import Pair
+from chainrule.penalties import Penalty
+from chainrule.recipe import ACTIVATIONS
+from chainrule.registry import LIBRARY
 
 FOLDER = Path(__file__).parent / "explained"
 TABLE = {"age_years": [10.0, 20, 30, 60], "height": [1.0, 1.5, 2.0, 1.5], "grown_up": ["no", "no", "yes", "yes"]}
@@ -44,12 +60,12 @@ X, Y = FITTED.transform(read_table(TABLE)), FITTED.encode_target(read_table(TABL
 def with_weights(network: Graph, loss: Any, X: Any, y: Any, asked: str, *weights: Any, **options: Any) -> Explanation:
     values = {n: np.reshape(w, s) for (n, s), w in zip(network.parameter_shapes().items(), weights, strict=True)}
     floats = {name: np.asarray(value, dtype=float) for name, value in values.items()}
-    return explain(network, loss, X, y, asked, parameters=floats, points=0, **options)
+    return explain(network, loss, X, y, asked, parameters=floats, **{"points": 0} | options)
 
 
-def the_neuron_of_the_notes(asked: str = "dense_0.weights[0,0]") -> Explanation:
+def the_neuron_of_the_notes(asked: str = "dense_0.weights[0,0]", **options: Any) -> Explanation:
     network = Sequential(Dense(3, 1), ReLU())
-    return with_weights(network, MeanSquaredError(), [[1.0, -2.0, 3.0]], [5.5], asked, [-3, -1, 2], [1])
+    return with_weights(network, MeanSquaredError(), [[1.0, -2.0, 3.0]], [5.5], asked, [-3, -1, 2], [1], **options)
 
 
 def table(asked: str, loss: Any = None, **options: Any) -> Explanation:
@@ -65,7 +81,7 @@ def probabilities() -> Explanation:
     return with_weights(network, loss, X, Y, "one.weights[height,yes]", *weights, preprocessing=FITTED, max_terms=2)
 
 
-def joined() -> Explanation:
+def joined(**more: Any) -> Explanation:
     nodes = [
         ("a", Dense(2, 2, penalties={"weights": L2(0.5)}), "inputs"),
         ("t", Tanh(), "a"),
@@ -75,7 +91,7 @@ def joined() -> Explanation:
         ("last", Dense(4, 2), "flat"),
     ]
     weights = ([[1, -0.5], [0.25, 0]], [0, 0.1], [[1, 0], [0, 1], [2, 0], [0, 3]], [0, 0])
-    options: dict[str, Any] = {"optimizer": SGD(0.1, momentum=0.9), "feature_names": ["first", "second"]}
+    options: dict[str, Any] = {"optimizer": SGD(0.1, momentum=0.9), "feature_names": ["first", "second"]} | more
     loss = MeanAbsoluteError(reduction="sum")
     return with_weights(
         Graph(nodes), loss, [[1.0, 2.0], [-1.0, 0.5]], np.zeros((2, 2)), "a.weights[0,0]", *weights, **options
@@ -105,6 +121,138 @@ CASES: dict[str, Callable[[], Explanation]] = {
 }
 
 
+class Wrong(Layer):
+    """A square whose backward pass forgets the factor 2."""
+
+    def pure_forward(self, xp: Any, inputs: Any) -> Any:
+        return inputs * inputs
+
+    def pure_backward(self, xp: Any, dvalues: Any, inputs: Any) -> Any:
+        return dict(dinputs=dvalues * inputs)
+
+
+def wrong() -> Explanation:
+    network = Sequential(Dense(1, 1), ("square", Wrong()))
+    return with_weights(network, MeanSquaredError(), [[1.0], [2.0]], [1.0, 2.0], "dense_0.weights[0,0]", [3], [0.5])
+
+
+def network_of(layers: Any, loss: str, *weights: Any, **options: Any) -> Model:
+    model = Model(layers, loss, dtype="float64", **options)
+    shapes = model.network.parameter_shapes()
+    model.parameters = {n: np.reshape(w, s).tolist() for (n, s), w in zip(shapes.items(), weights, strict=True)}
+    return model
+
+
+def of_a_table() -> Model:
+    weights = ([[1, -1, 0.5], [0, 2, 0.25]], [0.5, 0, -3], [[1, 0], [-1, 0.5], [2, 1]], [0, 0.25])
+    layers: list[Layer] = [Dense(2, 3), ReLU(), Dense(3, 2)]
+    names = FITTED.class_names
+    return network_of(layers, "softmax_crossentropy", *weights, preprocessing=FITTED, class_names=names)
+
+
+def of_an_image() -> tuple[Model, Any]:
+    weights = (np.arange(72).reshape(36, 2) % 7 - 3, [0, 1], [[1, 0.5], [-1, 0.25]], [0, 0])
+    layers: list[Layer] = [Dense(36, 2), ReLU(), Dense(2, 2)]
+    return network_of(layers, "softmax_crossentropy", *weights), np.arange(36).reshape(1, 36) % 5 / 4
+
+
+def drawn_of_an_image(**options: Any) -> str:
+    model, X = of_an_image()
+    return draw(model, X=X, y=[1], **options).svg
+
+
+def a_value() -> Value:
+    x, w, b = Value(-2.0, "x"), Value(3.0, "w"), Value(0.5, "b")
+    y = (x * w + b).tanh() + 2**x * x
+    y.backward()
+    return y
+
+
+def many_neurons() -> str:
+    weights = (np.arange(40).reshape(2, 20) % 9 - 4, np.arange(20) % 3, np.arange(20) % 4 - 1, [0])
+    model = network_of([Dense(2, 20), Tanh(), Dense(20, 1)], "mean_squared_error", *weights)
+    return draw(model, X=[[1.0, 0.5], [0.25, 0.0]], y=[1.0, 2.0], sample=1, max_neurons=4).svg
+
+
+def drawn_joined() -> str:
+    nodes = [("a", Dense(2, 2), "inputs"), ("t", Tanh(), "a"), ("s", Add(), ("a", "t"))]
+    network = Graph([*nodes, ("both", Concatenate(), ("s", "inputs")), ("last", Dense(4, 1), "both")])
+    weights = ([[1, -0.5], [0.25, 0]], [0, 0.1], [1, 0, 2, -3], [0.5])
+    model = network_of(network, "mean_squared_error", *weights)
+    return draw(model, X=[[1.0, 2.0]], y=[1.0]).svg
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "neuron": lambda: the_neuron_of_the_notes(points=5).to_html(),
+    "table weight": lambda: table("dense_0.weights[age,1]", optimizer=SGD(0.5), points=5).to_html(notation="numpy"),
+    "table input": lambda: table("inputs[3,age years]", max_terms=1, max_paths=1).to_html(notation="calculus"),
+    "joined": lambda: joined(points=5)._repr_html_(),
+    "dead": lambda: dead().to_html(),
+    "wrong": lambda: wrong().to_html(),
+    "prediction of a table": lambda: explain_prediction(of_a_table(), X[3]).to_html(),
+    "prediction of an image": lambda: explain_prediction(of_an_image()[0], of_an_image()[1][0], 1).to_html(),
+    "one neuron": lambda: explain_neuron([1.0, -2.0, 3.0], [-3.0, -1.0, 2.0], 1.0, ReLU(), dvalue=1.0)._repr_html_(),
+    "one neuron of halves": lambda: explain_neuron([0.5, 2], [-0.25, 0.75], -0.5, Tanh(), dvalue=-2.0)._repr_html_(),
+    "softmax": lambda: explain_rule("Softmax")._repr_html_(),
+    "adam": lambda: explain_rule("Adam")._repr_html_(),
+    "huber": lambda: explain_rule("Huber")._repr_html_(),
+    "drawn table": lambda: draw(of_a_table(), X=X, y=Y, sample=3).svg,
+    "drawn image": drawn_of_an_image,
+    "drawn few": lambda: drawn_of_an_image(max_neurons=1, image=False),
+    "drawn many": many_neurons,
+    "drawn joined": drawn_joined,
+    "drawn value": lambda: draw(a_value()).svg,
+}
+
+
+def bare(html: str) -> str:
+    """A page without its style: an element a line, numbers to six digits."""
+    inside = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL).replace("><", ">\n<")
+    number = re.compile(r"(?<![\w.])\d+\.\d{6,}(?:e[-+]\d+)?")
+    return number.sub(lambda found: f"{float(found[0]):.6g}", inside) + "\n"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_or_a_picture_is_as_it_was_kept(name: str) -> None:
+    assert bare(PAGES[name]()) == (FOLDER / f"{name}.html").read_text(encoding="utf-8")
+
+
+def rules() -> str:
+    """Of every layer, loss, penalty and optimizer: what is told of it, and the rule as it is written."""
+    kinds = (Layer, Loss, Penalty, Optimizer)
+    classes = [cls for _, cls in sorted(LIBRARY.items()) if issubclass(cls, kinds) and cls is not Graph]
+    return "\n\n".join(f"{explain_rule(cls)}\n{_rule(cls)}" for cls in classes)
+
+
+def _rule(cls: type) -> str:
+    try:
+        pair = cls()
+    except TypeError:
+        return ""
+    return repr(rule_of(pair, parts=2)) if isinstance(pair, Pair) else ""
+
+
+def code() -> str:
+    """What is told of each activation, forward and backward, with its line of NumPy, and who agrees."""
+    said = []
+    for name, kind in ACTIVATIONS.items():
+        network = Sequential(Dense(1, 2), kind(), Dense(2, 1))
+        weights = ([1, -1], [0, 0.5], [1, 2], [0])
+        one = with_weights(network, MeanSquaredError(), [[0.75], [-2.0]], [1.0, 2.0], "inputs[1,0]", *weights)
+        own = [step for step in one.steps if not step.node.startswith(("dense", "loss"))]
+        said += [f"{name}: {s.part} | {s.sentence} | {s.formula} | {s.numpy}" for s in own]
+        said.append("; ".join(f"{w.name} {w.agrees}" for w in one.witnesses))
+    return "\n".join(said)
+
+
+LISTS: dict[str, Callable[[], str]] = {"rules": rules, "code": code}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_is_as_it_was_kept(name: str) -> None:
+    assert LISTS[name]() + "\n" == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+
+
 def shown(one: Explanation) -> str:
     steps = "\n".join(f"{s.id} | {s.title} | {s.folded} | {s.numpy}" for s in one.steps)
     both = (one.to_text(80), one.to_text(100, full=True, notation="calculus"))
@@ -119,3 +267,7 @@ def test_an_explanation_reads_as_it_was_kept(name: str) -> None:
 if __name__ == "__main__":
     for name, make in CASES.items():
         (FOLDER / f"{name}.txt").write_text(shown(make()), encoding="utf-8")
+    for name, make_list in LISTS.items():
+        (FOLDER / f"{name}.txt").write_text(make_list() + "\n", encoding="utf-8")
+    for name, page in PAGES.items():
+        (FOLDER / f"{name}.html").write_text(bare(page()), encoding="utf-8")

@@ -27,7 +27,10 @@ from chainrule import (
     Sequential,
     Sigmoid,
     SigmoidCrossentropy,
+    SiLU,
+    Softmax,
     SoftmaxCrossentropy,
+    Softplus,
     Tanh,
     WeightHistory,
     datasets,
@@ -118,7 +121,7 @@ def test_scaling_is_the_first_link_in_the_units_of_the_table(why: Explanation) -
 def test_lines_of_numpy_compute_what_the_layers_compute() -> None:
     """Each line that a step shows is run on the arrays of the pass."""
     rng = np.random.default_rng(0)
-    for layer in (ReLU(), LeakyReLU(0.1), Tanh(), Sigmoid()):
+    for layer in (ReLU(), LeakyReLU(0.1), Tanh(), Sigmoid(), SiLU(), Softplus(), Softmax()):
         network = Sequential(Dense(3, 4), ("it", layer), Dense(4, 2))
         parameters = network.initial_parameters(0)
         X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
@@ -127,16 +130,16 @@ def test_lines_of_numpy_compute_what_the_layers_compute() -> None:
         model.parameters = parameters
         trace = model.trace(X, y)
         run = set()
-        for step in (s for s in one.steps if s.part == "backward" and s.node != "loss"):
+        for step in (s for s in one.steps if s.part in ("forward", "backward") and s.node != "loss"):
             node, names = trace[step.node], {"np": np}
             names |= {"inputs": node.inputs, "output": node.output, "dvalues": node.dvalues}
-            names["weights"] = parameters.get(f"{step.node}.weights")
+            names |= {word: parameters.get(f"{step.node}.{word}") for word in ("weights", "biases")}
             exec(step.numpy, names)
-            made = step.numpy.split(" = ")[0]
-            expected = node.gradients["weights"] if made == "dweights" else node.dinputs
-            np.testing.assert_allclose(names[made], expected, rtol=1e-12)
-            run.add(made)
-        assert run == {"dinputs", "dweights"}
+            made = step.numpy.split("; ")[-1].split(" = ")[0]
+            expected = {"dweights": node.gradients.get("weights"), "dinputs": node.dinputs, "output": node.output}
+            np.testing.assert_allclose(names[made], expected[made], rtol=1e-12, atol=1e-15)
+            run.add((step.node, made))
+        assert run >= {("it", "output"), ("it", "dinputs"), ("dense_0", "output"), ("dense_0", "dweights")}
 
 
 # Names

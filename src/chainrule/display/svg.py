@@ -9,7 +9,7 @@ from .layout import Lane
 from .markup import Html, tag
 from .palette import JUPYTER, LAYERS, with_colors
 
-__all__ = ["edge", "picture", "picture_style", "sign", "text_width"]
+__all__ = ["edge", "fitting", "picture", "picture_style", "sign", "text_width"]
 
 _SMALLEST = 0.75  # of its own size: below it a picture scrolls, so that its text can be read
 
@@ -35,8 +35,17 @@ def picture(width: float, height: float, *content: object, label: str, words: st
         viewBox=f"0 0 {width:.0f} {height:.0f}",
         width=round(width),
         height=round(height),
-        style=None if alone else f"width:100%;min-width:{_SMALLEST * width:.0f}px;max-width:{width:.0f}px",
+        style=None if alone else fitting(width),
     )
+
+
+def fitting(width: float) -> str:
+    """The style of a picture that shrinks with its page, down to where its text can still be read.
+
+    >>> fitting(1000)
+    'width:100%;min-width:750px;max-width:1000px;height:auto'
+    """
+    return f"width:100%;min-width:{_SMALLEST * width:.0f}px;max-width:{width:.0f}px;height:auto"
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:

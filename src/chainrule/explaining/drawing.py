@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..display.svg import fitting
 from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from ..graph import Graph
 from ..nodes import INPUTS, parts_of
 from ..traces import Trace
 from ..traces import trace as traced
 from ..value import Value
+from .labels import readable_name
 from .pictured import SMALLEST_IMAGE, shown_network
 from .render.network import network_picture
 from .render.values import value_picture
@@ -25,7 +27,6 @@ from .upstream import objective
 __all__ = ["Drawing", "draw"]
 
 Array = NDArray[Any]
-SHOWN_WHOLE = '<svg style="max-width:none" '  # a narrow page scrolls it
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +51,9 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:  # preferred by notebooks: as an image the units could be neither hovered nor reached
-        return f'<div style="overflow-x:auto">{self.svg.replace("<svg ", SHOWN_WHOLE, 1)}</div>'
+        width = re.search(r'width="(\d+)"', self.svg)
+        style = f'style="{fitting(float(width[1]))}" ' if width else ""
+        return f'<div style="overflow-x:auto">{self.svg.replace("<svg ", f"<svg {style}", 1)}</div>'
 
 
 def draw(
@@ -58,6 +61,7 @@ def draw(
     trace: Trace | None = None,
     *,
     X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
     dvalue: ArrayLike | None = None,
     sample: int = 0,
     max_neurons: int = 16,
@@ -65,39 +69,43 @@ def draw(
 ) -> Drawing:
     """The network with the numbers of one sample: every neuron with its value and its gradient ∂, edges by weight.
 
-    `model` is a `Model` or a `Graph` with its parameters set, and `trace` what `model.trace(X, y)` returned; or, for a
-    neuron or a layer alone, `X` with `dvalue`, the gradient that arrives at its output. Orange is above 0, blue below,
-    lines are as wide as the weights. Each layer of more than `max_neurons` neurons shows those with the largest
-    |gradient·value| and says how many more it has. Inputs that look like an image (a square of numbers none of which is
-    below 0, of a model that reads no table) are drawn as one: `image=(28, 28)` says so, `image=False` forbids it.
+    `model` is a `Model` with samples `X` and targets `y`, or with the `trace` that `model.trace(X, y)` returned; or a
+    neuron or a layer alone, a `Graph` with `X` and `dvalue`, the gradient that arrives at its output. Orange is above
+    0, blue below, lines are as wide as the weights. Each layer of more than `max_neurons` neurons shows those with the
+    largest |gradient·value| and says how many more it has. Inputs that look like an image (a square of numbers none of
+    which is below 0, of a model that reads no table) are drawn as one: `image=(28, 28)` says so, `image=False` forbids
+    it.
 
     `draw(value)` draws the graph of a `Value`: how it was made, with the number and the derivative of each part.
 
     Raises `DataError` for a sample that the trace does not have or a graph too large to be drawn, `ShapeError` for an
-    image of another size, `ConfigurationError` for fewer than one neuron or for neither a trace nor a `dvalue`.
+    image of another size, `ConfigurationError` for fewer than one neuron, for no model and for nothing to draw of it.
 
     >>> from chainrule import Dense, MeanSquaredError, Model, ReLU
     >>> model = Model([Dense(2, 3), ReLU(), Dense(3, 1)], loss=MeanSquaredError())
-    >>> picture = draw(model, model.trace([[1.0, 2.0]], [1.0]))
+    >>> picture = draw(model, X=[[1.0, 2.0]], y=[1.0])
     >>> picture.svg.count('class="unit"')                  # 2 inputs, 3 and 3 and 1 neurons, the loss
     10
     """
     if isinstance(model, Value):
         return Drawing(value_picture(model))
-    if not isinstance(model, Graph) and not hasattr(model, "network"):
-        raise ConfigurationError(f"draw: write draw(model, model.trace(X, y)); a {type(model).__name__} is no model.")
+    if not isinstance(getattr(model, "network", model), Graph):
+        raise ConfigurationError(f"draw: a Model, a Graph or a Value can be drawn, not {type(model).__name__}.")
     if trace is not None and not isinstance(trace, Trace):
-        raise ConfigurationError(f"draw: write draw(model, model.trace(X, y)), not a {type(trace).__name__} as trace.")
+        raise ConfigurationError("draw: the second argument is a trace; write draw(model, X=X, y=y).")
     network, values = (model, model.values()) if isinstance(model, Graph) else (model.network, model.parameters)
     if isinstance(max_neurons, bool) or not isinstance(max_neurons, int | np.integer) or max_neurons < 1:
         raise ConfigurationError(f"draw: max_neurons must be a whole number of at least 1, not {max_neurons!r}.")
     loss = getattr(model, "loss", None)
-    if trace is None:
-        if X is None or dvalue is None:
-            raise ConfigurationError("draw: write draw(model, model.trace(X, y)), or draw(network, X=X, dvalue=1.0).")
+    if trace is not None:
+        if not (X is None and y is None and dvalue is None):
+            raise ConfigurationError("draw: a trace holds its own X, y and gradients; leave those out, or the trace.")
+    elif X is not None and dvalue is not None and y is None:
         trace, loss = _alone(model, network, X, dvalue), None
-    elif X is not None or dvalue is not None:
-        raise ConfigurationError("draw: a trace holds its own X and gradients; leave X and dvalue out, or the trace.")
+    elif X is not None and y is not None and dvalue is None and model is not network:
+        trace = model.trace(X, y)
+    else:
+        raise ConfigurationError("draw: write draw(model, X=X, y=y), or draw(network, X=X, dvalue=1.0).")
     samples = len(trace.predictions)
     if isinstance(sample, bool) or not isinstance(sample, int | np.integer) or not -samples <= sample < samples:
         raise DataError(f"draw: sample must be from 0 to {samples - 1}, not {sample!r}.")
@@ -130,9 +138,10 @@ def _alone(model: Any, network: Graph, X: ArrayLike, dvalue: ArrayLike) -> Trace
 
 def _names(model: Any, network: Graph) -> dict[str, Sequence[str]]:
     """The columns of the table, and the classes at the output, where the model knows them."""
-    preprocessing, found = getattr(model, "preprocessing", None), {}
+    preprocessing = getattr(model, "preprocessing", None)
+    found: dict[str, Sequence[str]] = {}
     if preprocessing is not None:
-        found[INPUTS] = preprocessing.feature_names
+        found[INPUTS] = tuple(map(readable_name, preprocessing.feature_names))
     classes = getattr(model, "class_names", ()) or getattr(preprocessing, "class_names", ())
     if classes and isinstance(network.flat.output, str):
         found[network.flat.output] = classes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 
 from .. import layers, losses
-from ..pair import Pair
 from .cells import LOSS, Cell, Source
 from .formula import parse, pattern
 from .notation import Text
@@ -15,6 +14,8 @@ __all__ = ["backward_line", "forward_line"]
 _NORMALIZED = "normalized = (inputs - mean) * inverse_std; output = gamma * normalized + beta"
 FORWARD: dict[type, str] = {
     layers.Dense: "output = np.dot(inputs, weights) + biases",
+    layers.Sigmoid: "output = 1 / (1 + np.exp(-inputs))",
+    layers.SiLU: "output = inputs / (1 + np.exp(-inputs))",
     layers.Softmax: "e = np.exp(inputs); output = e / np.sum(e, axis=1, keepdims=True)",
     layers.LogSoftmax: "output = inputs - np.log(np.sum(np.exp(inputs), axis=1, keepdims=True))",
     layers.Flatten: "output = inputs.reshape(len(inputs), -1)",
@@ -30,6 +31,8 @@ BACKWARD: dict[tuple[type, str], str] = {
     (layers.Dense, "weights"): "dweights = np.dot(inputs.T, dvalues)",
     (layers.Dense, "biases"): "dbiases = np.sum(dvalues, axis=0, keepdims=True)",
     (layers.ReLU, "inputs"): "dinputs = dvalues * (inputs > 0)",
+    (layers.SiLU, "inputs"): "s = 1 / (1 + np.exp(-inputs)); dinputs = dvalues * (s + inputs * s * (1 - s))",
+    (layers.Softplus, "inputs"): "dinputs = dvalues / (1 + np.exp(-inputs))",
     (layers.Softmax, "inputs"): "dinputs = output * (dvalues - np.sum(dvalues * output, axis=1, keepdims=True))",
     (layers.LogSoftmax, "inputs"): "dinputs = dvalues - np.exp(output) * np.sum(dvalues, axis=1, keepdims=True)",
     (layers.Flatten, "inputs"): "dinputs = dvalues.reshape(inputs.shape)",
@@ -48,10 +51,6 @@ BACKWARD: dict[tuple[type, str], str] = {
         "dpredictions = dvalues * np.sign(predictions - targets) / predictions.shape[1]"
     ),
 }
-
-
-def _known(table: dict[type, str], pair: Pair) -> str:
-    return table.get(type(pair), "")
 
 
 def forward_line(cell: Cell) -> str:

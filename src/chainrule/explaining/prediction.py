@@ -134,6 +134,9 @@ class PredictionExplanation:
             marked = tag("div", words, self._picture(True))
             yield scrolled(tag("div", seen, marked, cls="sides"))
         for way, side in (("raise", self.up), ("lower", self.down)):
+            if not side:
+                yield tag("p", _moving(way, side), cls="soft")
+                continue
             shown = [
                 (one.name, number(one.value, 4), number(one.slope, 4), number(one.share, 4)) for one in side[:SHOWN]
             ]

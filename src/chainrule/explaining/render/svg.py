@@ -8,14 +8,15 @@ from dataclasses import replace
 from ...display import Html, tag
 from ...display.layout import Box, Layout, arranged
 from ...display.palette import layer_numbers
-from ...display.svg import edge, picture, sign
+from ...display.svg import edge, picture, sign, text_width
 from ..derivation import Derivation, DiagramNode, Quantity
 from ..notation import number
 from .digits import short
 
 __all__ = ["as_svg"]
 
-WIDTH, NARROW, ROW, HEAD = 176.0, 124.0, 19.0, 44.0  # of a box; it is narrow where it has no rows
+NARROW, ROW, HEAD = 124.0, 19.0, 44.0  # of a box: its width without rows, a row, what is above the rows
+SIDE, VALUE, GRADIENT = 9.0, 64.0, 66.0  # of a row: what is free at its sides, and its columns after the index
 PORT = 20.0  # where the edge of a layer as a whole meets its box
 
 
@@ -53,7 +54,14 @@ def _color(name: str, colors: dict[str, int]) -> int:
 
 
 def _size(node: DiagramNode) -> tuple[float, float]:
-    return (WIDTH, HEAD + ROW * len(node.entries) + 8) if node.entries else (NARROW, HEAD)
+    if not node.entries:
+        return NARROW, HEAD
+    indices = max(text_width(_index(entry), 12.5, bold=True) for entry in node.entries)
+    return 2 * SIDE + indices + VALUE + GRADIENT, HEAD + ROW * len(node.entries) + 8
+
+
+def _index(entry: Quantity) -> str:
+    return f"[{','.join(map(str, entry.index))}]"
 
 
 def _row(box: Box, node: DiagramNode, entry: Quantity) -> float:
@@ -97,14 +105,11 @@ def _terms(e: Derivation, nodes: dict[str, DiagramNode], layout: Layout) -> Iter
 
 def _box(box: Box, node: DiagramNode, color: int, target: Quantity) -> Html:
     size = "×".join(map(str, node.shape))
-    kind = (
-        f"{node.kind} · {size}"
-        if node.kind and node.shape
-        else node.kind or f"{size} feature{'s' if size != '1' else ''}"
-    )
+    features = "1 feature" if size == "1" else f"{size} features"
+    kind = f"{node.kind} · {size}" if node.kind and node.shape else node.kind or features
     most = 24 if node.entries else 16
     name = node.name if len(node.name) <= most else f"{node.name[: most - 1]}…"
-    left = box.x + 10
+    left = box.x + SIDE
     return tag(
         "g",
         tag("rect", cls=f"box c{color}", x=box.x, y=box.y, width=box.width, height=box.height, rx=7),
@@ -121,8 +126,8 @@ def _entry(box: Box, y: float, entry: Quantity, value: float, gradient: float, t
     return tag(
         "g",
         tag("title", f"{entry} = {value!r}, dL/d = {gradient!r}"),
-        tag("text", f"[{','.join(map(str, entry.index))}]", x=box.x + 10, y=y),
-        tag("text", number(value, 3), cls="end", x=box.x + 98, y=y),
-        tag("text", number(gradient, 3), cls="end gradient", x=box.right - 8, y=y),
+        tag("text", _index(entry), x=box.x + SIDE, y=y),
+        tag("text", number(value, 3), cls="end", x=box.right - SIDE - GRADIENT, y=y),
+        tag("text", number(gradient, 3), cls="end gradient", x=box.right - SIDE, y=y),
         cls="target" if target else None,
     )
