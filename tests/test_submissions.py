@@ -157,10 +157,13 @@ RIGHT = {
     "distillation": "def backward(self, d):\n        return (softmax(self.s) - softmax(self.t)) / 3",
     "a mean of losses": "def backward(self, d):\n        return (self.f(self.x) - self.y) / len(d)",
     "one array used on both sides": (
-        "def backward(self, d):\n        a = d @ self.v.swapaxes(-1, -2)\n        return self.a * (a - (a * self.a).sum(-1)) / 2"
+        "def backward(self, d):\n        a = d @ self.v.swapaxes(-1, -2)\n"
+        "        return self.a * (a - (a * self.a).sum(-1)) / 2"
     ),
     "two columns of one array": "def backward(self, d):\n        return (ease(self.x[:, 1]) - ease(self.x[:, 0])) / 3",
-    "one array turned twice": "def backward(self, d):\n        return (self.v.swapaxes(1, 2) - np.flip(self.v.swapaxes(1, 2))) / 2",
+    "one array turned twice": (
+        "def backward(self, d):\n        return (self.v.swapaxes(1, 2) - np.flip(self.v.swapaxes(1, 2))) / 2"
+    ),
     "a check of one's own": "def numerical_gradient(f, x, h):\n        return (f(x + h) - f(x - h)) / (2 * h)",
 }
 
