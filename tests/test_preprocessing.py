@@ -509,6 +509,21 @@ def test_columns_that_nothing_can_be_learned_from_are_left_out_in_one_line() -> 
     assert data.preprocessing is not None and data.preprocessing.ignored == ("site", "drift", "who")
 
 
+@pytest.mark.parametrize(
+    ("name", "out"), [("id", True), ("patient_id", True), ("userID", True), ("grid", False), ("year", False)]
+)
+def test_a_column_that_numbers_the_rows_is_left_out_by_its_name(name: str, out: bool) -> None:
+    columns = {name: np.arange(40.0) + 100, "x": np.arange(40.0) % 7, "y": np.arange(40.0) % 5}
+    data = read(columns, target="y")
+    assert (name not in data.feature_names) == out == (f"left out: {name} (numbers the rows)" in data.notes)
+
+
+def test_what_stands_for_missing_cells_is_said() -> None:
+    columns = {"x": [1.0, None, 3.0, 4.0] * 10, "city": ["Rome", "Bern", None, "Rome"] * 10, "y": np.arange(40.0)}
+    notes = read(columns, target="y", missing="impute").notes
+    assert "missing cells filled in: x (10: 3, the median), city (10: 'Rome', the most frequent)" in notes
+
+
 def test_dates_become_a_trend_and_the_places_in_year_and_week(tmp_path: Path) -> None:
     days = np.arange("2023-01-01", "2024-01-01", dtype="datetime64[D]")
     (tmp_path / "d.csv").write_text("day,n,y\n" + "".join(f"{d},{i % 5},{i}.5\n" for i, d in enumerate(days)))

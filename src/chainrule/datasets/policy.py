@@ -17,6 +17,8 @@ from .target import Target
 
 __all__ = ["left_out", "notes_on_columns", "notes_on_target", "targets_of", "truths_as_classes", "without_gaps"]
 
+# Names of what only tells rows apart.
+_OF_ROWS = re.compile(r"(?i:^(id|index|idx|row|rownum|rowid)$|[^a-z]id$)|[a-z]I[dD]$")
 _UNEVEN = 0.2  # of an even share: a class with less is rare
 
 
@@ -73,7 +75,8 @@ def _reason(table: Table, name: str, rows: NDArray[Any], missing: str) -> str:
         return _reason_of_text(table, name, rows, Counter(present.tolist()))
     if (present == present[0]).all():
         return "one value"
-    counted = len(present) > 2 and name in table.origin.unnamed and column.dtype == np.float64
+    may_count = name in table.origin.unnamed or _OF_ROWS.search(name) is not None
+    counted = len(present) > 2 and may_count and column.dtype == np.float64
     return "numbers the rows" if counted and (np.diff(present) == 1).all() else ""
 
 
@@ -116,6 +119,16 @@ def notes_on_columns(table: Table, reasons: dict[str, str], fitted: Preprocessin
             )
         if table[column.name].dtype == np.float64 and (count := int(np.isinf(table[column.name]).sum())):
             yield f"{column.name}: {count} infinite values count as missing"
+    yield from _filled(table, fitted)
+
+
+def _filled(table: Table, fitted: Preprocessing) -> Iterator[str]:
+    """What stands for missing cells, column by column."""
+    gaps = {column: int(is_missing(table[column.name]).sum()) for column in fitted.columns}
+    said = [f"{column.name} ({count}: {column.for_gaps})" for column, count in gaps.items() if count]
+    if said:
+        more = f" and {len(said) - 8} columns more" if len(said) > 8 else ""
+        yield f"missing cells filled in: {', '.join(said[:8])}{more}"
 
 
 def _alike(texts: Sequence[str]) -> tuple[str, ...]:
