@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsons
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,15 @@ from ..display.terminal import terminal
 from ..ensemble import load
 from .console import say
 from .ending import by_class
-from .reading import labelled_rows_for
+from .reading import labelled_rows_for, warned
 from .results import confusion, measure, print_metrics
 
 
 def evaluate(path: Path, name: str, json: bool) -> None:
     """Print the metrics of `chainrule train` on all rows of a table, or on the held-out part of a data set."""
     model = load(path)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", UserWarning)
+    with warned() as notes:
         X, y, class_names = labelled_rows_for(model, name)
-    notes = [str(warning.message) for warning in warned]
     measured = measure(model, X, y, balanced=True)
     predicted = model.predict(X) if model.loss.classifies else np.empty(0, dtype=np.int64)
     if json:
@@ -42,6 +39,7 @@ def evaluate(path: Path, name: str, json: bool) -> None:
         say(console, line)
     table = confusion(y, predicted, class_names)
     if table is not None:
+        say(console, "What the rows of each class were taken for:")
         console.print(table)
 
 

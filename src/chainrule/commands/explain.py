@@ -11,7 +11,7 @@ from ..ensemble import load, members_of
 from ..errors import ConfigurationError, DataError
 from ..files import write_atomically
 from .console import say
-from .reading import rows_for
+from .reading import rows_for, warned
 from .writing import require_another_file
 
 __all__ = ["MOST", "explain"]
@@ -50,7 +50,8 @@ def explain(
     if member >= len(members):
         raise ConfigurationError(f"--member must be from 0 to {len(members) - 1}, not {member}: {path} holds no more.")
     model = members[member]
-    X, y, _ = rows_for(model, name)
+    with warned() as notes:
+        X, y, _ = rows_for(model, name)
     if y is None:
         target = "the target" if model.preprocessing is None else f"the column {model.preprocessing.target!r}"
         raise DataError(f"{name} does not hold {target} in every row: a gradient needs targets.")
@@ -68,6 +69,8 @@ def explain(
         print(one.to_json() if json else one.to_latex())
         return
     console = terminal()
+    for note in notes:
+        say(console, note)
     held = "held-out rows" if name in datasets.NAMES else "rows"
     if rows < len(X):
         say(console, f"The first {rows} of the {len(X)} {held} of {name}; --samples takes more.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as jsons
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..ensemble import Ensemble, load
 from ..files import write_atomically
 from ..model import Model
 from .console import say
-from .reading import rows_for
+from .reading import rows_for, warned
 from .writing import require_another_file
 
 
@@ -26,10 +25,8 @@ def predict(path: Path, name: str, out: Path | None, json: bool) -> None:
     """Predict for the rows of a table, or for the held-out part of a built-in data set."""
     require_another_file("--out", out, model=path, table=name)
     model = load(path)
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", UserWarning)
+    with warned() as notes:
         X, _, wanted = rows_for(model, name)
-    notes = [str(warning.message) for warning in warned]
     predicted = _decoded(model, model.predict(X))
     targets = () if model.preprocessing is None else model.preprocessing.targets
     table: dict[str, Any] = {"prediction": [_plain(value) for value in predicted]}

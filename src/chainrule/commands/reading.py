@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,19 @@ from ..ensemble import Ensemble
 from ..errors import DataError, ShapeError, UnknownNameError
 from ..model import Model
 
-__all__ = ["labelled_rows_for", "rows_for"]
+__all__ = ["labelled_rows_for", "rows_for", "warned"]
 
 Array = NDArray[Any]
+
+
+@contextmanager
+def warned() -> Iterator[list[str]]:
+    """A list of what is warned of inside, complete at its end."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield notes
+    notes += [str(warning.message) for warning in caught]
 
 
 def rows_for(model: Model | Ensemble, name: str) -> tuple[Array, Array | None, Array | None]:

@@ -73,7 +73,7 @@ def confusion(wanted: NDArray[Any], found: NDArray[Any], names: Sequence[str]) -
     present = sorted({*wanted.tolist(), *found.tolist()})
     if len(present) > _CLASSES:
         return None
-    table = Table(title="What each class was taken for, in rows")
+    table = Table()
     for name in ("is", *(names[k] for k in present)):
         table.add_column(Text(name))
     counts = metrics.confusion_matrix(wanted, found, classes=len(names))  # (C,C)
