@@ -1,8 +1,9 @@
-"""What sharing costs and brings: `mpirun -n 2 python benchmarks/distributed.py sum`, or `fit`.
+"""What sharing costs and brings: `mpirun -n 2 python benchmarks/distributed.py sum`, or `fit`, or `torch`.
 
 `sum` adds 1 MB of float32 over all ranks: by MPI's own Allreduce, and in the order of the tree. `fit` trains
 784-1024-1024-10 on batches of 512 made-up images; started without mpirun, on one rank with two threads of the engine
-`fused`, and on one rank of the distributed session.
+`fused`, and on one rank of the distributed session. `torch` trains the same network with PyTorch's
+DistributedDataParallel over gloo, with one thread a rank.
 """
 
 from __future__ import annotations
@@ -66,6 +67,31 @@ def measure_fit(team: Team) -> None:
             print(f"784-1024-1024-10, batch 512, {name}: {took:.1f} ms a step", flush=True)
 
 
+def measure_torch(team: Team) -> None:
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1)
+    meeting = {"init_method": "tcp://127.0.0.1:29533", "rank": team.rank, "world_size": team.size}
+    torch.distributed.init_process_group("gloo", **meeting)
+    torch.manual_seed(0)
+    layers = [nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 10)]
+    model = nn.parallel.DistributedDataParallel(nn.Sequential(*layers))
+    optimizer, loss = torch.optim.Adam(model.parameters(), 1e-3), nn.CrossEntropyLoss()
+    X, y = torch.randn(2560 // team.size, 784), torch.randint(0, 10, (2560 // team.size,))
+    took = []
+    for _ in range(12):
+        begin = time.perf_counter()
+        for own in torch.arange(len(X)).split(512 // team.size):
+            optimizer.zero_grad()
+            loss(model(X[own]), y[own]).backward()
+            optimizer.step()
+        took.append(1e3 * (time.perf_counter() - begin) / 5)
+    if team.leads:
+        print(f"784-1024-1024-10, batch 512, PyTorch DDP over gloo, {team.size} ranks: {min(took):.1f} ms a step")
+    torch.distributed.destroy_process_group()
+
+
 if __name__ == "__main__":
     with working(True) as own:
-        {"sum": measure_sum, "fit": measure_fit}[sys.argv[1]](own)
+        {"sum": measure_sum, "fit": measure_fit, "torch": measure_torch}[sys.argv[1]](own)

@@ -202,17 +202,17 @@ def train(
             folder.mkdir(parents=True, exist_ok=True)
 
         _announce(console, data, settings, model)
-        if resume:
-            _say_where_it_goes_on(console, path, settings.members)
-        elif path.exists():
-            say(console, f"Replacing the model in {folder}.")
+        _say_where_it_begins(console, path, settings.members, resume)
         callbacks = [*fitting.get("callbacks", ()), InTheShell()]
         where: dict[str, Any] = dict(verbose=not json and team.leads, checkpoint=path, resume=resume)
         fit(data, model, fitting | where | {"callbacks": callbacks})
-        measured = _measured(data, model) if team.leads or in_pieces else {}  # all ranks read a table in pieces
-    members = members_of(model)
-    interrupted = any(each.history.stopped == INTERRUPTED for each in members)
-    if not team.leads:
+        members = members_of(model)
+        interrupted = any(each.history.stopped == INTERRUPTED for each in members)
+        leaves = interrupted and in_pieces  # whoever sent the signal may not wait for another pass over the table
+        measured = _measured(data, model) if not leaves and (team.leads or in_pieces) else {}  # all ranks read pieces
+    if leaves:
+        say(console, f"Saved {path.name} in {folder}; go on: the same command with --resume")
+    if leaves or not team.leads:
         return interrupted
     if isinstance(model, Ensemble):
         model.save(path)
@@ -272,8 +272,15 @@ def _announce(console: Any, data: Dataset, settings: Settings, model: Model | En
         say(console, f"While training, losses and errors are in {unit}.")
 
 
-def _say_where_it_goes_on(console: Any, path: Path, members: int) -> None:
-    """From which checkpoint. Raises `ConfigurationError` where it is that of another number of networks."""
+def _say_where_it_begins(console: Any, path: Path, members: int, resume: bool) -> None:
+    """From which checkpoint, or whose place the model takes.
+
+    Raises `ConfigurationError` where a checkpoint is that of another number of networks.
+    """
+    if not resume:
+        if path.exists():
+            say(console, f"Replacing the model in {path.parent}.")
+        return
     checkpoint = path if members == 1 else Path(member_path(path, 0))
     if members == 1 and path.exists() and (there := len(Ensemble.load(path).models)) > 1:
         raise ConfigurationError(f"{path} holds {there} networks; go on with --members {there} --resume.")

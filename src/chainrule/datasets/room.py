@@ -67,8 +67,9 @@ def _limits() -> Iterator[int]:
     group = re.search(r"^0::(/.*)$", _read("/proc/self/cgroup"), re.M)
     for folder in {"/sys/fs/cgroup", f"/sys/fs/cgroup{group[1]}" if group else "/sys/fs/cgroup"}:
         most, taken = _read(f"{folder}/memory.max").strip(), _read(f"{folder}/memory.current").strip()
+        files = re.search(r"^file (\d+)$", _read(f"{folder}/memory.stat"), re.M)  # the system takes these back
         if most.isdigit() and taken.isdigit():
-            yield max(0, int(most) - int(taken))
+            yield max(0, int(most) - int(taken) + (int(files[1]) if files else 0))
     limit, used = _address_space()
     if limit is not None:
         yield max(0, limit - used)

@@ -1,0 +1,101 @@
+"""What many machines would bring: a model of a distributed step, fitted to what this one measures.
+
+    python benchmarks/cluster.py
+
+A step of R ranks, each on a machine of its own, with a batch of B samples takes
+
+    ceil(pieces / R) · piece + update + local · N + 2 · (R-1) · latency + 2 · 4 · N · (R-1) / R / bandwidth
+
+for a network of N parameters, in float32. `piece`, the passes over 64 samples, and `update`, the optimizer's step,
+which every rank makes whole, are measured: steps of 8 and of 16 pieces on one rank tell them apart. `local`, what
+packing and adding a parameter takes, is measured on eight parts that lie in memory. Latency and bandwidth are those of
+the networks below: no such network is here, and nothing that disturbs it (other jobs, switches that are too narrow, a
+rank that is late) is in the model. Sending does not overlap with computing, as in the engine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule import Adam, Dense, Model, ReLU, SoftmaxCrossentropy
+from chainrule.distributed.pieces import added
+
+NETWORKS = ([784, 128, 10], [784, 1024, 1024, 10], [784, 4096, 4096, 10])
+WIRES = {"10 Gb/s Ethernet": (30e-6, 10e9 / 8), "200 Gb/s InfiniBand": (2e-6, 200e9 / 8)}  # s a message, bytes/s
+RANKS = (8, 16, 32, 64, 128, 256)
+BATCH, PIECE = 16_384, 64  # samples: 256 pieces, as many as there can be
+
+
+class Measured(NamedTuple):
+    """Seconds on one rank."""
+
+    parameters: int
+    piece: float
+    update: float
+
+
+def step(sizes: list[int], pieces: int) -> float:
+    """The least seconds of a step of so many pieces on one rank."""
+    layers: list[Any] = []
+    for n_inputs, n_neurons in itertools.pairwise(sizes):
+        layers += [Dense(n_inputs, n_neurons), ReLU()]
+    model = Model(layers[:-1], SoftmaxCrossentropy(), Adam(1e-3))
+    rng, samples = np.random.default_rng(0), PIECE * pieces
+    X, y = rng.normal(size=(samples, sizes[0])).astype(np.float32), rng.integers(0, sizes[-1], samples)
+    options: dict[str, Any] = dict(batch_size=samples, shuffle=False, verbose=False, distributed=True)
+    return float(min(model.fit(X, y, epochs=14, **options)["seconds"][2:]))
+
+
+def measured(sizes: list[int]) -> Measured:
+    """What a network takes."""
+    few, many = step(sizes, 8), step(sizes, 16)
+    piece = (many - few) / 8
+    parameters = sum((n_inputs + 1) * n_neurons for n_inputs, n_neurons in itertools.pairwise(sizes))
+    return Measured(parameters, piece, max(0.0, few - 8 * piece))
+
+
+def local(entries: int = 2**22) -> float:
+    """Seconds for each parameter: to pack the gradients, and to add the parts that arrive from eight ranks."""
+    gradients, room = np.ones(entries, np.float32), np.empty(entries, np.float32)
+    parts = {(i, i + 1): np.ones(entries // 8, np.float32) for i in range(8)}
+    took = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        room[:] = gradients
+        added(parts, 0, 8)
+        took.append(time.perf_counter() - begin)
+    return min(took) / entries
+
+
+def modelled(found: Measured, each: float, ranks: int, latency: float, bandwidth: float) -> float:
+    """Seconds of a step."""
+    computed = -(-(BATCH // PIECE) // ranks) * found.piece + found.update
+    if ranks == 1:
+        return computed
+    sent = 2 * 4 * found.parameters * (ranks - 1) / ranks / bandwidth
+    return computed + each * found.parameters + 2 * (ranks - 1) * latency + sent
+
+
+def main() -> None:
+    """Print what was measured, and the table."""
+    each = local()
+    print(f"adding: {each * 1e9:.2f} ns a parameter")
+    for sizes in NETWORKS:
+        found, name = measured(sizes), "-".join(map(str, sizes))
+        print(f"\n{name}: {found.parameters:,} parameters; a piece {found.piece * 1e3:.2f} ms, ", end="")
+        print(f"the update {found.update * 1e3:.2f} ms; batch {BATCH}", flush=True)
+        alone = modelled(found, each, 1, 0.0, 1.0)
+        print(f"| ranks | {' | '.join(f'{wire}: ms a step | times as fast' for wire in WIRES)} |")
+        print(f"|{'---|' * (1 + 2 * len(WIRES))}")
+        print(f"| 1 | {' | '.join(f'{alone * 1e3:.1f} | 1' for _ in WIRES)} |")
+        for ranks in RANKS:
+            steps = [modelled(found, each, ranks, *wire) for wire in WIRES.values()]
+            print(f"| {ranks} | {' | '.join(f'{took * 1e3:.1f} | {alone / took:.1f}' for took in steps)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
