@@ -388,13 +388,16 @@ def _allow_for_the_small_number(result: Comparison, slopes: _Slopes) -> None:
     if not len(rows) or not group:
         return
     slack, spread, whole = setting.subject.slack, np.zeros(len(rows)), 0.0
+    places, axis = np.array(np.unravel_index(result.flats[rows], result.value.shape)), dict(group).get(result.name)
     for sample in range(setting.samples):
         alone = replace(setting, point=_one_sample(setting.point, group, sample))
         its_loss = float(alone.runner.output(alone.point))
         share = min(max(slack, slack / _SAFE * np.exp(its_loss)), _MOST_SLACK)  # p + ε is exp(-loss), or more
         there = _Slopes(alone, result.name, slopes.rng, slopes.complex)
-        terms = [float(np.abs(there.of_entry(int(result.flats[row])).value)) for row in rows]
-        spread += share * np.array(terms)
+        shape = alone.values[result.name].shape
+        for row in range(len(rows)) if axis is None else np.flatnonzero(places[axis] == sample):
+            place = tuple(0 if k == axis else int(at) for k, at in enumerate(places[:, row]))
+            spread[row] += share * float(np.abs(there.of_entry(int(np.ravel_multi_index(place, shape))).value))
         whole += its_loss
     result.allowed[rows] += spread * min(abs(float(setting.output)) / (abs(whole) or 1.0), 1.0)  # 1/m for a mean
     result.wrong[rows] = ~(np.abs(result.given[rows] - result.expected[rows]) <= result.allowed[rows])

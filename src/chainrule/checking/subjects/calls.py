@@ -229,9 +229,8 @@ def is_loss_with_gradient(function: Callable[..., Any]) -> bool:
         return False
     if loss_place(names):
         return True
-    return bool(_LOSS.search(function.__name__) and (_GRADS.match(names[1]) or not names[1])) or bool(
-        _LOSS.search(names[0]) and _GRADS.match(names[1])
-    )
+    gives = any(not name or _GRADS.match(name) for name in names[1:])
+    return bool(_LOSS.search(function.__name__) and gives) or bool(_LOSS.search(names[0]) and _GRADS.match(names[1]))
 
 
 def loss_place(names: Sequence[str]) -> int:
