@@ -292,7 +292,7 @@ def test_a_prediction_is_judged(tab: Tab) -> None:
 
 def test_the_spiral_is_trained_until_its_loss_falls_and_the_run_is_scrubbed(tab: Tab) -> None:
     tab.open("The spiral")
-    loss = tab.session.work.frames[0].measured["loss"]
+    loss = tab.session.work.trace().loss
     tab.press("train")
     until(
         lambda: float(tab.text(".net h2").partition("loss ")[2].split()[0]) < 0.8 * loss,

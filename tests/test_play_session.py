@@ -245,7 +245,7 @@ def trained(page: Page, until: float = 3.0) -> float:
 
 def test_the_spiral_is_learned_and_the_run_can_be_gone_through_again() -> None:
     page = Page("spiral")
-    first = page.session.work.frames.now.measured["loss"]
+    first = page.session.work.trace().loss
     assert trained(page) < 0.6 * first
     count = page.ask("look")["view"]["frames"]["count"]
     view = page.ask("seek", frame=0)["view"]
