@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import nudge
-from .subjects import Group, Instance, Point, Subject, batch_of, groups_of
+from .subjects import Instance, Point, Subject, batch_of, groups_of
 
 __all__ = ["Comparison", "Runner", "Setting", "Tolerance", "measure", "sides"]
 
@@ -384,28 +384,27 @@ def _set_clipped_apart(result: Comparison) -> None:
 def _allow_for_the_small_number(result: Comparison, slopes: _Slopes) -> None:
     """What a small number ε inside -log(p + ε) makes of a sum: ε/p of each sample's term, though terms may cancel."""
     setting, rows = result.setting, np.flatnonzero(result.wrong & np.isfinite(result.given))
-    group = next(iter(groups_of(setting.subject)), ())
+    group = dict(next(iter(groups_of(setting.subject)), ()))
     if not len(rows) or not group:
         return
-    slack, spread, whole = setting.subject.slack, np.zeros(len(rows)), 0.0
-    places, axis = np.array(np.unravel_index(result.flats[rows], result.value.shape)), dict(group).get(result.name)
-    for sample in range(setting.samples):
-        alone = replace(setting, point=_one_sample(setting.point, group, sample))
-        its_loss = float(alone.runner.output(alone.point))
-        share = min(max(slack, slack / _SAFE * np.exp(its_loss)), _MOST_SLACK)  # p + ε is exp(-loss), or more
-        there = _Slopes(alone, result.name, slopes.rng, slopes.complex)
-        shape = alone.values[result.name].shape
-        for row in range(len(rows)) if axis is None else np.flatnonzero(places[axis] == sample):
-            place = tuple(0 if k == axis else int(at) for k, at in enumerate(places[:, row]))
-            spread[row] += share * float(np.abs(there.of_entry(int(np.ravel_multi_index(place, shape))).value))
-        whole += its_loss
-    result.allowed[rows] += spread * min(abs(float(setting.output)) / (abs(whole) or 1.0), 1.0)  # 1/m for a mean
+    alone = [replace(setting, point=_one_sample(setting.point, group, sample)) for sample in range(setting.samples)]
+    losses = np.array([float(one.runner.output(one.point)) for one in alone])
+    slack = setting.subject.slack  # p + ε is exp(-loss), or more
+    shares = np.minimum(np.maximum(slack, slack / _SAFE * np.exp(np.minimum(losses, 99))), _MOST_SLACK)
+    if result.name in group:  # an entry is a matter of one sample
+        which = np.unravel_index(result.flats[rows], result.value.shape)[group[result.name]]
+        result.allowed[rows] += shares[which] * np.abs(result.expected[rows])
+    else:
+        there = [_Slopes(one, result.name, slopes.rng, slopes.complex) for one in alone]
+        terms = np.array([[np.abs(t.of_entry(int(f)).value) for f in result.flats[rows]] for t in there])  # (B, K)
+        mean = min(abs(float(setting.output)) / (abs(losses.sum()) or 1.0), 1.0)  # 1/B where the loss is a mean
+        result.allowed[rows] += mean * (shares @ terms)
     result.wrong[rows] = ~(np.abs(result.given[rows] - result.expected[rows]) <= result.allowed[rows])
 
 
-def _one_sample(point: Point, group: Group, sample: int) -> Point:
+def _one_sample(point: Point, group: dict[str, int], sample: int) -> Point:
     def taken(name: str, array: Any) -> Any:
-        axis = dict(group).get(name)
+        axis = group.get(name)
         return array if axis is None else np.take(array, [sample], axis=min(axis, np.ndim(array) - 1))
 
     return replace(
