@@ -193,6 +193,10 @@ def learned_by_heart_a_little(seed: int) -> list[str]:
     return fitted(X, y, validation_split=0.2, epochs=30, seed=seed)
 
 
+def still(seed: int) -> list[str]:
+    return fitted(*blobs(seed=seed), optimizer=SGD(0.0), seed=seed)
+
+
 PLANTED: dict[str, tuple[Callable[[int], list[str]], str, str]] = {
     "unscaled inputs": (unscaled, "The inputs are not scaled: column 12 of X", "(X - mean) / std"),
     "unscaled inputs, SGD": (unscaled_with_sgd, "The inputs are not scaled: column 12 of X", "(X - mean) / std"),
@@ -202,6 +206,7 @@ PLANTED: dict[str, tuple[Callable[[int], list[str]], str, str]] = {
     "dead units": (dead, "relu_0: 100 % of its units are dead", "Adam(learning_rate=0.001)"),
     "rate too high": (too_high, "The learning rate is too high", "SGD(learning_rate=0.3)"),
     "rate too high, Adam": (too_high_for_adam, "The learning rate is too high", "Adam(learning_rate=0.1)"),
+    "rate zero": (still, "Nothing was learned: the learning rate is 0", "SGD()"),
     "rate too low": (too_low, "The learning rate is too low", "SGD(learning_rate=0.001)"),
     "rate too low, Adam": (too_low_for_adam, "The learning rate is too low", "Adam(learning_rate=0.0001)"),
     "overfitting": (overfitted, "Overfitting: val_loss was lowest at epoch", "EarlyStopping(patience=5)"),
@@ -336,8 +341,8 @@ def test_a_healthy_run_has_no_note(name: str, seed: int) -> None:
 def test_every_symptom_of_the_table_has_a_planted_case_or_a_test_of_its_own() -> None:
     said = {symptom.find.__name__ for symptom in SYMPTOMS}
     planted = {
-        "leakage", "constant_columns", "unscaled_inputs", "unscaled_targets", "shuffled", "dead_units", "rate_too_high",
-        "rate_too_low", "one_class", "guessing", "overfitting", "uneven_classes",
+        "leakage", "constant_columns", "unscaled_inputs", "unscaled_targets", "shuffled", "dead_units", "rate_zero",
+        "rate_too_high", "rate_too_low", "one_class", "guessing", "overfitting", "uneven_classes",
     }  # fmt: skip
     assert said == planted | {"vanishing"}  # which is in test_callbacks
 

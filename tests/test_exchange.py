@@ -183,6 +183,88 @@ def test_what_has_no_counterpart_is_named() -> None:
             from_torch(module)
 
 
+def bare(module: Any, change: Any) -> Any:
+    change(module)
+    return module
+
+
+@pytest.mark.beyond_dev
+def test_a_module_used_twice_is_used_twice_here_and_its_parameters_are_tied() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    act, layer, other = nn.ReLU(), nn.Linear(3, 3), nn.Linear(3, 3)
+    other.weight = layer.weight
+
+    class Named(nn.Sequential):
+        """A subclass that computes what the class does."""
+
+    module = nn.Sequential(layer, act, Named(layer, act), other).double()
+    network, X = from_torch(module), RNG.normal(size=(5, 3))
+    assert [type(leaf.layer).__name__ for leaf in network.flat] == ["Dense", "ReLU", "Dense", "ReLU", "Dense"]
+    first = {f"dense_1.{name}": f"dense_0.{name}" for name in ("weights", "biases")}
+    assert network.ties == {**first, "dense_2.weights": "dense_0.weights"}
+    model = Model(network, MeanSquaredError(), SGD(0.1), dtype="float64")
+    close(model.predict(X), module(torch.tensor(X)).detach().numpy())
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    nn.functional.mse_loss(module(torch.tensor(X)), torch.zeros(5, 3, dtype=torch.float64)).backward()
+    optimizer.step()
+    model.fit(X, np.zeros((5, 3)), epochs=1, batch_size=5, verbose=False)
+    close(model.predict(X), module(torch.tensor(X)).detach().numpy())
+
+
+@pytest.mark.beyond_dev
+def test_tied_and_frozen_parameters_come_back_from_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    layers = (Dense(3, 3), BatchNorm(3).freeze(), Dense(3, 3), Dropout(0.5).freeze(), Dense(3, 2).freeze())
+    network = Sequential(*layers, ties={"dense_1.weights": "dense_0.weights"})
+    back = from_torch(to_torch(network))
+    assert back.ties == network.ties
+    assert [leaf.frozen for leaf in back.flat] == [leaf.frozen for leaf in network.flat]
+    module = to_torch(Sequential(Dense(2, 2), BatchNorm(2), Dropout(0.5))).eval()
+    assert not any(leaf.frozen for leaf in from_torch(module).flat)  # all of it predicts, nothing is frozen
+    half = from_torch(torch.nn.Sequential(torch.nn.Linear(2, 2)).bfloat16())
+    assert half.values()["dense_0.weights"].dtype == np.float32
+
+
+@pytest.mark.beyond_dev
+def test_a_module_that_computes_something_else_than_its_class_says_is_refused_by_name() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Twice(nn.Sequential):
+        def forward(self, inputs: Any) -> Any:
+            return 2 * super().forward(inputs)
+
+    def double(*_: Any) -> None:
+        """A hook."""
+
+    norm = nn.BatchNorm1d(2)
+    for module, message in (
+        (Twice(nn.Linear(2, 2)), r"reads an nn\.Sequential, not Twice"),
+        (nn.Sequential(nn.ReLU(), Twice(nn.Linear(2, 2))), "1: Twice has no counterpart"),
+        (nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2))), "0: .*weight is parametrized by _Sp"),
+        (
+            nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))),
+            "parametrized by _WeightNorm",
+        ),
+        (bare(nn.Sequential(nn.Linear(2, 2)), lambda m: m[0].register_forward_hook(double)), "0: .* its hook double"),
+        (
+            bare(nn.Sequential(nn.ReLU()), lambda m: m.register_forward_pre_hook(double)),
+            "the Sequential: .*double",
+        ),
+        (bare(nn.Sequential(nn.ReLU()), lambda m: setattr(m[0], "forward", double)), "0: .*forward was replaced"),
+        (nn.Sequential(nn.Softplus(threshold=1)), "with threshold=1"),
+        (nn.Sequential(norm, norm), "1: its running_mean is carried on in several places"),
+        (bare(nn.Sequential(nn.Linear(2, 2)), lambda m: m[0].bias.requires_grad_(False)), "some of its parameters"),
+        (bare(nn.Sequential(nn.BatchNorm1d(2)), lambda m: m.requires_grad_(False)), "0: .*keeps its parameters and"),
+        (bare(nn.Sequential(nn.BatchNorm1d(2)), lambda m: m[0].eval()), "0: .*keeps its running statistics and"),
+        (nn.Sequential(nn.Linear(2, 2, device="meta")), "0: its weights has no numbers yet"),
+        (nn.Sequential(nn.Linear(2, 2, dtype=torch.complex64)), "0: its weights holds torch.complex64"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            from_torch(module)
+
+
 def test_without_pytorch_the_message_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ConfigurationError, match="needs torch: pip install torch"):

@@ -22,6 +22,7 @@ from chainrule import (
     Loss,
     MeanSquaredError,
     Model,
+    ReLU,
     Sequential,
     Sigmoid,
     Softmax,
@@ -142,3 +143,14 @@ def test_an_edge_past_a_layer_is_drawn_around_it() -> None:
     assert picture.svg.count('class="wire passing"') == 2  # one for each neuron of `first`
     with pytest.raises(DataError, match="0 to 5"):
         draw(model, model.trace(X, np.eye(6)[:, :2]), sample="first")  # type: ignore[arg-type]
+
+
+def test_why_a_witness_was_left_out_ends_in_one_full_stop() -> None:
+    layers = [Dense(1, 1), ReLU(), Dense(1, 2)]
+    model = Model(layers, SoftmaxCrossentropy(), dtype="float64")
+    ones, zero = [[1.0, 0.0]], [[0.0]]
+    model.parameters = {
+        "dense_0.weights": [[1e200]], "dense_0.biases": zero, "dense_1.weights": ones, "dense_1.biases": [[0.0, 0.0]]
+    }  # fmt: skip
+    text = model.explain([[1.25925]], [0], "dense_0.weights", (0, 0)).to_text(width=200)
+    assert "beyond all floats." in text and "floats.." not in text

@@ -9,17 +9,23 @@ import numpy as np
 import pytest
 
 from chainrule import (
+    L2,
     SGD,
     Adam,
     BatchNorm,
     BinaryCrossentropy,
+    Callback,
     CategoricalCrossentropy,
     Dense,
     Dropout,
+    Flatten,
+    History,
     Layer,
+    LayerNorm,
     MeanSquaredError,
     Model,
     ReLU,
+    Sequential,
     Sigmoid,
     SigmoidCrossentropy,
     Softmax,
@@ -28,6 +34,7 @@ from chainrule import (
     loss_and_gradients,
 )
 from chainrule.errors import ChainruleError, ConfigurationError, DataError, NonFiniteError
+from chainrule.rows import validation_order
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
@@ -274,3 +281,68 @@ def test_what_cannot_work_is_refused_before_the_first_step(case: str) -> None:
     action, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         action()
+
+
+def test_held_out_samples_count_what_their_weights_say() -> None:
+    rng = np.random.default_rng(3)
+    X, y, weights = rng.normal(size=(40, 3)), rng.integers(0, 2, 40), rng.uniform(0, 5, 40)
+
+    def fitted(**settings: Any) -> tuple[Model, History]:
+        model = Model([Dense(3, 2)], SoftmaxCrossentropy(), SGD(0.1))
+        return model, model.fit(X, y, epochs=1, validation_split=0.5, sample_weights=weights, verbose=False, **settings)
+
+    test = np.sort(validation_order(40, 0)[:20])
+    for settings in ({}, {"class_weights": {0: 1.0, 1: 9.0}}):  # classes weigh in training alone
+        model, history = fitted(**settings)
+        expected = model.evaluate(X[test], y[test], sample_weights=weights[test])
+        assert history["val_loss"][-1] == pytest.approx(expected["loss"], rel=1e-6)
+        assert history["val_accuracy"][-1] == pytest.approx(expected["accuracy"])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("layers", [[Dense(2, 1)], [Dense(2, 1), LayerNorm(1)]], ids=["compiled", "numpy"])
+def test_a_predictor_takes_numbers_only(layers: list[Layer]) -> None:
+    predict = Model(layers, MeanSquaredError()).predictor()
+    for X, message in (
+        ([[1j, 2.0]], "X must hold numbers, received dtype complex128"),
+        ([["a", "b"]], "X must hold numbers, received dtype <U1"),
+        ([[1.0, 2.0], [3.0]], "its rows have different lengths"),
+        ([[1.0, 2.0, 3.0]], "expected"),
+    ):
+        with pytest.raises(DataError, match=message):
+            predict(X)
+    assert np.isnan(predict([[np.nan, 1.0]])).all() and predict([[True, False]]).shape == (1, 1)
+
+
+def test_settings_that_cannot_be_meant_are_refused() -> None:
+    scores = [Dense(4, 3)]
+    with pytest.raises(ConfigurationError, match="class_names has 'a' twice"):
+        Model(scores, SoftmaxCrossentropy(), class_names=["a", "a", "b"])
+    with pytest.raises(ConfigurationError, match=r"softmax is always 1\. Write SigmoidCrossentropy"):
+        Model([ReLU(), Dense(4, 1)], SoftmaxCrossentropy())
+    with pytest.raises(ConfigurationError, match="shuffle must be True or False, not 'yes'"):
+        Model(scores, SoftmaxCrossentropy()).fit(np.ones((2, 4)), [0, 1], shuffle="yes", verbose=False)  # type: ignore
+    with pytest.raises(ConfigurationError, match="name of a file must be text or a Path, not None"):
+        Model.load(None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="name of a file must be text or a Path, not None"):
+        Model(scores, SoftmaxCrossentropy()).save(None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="penalties maps names to penalties"):
+        Dense(4, 3, penalties=L2(0.1))  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="cannot be changed in place"):
+        Dense(4, 3, penalties={"weights": L2(0.1)}).penalties["weights"] = L2(0.2)  # type: ignore[index]
+
+
+def test_a_layer_that_keeps_shapes_hides_no_input_shape() -> None:
+    assert Sequential(ReLU(), Dense(4, 3)).input_shape() == (4,)
+    assert Sequential(Flatten(), Dense(4, 3)).input_shape() is None
+
+
+def test_a_callback_that_changes_a_parameter_in_place_is_told_what_to_write() -> None:
+    class Writes(Callback):
+        def epoch(self, fit: Any) -> None:
+            fit.model.parameters["dense_0.weights"][0, 0] = 5
+
+    with pytest.raises(ConfigurationError, match=r"in place.*fit\.model\.parameters = \{\.\.\.\}"):
+        Model([Dense(2, 1)], MeanSquaredError()).fit(
+            np.ones((4, 2)), np.ones((4, 1)), callbacks=[Writes()], verbose=False
+        )

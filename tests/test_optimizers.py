@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +15,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule import SGD, Adagrad, Adam, AdamW, ConstantRate, Optimizer, RMSprop, StepDecay
-from chainrule.errors import UnknownNameError
+from chainrule import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    ConstantRate,
+    Dense,
+    MeanSquaredError,
+    Model,
+    Optimizer,
+    RMSprop,
+    StepDecay,
+)
+from chainrule.errors import ConfigurationError, UnknownNameError
 from chainrule.optimizers import gradient_norm
+from chainrule.registry import build, describe
 from support import assert_close, compiled, each, leaves, public, read_only, strict
 
 # Three steps of one parameter that starts at 1 and meets the gradients 1, 2 and -1, after the formulas in the
@@ -322,3 +338,50 @@ def test_clipping_comes_before_weight_decay() -> None:
         np, 0, {"w": np.array([4.0])}, {"w": np.array([10.0])}, {}
     )
     assert parameters["w"].item() == pytest.approx(3.7)
+
+
+def test_settings_are_a_copy_that_nobody_changes() -> None:
+    own: dict[str, Any] = {"*.weights": {"weight_decay": 0.0}}
+    optimizer = SGD(0.1, groups=own)
+    own["*.weights"]["weight_decay"] = 0.5
+    own["*.biases"] = {}
+    assert optimizer.groups == {"*.weights": {"weight_decay": 0.0}}
+    changes: list[Any] = [
+        lambda groups: groups["*.weights"].update(weight_decay=0.5),
+        lambda groups: groups["*.weights"].__setitem__("weight_decay", 0.5),
+        lambda groups: groups.pop("*.weights"),
+        lambda groups: groups.__ior__({}),
+        lambda groups: groups.clear(),
+    ]
+    for change in changes:
+        with pytest.raises(ConfigurationError, match="cannot be changed in place; make new ones"):
+            change(optimizer.groups)
+    copies = (pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer), copy.copy(optimizer))
+    for other in (*copies, build(describe(optimizer)), dataclasses.replace(optimizer)):
+        assert other == optimizer and repr(other) == repr(optimizer) and "{'*.weights': {'weight" in repr(other)
+        with pytest.raises(ConfigurationError):
+            other.groups["*.weights"]["weight_decay"] = 0.5
+
+
+@pytest.mark.parametrize(
+    ("rate", "gives"),
+    [
+        (lambda step: -0.5, "-0.5 at step 0"),
+        (lambda step: None, "None at step 0"),
+        (lambda step: np.array([0.1]), r"array\(\[0.1\]\) at step 0"),
+        (lambda step: 0.1 if step < 3 else float("nan"), "nan at step 3"),
+        (lambda step: "0.1", "'0.1' at step 0"),
+    ],
+)
+def test_a_schedule_that_gives_no_rate_is_refused_with_the_step(rate: Any, gives: str) -> None:
+    X, y = np.ones((4, 2)), np.ones((4, 1))
+    for engine in ("numpy", "fused"):
+        model = Model([Dense(2, 1)], MeanSquaredError(), SGD(rate))
+        with pytest.raises(ConfigurationError, match=f"at least 0, and the schedule <lambda> gives {gives}"):
+            model.fit(X, y, epochs=5, batch_size=4, engine=engine, verbose=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rate_may_be_a_number_of_any_library() -> None:
+    assert Adam(np.float32(1e-3)).rate(0) == pytest.approx(1e-3)
+    assert SGD(lambda step: np.float32(0.5)).rate(0) == SGD(lambda step: np.array(0.5)).rate(0) == 0.5

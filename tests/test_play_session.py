@@ -332,8 +332,9 @@ def test_a_table_of_ones_own_has_its_own_names() -> None:
     assert told["view"]["title"] == "flowers.csv"
     assert (told["data"]["features"], told["data"]["classes"]) == (["length", "width"], ["a", "b"])
     for text in ("", "no table", "a,b\n1,2\n"):
-        with pytest.raises(ChainruleError):
+        with pytest.raises(ChainruleError) as refused:
             page.ask("csv", name="bad.csv", text=text)
+        assert "table.csv" not in str(refused.value)  # the name under which it was written for the reader
     assert page.ask("look")["view"]["title"] == "flowers.csv"  # what failed has changed nothing
 
 

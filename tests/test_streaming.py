@@ -221,6 +221,70 @@ def test_a_run_on_batches_is_resumed_bit_for_bit(tmp_path: Path) -> None:
         fitted(iter(BATCHES), epochs=1, checkpoint=path)
 
 
+class Foreign:
+    """An array of another library: it has `__array__`, and can be gone through."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.values.astype(dtype or self.values.dtype)
+
+    def __iter__(self) -> Any:
+        return iter(self.values)
+
+
+PAIRS = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        ([tuple(row) for row in PAIRS], [0, 1, 1]),
+        (PAIRS, [0, 1, 1]),
+        (Foreign(PAIRS), Foreign([0, 1, 1])),
+        (memoryview(np.array(PAIRS)), memoryview(np.array([0, 1, 1]))),
+    ],
+    ids=["tuples", "lists", "__array__", "memoryview"],
+)
+def test_what_can_be_an_array_of_samples_is_one_where_y_is_given(X: Any, y: Any) -> None:
+    models = [Model([Dense(2, 2)], SoftmaxCrossentropy()) for _ in range(2)]
+    histories = [
+        model.fit(*data, epochs=2, verbose=False)["loss"]
+        for model, data in zip(models, [(X, y), (np.array(PAIRS), np.array([0, 1, 1]))], strict=True)
+    ]
+    assert histories[0] == histories[1]
+    assert models[0].evaluate(X, y) == models[1].evaluate(np.array(PAIRS), np.array([0, 1, 1]))
+
+
+def test_a_batch_may_be_a_list_in_a_list_as_in_an_iterator() -> None:
+    batches = [[np.array(PAIRS), [0, 1, 1]], [PAIRS[:2], [0, 1]]]
+    losses = [
+        Model([Dense(2, 2)], SoftmaxCrossentropy()).fit(given, epochs=1, verbose=False)["loss"]
+        for given in (batches, iter(batches), [tuple(batch) for batch in batches])
+    ]
+    assert losses[0] == losses[1] == losses[2]
+    model = Model([Dense(2, 2)], SoftmaxCrossentropy())
+    with pytest.raises(ConfigurationError, match="leave y out beside them"):
+        model.fit(batches, [0, 1], verbose=False)
+    with pytest.raises(ConfigurationError, match="y is missing"):
+        model.fit([tuple(row) for row in PAIRS], verbose=False)
+
+
+def test_what_numpy_cannot_read_is_named() -> None:
+    model = Model([Dense(2, 2)], SoftmaxCrossentropy())
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(DataError, match=r"X is a sparse matrix, a csr_array; write X\.toarray\(\)"):
+        model.fit(sparse.csr_array(np.array(PAIRS)), [0, 1, 1], verbose=False)
+
+    class Elsewhere(Foreign):
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            raise TypeError("copy it to the host first.")
+
+    with pytest.raises(DataError, match=r"X: NumPy cannot read this Elsewhere: copy it to the host first\.$"):
+        model.fit(Elsewhere(PAIRS), [0, 1, 1], verbose=False)
+
+
 REFUSED: list[tuple[Any, dict[str, Any], type[ChainruleError], str]] = [
     (BYTES, {}, ConfigurationError, r"y is missing; write fit\(X, y\)"),
     ([], {}, ConfigurationError, "y is missing"),

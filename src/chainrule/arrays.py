@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError, NonFiniteError, ShapeError
 
-__all__ = ["plain_array", "require_finite"]
+__all__ = ["is_array", "plain_array", "require_finite"]
 
 _PART = 2**20  # entries
 
@@ -18,8 +18,8 @@ _PART = 2**20  # entries
 def plain_array(values: ArrayLike, where: str) -> NDArray[Any]:
     """The values as an array; `where` names them in errors.
 
-    Raises `ShapeError` for rows of different lengths, and `DataError` for a masked array with masked entries, whose
-    hidden values NumPy would uncover without a word.
+    Raises `ShapeError` for rows of different lengths, and `DataError` for a sparse matrix, for a tensor that NumPy
+    cannot read, and for a masked array with masked entries, whose hidden values NumPy would uncover without a word.
 
     >>> plain_array(np.ma.array([1.0, 2.0], mask=[False, True]), "X")
     Traceback (most recent call last):
@@ -27,10 +27,30 @@ def plain_array(values: ArrayLike, where: str) -> NDArray[Any]:
     those samples out, or fill the entries with numbers, as in X.filled(0).
     """
     _refuse_masked(values, where)
+    if hasattr(values, "toarray"):
+        name = where.rpartition(": ")[2]
+        raise DataError(f"{where} is a sparse matrix, a {type(values).__name__}; write {name}.toarray().")
     try:
         return np.asarray(values)
     except ValueError:
         raise ShapeError(f"{where}: its rows have different lengths.") from None
+    except (TypeError, RuntimeError) as error:  # a tensor that stands elsewhere, or in a graph of gradients
+        raise DataError(f"{where}: NumPy cannot read this {type(values).__name__}: {str(error).rstrip('.')}.") from None
+
+
+def is_array(given: Any) -> bool:
+    """Whether this is an array, of whatever library, or a table: something whose rows are samples.
+
+    >>> is_array(np.zeros(2)), is_array(memoryview(b"ab")), is_array([1, 2])
+    (True, True, False)
+    """
+    if any(hasattr(given, name) for name in ("__array__", "shape", "columns")):
+        return True
+    try:
+        memoryview(given)  # whatever lies in memory as one, such as array.array
+    except TypeError:
+        return False
+    return True
 
 
 def _refuse_masked(values: Any, where: str) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import plain_array, require_finite
-from .errors import ConfigurationError, DataError, ShapeError, UnknownNameError
+from .errors import DataError, ShapeError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
+from .limits import require_seed
 from .loss import Loss
 from .optimizers import Optimizer
 from .penalties import Penalty
@@ -148,8 +149,7 @@ def prepare(
     check_arrays("parameter", parameters, network.parameter_shapes())
     if state is not None:
         check_arrays("state array", state, network.state_shapes())
-    if not 0 <= context.seed < 2**32:
-        raise ConfigurationError(f"seed must be an integer from 0 to 2**32 - 1, not {context.seed!r}.")
+    require_seed(context.seed)
     context = context._replace(training=context.training and not network.frozen)
     values = {**parameters, **(network.initial_state() if state is None else state)}
     dtype = next((p.dtype if p.dtype.kind == "f" else np.dtype("float64") for p in parameters.values()), None)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from .errors import ConfigurationError, DataError, DefinitionError
 from .graph import Graph
 from .layer import KINDS, Context
-from .loss import Loss
+from .loss import ClassLoss, Loss
 from .nodes import INPUTS, parts_of
 
 __all__ = ["require_batches", "require_compatible", "require_fitting_output"]
@@ -92,6 +92,11 @@ def require_compatible(network: Graph, loss: Loss) -> None:
         raise DefinitionError(f"{loss.name}: takes must be one of {known}, not {loss.takes!r}.")
     if kind in _REFUSED[loss.takes]:
         raise ConfigurationError(_sentence(loss, last, _GIVES.get(kind, kind), _REFUSED[loss.takes][kind]))
+    if loss.takes == "scores" and isinstance(loss, ClassLoss) and _width(network) == 1:
+        raise ConfigurationError(
+            f"{loss.name}: the network's output ({last}) is one column, whose softmax is always 1. Write "
+            "SigmoidCrossentropy() for yes or no, or give the last Dense layer 2 neurons."
+        )
     if kind == "probabilities" and _width(network) == 1:
         raise ConfigurationError(
             f"{loss.name}: the network's output ({last}) is one column, whose softmax is always 1. Write Sigmoid() "

@@ -85,6 +85,7 @@ def load_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, st
 
 
 def _content(path: str | Path) -> bytes:
+    _require_name(path)
     try:
         if stat.S_ISCHR(os.stat(path).st_mode) or stat.S_ISBLK(os.stat(path).st_mode):
             raise FileFormatError(f"{path} is a device, not a file.")
@@ -94,6 +95,11 @@ def _content(path: str | Path) -> bytes:
         raise FileFormatError(f"{path}: there is no such file.") from None
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _require_name(path: object) -> None:
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigurationError(f"The name of a file must be text or a Path, not {path!r}.")
 
 
 def _header(path: str | Path, content: bytes) -> dict[str, Any]:
@@ -152,8 +158,9 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     A file that is there keeps its permissions, a link stays a link; what a killed process left half-written in the
     folder an hour ago or earlier is removed. What is no regular file is never replaced: a pipe with a reader and a
     character device such as /dev/null or /dev/stdout receive the content, anything else is refused. Raises `OSError`
-    with the path that was asked for, also for a loop of links.
+    with the path that was asked for, also for a loop of links, `ConfigurationError` for what names no file.
     """
+    _require_name(path)
     try:
         mode = _mode(path)
         if mode is not None and not stat.S_ISREG(mode):

@@ -214,9 +214,17 @@ class Graph(Layer):
         return terms
 
     def input_shape(self) -> Shape | None:
-        """The shape of one sample as the first node that reads the inputs fixes it, else None."""
-        shapes = (node.layer.input_shape() for node in self if INPUTS in node.sources and not node.joins)
-        return next((shape for shape in shapes if shape is not None), None)
+        """The shape of one sample as the first node fixes it that reads the inputs, or what has their shape."""
+        alike = {INPUTS}
+        for node in self:
+            if node.joins or node.sources[0] not in alike:
+                continue
+            shape = node.layer.input_shape()
+            if shape is not None:
+                return shape
+            if type(node.layer).output_shape is Layer.output_shape:  # each output has the shape of its input
+                alike.add(node.name)
+        return None
 
     def output_shape(self, shape: Any) -> Shape:
         """The shape of one sample of the output, through every node."""

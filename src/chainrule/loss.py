@@ -189,7 +189,12 @@ class Loss(Pair):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassLoss(Loss):
-    """Losses of one class out of C: targets are class indices (B,) or rows of probabilities (B, C)."""
+    """Losses of one class out of C: targets are class indices (B,) or rows of probabilities (B, C).
+
+    `label_smoothing` s replaces a target y by (1 - s)·y + s / C. `class_weights` are (C,): a sample counts what its
+    class does, the smoothed part of its target included, w_b = Σ_c y_bc · weight_c with y before smoothing. (PyTorch
+    weighs every class of the smoothed target by its own weight; without smoothing the two are the same.)
+    """
 
     metric: ClassVar[str] = "accuracy"
     label_smoothing: float = 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from .engines.contract import encode
 from .errors import ChainruleError, ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
+from .limits import require_seed
 from .loss import Loss
 from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
@@ -95,8 +95,7 @@ class Model:
             kind = np.dtype(object)
         if kind not in (np.dtype("float32"), np.dtype("float64")):
             raise ConfigurationError(f"Model: dtype must be float32 or float64, not {dtype!r}.")
-        if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-            raise ConfigurationError(f"Model: seed must be an integer from 0 to 2**32 - 1, not {seed!r}.")
+        require_seed(seed, "Model")
         compared = named(loss, Loss, "Model: loss")
         chosen = Adam() if optimizer is None else named(optimizer, Optimizer, "Model: optimizer")
         if isinstance(layers, Layer) and not isinstance(layers, Graph):
@@ -191,13 +190,13 @@ class Model:
         `batch_size="auto"` is a 200th of the samples, from 32 to 200.
 
         `y` may hold the names of classes, where the model has a `preprocessing` or `class_names`; a column of a data
-        frame goes through the preprocessing, other numbers are taken as they are. `validation_data` is (X, y),
-        (X, y, sample_weights), or batches. `validation_split` holds a random
-        part of the samples out, chosen by the seed. `class_weights` maps class indices or names to weights, or is
-        "balanced" (each class weighs the same). Where the last batch is a single sample, BatchNorm takes its running
-        statistics for it. The history has a row for each epoch, or for each `record_every`-th. `checkpoint` names a
-        file that is kept up to date; with `resume=True` and the file there, the run continues from it bit for bit as if
-        it had never stopped.
+        frame goes through the preprocessing, other numbers are taken as they are. `validation_data` is (X, y), (X, y,
+        sample_weights), or batches. `validation_split` holds a random part of the samples out, chosen by the seed, each
+        with its weight in `sample_weights`. `class_weights` maps class indices or names to weights, or is "balanced"
+        (each class weighs the same); they count in training and not in `val_loss`. Where the last batch is a single
+        sample, BatchNorm takes its running statistics for it. The history has a row for each epoch, or for each
+        `record_every`-th. `checkpoint` names a file that is kept up to date; with `resume=True` and the file there, the
+        run continues from it bit for bit as if it had never stopped.
 
         X may be a memory-mapped file or hold another dtype than the model: where a converted copy would be large, rows
         are converted as they are read, some megabytes at a time.
@@ -228,7 +227,7 @@ class Model:
             raise ConfigurationError(f'fit: distributed=True computes with NumPy, not {engine!r}; leave engine="auto".')
         with working(distributed, deterministic) as team:
             validation = self._held(validation_data)
-            if y is None or are_batches(X):
+            if y is None or are_batches(X, False):
                 given = {"y": y, "sample_weights": sample_weights, "validation_split": validation_split or None}
                 _require_batches_alone("fit", X, given)
                 if epochs == "auto":
@@ -254,7 +253,8 @@ class Model:
                 encoded = encode(self.loss, targets, outputs, self.dtype, weights)
                 settings = dict(epochs=epochs, record_every=record_every, batch_size=batch_size, shuffle=shuffle)
                 plan = Plan(inputs, targets, encoded, sample_weights=weights, validation=validation, **settings)
-                plan = plan.weighted(class_weights, self.loss, outputs, self.names()).split(validation_split, self.run)
+                plan = plan.weighted(class_weights, self.loss, outputs, self.names())
+                plan = plan.split(validation_split, self.run, weights)
             with being_fitted(self.network):
                 options = (as_callbacks(callbacks), verbose, checkpoint, resume, engine)
                 return run_plan(self, plan, *options, team if distributed else None)
@@ -277,7 +277,7 @@ class Model:
 
         X may be batches, as in `fit`; y is left out then.
         """
-        if y is None or are_batches(X):
+        if y is None or are_batches(X, False):
             _require_batches_alone("evaluate", X, {"y": y, "sample_weights": sample_weights})
             held = HeldBatches(Batches(X, self, name="evaluate"))
             return evaluate(self.run, *held.read(self.run, lambda part: forward(self.run, part)))
@@ -313,8 +313,9 @@ class Model:
     def predictor(self) -> Callable[[ArrayLike], NDArray[Any]]:
         """A function for many calls with few samples each: from inputs (B, I) to what `logits` returns.
 
-        It keeps the parameters that the model has now and checks nothing but shapes. Compiled where the engine `fused`
-        is installed and the network is a line of dense layers and activations.
+        It keeps the parameters that the model has now. It checks that X is numbers of the right shape, and does not
+        look at them: NaN in X is NaN in the output. Compiled where the engine `fused` is installed and the network is a
+        line of dense layers and activations. Raises `DataError` and its kinds.
 
         >>> from chainrule import Dense, MeanSquaredError
         >>> model = Model([Dense(2, 1)], loss=MeanSquaredError())
@@ -529,7 +530,7 @@ def _fitting(network: Graph, preprocessing: Preprocessing | None) -> Preprocessi
 
 def _require_batches_alone(where: str, batches: Any, beside: Mapping[str, Any]) -> None:
     """That these are batches, and nothing is given that batches bring along or cannot have."""
-    if not are_batches(batches):
+    if not are_batches(batches, beside["y"] is None):
         kind = type(batches).__name__
         if hasattr(batches, "X_train"):
             raise ConfigurationError(
@@ -549,6 +550,9 @@ def _require_batches_alone(where: str, batches: Any, beside: Mapping[str, Any]) 
 def _class_names(network: Graph, names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise ConfigurationError(f"Model: class_names must be a list of names, not {names!r}.")
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ConfigurationError(f"Model: class_names has {twice!r} twice; every class needs a name of its own.")
     shape = network.input_shape()
     outputs = None if shape is None else network.output_shape(shape)[-1]
     if len(names) and outputs not in (None, 1, len(names)):

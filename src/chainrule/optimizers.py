@@ -15,9 +15,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from .errors import ConfigurationError, DefinitionError, UnknownNameError
+from .fixed import Fixed
 from .layer import Array, Arrays
 from .limits import require_number, require_true_or_false
-from .schedules import Schedule, as_schedule
+from .schedules import Schedule, as_schedule, rate_at
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
@@ -66,6 +67,7 @@ class Optimizer:
                 f"{type(self).__name__}: groups maps patterns of names to settings, such as "
                 f'{{"*.biases": {{"weight_decay": 0.0}}}}, not {self.groups!r}.'
             )
+        object.__setattr__(self, "groups", Fixed(self.groups))
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 require_number(self, name, above=0, finite=False)
@@ -94,11 +96,12 @@ class Optimizer:
     def rate(self, step: int, name: str = "") -> float:
         """The learning rate of a parameter at `step`.
 
+        Raises `ConfigurationError` where a schedule gives what is no rate, a finite number of at least 0.
+
         >>> SGD(0.1, groups={"*.biases": {"learning_rate": 0.2}}).rate(0, "dense_0.biases")
         0.2
         """
-        rate = self.member(name).learning_rate
-        return float(rate(step) if callable(rate) else rate)
+        return rate_at(self.member(name).learning_rate, step)
 
     def member(self, name: str) -> Self:
         """This optimizer with the settings of the group that a parameter belongs to."""

@@ -7,13 +7,12 @@ number.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
+from typing import Any
 
 from .errors import ConfigurationError
-from .limits import require_number
+from .limits import is_number, require_number
 
 __all__ = [
     "ConstantRate",
@@ -25,6 +24,7 @@ __all__ = [
     "Schedule",
     "StepDecay",
     "as_schedule",
+    "rate_at",
 ]
 
 Schedule = Callable[[int], float]
@@ -105,12 +105,8 @@ class PowerDecay:
 
 
 @dataclass(frozen=True)
-class StepDecay:
-    """rate · factor^⌊step / every⌋: the rate is multiplied by `factor` once every `every` steps.
-
-    >>> [StepDecay(1.0, every=10, factor=0.5)(s) for s in (0, 9, 10, 25)]
-    [1.0, 1.0, 0.5, 0.25]
-    """
+class _Powers:
+    """Decay by a power of `factor`."""
 
     rate: float
     every: int
@@ -119,6 +115,15 @@ class StepDecay:
     def __post_init__(self) -> None:
         _not_negative(self, "rate", "factor")
         require_number(self, "every", at_least=1)
+
+
+@dataclass(frozen=True)
+class StepDecay(_Powers):
+    """rate · factor^⌊step / every⌋: the rate is multiplied by `factor` once every `every` steps.
+
+    >>> [StepDecay(1.0, every=10, factor=0.5)(s) for s in (0, 9, 10, 25)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
@@ -126,20 +131,12 @@ class StepDecay:
 
 
 @dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(_Powers):
     """rate · factor^(step / every): the continuous version of `StepDecay`.
 
     >>> ExponentialDecay(1.0, every=2, factor=0.25)(1)
     0.5
     """
-
-    rate: float
-    every: int
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        _not_negative(self, "rate", "factor")
-        require_number(self, "every", at_least=1)
 
     def __call__(self, step: int) -> float:
         """The rate at `step`."""
@@ -216,6 +213,31 @@ def as_schedule(rate: float | Schedule) -> Schedule:
     """
     if callable(rate):
         return rate
-    if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 <= rate <= sys.float_info.max:
+    if not is_number(rate, at_least=0):
         raise ConfigurationError(f"A learning rate must be a finite number of at least 0, not {rate!r}.")
     return ConstantRate(float(rate))
+
+
+def rate_at(rate: float | Schedule, step: int) -> float:
+    """The learning rate at a step, of a number or a schedule.
+
+    Raises `ConfigurationError` where the schedule gives what is no rate.
+
+    >>> rate_at(StepDecay(1.0, every=10), 10)
+    0.1
+    >>> rate_at(lambda step: 0.1 - step, 1)
+    Traceback (most recent call last):
+    chainrule.errors.ConfigurationError: A learning rate must be a finite number of at least 0, and the schedule
+    <lambda> gives -0.9 at step 1.
+    """
+    if not callable(rate):
+        return float(rate)
+    found: Any = rate(step)
+    if getattr(found, "shape", None) == ():
+        found = found.item()  # one number of NumPy, JAX or PyTorch
+    if not is_number(found, at_least=0):
+        raise ConfigurationError(
+            "A learning rate must be a finite number of at least 0, and the schedule "
+            f"{getattr(rate, '__name__', rate)} gives {found!r} at step {step}."
+        )
+    return float(found)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
+from .totals import Totals
 
 __all__ = [
     "Accuracy",
@@ -16,7 +17,7 @@ __all__ = [
 ]
 
 
-class Accuracy:
+class Accuracy(Totals):
     """Base of the accuracies: the fraction of right predictions, and running totals for an epoch."""
 
     def __init__(self) -> None:
@@ -39,11 +40,6 @@ class Accuracy:
     def calculate_accumulated(self) -> Any:
         """The fraction of right predictions since `new_pass`."""
         return self.accumulated_sum / self.accumulated_count
-
-    def new_pass(self) -> None:
-        """Reset the totals."""
-        self.accumulated_sum: Any = 0
-        self.accumulated_count = 0
 
 
 class Accuracy_Categorical(Accuracy):

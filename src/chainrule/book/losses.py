@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .. import loss, losses
 from .layers import Activation_Softmax, penalties_of
+from .totals import Totals
 from .world import current
 
 __all__ = [
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 
-class Loss:
+class Loss(Totals):
     """Base of the losses: the batch's loss from the losses per sample, running totals for an epoch, regularization."""
 
     pair: ClassVar[loss.Loss]
@@ -53,11 +54,6 @@ class Loss:
         """The mean of all sample losses since `new_pass`."""
         data_loss = self.accumulated_sum / self.accumulated_count
         return (data_loss, self.regularization_loss()) if include_regularization else data_loss
-
-    def new_pass(self) -> None:
-        """Reset the totals."""
-        self.accumulated_sum: Any = 0
-        self.accumulated_count = 0
 
     def remember_trainable_layers(self, trainable_layers: list[Any]) -> None:
         """Set the layers whose penalties `regularization_loss()` adds up."""

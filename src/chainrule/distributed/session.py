@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..backprop import Pass
 from ..engines.contract import Block, Outcome, Task
-from ..engines.numpy import Updates, inferred, sum_of_squares
+from ..engines.numpy import Updates, UpdatesSession, inferred, sum_of_squares
 from ..layer import Arrays, Context
 from ..ranks import Team
 from .passes import PiecePasses
@@ -23,7 +23,7 @@ __all__ = ["PiecesSession"]
 _ROWS = 128  # samples that are inferred together
 
 
-class PiecesSession:
+class PiecesSession(UpdatesSession):
     """An engine whose numbers depend neither on the number of ranks nor on who computes what."""
 
     def __init__(self, team: Team, task: Task, values: Arrays, slots: Arrays) -> None:
@@ -96,21 +96,6 @@ class PiecesSession:
 
         found: NDArray[Any] = self.team.heard(self.team.shared(max(1, -(-len(X) // _ROWS)), part))
         return np.concatenate(found)
-
-    def feed(self) -> None:
-        """Every step reads the task's arrays."""
-
-    def values(self) -> Arrays:
-        return self.updates.values
-
-    def slots(self) -> Arrays:
-        return self.updates.slots()
-
-    def load(self, values: Arrays, slots: Arrays) -> None:
-        self.updates.load(values, slots)
-
-    def close(self) -> None:
-        """Nothing is kept."""
 
 
 def _rows_of(rows: Any, span: slice) -> Any:

@@ -12,7 +12,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ConfigurationError, UnknownNameError
+from ..arrays import plain_array
+from ..errors import ConfigurationError, DataError, UnknownNameError
 from ..graph import Graph
 from ..layer import Arrays, Context
 from ..loss import Loss
@@ -114,7 +115,9 @@ def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[A
     dtype, context = next((value.dtype for value in values.values()), np.dtype("float32")), Context(training=False)
 
     def reference(X: ArrayLike) -> NDArray[Any]:
-        found: NDArray[Any] = network.forward_pass(np, np.asarray(X, dtype), values, context)[0]
+        array = _numbers(X).astype(dtype, copy=False)
+        network.output_shape(array.shape[1:])
+        found: NDArray[Any] = network.forward_pass(np, array, values, context)[0]
         return found
 
     from .fused.prediction import FEW, Prediction
@@ -124,11 +127,19 @@ def predictor(network: Graph, values: Arrays) -> Callable[[ArrayLike], NDArray[A
         return reference
 
     def predict(X: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(X)
+        array = _numbers(X)
         compiled.require(array)
         return compiled(array) if 0 < len(array) <= FEW else reference(array)
 
     return predict
+
+
+def _numbers(X: Any) -> NDArray[Any]:
+    """X as an array of real numbers, which are not looked at."""
+    array: NDArray[Any] = X if type(X) is np.ndarray else plain_array(X, "X")
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"X must hold numbers, received dtype {array.dtype}; encode text columns as numbers first.")
+    return array
 
 
 def loss_gradient(loss: Loss, dtype: Any = "float32") -> Callable[[ArrayLike, ArrayLike], NDArray[Any]]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 from ..layer import Arrays
+from ..limits import SEEDS
 from .contract import Block, Outcome, Task
 from .jaxprogram import program_of
 from .numpy import inferred
@@ -40,7 +41,7 @@ class JaxSession:
         self.jax, self.task = jax, task
         self.names = task.network.trainable_names()
         self.double = task.X.dtype == np.float64
-        self.seed = np.uint32(task.seed % 2**32)
+        self.seed = np.uint32(task.seed % SEEDS)
         with self._precision():
             self.loop = program_of(task)
         self.carry: Any = None

@@ -18,7 +18,7 @@ from .flat import LIBRARY, FlatUpdate, covers
 from .quick import QuickNumpy
 from .recorder import Recorder
 
-__all__ = ["NumpySession", "Updates", "inferred", "sum_of_squares"]
+__all__ = ["NumpySession", "Updates", "UpdatesSession", "inferred", "sum_of_squares"]
 
 _ROWS = 1024  # samples that are inferred together
 
@@ -71,7 +71,28 @@ class Updates:
         return True
 
 
-class NumpySession:
+class UpdatesSession:
+    """What sessions have in common that step by `Updates`."""
+
+    updates: Updates
+
+    def load(self, values: Arrays, slots: Arrays) -> None:
+        self.updates.load(values, slots)
+
+    def values(self) -> Arrays:
+        return self.updates.values
+
+    def slots(self) -> Arrays:
+        return self.updates.slots()
+
+    def feed(self) -> None:
+        """Every step reads the task's arrays."""
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+class NumpySession(UpdatesSession):
     """The pure pairs, step by step: every step makes new arrays and changes none.
 
     The numbers are those of `advance`, bit for bit.
@@ -80,9 +101,6 @@ class NumpySession:
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
         self.task, self.updates = task, Updates(task, values, slots)
         self._equal_shares: dict[int, NDArray[Any]] = {}
-
-    def load(self, values: Arrays, slots: Arrays) -> None:
-        self.updates.load(values, slots)
 
     def run(self, block: Block) -> Outcome:
         task, network, updates = self.task, self.task.network, self.updates
@@ -121,18 +139,6 @@ class NumpySession:
 
     def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
         return inferred(self.task.network, self.updates.values, X)
-
-    def values(self) -> Arrays:
-        return self.updates.values
-
-    def slots(self) -> Arrays:
-        return self.updates.slots()
-
-    def feed(self) -> None:
-        """Every step reads the task's arrays."""
-
-    def close(self) -> None:
-        """Nothing is kept."""
 
 
 def inferred(network: Graph, values: Arrays, X: Samples) -> NDArray[Any]:

@@ -111,7 +111,11 @@ COUNTERPARTS: dict[type[Layer], Counterpart] = {
     SiLU: _plain("SiLU", SiLU),
     Softmax: Counterpart("Softmax", lambda ours: {"dim": -1}, lambda theirs: Softmax(), fits=_LAST),
     Softplus: Counterpart(
-        "Softplus", lambda ours: {"threshold": 40.0}, lambda theirs: Softplus(), fits={"beta": _is(1)}
+        "Softplus",
+        lambda ours: {"threshold": 40.0},
+        lambda theirs: Softplus(),
+        # Above its threshold theirs is the identity; from 20 on that is the same to 2e-9.
+        fits={"beta": _is(1), "threshold": lambda threshold: threshold >= 20},
     ),
     Tanh: _plain("Tanh", Tanh),
 }
@@ -153,16 +157,36 @@ def to_torch(network: Graph) -> torch.nn.Module:
 def from_torch(module: torch.nn.Module) -> Sequential:
     """The network of an `nn.Sequential`, with copies of its parameters, ready for a `Model`.
 
-    Sequentials inside one another become one line. Raises `ConfigurationError` with the place of a module that has no
-    counterpart here, and the setting that it lies in.
+    Sequentials inside one another become one line. A module that stands in several places, and a parameter that several
+    modules hold, becomes tied parameters; what has `requires_grad=False` becomes frozen. Parameters of half precision
+    become float32. Raises `ConfigurationError` with the place of a module that has no counterpart here, and what in it
+    has none: a setting, a hook, a parametrization, a `forward` of one's own.
     """
     torch = _torch()
-    if not isinstance(module, torch.nn.Sequential):
+    if not _is_line(torch, module):
         raise ConfigurationError(
             f"from_torch reads an nn.Sequential, not {type(module).__name__}: its forward can be any program. "
             "Put the layers into torch.nn.Sequential(...), or write the network with chainrule.Graph."
         )
-    return Sequential(*(_layer_of(torch, place, one) for place, one in _opened(torch, module)))
+    opened = list(_opened(torch, module))
+    layers = [_layer_of(torch, place, one, module.training) for place, one in opened]
+    names = list(Sequential(*layers).nodes)
+    owners: dict[int, str] = {}  # of each of their parameters the first place
+    ties: dict[str, str] = {}
+    for name, layer, (place, one) in zip(names, layers, opened, strict=True):
+        for local in (*layer.parameters, *layer.state):
+            theirs = getattr(one, COUNTERPARTS[type(layer)].arrays[local])
+            owner = owners.setdefault(id(theirs), f"{name}.{local}")
+            if owner == f"{name}.{local}":
+                setattr(layer, local, _array(place, local, theirs))
+            elif local in layer.parameters:
+                ties[f"{name}.{local}"] = owner
+            else:
+                raise ConfigurationError(
+                    f"{place}: its {local} is carried on in several places, which has no counterpart in chainrule; "
+                    f"write a {type(one).__name__} for each."
+                )
+    return Sequential(*zip(names, layers, strict=True), ties=ties)
 
 
 def _torch() -> Any:
@@ -212,15 +236,78 @@ def _walker(torch: Any) -> Any:
 
 
 def _opened(torch: Any, module: Any, path: str = "") -> Any:
-    """Every module of a line with its place, "0", "1.0"."""
-    for name, one in module.named_children():
-        if type(one) is torch.nn.Sequential:
+    """Every module of a line with its place, "0", "1.0", as often as it stands there."""
+    _require_bare(torch, path.rstrip(".") or "the Sequential", module)
+    for name, one in module._modules.items():
+        if _is_line(torch, one):
             yield from _opened(torch, one, f"{path}{name}.")
         else:
             yield f"{path}{name}", one
 
 
-def _layer_of(torch: Any, place: str, module: Any) -> Layer:
+def _is_line(torch: Any, module: Any) -> bool:
+    """Whether it is an `nn.Sequential`, or of a subclass that goes through its modules in the same way."""
+    line, kind = torch.nn.Sequential, type(module)
+    return isinstance(module, line) and all(
+        getattr(kind, name) is getattr(line, name) for name in ("forward", "__call__", "__iter__")
+    )
+
+
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+
+
+def _require_bare(torch: Any, place: str, module: Any) -> None:
+    """That nothing which a module's class does not say changes what it computes."""
+    if not isinstance(module, torch.nn.Module):
+        raise ConfigurationError(f"{place}: {module!r} is no module.")
+    found = ""
+    if torch.nn.utils.parametrize.is_parametrized(module):
+        held = {name: [type(one).__name__ for one in each] for name, each in module.parametrizations.items()}
+        found = "; ".join(f"{name} is parametrized by {', '.join(each)}" for name, each in held.items())
+        found += ": torch.nn.utils.parametrize.remove_parametrizations makes a plain parameter of it"
+    elif "forward" in vars(module):
+        found = "its forward was replaced"
+    else:
+        hooks = [hook for kind in _HOOKS for hook in getattr(module, kind).values()]
+        if hooks:
+            name = getattr(hooks[0], "__name__", type(hooks[0]).__name__)
+            found = f"its hook {name} can change what it computes: remove it first"
+    if found:
+        raise ConfigurationError(f"{place}: {type(module).__name__} has no counterpart in chainrule as it is; {found}.")
+
+
+def _array(place: str, local: str, tensor: Any) -> Any:
+    """Theirs as ours: weights (N, I) as (I, N), vectors (N,) as (1, N)."""
+    if tensor.is_meta or not tensor.is_floating_point():
+        what = "has no numbers yet" if tensor.is_meta else f"holds {tensor.dtype}, which has no counterpart here"
+        raise ConfigurationError(f"{place}: its {local} {what}.")
+    tensor = tensor.detach().cpu()
+    array = (tensor if tensor.element_size() == 8 else tensor.float()).numpy()
+    return np.array(array.T if local == "weights" else array.reshape(1, -1))
+
+
+def _frozen(place: str, module: Any, training: bool) -> bool:
+    """Whether the layer stays as it is; `training` is the mode of the whole."""
+    still = training and not module.training  # it runs as in inference, and the network around it does not
+    held = {parameter.requires_grad for parameter in module.parameters(recurse=False)}
+    if len(held) == 2:
+        raise ConfigurationError(
+            f"{place}: {module} trains some of its parameters only; here a layer is frozen as a whole."
+        )
+    frozen = still if not held else held == {False}
+    carries = next(module.buffers(recurse=False), None) is not None
+    if carries and (still if not frozen else module.training):
+        raise ConfigurationError(
+            f"{place}: {module} keeps its {'parameters' if frozen else 'running statistics'} and goes on with its "
+            f"{'running statistics' if frozen else 'parameters'}; a layer here keeps both or neither. Set "
+            "requires_grad=False on its parameters and call its .eval(), or neither."
+        )
+    return frozen
+
+
+def _layer_of(torch: Any, place: str, module: Any, training: bool) -> Layer:
+    """The counterpart, without its arrays."""
+    _require_bare(torch, place, module)
     row = next((row for row in COUNTERPARTS.values() if type(module) is getattr(torch.nn, row.module)), None)
     if row is None:
         raise ConfigurationError(f"{place}: {type(module).__name__} has no counterpart in chainrule.")
@@ -230,7 +317,5 @@ def _layer_of(torch: Any, place: str, module: Any) -> Layer:
                 f"{place}: {module} has no counterpart in chainrule with {setting}={getattr(module, setting)!r}."
             )
     layer = row.layer(module)
-    for local in (*layer.parameters, *layer.state):
-        array = getattr(module, row.arrays[local]).detach().cpu().numpy()
-        setattr(layer, local, np.array(array.T if local == "weights" else array.reshape(1, -1)))
+    layer.frozen = _frozen(place, module, training)
     return layer

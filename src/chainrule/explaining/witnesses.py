@@ -207,7 +207,7 @@ def scalar_oracle(cells: Cells, quantity: Quantity, backward: float) -> Witness:
     try:
         value, loss, coarse = _by_values(cells, quantity)
     except (ChainruleError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        return Witness(name, None, note=f"left out: {error}")
+        return Witness(name, None, note=f"left out: {str(error).rstrip('.')}")
     whole = cells.trace.loss
     if not math.isclose(loss, whole, rel_tol=1e-9, abs_tol=1e-12):
         if _tiny(cells):

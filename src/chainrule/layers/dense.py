@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ConfigurationError, ShapeError, UnknownNameError
+from ..fixed import Fixed
 from ..initializers import He, Initializer, Zeros
 from ..layer import Declared, Layer, Shape, format_shape, whole_number
 from ..limits import FEATURES, require_number
@@ -65,6 +66,12 @@ class Dense(Layer):
         if name == "bias" and "bias" in vars(self) and self.closed:  # nobody would look at it again
             known = ("n_inputs", "n_neurons", *self.parameters)
             raise UnknownNameError("parameter of Dense", name, known, meant="biases")
+        if name == "penalties":
+            if not isinstance(value, Mapping):
+                raise ConfigurationError(
+                    f'Dense: penalties maps names to penalties, such as {{"weights": L2(5e-4)}}, not {value!r}.'
+                )
+            value = Fixed(value)
         super().__setattr__(name, value)
 
     def pure_forward(self, xp, inputs, weights, biases):

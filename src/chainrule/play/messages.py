@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import DataError
+from ..explaining.notations import NOTATIONS
+from ..limits import SEEDS
 from .walk import UNITS
 
 __all__ = ["ASKED", "TOLD", "checked"]
@@ -52,8 +54,6 @@ def _or_none(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
-_NOTATIONS = ("book", "calculus", "numpy")
-
 # Each message with its fields; one that ends in ? may be left out.
 ASKED: Mapping[str, Mapping[str, Check]] = {
     "look": {},
@@ -70,12 +70,12 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
         "penalty?": _between(0.0, 1000.0),
         "dropout?": _between(0.0, 0.95),
         "noise?": _between(0.0, 10.0),
-        "seed?": _whole(0, 2**32 - 1),
+        "seed?": _whole(0, SEEDS - 1),
     },
     "go": {"unit": _one_of(*UNITS), "way": _one_of(1, -1)},
     "play": {"on": _one_of(True, False)},
     "seek": {"frame": _whole(0, 10**9)},
-    "choose": {"what": _text(), "notation?": _one_of(*_NOTATIONS)},
+    "choose": {"what": _text(), "notation?": _one_of(*NOTATIONS)},
     "proof": {"what": _text()},
     "curve": {"what": _text()},
     "sample": {"place": _whole(0, 10**9)},

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import datasets
 from ..ensemble import load, members_of
-from ..errors import ConfigurationError, DataError
+from ..errors import ChainruleError, ConfigurationError, DataError
 from ..graph import snake_case
 from ..layers import Dropout, Softmax
 from ..loss import Loss
@@ -84,7 +84,7 @@ def of_csv(name: str, text: str, target: str | None) -> Setup:
         path.write_text(text, encoding="utf-8")
         try:
             data = datasets.resolve(path, **({} if target is None else {"target": target}))
-        except DataError as error:
+        except ChainruleError as error:
             raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from None
     setup = of_dataset(data, sizes=(16,))
     return dataclasses.replace(setup, title=name, data="")

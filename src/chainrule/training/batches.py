@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import plain_array
+from ..arrays import is_array, plain_array
 from ..errors import ChainruleError, ConfigurationError, DataError, ShapeError
 from ..trained import Trained
 from ..weighting import checked_weights
@@ -41,17 +41,36 @@ class Reads(Trained, Protocol):
         """X and y as arrays that the network takes."""
 
 
-def are_batches(given: Any) -> bool:
+def are_batches(given: Any, alone: bool = True) -> bool:
     """Whether this is something to take batches from, and no array, table or pair (X, y).
+
+    Where it does not stand `alone`, without a y of its own, a list whose rows could be samples is X.
 
     >>> are_batches(iter([])), are_batches([([[1.0]], [0])]), are_batches(([[1.0]], [0]))
     (True, True, False)
+    >>> are_batches([(1.0, 2.0), (3.0, 4.0)])
+    False
     """
-    if isinstance(given, np.ndarray | Mapping | str | bytes | tuple) or hasattr(given, "columns"):
+    if isinstance(given, Mapping | str | bytes | tuple) or is_array(given):
         return False
     if isinstance(given, list):
-        return bool(given) and all(isinstance(item, tuple) and len(item) in (2, 3) for item in given)
+        return bool(given) and all(_is_batch(item, alone) for item in given)
     return callable(given) or isinstance(given, Iterable)
+
+
+def _is_batch(item: Any, alone: bool) -> bool:
+    """Whether an item of a list is (X, y) or (X, y, sample_weights), by the axes that they have."""
+    if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+        return False
+    axes = [_axes(part) for part in item]
+    return axes[0] >= 2 and (alone or len(set(axes)) > 1)
+
+
+def _axes(given: Any) -> int:
+    """How many axes an array has, a nested list as far as its first entries tell."""
+    if isinstance(given, list | tuple):
+        return 1 + (_axes(given[0]) if given else 0)
+    return 2 if isinstance(given, Mapping) else int(getattr(given, "ndim", len(getattr(given, "shape", ()))))
 
 
 class Batches:

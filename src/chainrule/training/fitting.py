@@ -120,8 +120,16 @@ def run_plan(
 @contextlib.contextmanager
 def _calling(crew: Team, fit: Fit, ctrl_c: CtrlC) -> Iterator[None]:
     """Callbacks at work: on rank 0, whose changes the others take over, an interrupt of theirs included."""
-    with followed(crew, fit), ctrl_c.noting(crew.size > 1):
-        yield
+    try:
+        with followed(crew, fit), ctrl_c.noting(crew.size > 1):
+            yield
+    except ValueError as error:
+        if not str(error).endswith("is read-only"):
+            raise
+        raise ConfigurationError(
+            "fit: a callback tried to change a parameter in place, and an engine would not see it; assign the whole "
+            'array, fit.model.parameters["dense_0.weights"] = array, or all of them, fit.model.parameters = {...}.'
+        ) from error
 
 
 def _train(
@@ -148,11 +156,15 @@ def _ending(
     fit: Fit, plan: Plan, callbacks: Sequence[Callback], saver: Checkpoint | None, forgives: bool
 ) -> Iterator[None]:
     """However the run inside ends, the history says why, and every part of the end happens, whatever another raises."""
+    broken = True  # another error is on its way: nobody asks for the doctor
     try:
         yield
+        broken = False
     except KeyboardInterrupt:
+        broken = False
         fit.stop(INTERRUPTED)
     except NonFiniteError as error:
+        broken = False
         fit.stop(str(error))
         if not forgives:
             raise
@@ -160,7 +172,7 @@ def _ending(
         with contextlib.ExitStack() as ending:
             if saver is not None:
                 ending.callback(saver.finish)
-            fit.history.notes = _notes(fit, plan)
+            fit.history.notes = [] if broken else _notes(fit, plan)
             for callback in reversed(callbacks):
                 ending.callback(callback.end, fit)
 

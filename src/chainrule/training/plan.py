@@ -45,6 +45,8 @@ class Plan:
     steps_per_epoch: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.shuffle, bool | np.bool_):
+            raise ConfigurationError(f"fit: shuffle must be True or False, not {self.shuffle!r}.")
         least = {"epochs": 0, "batch_size": 1}
         least |= {name: 1 for name in ("record_every", "steps_per_epoch") if getattr(self, name) is not None}
         for name, smallest in least.items():
@@ -123,8 +125,8 @@ class Plan:
             return self
         return replace(self, sample_weights=weighed(self.y, self.sample_weights, class_weights, loss, outputs, names))
 
-    def split(self, part: float, run: Run) -> Plan:
-        """The plan with a random part of its samples held out for validation."""
+    def split(self, part: float, run: Run, own_weights: NDArray[Any] | None = None) -> Plan:
+        """The plan with a random part of its samples held out for validation, where `own_weights` count, (S,)."""
         if not part:
             return self
         if self.validation is not None:
@@ -140,7 +142,7 @@ class Plan:
         test, rest = np.sort(order[:held_out]), np.sort(order[held_out:])
         weights = None if self.sample_weights is None else self.sample_weights[rest]
         encoded = None if self.encoded is None else self.encoded[rest]
-        held = Held.of(run, chosen(self.X, test), self.y[test])
+        held = Held.of(run, chosen(self.X, test), self.y[test], None if own_weights is None else own_weights[test])
         return replace(
             self, X=chosen(self.X, rest), y=self.y[rest], encoded=encoded, sample_weights=weights, validation=held
         )
@@ -150,7 +152,9 @@ class Plan:
         import zlib
 
         data = [self.X, self.y] + ([] if self.sample_weights is None else [self.sample_weights])
-        data += [self.validation.X, self.validation.y] if isinstance(self.validation, Held) else []
+        if isinstance(self.validation, Held):
+            held = self.validation
+            data += [held.X, held.y] + ([] if held.weights is None else [held.weights])
         checksum = 0
         for array in data:
             for part in in_parts(array):

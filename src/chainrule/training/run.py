@@ -14,6 +14,7 @@ from ..layer import Arrays
 from ..loss import Loss
 from ..metrics.naming import Metric
 from ..optimizers import Optimizer
+from ..schedules import rate_at
 
 __all__ = ["Run"]
 
@@ -68,7 +69,7 @@ class Run:
         for rate in rates:
             if id(rate) not in found:
                 ahead = range(self.step, self.step + steps)
-                found[id(rate)] = [float(rate(step)) for step in ahead] if callable(rate) else float(rate)
+                found[id(rate)] = [rate_at(rate, step) for step in ahead] if callable(rate) else float(rate)
         table = np.empty((steps, len(rates)))
         for column, rate in enumerate(rates):
             table[:, column] = found[id(rate)]

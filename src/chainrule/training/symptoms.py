@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..columns import DEAD, EPOCH, GRADIENT_NORM
+from ..columns import DEAD, EPOCH, GRADIENT_NORM, LEARNING_RATE
 from .datasymptoms import CLASSES, constant_columns, leakage, unscaled_inputs, unscaled_targets
 from .examined import Examined, Remedy
 from .sampled import LEAST_EPOCHS, Sampled
@@ -63,6 +63,19 @@ def vanishing(case: Examined) -> Remedy | None:
 
 
 # What the curve shows
+
+
+def rate_zero(case: Examined) -> Remedy | None:
+    """A learning rate of 0 in every epoch."""
+    rates = case.history[LEARNING_RATE] if LEARNING_RATE in case.history.names else []
+    if len(rates) < 2 or any(rates):  # the first step of a warm-up has the rate 0
+        return None
+    python = f"{case.optimizer}()" if case.optimizer else "another optimizer"
+    return Remedy(
+        "Nothing was learned: the learning rate is 0, which changes no weight.",
+        f"Give a rate above 0, or leave it to the optimizer: {python}.",
+        "Give a rate above 0, or leave --lr out.",
+    )
 
 
 def rate_too_high(case: Examined) -> Remedy | None:
@@ -221,6 +234,7 @@ class Symptom:
 SYMPTOMS = (
     Symptom(leakage),
     Symptom(constant_columns),
+    Symptom(rate_zero, (vanishing, dead_units, rate_too_high, rate_too_low, one_class, guessing, uneven_classes)),
     Symptom(
         unscaled_inputs, (dead_units, vanishing, rate_too_high, rate_too_low, one_class, guessing, unscaled_targets)
     ),

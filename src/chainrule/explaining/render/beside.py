@@ -12,12 +12,13 @@ from .digits import short, shown_path, shown_step
 from .extras import pulling, unmoved, verdict_in_a_line
 from .formulas import equation, math
 
-__all__ = ["beside"]
+__all__ = ["beside", "soft"]
 
 ROWS = 6  # samples shown to each side
 
 
-def _soft(*content: object) -> Html:
+def soft(*content: object) -> Html:
+    """A paragraph that stands back."""
     return tag("p", *content, cls="soft")
 
 
@@ -72,7 +73,7 @@ def _step(step: OptimizerStep) -> Iterator[Html]:
         ("for the whole step", short(step.predicted_whole), short(step.measured_whole)),
     )
     yield table(("the loss changes by", "predicted", "measured"), rows, numeric=[1, 2])
-    yield _soft("Predicted: gradient times change, the first term of the Taylor series.")
+    yield soft("Predicted: gradient times change, the first term of the Taylor series.")
 
 
 def _batch(batch: Batch) -> Iterator[Html]:
@@ -81,9 +82,9 @@ def _batch(batch: Batch) -> Iterator[Html]:
     yield tag("div", *(_side(batch, way, rows) for way, rows in sides), cls="sides")
     zero = len(batch.contributions) - len(batch.up) - len(batch.down)
     if zero:
-        yield _soft(f"{unmoved(zero)}.")
+        yield soft(f"{unmoved(zero)}.")
     if batch.penalty:
-        yield _soft(f"The penalties add {short(batch.penalty)}.")
+        yield soft(f"The penalties add {short(batch.penalty)}.")
 
 
 def _side(batch: Batch, way: str, rows: tuple[int, ...]) -> Html:
@@ -100,7 +101,7 @@ def _side(batch: Batch, way: str, rows: tuple[int, ...]) -> Html:
         "div",
         tag("p", f"{pulling(len(rows), way)}, together {short(sum(values[i] for i in rows))}"),
         table((), shown, numeric=[1]) if shown else "",
-        _soft(f"{len(left)} more: {short(sum(values[i] for i in left))}") if left else "",
+        soft(f"{len(left)} more: {short(sum(values[i] for i in left))}") if left else "",
     )
 
 
@@ -108,7 +109,7 @@ def _paths(e: Derivation) -> Iterator[Html]:
     paths = e.paths
     if paths.total is None:
         if paths.note:
-            yield _soft(f"Paths to {e.objective}: {paths.note}.")
+            yield soft(f"Paths to {e.objective}: {paths.note}.")
         return
     blocks = []
     for path in paths.paths:

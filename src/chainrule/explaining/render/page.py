@@ -9,7 +9,7 @@ from ...display.palette import layer_numbers
 from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number
 from ..notations import asked_in, require_notation, written_in
-from .beside import beside
+from .beside import beside, soft
 from .digits import short, shown_line
 from .formulas import equation, math
 from .plain import circumstances, heading, is_told
@@ -29,23 +29,19 @@ def as_fragment(e: Derivation, notation: str = "book") -> str:
     return fragment(article(*_sections(e, require_notation(notation))))
 
 
-def _soft(*content: object) -> Html:
-    return tag("p", *content, cls="soft")
-
-
 def _sections(e: Derivation, notation: str) -> Iterator[Html]:
     asked = next((s for s in reversed(e.steps) if s.part == "backward"), None)
     of = math(asked.symbol) if asked is not None and notation == "calculus" else asked_in(e, notation)
     yield tag("h1", "Why is ", of, f" equal to {short(e.value)}?")
     if e.answer:
         yield tag("p", e.answer, cls="strong")
-    yield _soft(f"{e.title} is {short(e.current)}; {circumstances(e)}.")
+    yield soft(f"{e.title} is {short(e.current)}; {circumstances(e)}.")
     if e.value:
         way = "up" if e.value > 0 else "down"
-        yield _soft(f"If it grew by a little, L would go {way} by {short(abs(e.value))} times as much.")
-    yield from map(_soft, e.notes)
+        yield soft(f"If it grew by a little, L would go {way} by {short(abs(e.value))} times as much.")
+    yield from map(soft, e.notes)
     yield scrolled(as_svg(e))
-    yield _soft(
+    yield soft(
         "Each row: sample and neuron, value, gradient. The lines are terms of the chain rule, wide where large, ",
         tag("span", "orange above 0", cls="up"),
         ", ",
