@@ -127,7 +127,7 @@ def _calling(crew: Team, fit: Fit, ctrl_c: CtrlC) -> Iterator[None]:
         if not str(error).endswith("is read-only"):
             raise
         raise ConfigurationError(
-            "fit: a callback tried to change a parameter in place, and an engine would not see it; assign the whole "
+            "fit: a callback tried to change a parameter in place, and during a run it is read-only; assign the whole "
             'array, fit.model.parameters["dense_0.weights"] = array, or all of them, fit.model.parameters = {...}.'
         ) from error
 
