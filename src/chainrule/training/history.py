@@ -27,6 +27,8 @@ _FEW = 64  # numbers that are kept one by one
 class _Numbers:
     """A column: numbers, None where an epoch has none. What comes as an array stays one until somebody reads it."""
 
+    __slots__ = ("_arrays", "_first")
+
     def __init__(self, numbers: list[Any] | None = None) -> None:
         self._first: list[Any] = [] if numbers is None else numbers
         self._arrays: list[NDArray[Any]] = []  # what follows, never changed in place
@@ -52,7 +54,10 @@ class _Numbers:
 
     def part(self, start: int, stop: int) -> _Numbers:
         """Those from `start` to `stop`."""
-        found, before = _Numbers(self._first[start:stop]), len(self._first)
+        found = _Numbers(self._first[start:stop])
+        if not self._arrays:
+            return found
+        before = len(self._first)
         for array in self._arrays:
             within = array[max(start - before, 0) : max(stop - before, 0)]
             if len(within):
@@ -62,10 +67,10 @@ class _Numbers:
 
     def holds(self) -> bool:
         """Whether any epoch has the number."""
-        return bool(self._arrays) or any(value is not None for value in self._first)
+        return bool(self._arrays) or self._first.count(None) < len(self._first)
 
     def __len__(self) -> int:
-        return len(self._first) + sum(map(len, self._arrays))
+        return len(self._first) + sum(map(len, self._arrays)) if self._arrays else len(self._first)
 
     def __getitem__(self, index: int) -> Any:
         if index < len(self._first):
@@ -80,7 +85,9 @@ class _Numbers:
     @property
     def last(self) -> Any:
         """The last one; None without any."""
-        return self[len(self) - 1] if len(self) else None
+        if self._arrays:
+            return self._arrays[-1][-1].item()
+        return self._first[-1] if self._first else None
 
 
 Columns = dict[str, _Numbers]

@@ -117,6 +117,11 @@ INLINE int any_above_zero(vec a) {
     return found != 0;
 }
 #endif
+/* The first `count` entries; the others are 0. */
+INLINE vec first_of(vec a, int64_t count) {
+    static const real places[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return where_above(all((real)count), load(places), a, all(0));
+}
 INLINE vec above_zero(vec a) { return more(all(0), a); } /* a NaN stays */
 
 /* zip_low(a, b) = a0 b0 a1 b1 ... of the first halves, zip_high of the second. */

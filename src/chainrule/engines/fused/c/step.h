@@ -105,12 +105,10 @@ static void backward(const Tile *t) {
 
 /* Whether a row has an entry above 0: most have one in their first vector. */
 INLINE int has_some(const real *row, int64_t samples) {
-    const int64_t whole_vectors = samples - samples % LANES;
-    for (int64_t s = 0; s < whole_vectors; s += LANES)
+    const int64_t rest = samples % LANES;
+    for (int64_t s = 0; s < samples - rest; s += LANES)
         if (any_above_zero(load(row + s))) return 1;
-    for (int64_t s = whole_vectors; s < samples; s++)
-        if (row[s] > 0) return 1;
-    return 0;
+    return rest && any_above_zero(first_of(load(row + samples - rest), rest));
 }
 
 /* Units of ReLUs whose output is above 0 for a sample are alive in the epoch. */
