@@ -24,7 +24,7 @@ INTERRUPTED = "interrupted"
 _FEW = 64  # numbers that are kept one by one
 
 
-class _Numbers:
+class _Growing:
     """A column: numbers, None where an epoch has none. What comes as an array stays one until somebody reads it."""
 
     __slots__ = ("_arrays", "_first")
@@ -52,9 +52,9 @@ class _Numbers:
         own = [value for value in self._first if value is not None]
         return np.concatenate([own, *self._arrays]) if own or not self._arrays else np.concatenate(self._arrays)
 
-    def part(self, start: int, stop: int) -> _Numbers:
+    def part(self, start: int, stop: int) -> _Growing:
         """Those from `start` to `stop`."""
-        found = _Numbers(self._first[start:stop])
+        found = _Growing(self._first[start:stop])
         if not self._arrays:
             return found
         before = len(self._first)
@@ -90,7 +90,7 @@ class _Numbers:
         return self._first[-1] if self._first else None
 
 
-Columns = dict[str, _Numbers]
+Columns = dict[str, _Growing]
 
 
 class _LastRow(MutableMapping[str, float]):
@@ -108,7 +108,7 @@ class _LastRow(MutableMapping[str, float]):
 
     def __setitem__(self, name: str, value: float) -> None:
         if name not in self._columns:
-            self._columns[name] = _Numbers([None] * len(self._columns[EPOCH]))
+            self._columns[name] = _Growing([None] * len(self._columns[EPOCH]))
         self._columns[name].read()[-1] = value
 
     def __delitem__(self, name: str) -> None:
@@ -141,7 +141,7 @@ class History:
         self, records: list[dict[str, float]] | None = None, stopped: str | None = None, notes: list[str] | None = None
     ) -> None:
         self.stopped, self.notes = stopped, list(notes or ())
-        self._columns: Columns = {EPOCH: _Numbers()}
+        self._columns: Columns = {EPOCH: _Growing()}
         for index, measured in enumerate(records or ()):
             epoch = measured.get(EPOCH)
             if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
@@ -153,7 +153,7 @@ class History:
         added, before = max(map(len, columns.values()), default=0), len(self)
         for name in columns:
             if name not in self._columns:
-                self._columns[name] = _Numbers([None] * before)
+                self._columns[name] = _Growing([None] * before)
         for name, column in self._columns.items():
             column.extend(columns[name] if name in columns else [None] * added)
 
