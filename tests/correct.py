@@ -166,7 +166,7 @@ def correct(draw: Any) -> Drawn:
         return Drawn(one_layer(draw, features), inputs, seed)
     if family == "network":
         return Drawn(network(draw, features), inputs, seed)
-    classes = draw(sizes)
+    classes = draw(sizes) + 1
     layers = [Dense(features, 4, penalties={"weights": L2(0.01)}), activation(draw), Dense(4, classes)]
     return Drawn(Model(layers, loss=loss_for_numbers(draw), seed=seed % 1000), inputs, seed)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 import chainrule
 from chainrule import (
@@ -204,7 +204,11 @@ def test_a_correct_object_of_the_catalogue_passes(make: Any) -> None:
 @settings(max_examples=500, suppress_health_check=list(HealthCheck))
 @given(correct())
 def test_nothing_is_found_wrong_with_a_correct_object(drawn: Drawn) -> None:
-    report = check(drawn.item, drawn.inputs, seed=drawn.seed)
+    try:
+        report = check(drawn.item, drawn.inputs, seed=drawn.seed)
+    except ConfigurationError as error:  # a softmax of one column is 1, whatever goes in
+        assert "is the same whatever goes in" in str(error) and "oftmax" in repr(drawn.item)
+        reject()
     assert report.passed, f"{drawn.item!r}\n{report}"
 
 
