@@ -40,6 +40,8 @@ def check(
     if arguments is not None:
         options["arguments"] = _arguments(arguments)
     if Path(path).is_dir():
+        if html is not None:
+            raise ConfigurationError("--html is for a file; for a folder there are --csv and --json.")
         return _folder(path, limits, options, json, csv)
     if csv:
         raise ConfigurationError("--csv is for a folder; for a file there is --json.")
@@ -65,8 +67,7 @@ def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html
         answers.append({"name": found, **report.to_json()})
         reports.append(report)
         if not json:
-            console.print(report)
-            console.print()
+            _show(console, report)
     if json:
         print(jsons.dumps(answers))
     if html is not None:
@@ -74,6 +75,16 @@ def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html
         if not json:
             say(console, f"Saved {html}")
     return grades.exit_code(results_of)
+
+
+def _show(console: Any, report: Report) -> None:
+    """Print a report; where no terminal reads it, without the blanks that fill its lines."""
+    with console.capture() as shown:
+        console.print(report)
+        console.print()
+    text = shown.get()
+    text = text if console.is_terminal else "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    console.file.write(text)
 
 
 def _folder(path: str, limits: Limits, options: dict[str, Any], json: bool, csv: bool) -> int:
