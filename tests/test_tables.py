@@ -135,6 +135,7 @@ def test_columns_named_in_text_keep_their_cells_as_they_stand(tmp_path: Path) ->
         ("a,b\n", "data.csv has a header and no rows below it."),
         ("a,b\n1,2\n3\n", "data.csv, line 3: 1 cell where the header has 2."),
         ('a,b\n"1\n1",2\n3,4,5\n', "data.csv, line 4: 3 cells where the header has 2."),
+        ("a,b\n" + "x" * 200_000 + ",y\n", "data.csv, line 2: a cell is very long, or a quoted cell is not closed"),
         ('a,b\n1,"x\n2,y\n', "a quoted cell is not closed properly"),
         ('a,b\n1,"x"y\n', "data.csv, line 2: a quoted cell is not closed properly"),
         (gzip.compress(b"a,b\n1,2\n" * 50, mtime=0)[:-12], "data.csv: the compressed file is damaged or cut short."),
@@ -146,6 +147,14 @@ def test_a_file_that_is_no_table_says_where_and_why(content: str | bytes, messag
         read_table(written(tmp_path, content))
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("cell", ["9" * 5000, "²" * 17, "1²", "٣²"])
+def test_digits_of_any_kind_and_length_are_text_and_no_error_of_python(cell: str, tmp_path: Path) -> None:
+    table = read_table(written(tmp_path, "a,b\n" + f"{cell},1\n" * 20))
+    assert table["a"].dtype == object and {*table["a"]} == {cell}
+    with pytest.raises(DataError, match="text where numbers belong"):
+        read_table(written(tmp_path, "a,b\n" + "7,1\n" * 20 + f"{cell},1\n"))
 
 
 def test_a_path_that_leads_nowhere_or_to_a_folder_says_so(tmp_path: Path) -> None:

@@ -309,7 +309,7 @@ class TextColumn:
             return hint
         if not words:
             return ColumnFormat("number")
-        if hint is None and all(word.isdigit() for word in words) and any(map(is_code, words)):
+        if hint is None and all(word.isdecimal() for word in words) and any(map(is_code, words)):
             huge = any(len(word) > 15 and word[0] != "0" for word in words)
             return ColumnFormat("text", why="whole numbers from 2^53 on" if huge else "leading zeros")
         if hint is None and len(words) == 1 and words <= _TICKS and {*self.words} - words == {""}:

@@ -163,7 +163,7 @@ def is_value(cell: str) -> bool:
 
 def _is_count(values: Sequence[str]) -> bool:
     """Whether numbers can be names: 0, 1, 2, … or years."""
-    if not all(value.isdigit() for value in values):
+    if not all(value.isdecimal() and len(value) < 19 for value in values):
         return False
     whole = [int(value) for value in values]
     years = len({*whole}) == len(whole) and all(1800 <= value <= 2200 for value in whole)

@@ -68,7 +68,10 @@ def is_code(cell: str) -> bool:
     >>> is_code("00501"), is_code("9007199254740993"), is_code("0"), is_code("0.5"), is_code("501")
     (True, True, False, False, False)
     """
-    return cell.isdigit() and ((len(cell) > 1 and cell[0] == "0") or (len(cell) > 15 and int(cell) >= _EXACT))
+    if not (cell.isascii() and cell.isdigit()):  # ² is a digit to Python, and no number
+        return False
+    zero = len(cell) > 1 and cell[0] == "0"
+    return zero or len(cell) > len(str(_EXACT)) or (len(cell) == len(str(_EXACT)) and int(cell) >= _EXACT)
 
 
 def is_amount(cell: str) -> bool:
@@ -149,7 +152,7 @@ def mark_of(body: str) -> str:
     if dots + commas > 1:
         return other
     whole, _, rest = body.partition(here)
-    ambiguous = 1 <= len(whole) <= 3 and whole[0] != "0" and len(rest) == 3 and rest.isdigit()
+    ambiguous = 1 <= len(whole) <= 3 and whole[0] != "0" and len(rest) == 3 and rest.isdecimal()
     return "?" if ambiguous else here
 
 
@@ -190,7 +193,7 @@ def notation_of(cells: Iterable[str], assumed: str | None = None, unit: str | No
         digits = text.lower().partition("e")[0]
         if not _BODY[mark].fullmatch(digits):
             return None
-        grouped = grouped or mark == "," or not digits.replace(".", "").isdigit()
+        grouped = grouped or mark == "," or not digits.replace(".", "").isdecimal()
     converted = tuple(sorted(units - {""})) if any(factor(each, shared) != 1 for each in units) else ()
     certain = bool(marks & {".", ","}) or "?" not in marks
     return NumberFormat(mark, shared, certain, grouped, converted)

@@ -77,9 +77,9 @@ def read_text(
                     if row:
                         yield reader.line_num, row
             except csv.Error as error:
-                raise FileFormatError(
-                    f"{path}, line {reader.line_num}: a quoted cell is not closed properly ({error})."
-                ) from None
+                closed = "a quoted cell is not closed properly"
+                what = f"a cell is very long, or {closed}" if "limit" in str(error) else closed
+                raise FileFormatError(f"{path}, line {reader.line_num}: {what} ({error}).") from None
 
     return read_rows(path, records, hints, notes, header=header, expected=expected, unit="line")
 
