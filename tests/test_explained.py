@@ -26,6 +26,7 @@ from chainrule import (
     Flatten,
     Graph,
     Layer,
+    LayerNorm,
     MeanAbsoluteError,
     MeanSquaredError,
     Model,
@@ -245,7 +246,37 @@ def code() -> str:
     return "\n".join(said)
 
 
-LISTS: dict[str, Callable[[], str]] = {"rules": rules, "code": code}
+def saturated(kind: type[Layer], weight: float) -> Explanation:
+    network = Sequential(Dense(1, 1), kind(), Dense(1, 1))
+    weights = ([weight], [0], [2], [0])
+    return with_weights(network, MeanSquaredError(), [[1.0], [2.0]], [1.0, 2.0], "dense_0.weights[0,0]", *weights)
+
+
+def normalized(asked: str) -> Explanation:
+    network = Sequential(Dense(2, 2), LayerNorm(2), Dense(2, 1))
+    weights = ([[1, 2], [0.5, -1]], [0, 0], [1, 1], [0, 0], [1, -1], [0])
+    return with_weights(network, MeanSquaredError(), [[1.0, 2.0], [0.5, 0.25]], [1.0, 2.0], asked, *weights)
+
+
+def answers() -> str:
+    """What is said of gradients next to zero, of numbers too small for a witness, and of a normalization."""
+    shown = [saturated(Sigmoid, 20.0), saturated(Tanh, 15.0), saturated(Tanh, 1e-120), saturated(ReLU, -1.0), dead()]
+    shown += [normalized(f"layer_norm_0.{name}[1]") for name in ("gamma", "beta")] + [normalized("inputs[0,1]")]
+    return "\n\n".join("\n".join([one.answer, *_ways(one), *(s.numpy for s in one.steps)]) for one in shown)
+
+
+def _ways(one: Explanation) -> list[str]:
+    """Who agrees, and what else is said; how far a difference went depends on the machine."""
+    return [f"{w.name}: {w.agrees}" + (f", {w.note}" if "down to" not in w.note else "") for w in one.witnesses]
+
+
+def latex() -> str:
+    """As LaTeX: explanations and rules."""
+    shown = [make().to_latex() for name, make in CASES.items() if name in ("neuron", "table weight", "probabilities")]
+    return "\n\n".join([*shown, *(explain_rule(name).to_latex() for name in ("Softmax", "Huber", "Adam"))])
+
+
+LISTS: dict[str, Callable[[], str]] = {"rules": rules, "code": code, "answers": answers, "latex": latex}
 
 
 @pytest.mark.parametrize("name", LISTS)
