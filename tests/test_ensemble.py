@@ -31,7 +31,7 @@ from chainrule import (
     recipe,
 )
 from chainrule.cli import app
-from chainrule.errors import ChainruleError, ConfigurationError, FileFormatError
+from chainrule.errors import ChainruleError, ConfigurationError, FileFormatError, NonFiniteError
 from chainrule.files import load_arrays, save_arrays
 
 RNG = np.random.default_rng(0)
@@ -318,3 +318,11 @@ def test_batches_are_read_again_by_each_member_and_an_iterator_is_refused() -> N
     assert len(one["loss"]) == len(two["loss"]) == 2
     with pytest.raises(ConfigurationError, match="pass a list of batches, or a function"):
         pair.fit(iter(batches), epochs=1, steps_per_epoch=3, verbose=False)
+
+
+def test_a_member_that_holds_nan_is_named_and_answers_nothing() -> None:
+    pair = Ensemble([Dense(2, 3)], "softmax_crossentropy", members=2)
+    pair.models[1].parameters = {"dense_0.weights": np.full((2, 3), 1.0), "dense_0.biases": np.zeros((1, 3))}
+    pair.models[1].run.values["dense_0.weights"][0, 0] = np.nan
+    with pytest.raises(NonFiniteError, match=r"dense_0\.weights"):
+        pair.predict([[1.0, 2.0]])

@@ -17,7 +17,7 @@ from .files import write_atomically
 from .graph import Graph
 from .layer import Layer
 from .loss import Loss
-from .model import Model
+from .model import Model, answered
 from .optimizers import Optimizer
 from .registry import describe
 from .summary import Summary
@@ -179,8 +179,7 @@ class Ensemble:
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class with the largest mean probability, (B,), or the mean values, (B, O): see `Model.predict`."""
-        decided = np.asarray(self.loss.decide(np, self.logits(X)))
-        return self.preprocessing.decode_target(decided) if self.preprocessing and Model.is_table(X) else decided
+        return answered(self._learned(), X, self.logits(X))
 
     def evaluate(self, X: Any, y: ArrayLike, *, sample_weights: ArrayLike | None = None) -> dict[str, float]:
         """The loss and the metrics of the mean: see `Model.evaluate`."""

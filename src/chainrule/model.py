@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .arrays import plain_array
+from .arrays import is_array, plain_array
 from .backprop import as_inputs, check_arrays, loss_and_gradients
 from .compatibility import require_compatible, require_fitting_output
 from .engines import ENGINES, Engine, predictor, require_known
@@ -302,13 +302,7 @@ class Model:
         in the unit of the column. An array is answered as the network is trained: class numbers, standardized values.
         Raises `NonFiniteError` where a parameter is NaN or infinite.
         """
-        logits = self.logits(X)
-        if not np.isfinite(logits).all():
-            from .explaining.finite import require_finite_values
-
-            require_finite_values(self.run.values)
-        decided = np.asarray(self.loss.decide(np, logits))
-        return self.preprocessing.decode_target(decided) if self.preprocessing and self.is_table(X) else decided
+        return answered((self,), X, self.logits(X))
 
     def predictor(self) -> Callable[[ArrayLike], NDArray[Any]]:
         """A function for many calls with few samples each: from inputs (B, I) to what `logits` returns.
@@ -362,15 +356,16 @@ class Model:
         from .explaining import explain
         from .explaining.question import largest
 
-        run = self.run
+        run, inputs, targets = self.run, self.inputs(X), self.targets(y)
         if name is None:
-            rows = slice(None) if sample is None else slice(sample, sample + 1)
-            name = largest(self.gradients(self.inputs(X)[rows], self.targets(y)[rows], training=training))
+            alone = isinstance(sample, int | np.integer) and 0 <= sample < len(inputs)
+            rows = slice(sample, sample + 1) if alone and sample is not None else slice(None)
+            name = largest(self.gradients(inputs[rows], targets[rows], training=training))
         return explain(
             self.network,
             self.loss,
-            self.inputs(X),
-            self.targets(y),
+            inputs,
+            targets,
             name,
             index,
             parameters=self.parameters,
@@ -478,14 +473,9 @@ class Model:
 
     def inputs(self, X: Any) -> NDArray[Any]:
         """X as the network reads it: an array as it is, a table (file, data frame, columns) through `preprocessing`."""
-        if self.preprocessing is not None and self.is_table(X):
+        if self.preprocessing is not None and is_table(X):
             X = self.preprocessing.transform(X)
         return as_inputs(X, self.dtype)
-
-    @staticmethod
-    def is_table(X: Any) -> bool:
-        """Whether X is a table, which has columns with names, and no array of numbers as the network reads it."""
-        return not isinstance(X, np.ndarray | list | tuple)
 
     def _samples(self, X: Any) -> Samples:
         """X as the network reads it, converted later where it is large."""
@@ -517,6 +507,23 @@ class Model:
         if weights is not None:
             require_counting(checked_weights(weights, len(inputs)), self.loss.name)
         return inputs, targets
+
+
+def answered(models: Sequence[Model], X: Any, logits: NDArray[Any]) -> NDArray[Any]:
+    """What the outputs of models of one architecture, or their mean, say of X: see `Model.predict`."""
+    if not np.isfinite(logits).all():
+        from .explaining.finite import require_finite_values
+
+        for model in models:
+            require_finite_values(model.run.values)
+    first = models[0]
+    decided = np.asarray(first.loss.decide(np, logits))
+    return first.preprocessing.decode_target(decided) if first.preprocessing and is_table(X) else decided
+
+
+def is_table(X: Any) -> bool:
+    """Whether X is a table, whose columns have names, and no array of numbers as a network reads it."""
+    return not isinstance(X, list | tuple) and (hasattr(X, "columns") or not is_array(X))
 
 
 def _fitting(network: Graph, preprocessing: Preprocessing | None) -> Preprocessing | None:

@@ -301,9 +301,10 @@ def _histories(folder: Path, members: Sequence[Model]) -> list[Path]:
 
 def _busiest(model: Model, data: Dataset) -> str:
     """The first layer's weight with the largest gradient on the rows that `chainrule explain` takes."""
+    from ..explaining.question import largest
+
     name = f"{model.network.flat.leaves[0].name}.weights"
-    gradient = model.gradients(data.X_test[:EXPLAINED], data.y_test[:EXPLAINED])[name]
-    return f"{name}[{','.join(map(str, np.unravel_index(int(np.argmax(np.abs(gradient))), gradient.shape)))}]"
+    return largest({name: model.gradients(data.X_test[:EXPLAINED], data.y_test[:EXPLAINED])[name]})
 
 
 def _measured(data: Dataset, model: Model | Ensemble) -> dict[str, dict[str, Any]]:
