@@ -24,9 +24,9 @@ def require_finite_values(values: Mapping[str, Array]) -> None:
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise NonFiniteError(
                 f"{name} holds {array[where]} at {where}: nothing can be predicted or explained with it. Of its "
-                f"{array.size} numbers {int(wrong.sum())} {'is' if wrong.sum() == 1 else 'are'} not finite. If training wrote it, a loss or "
-                "a gradient was not finite then: fit() names the step. Train again with a lower learning rate or "
-                "clip_norm=1.0."
+                f"{array.size} numbers {int(wrong.sum())} {'is' if wrong.sum() == 1 else 'are'} not finite. If "
+                "training wrote it, a loss or a gradient was not finite then: fit() names the step. Train again with "
+                "a lower learning rate or clip_norm=1.0."
             )
 
 
