@@ -77,7 +77,7 @@ LOSSES: dict[str, Any] = {  # ours, and one loss for each sample from PyTorch
     "absolute": (cr.MeanAbsoluteError(), lambda F, z, y: F.l1_loss(z, y, reduction="none").mean(1)),
     "huber": (cr.Huber(delta=0.5), lambda F, z, y: F.huber_loss(z, y, reduction="none", delta=0.5).mean(1)),
 }
-OPTIMIZERS: list[tuple[Callable[[float], cr.Optimizer], str, dict[str, Any]]] = [
+OPTIMIZERS: list[tuple[Callable[..., cr.Optimizer], str, dict[str, Any]]] = [  # ours, PyTorch's, its settings
     (cr.SGD, "SGD", {}),
     (lambda rate: cr.SGD(rate, momentum=0.9), "SGD", {"momentum": 0.9}),
     (lambda rate: cr.SGD(rate, momentum=0.8, nesterov=True), "SGD", {"momentum": 0.8, "nesterov": True}),
@@ -85,9 +85,10 @@ OPTIMIZERS: list[tuple[Callable[[float], cr.Optimizer], str, dict[str, Any]]] = 
     (cr.Adagrad, "Adagrad", {}),
     (cr.RMSprop, "RMSprop", {}),
     (cr.Adam, "Adam", {}),
-    (lambda rate: cr.Adam(rate, weight_decay=0.05), "Adam", {"weight_decay": 0.05}),
-    (lambda rate: cr.AdamW(rate, weight_decay=0.1), "AdamW", {"weight_decay": 0.1}),
+    (lambda rate, **more: cr.Adam(rate, weight_decay=0.05, **more), "Adam", {"weight_decay": 0.05}),
+    (lambda rate, **more: cr.AdamW(rate, weight_decay=0.1, **more), "AdamW", {"weight_decay": 0.1}),
 ]
+EPSILON = {"float32": 0.1, "float64": 1e-8}
 
 
 class Drawn(NamedTuple):
@@ -107,9 +108,17 @@ class Drawn(NamedTuple):
 
     def model(self) -> cr.Model:
         """Ours, before the first step."""
-        ours = OPTIMIZERS[self.optimizer][0](self.rate)
+        ours = OPTIMIZERS[self.optimizer][0](self.rate, **self.damped("epsilon"))
         ours = ours if self.clip is None else replace(ours, clip_norm=self.clip)
         return cr.Model([deepcopy(piece.ours) for piece in self.pieces], LOSSES[self.loss][0], ours, dtype=self.dtype)
+
+    def damped(self, name: str) -> dict[str, float]:
+        """What is added to the size of a gradient before an optimizer divides by it: much in float32.
+
+        With a little of it the rounding of a gradient that is nearly 0 becomes a whole step: networks that PyTorch
+        trains in float32 and in float64 then differ by a tenth.
+        """
+        return {} if OPTIMIZERS[self.optimizer][1] == "SGD" else {name: EPSILON[self.dtype]}
 
 
 def drawn(rng: np.random.Generator) -> Drawn:
@@ -148,7 +157,7 @@ def by_torch(run: Drawn, values: dict[str, Any]) -> dict[str, Any]:
     tensors = {name: torch.tensor(np.array(value), dtype=kind) for name, value in values.items()}
     trained = [tensor.requires_grad_() for name, tensor in tensors.items() if ".running" not in name]
     _, name, settings = OPTIMIZERS[run.optimizer]
-    optimizer = getattr(torch.optim, name)(trained, lr=run.rate, **settings)
+    optimizer = getattr(torch.optim, name)(trained, lr=run.rate, **settings, **run.damped("eps"))
     X = torch.tensor(run.X, dtype=kind)
     y = torch.tensor(run.y) if run.y.ndim == 1 else torch.tensor(run.y, dtype=kind)
     weights = torch.ones(len(X), dtype=kind) if run.weights is None else torch.tensor(run.weights, dtype=kind)
@@ -171,9 +180,9 @@ def by_torch(run: Drawn, values: dict[str, Any]) -> dict[str, Any]:
 def case(rng: np.random.Generator) -> str:
     """One run by an engine and by PyTorch: parameters in float64, else what the network makes of the data.
 
-    An optimizer that divides by the size of a gradient turns the rounding of a gradient that is 0 into a step: in
-    float32 no single parameter is a measure, and in float64 none where the loss does not depend on one, such as a bias
-    before a normalization.
+    Where the loss does not depend on a parameter, such as a bias before a normalization, an optimizer that divides by
+    the size of a gradient turns its rounding into a step: there no single parameter is a measure. Nor is it in float32,
+    and less so where an error's sign is the derivative, which one rounding turns round.
     """
     run = drawn(rng)
     engine = str(rng.choice(["numpy", "fused"]))
@@ -195,6 +204,6 @@ def case(rng: np.random.Generator) -> str:
     other.run.values = {name: np.ascontiguousarray(value, run.dtype) for name, value in theirs.items()}
     expected = other.trace(run.X, run.y, training=True).predictions
     scale = max(1.0, float(np.abs(expected).max()))
-    most = 0.03 if run.dtype == "float32" else 1e-5
+    most = 1e-5 if run.dtype == "float64" else 0.03 if run.loss == "absolute" else 1e-3
     np.testing.assert_allclose(ours, expected, rtol=0, atol=most * scale, err_msg=engine)
     return f"{engine} {run.dtype}, predictions"
