@@ -88,7 +88,7 @@ OPTIMIZERS: list[tuple[Callable[..., cr.Optimizer], str, dict[str, Any]]] = [  #
     (lambda rate, **more: cr.Adam(rate, weight_decay=0.05, **more), "Adam", {"weight_decay": 0.05}),
     (lambda rate, **more: cr.AdamW(rate, weight_decay=0.1, **more), "AdamW", {"weight_decay": 0.1}),
 ]
-EPSILON = {"float32": 0.1, "float64": 1e-8}
+EPSILON = 0.1  # what is added to the size of a gradient before an optimizer divides by it: much, see `Drawn.damped`
 
 
 class Drawn(NamedTuple):
@@ -113,12 +113,13 @@ class Drawn(NamedTuple):
         return cr.Model([deepcopy(piece.ours) for piece in self.pieces], LOSSES[self.loss][0], ours, dtype=self.dtype)
 
     def damped(self, name: str) -> dict[str, float]:
-        """What is added to the size of a gradient before an optimizer divides by it: much in float32.
+        """`EPSILON` by the name that an optimizer has for it, if it divides by the size of a gradient.
 
-        With a little of it the rounding of a gradient that is nearly 0 becomes a whole step: networks that PyTorch
-        trains in float32 and in float64 then differ by a tenth.
+        With a little of it the rounding of a gradient that is nearly 0 (of a bias before a normalization, of errors
+        whose signs cancel) becomes a whole step: networks that PyTorch trains in float32 and in float64 then differ by
+        a tenth.
         """
-        return {} if OPTIMIZERS[self.optimizer][1] == "SGD" else {name: EPSILON[self.dtype]}
+        return {} if OPTIMIZERS[self.optimizer][1] == "SGD" else {name: EPSILON}
 
 
 def drawn(rng: np.random.Generator) -> Drawn:
@@ -178,23 +179,20 @@ def by_torch(run: Drawn, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def case(rng: np.random.Generator) -> str:
-    """One run by an engine and by PyTorch: parameters in float64, else what the network makes of the data.
-
-    Where the loss does not depend on a parameter, such as a bias before a normalization, an optimizer that divides by
-    the size of a gradient turns its rounding into a step: there no single parameter is a measure. Nor is it in float32,
-    and less so where an error's sign is the derivative, which one rounding turns round.
-    """
+    """One run by an engine and by PyTorch: parameters in float64, in float32 what the network makes of the data."""
     run = drawn(rng)
     engine = str(rng.choice(["numpy", "fused"]))
     if find_spec("jax") is not None and rng.random() < 0.03:
         engine = "jax"
     model = run.model()
-    first = model.trace(run.X[: run.batch], run.y[: run.batch], training=True).gradients
-    sizes = [float(np.abs(gradient).max()) for gradient in first.values()]
     theirs = by_torch(run, {n: np.array(v) for n, v in model.run.values.items()})
     options: dict[str, Any] = dict(batch_size=run.batch, shuffle=False, sample_weights=run.weights, verbose=False)
-    model.fit(run.X, run.y, epochs=run.epochs, engine=engine, **options)
-    if run.dtype == "float64" and min(sizes) > 1e-10 * max(sizes):
+    try:
+        model.fit(run.X, run.y, epochs=run.epochs, engine=engine, **options)
+    except cr.errors.NonFiniteError:
+        assert not all(np.isfinite(value).all() for value in theirs.values()), f"{engine}: PyTorch's run is finite"
+        return f"{engine} {run.dtype}, diverged"
+    if run.dtype == "float64":
         for name, value in model.run.values.items():
             scale = max(1.0, float(np.abs(theirs[name]).max()))
             np.testing.assert_allclose(value, theirs[name], rtol=2e-5, atol=2e-6 * scale, err_msg=f"{engine} {name}")
@@ -204,6 +202,6 @@ def case(rng: np.random.Generator) -> str:
     other.run.values = {name: np.ascontiguousarray(value, run.dtype) for name, value in theirs.items()}
     expected = other.trace(run.X, run.y, training=True).predictions
     scale = max(1.0, float(np.abs(expected).max()))
-    most = 1e-5 if run.dtype == "float64" else 0.03 if run.loss == "absolute" else 1e-3
+    most = 0.03 if run.loss == "absolute" else 1e-3  # one rounding may turn an error's sign round, its derivative
     np.testing.assert_allclose(ours, expected, rtol=0, atol=most * scale, err_msg=engine)
-    return f"{engine} {run.dtype}, predictions"
+    return f"{engine} float32, predictions"
