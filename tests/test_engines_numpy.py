@@ -202,7 +202,7 @@ def by_advance(task: Task, values: Any, slots: Any, block: Block) -> tuple[Outco
         context = Context(not task.network.frozen, task.seed, block.step + index)
         named = dict(zip(task.network.trainable_names(), block.rates[index].tolist(), strict=True))
         result, values, slots = advance(
-            np, task.network, task.loss, task.optimizer, values, task.X[rows], task.targets(rows),
+            np, task.network, task.optimizer, task.loss, values, task.X[rows], task.targets(rows),
             task.shares(rows, size), context, slots, named,
         )  # fmt: skip
         losses.append(result.data_loss)

@@ -206,7 +206,7 @@ def reference_records(task: Task, block: Block, values: dict[str, Any]) -> Recor
         context = Context(True, task.seed, block.step + index, record=seen)
         rates = dict(zip(network.trainable_names(), block.rates[index], strict=True))
         given = task.X[rows], task.targets(rows), task.shares(rows, size)
-        found, values, slots = advance(np, network, task.loss, optimizer, values, *given, context, slots, rates)
+        found, values, slots = advance(np, network, optimizer, task.loss, values, *given, context, slots, rates)
         squares = [float(np.sum(np.square(found.gradients[name]))) for name in network.trainable_names()]
         alive = [(seen[name]["output"] > 0).any(axis=0) for name in relu_units(network, task.X.shape[1:])]
         recorder.add(rows, found.data_loss, found.penalty, found.predictions, squares, alive)

@@ -86,8 +86,8 @@ def propagate(
 def advance(
     xp: Any,
     network: Layer,
-    loss: Loss,
     optimizer: Optimizer,
+    loss: Loss,
     values: Mapping[str, Array],
     inputs: Array,
     targets: Array,
@@ -118,8 +118,9 @@ def update(
 
 
 class Prepared(NamedTuple):
-    """What users pass, checked and cast: the arguments of `propagate` after `loss`."""
+    """What users pass, checked and cast: the arguments of `propagate` after `network`."""
 
+    loss: Loss
     values: Arrays
     inputs: Array
     targets: NDArray[Any]
@@ -128,13 +129,17 @@ class Prepared(NamedTuple):
 
     def rows(self, rows: slice) -> Prepared:
         """The same with some of the samples, each with its share of the whole batch's loss."""
-        context = self.context._replace(first_row=rows.start)
-        return Prepared(self.values, self.inputs[rows], self.targets[rows], self.shares[rows], context)
+        return self._replace(
+            inputs=self.inputs[rows],
+            targets=self.targets[rows],
+            shares=self.shares[rows],
+            context=self.context._replace(first_row=rows.start),
+        )
 
 
 def prepare(
     network: Layer,
-    loss: Loss,
+    loss: Loss | str,
     parameters: Mapping[str, Array],
     inputs: ArrayLike,
     targets: ArrayLike,
@@ -144,8 +149,10 @@ def prepare(
 ) -> Prepared:
     """What users pass, checked against the network and cast to the dtype of the parameters.
 
-    Raises `DataError` and its kinds for data that do not fit, `ConfigurationError` for a seed out of range.
+    Raises `DataError` and its kinds for data that do not fit, `ConfigurationError` for a seed out of range and for a
+    loss of an unknown name.
     """
+    compared = named(loss, Loss, "loss")
     check_arrays("parameter", parameters, network.parameter_shapes())
     if state is not None:
         check_arrays("state array", state, network.state_shapes())
@@ -157,8 +164,8 @@ def prepare(
     if dtype is not None:
         values = {name: value.astype(dtype, copy=False) for name, value in values.items()}
     shape = (X.shape[0], *network.output_shape(X.shape[1:]))
-    prepared, shares = loss.prepare(targets, shape, sample_weights, X.dtype)
-    return Prepared(values, X, prepared, shares, context)
+    encoded, shares = compared.prepare(targets, shape, sample_weights, X.dtype)
+    return Prepared(compared, values, X, encoded, shares, context)
 
 
 def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
@@ -241,9 +248,8 @@ def loss_and_gradients(
     (1.0, {'dense_0.weights': array([[6.]]), 'dense_0.biases': array([[2.]])})
     """
     context = Context(training, seed, step)
-    loss = named(loss, Loss, "loss")
     given = prepare(network, loss, parameters, inputs, targets, state, sample_weights, context)
-    result = propagate(np, network, loss, *given)
+    result = propagate(np, network, *given)
     return float(result.loss), result.gradients
 
 
@@ -283,11 +289,10 @@ def train_step(
     >>> after.loss, after.parameters["dense_0.weights"]                   # 2 - 0.1·6
     (1.0, array([[1.4]]))
     """
-    context = Context(True, seed, step)
-    loss = named(loss, Loss, "loss")
     optimizer = named(optimizer, Optimizer, "optimizer")
+    context = Context(True, seed, step)
     given = prepare(network, loss, parameters, inputs, targets, state, sample_weights, context)
-    result, values, following_slots = advance(np, network, loss, optimizer, *given, slots)
+    result, values, following_slots = advance(np, network, optimizer, *given, slots)
     following = {name: values[name] for name in network.parameters}
     following_state = {name: values[name] for name in network.state}
     return Step(float(result.loss), following, following_state, following_slots)

@@ -14,7 +14,6 @@ from .display import article, fragment, table, tag
 from .errors import DataError, UnknownNameError
 from .layer import Array, Arrays, Context, Layer
 from .loss import Loss
-from .registry import named
 
 __all__ = ["NodeTrace", "Trace", "per_sample_gradient_chunks", "per_sample_gradients", "trace"]
 
@@ -137,9 +136,8 @@ def trace(
     """
     record: dict[str, Arrays] = {}
     context = Context(training, seed, step, record=record)
-    loss = named(loss, Loss, "loss")
     given = prepare(network, loss, parameters, inputs, targets, state, sample_weights, context)
-    result = propagate(np, network, loss, *given)
+    result = propagate(np, network, *given)
     nodes = {name: NodeTrace(**arrays) for name, arrays in record.items()}
     nodes["loss"] = NodeTrace(result.predictions, result.losses, given.shares, result.dpredictions, {})
     return Trace(
@@ -171,7 +169,6 @@ def per_sample_gradient_chunks(
 ) -> Iterator[tuple[slice, Arrays]]:
     """As `per_sample_gradients`, `chunk_size` samples at a time: pairs of (rows, arrays by name), to bound memory."""
     context = Context(training, seed, step)
-    loss = named(loss, Loss, "loss")
     given = prepare(network, loss, parameters, inputs, targets, state, sample_weights, context)
     chosen = tuple(parameters) if names is None else tuple(names)
     for name in chosen:
@@ -182,11 +179,11 @@ def per_sample_gradient_chunks(
     samples = len(given.inputs)
     for start in range(0, samples, chunk_size):
         rows = range(start, min(start + chunk_size, samples))
-        each = [_one_sample(network, loss, given, row) for row in rows]
+        each = [_one_sample(network, given, row) for row in rows]
         yield slice(rows.start, rows.stop), {name: np.stack([g[name] for g in each]) for name in chosen}
 
 
-def _one_sample(network: Layer, loss: Loss, given: Prepared, row: int) -> Arrays:
+def _one_sample(network: Layer, given: Prepared, row: int) -> Arrays:
     """The part of the batch's gradient that comes from one sample's loss, without penalties."""
     only = given.rows(slice(row, row + 1))
     if network.mixes_samples and given.context.training:
@@ -195,8 +192,8 @@ def _one_sample(network: Layer, loss: Loss, given: Prepared, row: int) -> Arrays
         shares[row] = given.shares[row]
         only = given._replace(shares=shares)
     predictions, kept, _ = network.forward_pass(np, only.inputs, only.values, only.context)
-    kept_loss = loss.forward_pass(np, predictions, only.targets)[1]
-    dvalues = loss.backward_pass(np, only.shares, kept_loss)
+    kept_loss = only.loss.forward_pass(np, predictions, only.targets)[1]
+    dvalues = only.loss.backward_pass(np, only.shares, kept_loss)
     return network.backward_pass(np, dvalues, kept, only.values, only.context)[1]
 
 
@@ -208,13 +205,18 @@ def per_sample_gradients(
     targets: ArrayLike,
     *,
     names: Sequence[str] | None = None,
-    **options: Any,
+    chunk_size: int = 32,
+    state: Mapping[str, Array] | None = None,
+    sample_weights: ArrayLike | None = None,
+    training: bool = True,
+    seed: int = 0,
+    step: int = 0,
 ) -> Arrays:
     """The gradient before it is summed over the batch: one more axis in front, (B, ...), for each of `names`.
 
     Entry b is the part of the gradient that comes from sample b's loss, its share 1/B of the mean included: the sum
-    over b, plus the penalties' gradient, is the gradient. Options as `per_sample_gradient_chunks`, which needs
-    less memory.
+    over b, plus the penalties' gradient, is the gradient. `chunk_size` samples are worked on at a time; the other
+    arguments are those of `loss_and_gradients`. `per_sample_gradient_chunks` needs less memory.
 
     >>> from chainrule import Dense, MeanSquaredError, Sequential
     >>> network = Sequential(Dense(1, 1))
@@ -224,6 +226,8 @@ def per_sample_gradients(
     {'dense_0.weights': array([[[ 3.]],
            [[-2.]]])}
     """
-    chunks = per_sample_gradient_chunks(network, loss, parameters, inputs, targets, names=names, **options)
+    options: dict[str, Any] = dict(names=names, chunk_size=chunk_size, state=state, sample_weights=sample_weights)
+    options |= dict(training=training, seed=seed, step=step)
+    chunks = per_sample_gradient_chunks(network, loss, parameters, inputs, targets, **options)
     parts = [arrays for _, arrays in chunks]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
