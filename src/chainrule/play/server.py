@@ -20,6 +20,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import ChainruleError
+from .doorway import Doorway
 from .guard import Guard
 from .rooms import Rooms
 
@@ -147,6 +148,7 @@ def serve(rooms: Rooms, *, port: int | None = None, ready: Callable[[str], None]
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=Doorway,
         ws="websockets-sansio",
         ws_max_size=LARGEST,
         ws_max_queue=8,
