@@ -22,7 +22,8 @@ class Doorway(H11Protocol):
         super().connection_made(transport)
         self.came = self.loop.time()
         self.loop.call_later(_PATIENCE, self._show_out)
-        silent = [one for one in self.connections if isinstance(one, Doorway) and one.scope is None]
+        others: set[Any] = self.connections
+        silent: list[Doorway] = [one for one in others if isinstance(one, Doorway) and one.scope is None]
         if len(silent) > _SILENT:
             min(silent, key=lambda one: one.came)._show_out()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import ChainruleError, ConfigurationError, DataError
 from ..explaining import Explanation
+from ..traces import Trace
 from . import guesses, setups, taking
 from .following import questions, steps_here
 from .lessons import LESSONS, Setup
@@ -20,6 +21,8 @@ from .walk import Walk
 from .work import Snapshot, Work
 
 __all__ = ["PlaySession"]
+
+_ANSWERED = ("choose", "curve", "guess", "nudge", "proof")  # from the picture that is shown, while training waits
 
 
 class PlaySession:
@@ -50,7 +53,7 @@ class PlaySession:
     def handle(self, message: dict[str, Any]) -> None:
         """Do what a message asks for. Raises `ChainruleError` for what cannot be done; nothing is changed then."""
         kind, asked = checked(message)
-        self.running.answering = True
+        self.running.answering = kind in _ANSWERED
         try:
             getattr(self, f"_on_{kind}")(**asked)
         finally:
@@ -74,13 +77,13 @@ class PlaySession:
             self._send(self.view())
             self._send({"type": "data", **self.work.data()})
 
-    def view(self) -> dict[str, Any]:
-        """What the page shows beside the data."""
+    def view(self, one: Trace | None = None) -> dict[str, Any]:
+        """What the page shows beside the data; `one` is the pass that its numbers come from."""
         return {
             "type": "view",
             **state_of(self),
             "playing": self.running.on,
-            "network": self.work.network(),
+            "network": self.work.network(one),
         }
 
     def _on_look(self) -> None:
@@ -127,7 +130,9 @@ class PlaySession:
                 self.work.frames.show(self.work.frames.position - 1)
             self._by_term = unit == "multiplication"
             self._follow()
-        self.look()
+            self._send(self.view())
+            if moved != "moved":  # the plane has changed
+                self._send({"type": "surface", "surface": surface(self.work.setup)})
 
     def _follow(self) -> None:
         """Explain what the walk stands at."""
@@ -155,9 +160,9 @@ class PlaySession:
         else:
             self.running.start(self.work)
 
-    def _shows(self, picture: int) -> None:
+    def _shows(self, picture: int, one: Trace) -> None:
         self.saw("accuracy", self.work.frames.now.measured.get("accuracy", 0.0))
-        self._send(self.view())
+        self._send(self.view(one))
         if picture % 10 == 4:
             self._send({"type": "surface", "surface": surface(self.work.setup)})
 

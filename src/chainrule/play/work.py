@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..loss import Loss
 from ..model import Model
 from ..optimizers import Optimizer
 from ..traces import Trace, trace
+from ..training.callback import Callback, Fit
 from . import broken, setups
 from .frames import Frames
 from .lessons import Setup
@@ -26,7 +27,8 @@ from .looks import badges, data_view, network_view, number, surface
 __all__ = ["Snapshot", "Work"]
 
 Array = NDArray[Any]
-_MEASURED = 2000  # samples, at most, that the metric is taken on
+_OPERATIONS = 20_000_000  # samples times parameters, at most, that the metric of a picture is taken on
+_FEWEST = 100  # samples of it
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,16 @@ class Snapshot:
             class_names=self.class_names,
             **options,
         )
+
+
+class _Between(Callback):
+    """Calls a function after every step."""
+
+    def __init__(self, then: Callable[[Fit], None]) -> None:
+        self._then = then
+
+    def batch_end(self, fit: Fit) -> None:
+        self._then(fit)
 
 
 class Work:
@@ -123,10 +135,10 @@ class Work:
         """One pass forward and back over the batch."""
         return self.model.trace(*self.samples())
 
-    def network(self) -> dict[str, Any]:
-        """The network with the chosen sample's numbers, as the page draws it."""
+    def network(self, one: Trace | None = None) -> dict[str, Any]:
+        """The network with the chosen sample's numbers, as the page draws it; `one` is the pass that they come from."""
         model, run = self.model, self.model.run
-        one = self.trace()
+        one = self.trace() if one is None else one
         gradients = {name: one.gradients[name] for name in run.trained}
         following, _ = model.optimizer.update(np, run.step, run.trained, gradients, run.slots)
         updates = {name: following[name] - value for name, value in run.trained.items()}
@@ -158,17 +170,23 @@ class Work:
 
     # What changes them
 
-    def keep(self) -> None:
-        """Record the model as it is, with loss, metric and the size of each layer's gradient."""
+    def measured(self) -> int:
+        """How many samples the metric is taken on: the first ones, where all would hold up a picture."""
+        size = sum(np.size(value) for value in self.model.parameters.values())
+        return min(len(self.setup.X), max(_FEWEST, _OPERATIONS // max(1, size)))
+
+    def keep(self) -> Trace:
+        """Record the model as it is, with loss, metric and the size of each layer's gradient; returns the pass."""
         one = self.trace()
         found = {"loss": one.loss}
         if not self.setup.upstream:
-            some = slice(0, _MEASURED)
+            some = slice(0, self.measured())
             found |= self.model.evaluate(self.setup.X[some], np.asarray(self.setup.y)[some])
         for name, value in one.gradients.items():
             if name.endswith("weights"):
                 found[f"gradient of {name}"] = float(np.linalg.norm(value))
         self.frames.keep({name: value for name, value in found.items() if number(value) is not None})
+        return one
 
     def one_step(self) -> None:
         """The update of this batch, as training makes it."""
@@ -176,14 +194,17 @@ class Work:
         self.model.fit(X, y, epochs=1, batch_size=len(X), shuffle=False, verbose=False, engine="numpy")
         self.keep()
 
-    def train(self, epochs: int) -> None:
-        """So many epochs over all samples that count."""
+    def train(self, epochs: int, between: Callable[[Fit], None] | None = None) -> None:
+        """So many epochs over all samples that count; `between` is called after every step, where it is given."""
         X, y = self.setup.X, np.asarray(self.setup.y)
         if self.removed:
             left = np.setdiff1d(np.arange(len(X)), sorted(self.removed))
             X, y = X[left], y[left]
         engine: Any = "numpy" if self.broken else "auto"
-        self.model.fit(X, y, epochs=epochs, batch_size=self.setup.batch_size, verbose=False, engine=engine)
+        callbacks = () if between is None else (_Between(between),)
+        self.model.fit(
+            X, y, epochs=epochs, batch_size=self.setup.batch_size, verbose=False, engine=engine, callbacks=callbacks
+        )
 
     def set(self, what: str, value: float) -> None:
         """Give one number of the network, or of a sample, another value. Raises `DataError` where there is none."""
