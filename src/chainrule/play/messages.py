@@ -9,12 +9,12 @@ from typing import Any
 from ..errors import DataError
 from ..explaining.notations import NOTATIONS
 from ..limits import SEEDS
+from .caps import LAYERS, NEURONS, TABLE
 from .walk import UNITS
 
-__all__ = ["ASKED", "TOLD", "checked"]
+__all__ = ["ASKED", "TOLD", "checked", "sending"]
 
 _TEXT = 200  # characters of a name
-_CSV = 8 * 2**20  # characters of a table
 
 Check = Callable[[Any], bool]
 
@@ -59,9 +59,9 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
     "look": {},
     "lesson": {"name": _text()},
     "dataset": {"name": _text()},
-    "csv": {"name": _text(), "text": _text(_CSV), "target?": _or_none(_text())},
+    "table": {"name": _text(), "content": _text(4 * -(-TABLE // 3)), "target?": _or_none(_text())},
     "controls": {
-        "sizes?": _wholes(6, 1024),
+        "sizes?": _wholes(LAYERS, NEURONS),
         "activation?": _text(20),
         "loss?": _text(40),
         "optimizer?": _text(20),
@@ -83,29 +83,43 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
     "reduction": {"to": _one_of("mean", "sum"), "divided?": _one_of(True, False)},
     "set": {"what": _text(), "value": _real},
     "nudge": {"what": _text(), "by": _between(-1e6, 1e6)},
-    "guess": {"what": _text(), "value": _real},
+    "guess": {"what": _text(), "value": _real, "of?": _one_of("gradient", "value")},
     "draw": {"pixels": _reals(4096)},
     "break": {"how": _or_none(_text(40))},
     "take": {"what": _one_of("model", "picture", "code", "cell", "page")},
 }
 
-# What the session tells; play.js knows the same names, and a test compares the two lists.
-TOLD = (
-    "checked",
-    "curve",
-    "data",
-    "guessed",
-    "nudged",
-    "problem",
-    "proof",
-    "reached",
-    "read",
-    "session",
-    "surface",
-    "taken",
-    "view",
-    "why",
-)
+# What the session tells, with its fields; play.js has the same table, and a test compares the two.
+TOLD: Mapping[str, tuple[str, ...]] = {
+    "checked": ("how", "report"),
+    "curve": ("of", "points", "at", "slope"),
+    "data": ("kind", "rows", "features", "classes", "X", "y", "shape?", "surface"),
+    "guessed": ("of", "guess", "right", "close", "says"),
+    "nudged": ("of", "by", "predicted", "measured"),
+    "problem": ("says",),
+    "proof": ("of", "witnesses"),
+    "reached": ("reached",),
+    "read": ("chances", "classes"),
+    "session": ("name",),
+    "surface": ("surface",),
+    "taken": ("name", "kind", "content"),
+    "view": (
+        *("title", "lesson", "lessons", "reached", "sample", "batch", "chosen", "notation", "walk", "frames"),
+        *("step", "epoch", "measured", "broken", "controls", "upstream", "playing", "network"),
+    ),
+    "why": (
+        *("of", "title", "kind", "value", "gradient", "loss", "samples", "answer", "notes", "notation", "steps"),
+        *("update", "phase", "here", "term", "step?", "strip?", "matrix?"),
+    ),
+}
+
+
+def sending(message: dict[str, Any]) -> dict[str, Any]:
+    """The message, which has its fields and no others. Raises `AssertionError` for one that the page cannot read."""
+    fields = TOLD[message["type"]]
+    known, there = {name.rstrip("?") for name in fields}, message.keys() - {"type"}
+    assert there <= known and {name for name in fields if not name.endswith("?")} <= there, message["type"]
+    return message
 
 
 def checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

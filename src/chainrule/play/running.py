@@ -10,11 +10,11 @@ from typing import Any
 from ..errors import ChainruleError
 from ..traces import Trace
 from ..training.callback import Fit
+from .caps import EPOCHS
 from .work import Snapshot, Work
 
-__all__ = ["EPOCHS", "Running"]
+__all__ = ["Running"]
 
-EPOCHS = 100_000  # of one run, at most
 _PICTURE = 1 / 30  # seconds from one picture of a training network to the next
 _CHUNK = 0.02  # seconds of it that the training itself takes
 _SLICE = 0.006  # seconds until training looks whether somebody waits
@@ -65,7 +65,7 @@ class Running:
                 with self._lock:
                     some = self._train(work, some)
                     self._give_way()
-                    self._show(work, work.keep())
+                    self._show(work, work.keep_epochs())
                 time.sleep(max(0.001, self._shown + _PICTURE - time.perf_counter()))
         except ChainruleError as found:
             error = found
@@ -88,7 +88,7 @@ class Running:
         start, left = time.perf_counter(), max(1, work.model.run.epoch // 15)  # slowly at first, to be watched
         while True:
             now, epochs = time.perf_counter(), min(max(1, int(some)), left)
-            work.train(epochs, self._within(work, now) if some < 1 else None)
+            work.train(epochs, self._within(work, now) if some < _SLICE / _CHUNK else None)
             took, left = max(time.perf_counter() - now, 1e-4), left - epochs
             some = min(4.0 * epochs, epochs * _SLICE / took)
             if left <= 0 or self.answering or not self.on or time.perf_counter() - start > _CHUNK:

@@ -13,7 +13,7 @@ from . import guesses, setups, taking
 from .following import questions, steps_here
 from .lessons import LESSONS, Setup
 from .looks import number, surface
-from .messages import checked
+from .messages import checked, sending
 from .running import Running
 from .state import state_of
 from .telling import told
@@ -33,7 +33,8 @@ class PlaySession:
     """
 
     def __init__(self, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None:
-        self._send, self._lock = send, threading.RLock()
+        self._send: Callable[[dict[str, Any]], None] = lambda message: send(sending(message))
+        self._lock = threading.RLock()
         self._closed = False
         self.running = Running(self._lock, self._shows, self._ends)
         self.lesson: str | None = None
@@ -102,9 +103,10 @@ class PlaySession:
         self.lesson = None
         self.look()
 
-    def _on_csv(self, name: str, text: str, target: str | None = None) -> None:
-        self.open(setups.of_csv(name, text, target))
-        self.lesson = None
+    def _on_table(self, name: str, content: str, target: str | None = None) -> None:
+        self.open(setups.of_table(name, content, target))
+        self.lesson = "table"
+        self.saw("table", 1)
         self.look()
 
     def _on_controls(self, **controls: Any) -> None:
@@ -162,6 +164,7 @@ class PlaySession:
 
     def _shows(self, picture: int, one: Trace) -> None:
         self.saw("accuracy", self.work.frames.now.measured.get("accuracy", 0.0))
+        self.saw("updates", 1)
         self._send(self.view(one))
         if picture % 10 == 4:
             self._send({"type": "surface", "surface": surface(self.work.setup)})
@@ -227,10 +230,11 @@ class PlaySession:
         shot = self.snapshot()
         self._send({"type": "nudged", "of": what, **guesses.nudged(shot, shot.explain(what, parts=()), by)})
 
-    def _on_guess(self, what: str, value: float) -> None:
+    def _on_guess(self, what: str, value: float, of: str = "gradient") -> None:
         explanation = self.snapshot().explain(what, parts=())
         self.saw("guessed", 1)
-        self._send({"type": "guessed", "of": what, **guesses.judged(explanation, value)})
+        judged = guesses.judged if of == "gradient" else guesses.judged_value
+        self._send({"type": "guessed", "of": what, **judged(explanation, value)})
         self._send({"type": "reached", "reached": state_of(self)["reached"]})
 
     # What the reader changes

@@ -28,6 +28,7 @@ __all__ = ["Snapshot", "Work"]
 
 Array = NDArray[Any]
 _OPERATIONS = 20_000_000  # samples times parameters, at most, that the metric of a picture is taken on
+_WRITTEN = 500  # numbers of a network and its samples, at most, that a program has written out
 _FEWEST = 100  # samples of it
 
 
@@ -91,6 +92,10 @@ class Work:
         self.setup, self.frames = setup, Frames(setup.model)
         self.removed: set[int] = set()
         self.broken: str | None = None
+        self.edits = 0  # how often a sample was changed by hand, which no step back undoes
+        given = {"X": setup.X, "y": np.asarray(setup.y), **setup.model.parameters}
+        small = not setup.sizes and sum(value.size for value in given.values()) <= _WRITTEN
+        self.given = _copied(given) if small else {}
         order = np.random.default_rng(setup.model.run.seed).permutation(len(setup.X))
         self.batch = [int(row) for row in np.sort(order[: setup.samples])]
         self.sample = 0 if len(self.batch) < 10 else len(self.batch) // 2
@@ -143,7 +148,7 @@ class Work:
         following, _ = model.optimizer.update(np, run.step, run.trained, gradients, run.slots)
         updates = {name: following[name] - value for name, value in run.trained.items()}
         view = network_view(self.setup, one, self.place(), run.rates(), updates)
-        return view | {"badges": badges(model, one), "loss": number(one.loss)}
+        return view | {"badges": badges(model, one, self.place()), "loss": number(one.loss)}
 
     def data(self) -> dict[str, Any]:
         """The data, and what the network says all over the plane where they lie in one."""
@@ -175,8 +180,11 @@ class Work:
         size = sum(np.size(value) for value in self.model.parameters.values())
         return min(len(self.setup.X), max(_FEWEST, _OPERATIONS // max(1, size)))
 
-    def keep(self) -> Trace:
-        """Record the model as it is, with loss, metric and the size of each layer's gradient; returns the pass."""
+    def keep(self, line: str = "", times: int = 1) -> Trace:
+        """Record the model as it is, with loss, metric and the size of each layer's gradient; returns the pass.
+
+        `line` is the Python that leads here from the frame before, `times` how often it does.
+        """
         one = self.trace()
         found = {"loss": one.loss}
         if not self.setup.upstream:
@@ -185,14 +193,21 @@ class Work:
         for name, value in one.gradients.items():
             if name.endswith("weights"):
                 found[f"gradient of {name}"] = float(np.linalg.norm(value))
-        self.frames.keep({name: value for name, value in found.items() if number(value) is not None})
+        self.frames.keep({name: value for name, value in found.items() if number(value) is not None}, line, times)
         return one
+
+    def keep_epochs(self) -> Trace:
+        """Record what `train` has done since the last frame."""
+        epochs, now = self.model.run.epoch - self.frames.now.epoch, self.frames.now
+        if not epochs and self.model.run.step > now.step:
+            return self.keep("# here an epoch was broken off, which this program does not")
+        return self.keep(_line(self, whole=True), epochs)
 
     def one_step(self) -> None:
         """The update of this batch, as training makes it."""
         X, y = self.samples()
         self.model.fit(X, y, epochs=1, batch_size=len(X), shuffle=False, verbose=False, engine="numpy")
-        self.keep()
+        self.keep(_line(self, whole=False))
 
     def train(self, epochs: int, between: Callable[[Fit], None] | None = None) -> None:
         """So many epochs over all samples that count; `between` is called after every step, where it is given."""
@@ -209,24 +224,33 @@ class Work:
     def set(self, what: str, value: float) -> None:
         """Give one number of the network, or of a sample, another value. Raises `DataError` where there is none."""
         parameters = self.model.parameters
-        name, index = written_entry(what, ("inputs", *parameters))
+        name, index = written_entry(what, ("inputs", *(("targets",) if self.setup.upstream else ()), *parameters))
         if index is None:
             raise DataError(f"Say which entry: {what}[0,0].")
-        array = self.setup.X[self.rows] if name == "inputs" else np.array(parameters[name])
+        samples = {"inputs": ("X", self.setup.X), "targets": ("y", self.setup.y)}
+        array = samples[name][1][self.rows] if name in samples else np.array(parameters[name])
         if len(index) != array.ndim or not all(0 <= i < n for i, n in zip(index, array.shape, strict=True)):
             raise DataError(f"{name} has the shape {array.shape}; there is no entry {list(index)}.")
-        if name == "inputs":
-            self.setup.X[self.rows[index[0]], index[1]] = value
+        if name in samples:
+            (short, own), place = samples[name], (self.rows[index[0]], *index[1:])
+            own[place] = value
+            self.edits += 1
+            self.keep(f"{short}[{', '.join(map(str, place))}] = {value!r}")
         else:
             array[index] = value
             parameters[name] = array
-        self.keep()
+            entry = ", ".join(map(str, index))
+            self.keep(
+                f"changed = np.array(model.parameters[{name!r}])\nchanged[{entry}] = {value!r}\n"
+                f"model.parameters[{name!r}] = changed"
+            )
 
     def draw(self, pixels: list[float]) -> Array:
         """Put a drawn picture in the place of the chosen sample; what the network says of it. Raises `DataError`."""
         X = self.setup.X
         if self.setup.image is None or len(pixels) != X.shape[1]:
             raise DataError(f"A picture here has {X.shape[1]} pixels, not {len(pixels)}.")
+        self.edits += 1
         X[self.sample_row()] = np.clip(np.asarray(pixels, dtype=np.float64), 0.0, 1.0)
         said: Array = self.model.predict_proba(X[[self.sample_row()]])[0]
         return said
@@ -234,6 +258,8 @@ class Work:
     def reduce(self, to: str, divided: bool) -> None:
         """Let the loss be the samples' mean or sum; `divided` divides the learning rate by their number B."""
         setups.reduce(self.setup, to, self.divisor() if divided else 1)
+        if self.frames.now.made:
+            self.keep("# here the loss and its rate were changed to those above")
 
     def divisor(self) -> int:
         """B: how many samples share a step of training."""
@@ -244,6 +270,17 @@ class Work:
         network, report = broken.changed(self.model.network, how)
         self.model.run.network, self.broken = network, how
         return report
+
+
+def _line(work: Work, *, whole: bool) -> str:
+    """The call of fit that trains on all samples, or on the batch, so many times."""
+    if work.broken:
+        return f"# {{}} times, with gradients broken on purpose ({work.broken}), which this program has not"
+    rows = "" if whole else "[batch]"
+    if work.removed:
+        rows = f"[np.setdiff1d({'range(len(X))' if whole else 'batch'}, {sorted(work.removed)})]"
+    how = f"batch_size={work.setup.batch_size}" if whole else f"batch_size={len(work.rows)}, shuffle=False"
+    return f"model.fit(X{rows}, y{rows}, epochs={{}}, {how})"
 
 
 def _copied(arrays: Mapping[str, Array]) -> dict[str, Array]:
