@@ -25,6 +25,7 @@ from .caps import TABLE
 from .doorway import Doorway
 from .guard import Guard
 from .rooms import Rooms
+from .script import script
 
 __all__ = ["application", "listen", "serve"]
 
@@ -42,6 +43,8 @@ _STATIC = {
 
 
 def _file(name: str) -> bytes:
+    if name == "play.js":
+        return script().encode()
     return (files(__package__) / "static" / name).read_bytes()
 
 
