@@ -36,7 +36,7 @@ class Setup:
     class_names: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     image: tuple[int, ...] | None = None
-    sizes: tuple[int, ...] = ()  # of the hidden layers; empty where the network is given
+    sizes: tuple[int, ...] = ()  # of the hidden layers
     activation: str = "relu"
     data: str = ""  # the data set by name, for the code that does the same
     table: str = ""  # or the reader's own file
@@ -45,6 +45,11 @@ class Setup:
     noise: float = 0.0
     clean: NDArray[Any] | None = None  # X without noise
     divided: int = 1  # what the learning rate has been divided by, beside a sum over the samples
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the network is given, so that only how it learns can be chosen."""
+        return not (self.data or self.table)
 
     @property
     def upstream(self) -> bool:
@@ -190,7 +195,7 @@ LESSONS = (
         "table",
         "Your table",
         "Any table will do: one row for each sample, names in the first line. The last column is what the network "
-        "learns to say; text, dates and gaps are turned into numbers. Until yours is here, these are flowers.",
+        "learns to say; text, dates and gaps are turned into numbers. Before you open one, these are flowers.",
         "Open a table of your own, below, and train on it.",
         {"table": 1, "updates": 1},
         lambda: of_dataset(datasets.load("iris"), sizes=(16,)),

@@ -124,7 +124,12 @@ def data_view(setup: Setup) -> dict[str, Any]:
     """The data: points of two features, images, or the rows of a table."""
     X, y = setup.X, np.asarray(setup.y)
     some = np.linspace(0, len(X) - 1, min(_POINTS, len(X))).round().astype(int)
-    base = {"rows": some.tolist(), "features": list(setup.feature_names), "classes": list(setup.class_names)}
+    base: dict[str, Any] = {
+        "rows": some.tolist(),
+        "features": list(setup.feature_names),
+        "classes": list(setup.class_names),
+    }
+    base["scaled"] = setup.preprocessing is not None
     targets = y[some] if y.ndim == 1 else y[some].reshape(len(some), -1)
     if X.shape[1] == 2:
         return base | {"kind": "points", "X": numbers(X[some]), "y": numbers(targets)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import DataError
 from ..explaining.notations import NOTATIONS
@@ -16,42 +16,63 @@ __all__ = ["ASKED", "TOLD", "checked", "sending"]
 
 _TEXT = 200  # characters of a name
 
-Check = Callable[[Any], bool]
+
+class Check(NamedTuple):
+    """What a field must be: in words, and as a test."""
+
+    words: str
+    holds: Callable[[Any], bool]
 
 
 def _text(longest: int = _TEXT) -> Check:
-    return lambda value: isinstance(value, str) and len(value) <= longest
+    return Check(
+        f"a text of at most {longest:,} characters", lambda value: isinstance(value, str) and len(value) <= longest
+    )
 
 
 def _one_of(*values: Any) -> Check:
-    return lambda value: any(value == known and type(value) is type(known) for known in values)
+    listed = " or ".join(str(value) for value in values)
+    return Check(listed, lambda value: any(value == known and type(value) is type(known) for known in values))
 
 
-def _whole(low: int, high: int) -> Check:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _real(value: Any) -> bool:
+def _is_real(value: Any) -> bool:
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e100
     )
 
 
+def _whole(low: int, high: int) -> Check:
+    return Check(f"a whole number from {low:,} to {high:,}", lambda value: _is_whole(value) and low <= value <= high)
+
+
+_REAL = Check("a number", _is_real)
+
+
 def _between(low: float, high: float) -> Check:
-    return lambda value: _real(value) and low <= value <= high
+    return Check(f"a number from {low:g} to {high:g}", lambda value: _is_real(value) and low <= value <= high)
 
 
 def _reals(most: int) -> Check:
-    return lambda value: isinstance(value, list) and len(value) <= most and all(map(_real, value))
+    return Check(
+        f"at most {most:,} numbers",
+        lambda value: isinstance(value, list) and len(value) <= most and all(map(_is_real, value)),
+    )
 
 
 def _wholes(most: int, high: int) -> Check:
-    one = _whole(1, high)
-    return lambda value: isinstance(value, list) and len(value) <= most and all(map(one, value))
+    one = _whole(1, high).holds
+    return Check(
+        f"at most {most} whole numbers from 1 to {high:,}",
+        lambda value: isinstance(value, list) and len(value) <= most and all(map(one, value)),
+    )
 
 
 def _or_none(check: Check) -> Check:
-    return lambda value: value is None or check(value)
+    return Check(f"{check.words}, or nothing", lambda value: value is None or check.holds(value))
 
 
 # Each message with its fields; one that ends in ? may be left out.
@@ -81,9 +102,9 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
     "sample": {"place": _whole(0, 10**9)},
     "take_out": {"row": _whole(0, 10**9), "out": _one_of(True, False)},
     "reduction": {"to": _one_of("mean", "sum"), "divided?": _one_of(True, False)},
-    "set": {"what": _text(), "value": _real},
+    "set": {"what": _text(), "value": _REAL},
     "nudge": {"what": _text(), "by": _between(-1e6, 1e6)},
-    "guess": {"what": _text(), "value": _real, "of?": _one_of("gradient", "value")},
+    "guess": {"what": _text(), "value": _REAL, "of?": _one_of("gradient", "value")},
     "draw": {"pixels": _reals(4096)},
     "break": {"how": _or_none(_text(40))},
     "take": {"what": _one_of("model", "picture", "code", "cell", "page")},
@@ -93,7 +114,7 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
 TOLD: Mapping[str, tuple[str, ...]] = {
     "checked": ("how", "report"),
     "curve": ("of", "points", "at", "slope"),
-    "data": ("kind", "rows", "features", "classes", "X", "y", "shape?", "surface"),
+    "data": ("kind", "rows", "features", "classes", "scaled", "X", "y", "shape?", "surface"),
     "guessed": ("of", "guess", "right", "close", "says"),
     "nudged": ("of", "by", "predicted", "measured"),
     "problem": ("says",),
@@ -140,6 +161,6 @@ def checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         if name.endswith("?") and name[:-1] not in asked:
             continue
         field = name.rstrip("?")
-        if field not in asked or not check(asked[field]):
-            raise DataError(f"{kind}: {field} is missing, of another kind, or out of its range.")
+        if field not in asked or not check.holds(asked[field]):
+            raise DataError(f"{kind}: {field} must be {check.words}.")
     return kind, asked

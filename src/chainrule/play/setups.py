@@ -119,7 +119,7 @@ def controls_of(setup: Setup) -> dict[str, Any]:
         "datasets": list(DATASETS),
         "activations": list(ACTIVATIONS),
         "losses": list(_losses(setup)),
-        "fixed": not setup.sizes,
+        "fixed": setup.fixed,
         "caps": {"parameters": PARAMETERS, "layers": LAYERS, "neurons": NEURONS, "epochs": EPOCHS, "bytes": TABLE},
     }
 
@@ -130,7 +130,7 @@ def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
     optimizer = type(named(now["optimizer"], Optimizer, "optimizer"))
     if now["rate"] is None:
         raise ConfigurationError("The learning rate follows a schedule here; give a number to replace it.")
-    if not setup.sizes:  # the network of a lesson, or the reader's own: only how it learns is open
+    if setup.fixed:  # the network of a lesson, or the reader's own: only how it learns is open
         model = setup.model
         model.run.optimizer = optimizer(float(now["rate"]))
         model.run.slots = model.run.optimizer.initial_slots(np, model.run.trained)

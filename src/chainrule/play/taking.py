@@ -51,7 +51,7 @@ def _saved(work: Work) -> bytes:
 def code(work: Work) -> str:
     """A program that trains the same network: same data, same seed, same steps. Raises `ConfigurationError`."""
     setup, made = work.setup, work.frames.now.made
-    lines = _network(work) if setup.sizes else _given(work)
+    lines = _given(work) if setup.fixed else _network(work)
     if setup.noise:
         lines.append(
             f"X = X + {setup.noise!r} * np.random.default_rng({work.model.run.seed})"

@@ -94,7 +94,7 @@ class Work:
         self.broken: str | None = None
         self.edits = 0  # how often a sample was changed by hand, which no step back undoes
         given = {"X": setup.X, "y": np.asarray(setup.y), **setup.model.parameters}
-        small = not setup.sizes and sum(value.size for value in given.values()) <= _WRITTEN
+        small = setup.fixed and sum(value.size for value in given.values()) <= _WRITTEN
         self.given = _copied(given) if small else {}
         order = np.random.default_rng(setup.model.run.seed).permutation(len(setup.X))
         self.batch = [int(row) for row in np.sort(order[: setup.samples])]

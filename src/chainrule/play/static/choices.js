@@ -41,9 +41,9 @@ export function choicesRoom(desk) {
       const most = state.view.controls.caps.bytes;
       if (!one) return;
       if (one.size > most) { desk.problem(`${one.name} has ${(one.size / 2 ** 20).toFixed(1)} MB, and the page takes ${most / 2 ** 20} MB: take a part of its rows, or train with chainrule train.`); return; }
-      desk.wait(`Reading ${one.name} …`);
       const url = await new Promise((done) => { const reader = new FileReader(); reader.onload = () => done(reader.result); reader.readAsDataURL(one); });
       send("table", { name: one.name.slice(0, 200), content: url.slice(url.indexOf(",") + 1) });
+      desk.wait(`Reading ${one.name} …`);
     } });
     return make("label", { class: "file" }, "A table of your own (CSV): ", box);
   }

@@ -43,8 +43,9 @@ export function dataRoom(desk, dataPane) {
     const rows = data.rows.slice(0, 12).map((row, index) => {
       const at = view.batch.rows.indexOf(row);
       const target = data.classes[data.y[index]] ?? (Array.isArray(data.y[index]) ? data.y[index].map((n) => short(n)).join(", ") : short(data.y[index]));
+      const said = view.upstream ? [] : [make("td", {}, target)]; // first: a long table hides its end
       return make("tr", { "aria-selected": String(view.sample.row === row), ...(at >= 0 ? { "data-place": at, tabindex: "0" } : {}) },
-        ...data.X[index].slice(0, 8).map((value, column) => {
+        ...said, ...data.X[index].slice(0, 8).map((value, column) => {
           const cell = make("td", { class: "number" }, short(value));
           if (desk.link.live) cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
           return cell;
@@ -52,10 +53,10 @@ export function dataRoom(desk, dataPane) {
           const cell = make("td", { class: "number" }, `∂ ${short(value)}`);
           if (desk.link.live) cell.addEventListener("dblclick", () => edit(`targets[${at},${column}]`, value));
           return cell;
-        }) : [make("td", {}, target)]));
+        }) : []));
     });
-    return make("div", {}, make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "The table" }, make("table", {}, make("thead", {}, make("tr", {}, ...some.map((name) => make("th", {}, name)), make("th", { colspan: view.upstream ? data.y[0].length : 1 }, view.upstream ? "arriving" : "target"))), make("tbody", {}, ...rows))),
-      make("p", { class: "soft" }, rest.length ? `And ${rest.join(", ")}. ` : "", desk.link.live ? "Double-click a number to change it." : ""));
+    return make("div", {}, make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "The table" }, make("table", {}, make("thead", {}, make("tr", {}, view.upstream ? null : make("th", {}, "target"), ...some.map((name) => make("th", {}, name)), view.upstream ? make("th", { colspan: data.y[0].length }, "arriving") : null)), make("tbody", {}, ...rows))),
+      make("p", { class: "soft" }, rest.length ? `And ${rest.join(", ")}. ` : "", data.scaled ? "Each column is scaled: 0 is its mean. " : "", desk.link.live ? "Double-click a number to change it." : ""));
   }
 
   function edit(what, value) {

@@ -3,7 +3,7 @@
 const TOLD = {
   "checked": ["how", "report"],
   "curve": ["of", "points", "at", "slope"],
-  "data": ["kind", "rows", "features", "classes", "X", "y", "shape?", "surface"],
+  "data": ["kind", "rows", "features", "classes", "scaled", "X", "y", "shape?", "surface"],
   "guessed": ["of", "guess", "right", "close", "says"],
   "nudged": ["of", "by", "predicted", "measured"],
   "problem": ["says"],

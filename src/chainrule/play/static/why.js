@@ -114,7 +114,7 @@ export function whyRoom(desk, whyPane) {
   }
 
   const naming = make("form", { class: "row naming", onsubmit: (event) => { event.preventDefault(); if (named.value.trim()) choose(named.value.trim()); } },
-    make("label", {}, "Or name one: ", named), make("button", {}, "derive it"));
+    make("span", {}, "Or name one:"), named, make("button", {}, "derive"));
 
   function handle(why) {
     const box = make("details", { open: state.curve?.of === why.of }, make("summary", {}, "Move it along the loss"));
