@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -489,3 +490,126 @@ def test_a_click_is_derived_while_the_spiral_trains(tab: Tab) -> None:
         tab.why(what)
         assert tab.session.running.on
     tab.press("pause")
+
+
+def test_predict_first_asks_for_the_next_number_on_the_way_forward_and_back(tab: Tab) -> None:
+    tab.key("ArrowRight")
+    tab.shows(".stand", "stop 1 of")
+    tab.press("Predict first")
+    tab.shows("#unit-dense_0-0 text.value", "?")
+    tab.page.get_by_label("Your prediction of the value").fill("5")
+    tab.press("Is it?")
+    tab.shows("#verdict", "One of the 4 terms is missing: 1.")
+    assert "6" not in tab.text(".why")
+    tab.page.get_by_label("Your prediction of the value").fill("6")
+    tab.press("Is it?")
+    tab.shows("#unit-dense_0-0 text.value", "6")
+    tab.press("One step on")
+    tab.shows("#unit-relu_0-0 text.value", "?")  # the next one is hidden without being asked
+    tab.press("Show it")
+    tab.shows("#unit-relu_0-0 text.value", "6")
+    tab.press("One step on")
+    tab.shows("#gradient", "?")
+
+
+@pytest.mark.parametrize("mode", ["weight", "gradient", "update"])
+def test_the_wires_show_what_is_chosen(tab: Tab, mode: str) -> None:
+    tab.open("Softmax and its loss")
+    tab.press(mode)
+    (wire,) = [wire for wire in tab.session.view()["network"]["wires"] if "parameter" in wire]
+    numbers = [number for line in wire[mode] for number in line]
+    shown = tab.page.locator(".label").all_text_contents()
+    assert len(shown) == len(numbers) == 9
+    assert all(same(text, number) for text, number in zip(shown, numbers, strict=True))
+
+
+def test_a_number_is_named_and_changed_with_the_keyboard_alone(tab: Tab) -> None:
+    tab.open("The spiral")
+    named = tab.page.get_by_label("The name of a number")
+    named.focus()
+    tab.page.keyboard.type("dense_0.weights[1,63]")  # which is not drawn
+    tab.key("Enter")
+    tab.derives("dense_0.weights[y,63]", tab.session.work.trace().gradients["dense_0.weights"][1, 63])
+    value = tab.page.get_by_label("Value of dense_0.weights[1,63], to be changed")
+    value.focus()
+    tab.key("Control+a")
+    tab.page.keyboard.type("0.75")
+    tab.key("Enter")
+
+    def weight() -> float:
+        return float(tab.session.work.model.parameters["dense_0.weights"][1, 63])
+
+    until(lambda: weight() == 0.75, lambda: f"the weight is {weight()}")
+    tab.derives("dense_0.weights[y,63]", tab.session.work.trace().gradients["dense_0.weights"][1, 63])
+    named.fill("dense_9[0]")
+    named.press("Enter")
+    tab.shows(".problem", "Did you mean 'dense_1'?")
+
+
+def test_a_badge_opens_its_proof(tab: Tab) -> None:
+    tab.open("A layer")
+    tab.session.handle({"type": "set", "what": "dense_0.biases[0,2]", "value": -50.0})
+    tab.shows(".badge", "1 dead")
+    tab.page.locator(".badge").click()
+    tab.derives("relu_0[0,2]", 1.0)
+    tab.press("Prove it")
+    tab.shows("#proof", "ways agree")
+
+
+def test_the_caps_are_stated_and_what_is_beyond_them_is_refused_in_words(
+    tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setups, "TABLE", 2**20)
+    tab.open("The spiral")
+    tab.page.get_by_text("Data, network and training").click()
+    tab.shows("#controls", "At most 6 layers of 1,024 neurons and 2,000,000 parameters")
+    tab.shows("#controls", "a run ends after 100,000 epochs; a table has at most 1 MB.")
+    sizes = tab.page.get_by_label("neurons of the layers")
+    for asked, says in (("5000", "whole numbers from 1 to 1,024"), ("1024, 1024, 1024", "up to 2,000,000")):
+        sizes.fill(asked)
+        tab.press("Begin anew")
+        tab.shows(".problem", says)
+    large = {"name": "large.csv", "mimeType": "text/csv", "buffer": b"a,b\n" + b"1,2\n" * 300_000}
+    tab.page.get_by_label("A CSV file of your own").set_input_files(large)
+    tab.shows(".problem", "large.csv has 1.1 MB, and the page takes 1 MB")
+
+
+def test_a_table_is_the_last_lesson_and_its_goal_is_seen(tab: Tab) -> None:
+    tab.open("Your table")
+    tab.page.get_by_label("A CSV file of your own").first.set_input_files(
+        {"name": "flowers.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
+    )
+    tab.shows(".net h2", "flowers.csv")
+    tab.press("train")
+    tab.page.locator(".goal.reached").wait_for()
+    tab.press("pause")
+
+
+def test_the_link_holds_the_lesson_and_its_controls_and_no_secret(tab: Tab) -> None:
+    tab.open("The spiral")
+    tab.page.get_by_text("Take it away").click()
+    tab.press("link")
+    tab.shows("#takeaway", "copied")
+    state = json.loads(unquote(tab.page.url.partition("#")[2]))
+    assert state["lesson"] == "spiral"
+    assert state["controls"]["sizes"] == [64]
+    assert "token" not in tab.page.url
+
+
+def test_nothing_on_the_page_moves_by_itself(tab: Tab) -> None:
+    tab.open("The spiral")
+    tab.press("One step on")
+    tab.shows(".stand", "stop 1 of")
+    assert tab.page.evaluate("() => document.getAnimations().length") == 0
+
+
+def test_a_page_whose_server_is_gone_says_what_to_do(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving_pages(monkeypatch) as (address, sessions):
+        context = browser.new_context()
+        tab = Tab(context.new_page(), sessions)
+        tab.page.goto(address)
+        tab.page.wait_for_selector(".unit")
+    tab.shows(".problem", "Start it again and open the new address that it prints")
+    tab.press("One step on")
+    tab.shows(".problem", "Start it again")  # what cannot be sent does not hide why
+    context.close()

@@ -322,3 +322,43 @@ def test_sessions_that_nobody_watches_end(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_guard_compares_in_constant_time() -> None:
     assert "compare_digest" in Guard._is_token.__code__.co_names
+
+
+def stranger(page: Page, says: bytes) -> socket.socket:
+    raw = socket.create_connection(("127.0.0.1", page.port))
+    raw.sendall(says)
+    return raw
+
+
+@pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nHost: ", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_thousand_connections_that_say_nothing_whole_keep_nobody_out(page: Page, says: bytes) -> None:
+    with contextlib.ExitStack() as idle:
+        for _ in range(1000):
+            idle.enter_context(stranger(page, says))
+        assert page.get("/", Cookie=page.cookie).status_code == 200
+        with page.tab() as tab:
+            hello(tab)
+
+
+def test_a_table_that_is_sent_in_pieces_is_bounded_as_a_whole(page: Page) -> None:
+    with page.tab(max_size=None) as tab:
+        hello(tab)
+        with pytest.raises(ConnectionClosed):
+            tab.send("x" * 2**20 for _ in range(serving.LARGEST // 2**20 + 1))
+            while True:
+                tab.recv(timeout=60)
+    assert closing(tab) == 1009
+
+
+def test_a_frame_that_unfolds_to_more_than_a_table_is_refused(page: Page) -> None:
+    with page.tab(max_size=None, compression="deflate") as tab:
+        hello(tab)
+        with pytest.raises(ConnectionClosed):
+            tab.send(" " * (8 * serving.LARGEST))  # some kilobytes on the wire
+            while True:
+                tab.recv(timeout=60)
+    assert closing(tab) == 1009
+
+
+def closing(tab: Any) -> int:
+    return int(tab.close_code)

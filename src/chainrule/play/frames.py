@@ -15,6 +15,8 @@ __all__ = ["Frame", "Frames"]
 
 _BYTES = 256 * 2**20  # kept in all
 
+Made = tuple[tuple[str, int], ...]  # what led here: lines of Python, {} for how often, and how often
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -25,6 +27,7 @@ class Frame:
     measured: Mapping[str, float]  # loss, metric and the norms of the gradients
     values: NDArray[Any]  # parameters and state, one behind the other
     slots: NDArray[Any]
+    made: Made = ()
 
 
 class Frames:
@@ -55,10 +58,17 @@ class Frames:
         """The frame that is shown."""
         return self._frames[self.position]
 
-    def keep(self, measured: Mapping[str, float]) -> None:
-        """Record the model as it is; what lay ahead of the position is forgotten."""
-        run = self._model.run
-        frame = Frame(run.step, run.epoch, dict(measured), _flat(run.values), _flat(run.slots))
+    def keep(self, measured: Mapping[str, float], line: str = "", times: int = 1) -> None:
+        """Record the model as it is, and the line of Python that does the same, so many times, from the frame before.
+
+        What lay ahead of the position is forgotten.
+        """
+        run, made = self._model.run, self.now.made if self._frames else ()
+        if line and made and made[-1][0] == line:
+            made = (*made[:-1], (line, made[-1][1] + times))
+        elif line:
+            made = (*made, (line, times))
+        frame = Frame(run.step, run.epoch, dict(measured), _flat(run.values), _flat(run.slots), made)
         del self._frames[self.position + 1 :]
         self._frames.append(frame)
         if sum(one.values.nbytes + one.slots.nbytes for one in self._frames[-2:]) // 2 * len(self._frames) > _BYTES:

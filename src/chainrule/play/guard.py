@@ -130,6 +130,7 @@ async def _refuse(scope: Message, receive: Receive, send: Send, status: int, rea
         return
     body = reason.encode()
     headers = [("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body))), *_policies("")]
+    headers += [("connection", "close")]  # a stranger keeps no place
     await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
     await send({"type": "http.response.body", "body": body})
 

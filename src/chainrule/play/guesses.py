@@ -13,7 +13,7 @@ from ..explaining import Explanation
 from .looks import number
 from .work import Snapshot
 
-__all__ = ["judged", "nudged"]
+__all__ = ["judged", "judged_value", "nudged"]
 
 _CLOSE = 0.01  # of the right number, within which a guess is right
 
@@ -24,6 +24,30 @@ def judged(explanation: Explanation, guess: float) -> dict[str, Any]:
     close = abs(guess - right) <= _CLOSE * max(abs(right), 1e-12)
     says = "Right." if close else _reason(guess, right, samples, explanation)
     return {"guess": guess, "right": number(right), "close": close, "says": says}
+
+
+def judged_value(explanation: Explanation, guess: float) -> dict[str, Any]:
+    """How far off a guess of a neuron's own number is, on the way forward, and the likeliest reason."""
+    right = explanation.current
+    close = abs(guess - right) <= _CLOSE * max(abs(right), 1e-12)
+    says = "Right." if close else _slip(guess, right, explanation)
+    return {"guess": guess, "right": number(right), "close": close, "says": says}
+
+
+def _slip(guess: float, right: float, explanation: Explanation) -> str:
+    quantity = explanation.quantity
+    wanted = f"forward-{quantity.name}-{'-'.join(map(str, quantity.index))}"
+    terms = next((step.terms for step in explanation.steps if step.id == wanted), ())
+    if right == 0 and guess < 0:
+        return "ReLU makes 0 of what is below 0."
+    if math.isclose(guess, -right, rel_tol=_CLOSE):
+        return "The sign is turned."
+    for term in terms:
+        if len(terms) > 1 and math.isclose(guess, right - term.product, rel_tol=_CLOSE):
+            return f"One of the {len(terms)} terms is missing: {term.product:.3g}."
+        if len(terms) > 1 and math.isclose(guess, right - 2 * term.product, rel_tol=_CLOSE):
+            return f"One of the {len(terms)} terms has its sign turned: it is {term.product:.3g}."
+    return f"Off by {guess - right:+.3g}."
 
 
 def _reason(guess: float, right: float, samples: int, explanation: Explanation) -> str:

@@ -36,14 +36,20 @@ class Setup:
     class_names: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     image: tuple[int, ...] | None = None
-    sizes: tuple[int, ...] = ()  # of the hidden layers; empty where the network is given
+    sizes: tuple[int, ...] = ()  # of the hidden layers
     activation: str = "relu"
     data: str = ""  # the data set by name, for the code that does the same
+    table: str = ""  # or the reader's own file
     batch_size: int = 32  # of training
     penalty: float = 0.0
     noise: float = 0.0
     clean: NDArray[Any] | None = None  # X without noise
     divided: int = 1  # what the learning rate has been divided by, beside a sum over the samples
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the network is given, so that only how it learns can be chosen."""
+        return not (self.data or self.table)
 
     @property
     def upstream(self) -> bool:
@@ -138,7 +144,8 @@ LESSONS = (
     Lesson(
         "neuron",
         "One neuron",
-        "Three inputs, three weights, a bias, ReLU. A gradient of 1 arrives from the right.",
+        "A neuron multiplies each input by a weight, adds the products and a bias; ReLU lets through what is above 0. "
+        "Then the way back: by how much would the result rise if a number did? That is the number's gradient, ∂.",
         "Step through it once, forward and back, to the update.",
         {"updates": 1},
         _neuron,
@@ -170,7 +177,8 @@ LESSONS = (
     Lesson(
         "spiral",
         "The spiral",
-        "Three arms, two features, 64 hidden neurons.",
+        "Three arms that no straight line parts. 64 neurons each draw a line of their own through the plane, and "
+        "together they bend.",
         "Train until nine in ten points are right.",
         {"accuracy": 0.9},
         lambda: of_dataset(datasets.resolve("spiral"), sizes=(64,), optimizer=Adam(0.02)),
@@ -182,5 +190,14 @@ LESSONS = (
         "Train until 95 in 100 are right, then draw a digit and see what it reads.",
         {"accuracy": 0.95, "drawn": 1},
         lambda: of_dataset(datasets.load("digits"), sizes=(32,), optimizer=Adam(0.005)),
+    ),
+    Lesson(
+        "table",
+        "Your table",
+        "Any table will do: one row for each sample, names in the first line. The last column is what the network "
+        "learns to say; text, dates and gaps are turned into numbers. Before you open one, these are flowers.",
+        "Open a table of your own, below, and train on it.",
+        {"table": 1, "updates": 1},
+        lambda: of_dataset(datasets.load("iris"), sizes=(16,)),
     ),
 )

@@ -124,7 +124,12 @@ def data_view(setup: Setup) -> dict[str, Any]:
     """The data: points of two features, images, or the rows of a table."""
     X, y = setup.X, np.asarray(setup.y)
     some = np.linspace(0, len(X) - 1, min(_POINTS, len(X))).round().astype(int)
-    base = {"rows": some.tolist(), "features": list(setup.feature_names), "classes": list(setup.class_names)}
+    base: dict[str, Any] = {
+        "rows": some.tolist(),
+        "features": list(setup.feature_names),
+        "classes": list(setup.class_names),
+    }
+    base["scaled"] = setup.preprocessing is not None
     targets = y[some] if y.ndim == 1 else y[some].reshape(len(some), -1)
     if X.shape[1] == 2:
         return base | {"kind": "points", "X": numbers(X[some]), "y": numbers(targets)}
@@ -175,13 +180,16 @@ def _maps(setup: Setup) -> dict[str, Any]:
     return {"side": _SMALL, "nodes": found}
 
 
-def badges(model: Model, trace: Trace) -> list[dict[str, Any]]:
-    """What is wrong with units and layers on these samples: dead, saturated, vanishing, exploding, not finite."""
+def badges(model: Model, trace: Trace, sample: int) -> list[dict[str, Any]]:
+    """What is wrong with units and layers on these samples: dead, saturated, vanishing, exploding, not finite.
+
+    Each names the number whose derivation shows it: a unit's, of `sample`, or the layer's largest gradient.
+    """
     found = []
     for leaf in model.network.flat:
         one = trace[leaf.name]
         if not np.isfinite(one.output).all():
-            found.append({"node": leaf.name, "badge": "NaN", "units": []})
+            found.append({"node": leaf.name, "badge": "NaN", "units": [], "what": f"{leaf.name}[{sample},0]"})
             continue
         flat = one.output.reshape(len(one.output), -1)  # (B,N)
         units: Array = np.zeros(0, dtype=int)
@@ -192,12 +200,15 @@ def badges(model: Model, trace: Trace) -> list[dict[str, Any]]:
             bound = np.abs(2 * flat - 1) if isinstance(leaf.layer, Sigmoid) else np.abs(flat)
             kind, units = "saturated", np.flatnonzero((bound > 0.99).all(axis=0))
         if len(units):
-            found.append({"node": leaf.name, "badge": kind, "units": units.tolist()})
+            what = f"{leaf.name}[{sample},{units[0]}]"
+            found.append({"node": leaf.name, "badge": kind, "units": units.tolist(), "what": what})
     norms = {name: float(np.linalg.norm(value)) for name, value in trace.gradients.items() if name.endswith("weights")}
     largest = max(norms.values(), default=0.0)
     for name, norm in norms.items():
-        if largest > _ZERO and norm < 1e-4 * largest:
-            found.append({"node": name.rpartition(".")[0], "badge": "vanishing", "units": []})
-        if norm > 1e3:
-            found.append({"node": name.rpartition(".")[0], "badge": "exploding", "units": []})
+        vanishing, exploding = largest > _ZERO and norm < 1e-4 * largest, norm > 1e3
+        if vanishing or exploding:
+            size = np.abs(trace.gradients[name])
+            what = f"{name}[{','.join(map(str, np.unravel_index(int(size.argmax()), size.shape)))}]"
+            badge = "vanishing" if vanishing else "exploding"
+            found.append({"node": name.rpartition(".")[0], "badge": badge, "units": [], "what": what})
     return found

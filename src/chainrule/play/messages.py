@@ -4,54 +4,75 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import DataError
 from ..explaining.notations import NOTATIONS
 from ..limits import SEEDS
+from .caps import LAYERS, NEURONS, TABLE
 from .walk import UNITS
 
-__all__ = ["ASKED", "TOLD", "checked"]
+__all__ = ["ASKED", "TOLD", "checked", "sending"]
 
 _TEXT = 200  # characters of a name
-_CSV = 8 * 2**20  # characters of a table
 
-Check = Callable[[Any], bool]
+
+class Check(NamedTuple):
+    """What a field must be: in words, and as a test."""
+
+    words: str
+    holds: Callable[[Any], bool]
 
 
 def _text(longest: int = _TEXT) -> Check:
-    return lambda value: isinstance(value, str) and len(value) <= longest
+    return Check(
+        f"a text of at most {longest:,} characters", lambda value: isinstance(value, str) and len(value) <= longest
+    )
 
 
 def _one_of(*values: Any) -> Check:
-    return lambda value: any(value == known and type(value) is type(known) for known in values)
+    listed = " or ".join(str(value) for value in values)
+    return Check(listed, lambda value: any(value == known and type(value) is type(known) for known in values))
 
 
-def _whole(low: int, high: int) -> Check:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _real(value: Any) -> bool:
+def _is_real(value: Any) -> bool:
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e100
     )
 
 
+def _whole(low: int, high: int) -> Check:
+    return Check(f"a whole number from {low:,} to {high:,}", lambda value: _is_whole(value) and low <= value <= high)
+
+
+_REAL = Check("a number", _is_real)
+
+
 def _between(low: float, high: float) -> Check:
-    return lambda value: _real(value) and low <= value <= high
+    return Check(f"a number from {low:g} to {high:g}", lambda value: _is_real(value) and low <= value <= high)
 
 
 def _reals(most: int) -> Check:
-    return lambda value: isinstance(value, list) and len(value) <= most and all(map(_real, value))
+    return Check(
+        f"at most {most:,} numbers",
+        lambda value: isinstance(value, list) and len(value) <= most and all(map(_is_real, value)),
+    )
 
 
 def _wholes(most: int, high: int) -> Check:
-    one = _whole(1, high)
-    return lambda value: isinstance(value, list) and len(value) <= most and all(map(one, value))
+    one = _whole(1, high).holds
+    return Check(
+        f"at most {most} whole numbers from 1 to {high:,}",
+        lambda value: isinstance(value, list) and len(value) <= most and all(map(one, value)),
+    )
 
 
 def _or_none(check: Check) -> Check:
-    return lambda value: value is None or check(value)
+    return Check(f"{check.words}, or nothing", lambda value: value is None or check.holds(value))
 
 
 # Each message with its fields; one that ends in ? may be left out.
@@ -59,9 +80,9 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
     "look": {},
     "lesson": {"name": _text()},
     "dataset": {"name": _text()},
-    "csv": {"name": _text(), "text": _text(_CSV), "target?": _or_none(_text())},
+    "table": {"name": _text(), "content": _text(4 * -(-TABLE // 3)), "target?": _or_none(_text())},
     "controls": {
-        "sizes?": _wholes(6, 1024),
+        "sizes?": _wholes(LAYERS, NEURONS),
         "activation?": _text(20),
         "loss?": _text(40),
         "optimizer?": _text(20),
@@ -81,31 +102,45 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
     "sample": {"place": _whole(0, 10**9)},
     "take_out": {"row": _whole(0, 10**9), "out": _one_of(True, False)},
     "reduction": {"to": _one_of("mean", "sum"), "divided?": _one_of(True, False)},
-    "set": {"what": _text(), "value": _real},
+    "set": {"what": _text(), "value": _REAL},
     "nudge": {"what": _text(), "by": _between(-1e6, 1e6)},
-    "guess": {"what": _text(), "value": _real},
+    "guess": {"what": _text(), "value": _REAL, "of?": _one_of("gradient", "value")},
     "draw": {"pixels": _reals(4096)},
     "break": {"how": _or_none(_text(40))},
     "take": {"what": _one_of("model", "picture", "code", "cell", "page")},
 }
 
-# What the session tells; play.js knows the same names, and a test compares the two lists.
-TOLD = (
-    "checked",
-    "curve",
-    "data",
-    "guessed",
-    "nudged",
-    "problem",
-    "proof",
-    "reached",
-    "read",
-    "session",
-    "surface",
-    "taken",
-    "view",
-    "why",
-)
+# What the session tells, with its fields; play.js has the same table, and a test compares the two.
+TOLD: Mapping[str, tuple[str, ...]] = {
+    "checked": ("how", "report"),
+    "curve": ("of", "points", "at", "slope"),
+    "data": ("kind", "rows", "features", "classes", "scaled", "X", "y", "shape?", "surface"),
+    "guessed": ("of", "guess", "right", "close", "says"),
+    "nudged": ("of", "by", "predicted", "measured"),
+    "problem": ("says",),
+    "proof": ("of", "witnesses"),
+    "reached": ("reached",),
+    "read": ("chances", "classes"),
+    "session": ("name",),
+    "surface": ("surface",),
+    "taken": ("name", "kind", "content"),
+    "view": (
+        *("title", "lesson", "lessons", "reached", "sample", "batch", "chosen", "notation", "walk", "frames"),
+        *("step", "epoch", "measured", "broken", "controls", "upstream", "playing", "network"),
+    ),
+    "why": (
+        *("of", "title", "kind", "value", "gradient", "loss", "samples", "answer", "notes", "notation", "steps"),
+        *("update", "phase", "here", "term", "step?", "strip?", "matrix?"),
+    ),
+}
+
+
+def sending(message: dict[str, Any]) -> dict[str, Any]:
+    """The message, which has its fields and no others. Raises `AssertionError` for one that the page cannot read."""
+    fields = TOLD[message["type"]]
+    known, there = {name.rstrip("?") for name in fields}, message.keys() - {"type"}
+    assert there <= known and {name for name in fields if not name.endswith("?")} <= there, message["type"]
+    return message
 
 
 def checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -126,6 +161,6 @@ def checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         if name.endswith("?") and name[:-1] not in asked:
             continue
         field = name.rstrip("?")
-        if field not in asked or not check(asked[field]):
-            raise DataError(f"{kind}: {field} is missing, of another kind, or out of its range.")
+        if field not in asked or not check.holds(asked[field]):
+            raise DataError(f"{kind}: {field} must be {check.words}.")
     return kind, asked

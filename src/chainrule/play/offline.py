@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from importlib.resources import files
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ChainruleError
+from .script import script
 from .telling import told
 
 __all__ = ["page", "recorded"]
@@ -62,13 +65,12 @@ def _drawn(session: Any, network: dict[str, Any]) -> Any:
 def page(session: Any) -> str:
     """The file. Nothing in it asks the network for anything."""
     static = files(__package__) / "static"
-    style, script, body = (
-        (static / name).read_text(encoding="utf-8") for name in ("play.css", "play.js", "index.html")
-    )
-    script = script.replace("</script", "<\\/script")
-    data = json.dumps(recorded(session), allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
+    style, body = ((static / name).read_text(encoding="utf-8") for name in ("play.css", "index.html"))
+    module = script().replace("</script", "<\\/script")
+    record = json.dumps(recorded(session), allow_nan=False, separators=(",", ":")).encode()
+    data = base64.b64encode(gzip.compress(record, mtime=0)).decode()
     inside = body.replace('<link rel="stylesheet" href="/static/play.css">', f"<style>{style}</style>")
     return inside.replace(
         '<script type="module" src="/static/play.js"></script>',
-        f'<script type="application/json" id="recorded">{data}</script><script type="module">{script}</script>',
+        f'<script type="text/plain" id="recorded">{data}</script><script type="module">{module}</script>',
     )

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ChainruleError
+from ..traces import Trace
+from ..training.callback import Fit
+from .caps import EPOCHS
 from .work import Snapshot, Work
 
 __all__ = ["Running"]
@@ -15,20 +18,24 @@ __all__ = ["Running"]
 _PICTURE = 1 / 30  # seconds from one picture of a training network to the next
 _CHUNK = 0.02  # seconds of it that the training itself takes
 _SLICE = 0.006  # seconds until training looks whether somebody waits
-_EPOCHS = 100_000  # of one run, at most
+_LONG = 1.0  # seconds of an epoch, after which a pause does not wait for its end
 
 
 class Running:
     """The training of one page; `lock` guards the work.
 
-    `shows` is called with the number of each picture, while nothing changes; `ends` with what went wrong, or None.
+    `shows` is called with the number of each picture and the pass that it shows, while nothing changes; `ends` with
+    what went wrong, or None.
     """
 
-    def __init__(self, lock: Any, shows: Callable[[int], None], ends: Callable[[ChainruleError | None], None]) -> None:
+    def __init__(
+        self, lock: Any, shows: Callable[[int, Trace], None], ends: Callable[[ChainruleError | None], None]
+    ) -> None:
         self._lock, self._shows, self._ends = lock, shows, ends
         self._on = threading.Event()
         self._thread: threading.Thread | None = None
-        self.answering = False  # somebody waits for an answer
+        self._pictures, self._shown = 0, 0.0  # how many, and when the last one was
+        self.answering = False  # somebody waits for an answer that needs no lock
         self.shot: Snapshot | None = None  # of the picture that the page shows while training runs
 
     @property
@@ -51,19 +58,15 @@ class Running:
             self._thread.join()
 
     def _run(self, work: Work) -> None:
-        picture, some, error = 0, 1, None
+        some, error = 1.0, None
+        self._pictures, self._shown = 0, time.perf_counter()
         try:
-            while self.on and work.model.run.epoch < _EPOCHS:
-                start = time.perf_counter()
+            while self.on and work.model.run.epoch < EPOCHS:
                 with self._lock:
                     some = self._train(work, some)
-                    work.keep()
-                    self.shot = work.snapshot()
-                    self._shows(picture)
-                picture += 1
-                time.sleep(max(0.001, _PICTURE - (time.perf_counter() - start)))
-                while self.answering and self.on:
-                    time.sleep(0.001)
+                    self._give_way()
+                    self._show(work, work.keep_epochs())
+                time.sleep(max(0.001, self._shown + _PICTURE - time.perf_counter()))
         except ChainruleError as found:
             error = found
         finally:
@@ -71,13 +74,35 @@ class Running:
             self.shot = None
             self._ends(error)
 
-    def _train(self, work: Work, some: int) -> int:
-        """The epochs of one picture, in slices of so many; how many fit into the next slice."""
+    def _show(self, work: Work, one: Trace) -> None:
+        self.shot = work.snapshot()
+        self._shows(self._pictures, one)
+        self._pictures, self._shown = self._pictures + 1, max(self._shown + _PICTURE, time.perf_counter() - _PICTURE)
+
+    def _give_way(self) -> None:
+        while self.answering and self.on:
+            time.sleep(0.001)
+
+    def _train(self, work: Work, some: float) -> float:
+        """The epochs of one picture, in slices of so many; how many fit into the next slice, below 1 parts of one."""
         start, left = time.perf_counter(), max(1, work.model.run.epoch // 15)  # slowly at first, to be watched
         while True:
-            now, epochs = time.perf_counter(), min(some, left)
-            work.train(epochs)
-            took, left = time.perf_counter() - now, left - epochs
-            some = max(1, min(4 * epochs, int(epochs * _SLICE / max(took, 1e-4))))
+            now, epochs = time.perf_counter(), min(max(1, int(some)), left)
+            work.train(epochs, self._within(work, now) if some < _SLICE / _CHUNK else None)
+            took, left = max(time.perf_counter() - now, 1e-4), left - epochs
+            some = min(4.0 * epochs, epochs * _SLICE / took)
             if left <= 0 or self.answering or not self.on or time.perf_counter() - start > _CHUNK:
                 return some
+
+    def _within(self, work: Work, began: float) -> Callable[[Fit], None]:
+        """What happens after each step of a long epoch: pictures go on, which are not recorded."""
+
+        def then(fit: Fit) -> None:
+            now = time.perf_counter()
+            if not self.on and now - began > _LONG:
+                fit.stop("paused")
+            self._give_way()
+            if now - self._shown > _PICTURE:
+                self._show(work, work.trace())
+
+        return then

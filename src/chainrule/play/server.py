@@ -19,13 +19,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..blasthreads import one_thread
 from ..errors import ChainruleError
+from .caps import TABLE
+from .doorway import Doorway
 from .guard import Guard
 from .rooms import Rooms
+from .script import script
 
 __all__ = ["application", "listen", "serve"]
 
-LARGEST = 8 * 2**20  # bytes of one message, a CSV included
+LARGEST = TABLE * 4 // 3 + 2**10  # bytes of one message, a table in base64 included
 _SOCKETS = 64  # open at once
 _SILENT = 10.0  # seconds until a socket must have said hello
 _SWITCH = 0.001  # seconds until Python lets another thread run: a click must not wait for the training beside it
@@ -39,6 +43,8 @@ _STATIC = {
 
 
 def _file(name: str) -> bytes:
+    if name == "play.js":
+        return script().encode()
     return (files(__package__) / "static" / name).read_bytes()
 
 
@@ -147,6 +153,7 @@ def serve(rooms: Rooms, *, port: int | None = None, ready: Callable[[str], None]
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=Doorway,
         ws="websockets-sansio",
         ws_max_size=LARGEST,
         ws_max_queue=8,
@@ -168,7 +175,8 @@ def serve(rooms: Rooms, *, port: int | None = None, ready: Callable[[str], None]
     gc.collect()
     gc.freeze()  # the garbage collector does not look through the libraries while somebody waits
     try:
-        asyncio.run(running())
+        with one_thread():  # the other cores draw the page
+            asyncio.run(running())
     finally:
         sys.setswitchinterval(interval)
         gc.unfreeze()

@@ -8,11 +8,12 @@ from typing import Any
 
 from ..errors import ChainruleError, ConfigurationError, DataError
 from ..explaining import Explanation
+from ..traces import Trace
 from . import guesses, setups, taking
 from .following import questions, steps_here
 from .lessons import LESSONS, Setup
 from .looks import number, surface
-from .messages import checked
+from .messages import checked, sending
 from .running import Running
 from .state import state_of
 from .telling import told
@@ -20,6 +21,8 @@ from .walk import Walk
 from .work import Snapshot, Work
 
 __all__ = ["PlaySession"]
+
+_ANSWERED = ("choose", "curve", "guess", "nudge", "proof")  # from the picture that is shown, while training waits
 
 
 class PlaySession:
@@ -30,7 +33,8 @@ class PlaySession:
     """
 
     def __init__(self, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None:
-        self._send, self._lock = send, threading.RLock()
+        self._send: Callable[[dict[str, Any]], None] = lambda message: send(sending(message))
+        self._lock = threading.RLock()
         self._closed = False
         self.running = Running(self._lock, self._shows, self._ends)
         self.lesson: str | None = None
@@ -50,7 +54,7 @@ class PlaySession:
     def handle(self, message: dict[str, Any]) -> None:
         """Do what a message asks for. Raises `ChainruleError` for what cannot be done; nothing is changed then."""
         kind, asked = checked(message)
-        self.running.answering = True
+        self.running.answering = kind in _ANSWERED
         try:
             getattr(self, f"_on_{kind}")(**asked)
         finally:
@@ -74,13 +78,13 @@ class PlaySession:
             self._send(self.view())
             self._send({"type": "data", **self.work.data()})
 
-    def view(self) -> dict[str, Any]:
-        """What the page shows beside the data."""
+    def view(self, one: Trace | None = None) -> dict[str, Any]:
+        """What the page shows beside the data; `one` is the pass that its numbers come from."""
         return {
             "type": "view",
             **state_of(self),
             "playing": self.running.on,
-            "network": self.work.network(),
+            "network": self.work.network(one),
         }
 
     def _on_look(self) -> None:
@@ -99,9 +103,10 @@ class PlaySession:
         self.lesson = None
         self.look()
 
-    def _on_csv(self, name: str, text: str, target: str | None = None) -> None:
-        self.open(setups.of_csv(name, text, target))
-        self.lesson = None
+    def _on_table(self, name: str, content: str, target: str | None = None) -> None:
+        self.open(setups.of_table(name, content, target))
+        self.lesson = "table"
+        self.saw("table", 1)
         self.look()
 
     def _on_controls(self, **controls: Any) -> None:
@@ -127,7 +132,9 @@ class PlaySession:
                 self.work.frames.show(self.work.frames.position - 1)
             self._by_term = unit == "multiplication"
             self._follow()
-        self.look()
+            self._send(self.view())
+            if moved != "moved":  # the plane has changed
+                self._send({"type": "surface", "surface": surface(self.work.setup)})
 
     def _follow(self) -> None:
         """Explain what the walk stands at."""
@@ -155,9 +162,10 @@ class PlaySession:
         else:
             self.running.start(self.work)
 
-    def _shows(self, picture: int) -> None:
+    def _shows(self, picture: int, one: Trace) -> None:
         self.saw("accuracy", self.work.frames.now.measured.get("accuracy", 0.0))
-        self._send(self.view())
+        self.saw("updates", 1)
+        self._send(self.view(one))
         if picture % 10 == 4:
             self._send({"type": "surface", "surface": surface(self.work.setup)})
 
@@ -222,10 +230,11 @@ class PlaySession:
         shot = self.snapshot()
         self._send({"type": "nudged", "of": what, **guesses.nudged(shot, shot.explain(what, parts=()), by)})
 
-    def _on_guess(self, what: str, value: float) -> None:
+    def _on_guess(self, what: str, value: float, of: str = "gradient") -> None:
         explanation = self.snapshot().explain(what, parts=())
         self.saw("guessed", 1)
-        self._send({"type": "guessed", "of": what, **guesses.judged(explanation, value)})
+        judged = guesses.judged if of == "gradient" else guesses.judged_value
+        self._send({"type": "guessed", "of": what, **judged(explanation, value)})
         self._send({"type": "reached", "reached": state_of(self)["reached"]})
 
     # What the reader changes

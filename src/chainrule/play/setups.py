@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import dataclasses
 import itertools
@@ -22,14 +23,15 @@ from ..optimizers import Optimizer
 from ..penalties import L2
 from ..recipe import ACTIVATIONS, dense_network
 from ..registry import named
+from .caps import EPOCHS, LAYERS, NEURONS, PARAMETERS, TABLE
 from .lessons import LESSONS, Setup, of_dataset
 
-__all__ = ["DATASETS", "changed", "controls_of", "of_argument", "of_csv", "of_model", "of_name", "reduce"]
+__all__ = ["DATASETS", "changed", "controls_of", "of_argument", "of_model", "of_name", "of_table", "reduce"]
 
 DATASETS = tuple(name for name in datasets.NAMES if name != "fashion-mnist")  # that one needs files
 _FOR_CLASSES = ("softmax_crossentropy", "categorical_crossentropy")
 _FOR_VALUES = ("mean_squared_error", "half_squared_error", "mean_absolute_error", "huber")
-LARGEST = 2_000_000  # parameters of a network on the page
+_TABLES = (".tsv", ".txt", ".xlsx", ".parquet", ".csv.gz")  # beside .csv
 
 
 def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str | None]:
@@ -42,6 +44,9 @@ def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str 
     lesson = next((lesson for lesson in LESSONS if lesson.name == given), None)
     if lesson is not None:
         return lesson.build(), lesson.name
+    if path.is_file():
+        setup = of_dataset(datasets.read(path, missing="impute"), sizes=(16,))
+        return dataclasses.replace(setup, title=path.name, data="", table=given), "table"
     return of_dataset(datasets.resolve(given), sizes=(32,)), None
 
 
@@ -77,17 +82,21 @@ def of_model(model: Model, data: Any) -> Setup:
     return Setup("Your network", model, X.reshape(len(X), -1), y, feature_names=names, class_names=tuple(model.names()))
 
 
-def of_csv(name: str, text: str, target: str | None) -> Setup:
-    """A table that the reader dropped on the page; it is read from a file of our own naming."""
+def of_table(name: str, content: str, target: str | None) -> Setup:
+    """A table that the reader opened on the page, in base64; it is read from a file of our own naming."""
+    try:
+        found = base64.b64decode(content, validate=True)
+    except ValueError:
+        raise DataError(f"{name}: it did not arrive whole; open it again.") from None
     with tempfile.TemporaryDirectory(prefix="chainrule-play-") as folder:
-        path = Path(folder) / "table.csv"
-        path.write_text(text, encoding="utf-8")
+        path = Path(folder) / f"table{next((end for end in _TABLES if name.lower().endswith(end)), '.csv')}"
+        path.write_bytes(found)
         try:
-            data = datasets.resolve(path, **({} if target is None else {"target": target}))
+            data = datasets.read(path, target=target, missing="impute")
         except ChainruleError as error:
             raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from None
     setup = of_dataset(data, sizes=(16,))
-    return dataclasses.replace(setup, title=name, data="")
+    return dataclasses.replace(setup, title=name, data="", table=name)
 
 
 def controls_of(setup: Setup) -> dict[str, Any]:
@@ -110,7 +119,8 @@ def controls_of(setup: Setup) -> dict[str, Any]:
         "datasets": list(DATASETS),
         "activations": list(ACTIVATIONS),
         "losses": list(_losses(setup)),
-        "fixed": not setup.sizes,
+        "fixed": setup.fixed,
+        "caps": {"parameters": PARAMETERS, "layers": LAYERS, "neurons": NEURONS, "epochs": EPOCHS, "bytes": TABLE},
     }
 
 
@@ -120,7 +130,7 @@ def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
     optimizer = type(named(now["optimizer"], Optimizer, "optimizer"))
     if now["rate"] is None:
         raise ConfigurationError("The learning rate follows a schedule here; give a number to replace it.")
-    if not setup.sizes:  # the network of a lesson, or the reader's own: only how it learns is open
+    if setup.fixed:  # the network of a lesson, or the reader's own: only how it learns is open
         model = setup.model
         model.run.optimizer = optimizer(float(now["rate"]))
         model.run.slots = model.run.optimizer.initial_slots(np, model.run.trained)
@@ -129,9 +139,9 @@ def changed(setup: Setup, controls: dict[str, Any]) -> Setup:
     outputs = len(setup.class_names) or np.asarray(setup.y).shape[1]
     sizes = [inputs, *now["sizes"], outputs]
     parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
-    if parameters > LARGEST:
+    if parameters > PARAMETERS:
         raise ConfigurationError(
-            f"That network has {parameters:,} parameters; this page draws up to {LARGEST:,}. "
+            f"That network has {parameters:,} parameters; this page draws up to {PARAMETERS:,}. "
             "Train larger ones with fit."
         )
     if now["loss"] not in _losses(setup):

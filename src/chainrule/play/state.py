@@ -48,6 +48,7 @@ def state_of(session: Any) -> dict[str, Any]:
         "frames": {"count": len(work.frames), "position": work.frames.position, "curves": _curves(work.frames)},
         "step": run.step,
         "epoch": run.epoch,
+        "measured": work.measured(),
         "broken": work.broken,
         "controls": setups.controls_of(setup),
         "upstream": setup.upstream,

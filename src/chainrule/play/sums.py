@@ -42,16 +42,15 @@ def _pulls(shot: Snapshot, one: Trace, name: str, index: tuple[int, ...]) -> Arr
         options: Any = {"names": [name], "state": shot.state, "training": False}
         each = per_sample_gradients(shot.network, shot.loss, shot.values, shot.X, shot.y, **options)[name]
         return np.array([own[index] for own in each])
-    leaf, through, column = leaves[0], one[leaves[0].name], [index[-1]]
+    leaf, through = leaves[0], one[leaves[0].name]
     local = next(own for own, full in leaf.arrays.items() if full == name)
-    weights = shot.values[leaf.arrays["weights"]][:, column]  # (I,1)
-    entry = (*index[:-1], 0)
-    return np.array(
-        [  # the layer's own backward, of this neuron alone, a sample at a time
-            leaf.layer.pure_backward(np, dvalues, inputs, weights)[f"d{local}"][entry]
-            for dvalues, inputs in zip(through.dvalues[:, None, column], through.inputs[:, None], strict=True)
-        ]
-    )
+    own = through.dvalues[:, index[-1]]  # (B,)
+    if local == "weights":  # the samples side by side, each an input of its own: none is added to another
+        inputs, dvalues = np.diag(through.inputs[:, index[0]]), own[:, None]  # (B,B), (B,1)
+    else:  # each a neuron of its own
+        inputs, dvalues = np.zeros((len(own), 1)), np.diag(own)  # (B,1), (B,B)
+    weights = np.zeros((inputs.shape[1], dvalues.shape[1]))
+    return np.asarray(leaf.layer.pure_backward(np, dvalues, inputs, weights)[f"d{local}"]).reshape(-1)  # (B,)
 
 
 def matrix_view(shot: Snapshot, one: Trace, name: str, index: tuple[int, ...]) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from ..errors import ChainruleError
 from ..model import Model
 from . import setups
 from .lessons import Setup
+from .script import script
 from .session import PlaySession
 
 __all__ = ["PlayWidget", "widget"]
@@ -19,7 +20,7 @@ __all__ = ["PlayWidget", "widget"]
 class PlayWidget(anywidget.AnyWidget):
     """The page on one setup. It asks and is told in the messages that the browser tab has too."""
 
-    _esm = (files(__package__) / "static" / "play.js").read_text(encoding="utf-8")
+    _esm = script()
     _css = (files(__package__) / "static" / "play.css").read_text(encoding="utf-8")
 
     def __init__(self, setup: Setup, **options: Any) -> None:
