@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from .candidates import Candidate, diagonal, is_elementwise, is_gate, is_mask, is_softmax, output, upstream
-from .measure import Comparison, Tolerance, measure
+from .comparison import Comparison, Tolerance
+from .measure import measure
 
 __all__ = ["derivative_elsewhere", "dropout", "function_for_derivative", "gates", "softmax", "too_many_factors"]
 

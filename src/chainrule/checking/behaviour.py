@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench
+from .equality import equal
 from .findings import Finding, tolerance
-from .measure import Setting
+from .setting import Setting
 from .subjects import Instance, Point, groups_of
 
 __all__ = ["dtypes", "earlier_calls", "independence", "mutation", "switches"]
@@ -33,15 +34,15 @@ def mutation(bench: Bench) -> Iterator[Finding]:
     yield from _overwritten(bench, "forward", point, given, targets, point.targets, after_forward)
     before = {name: value.copy() for name, value in given.items()}
     instance.backward(held)
-    if not _equal(held, dvalues):
+    if not equal(held, dvalues):
         says = "backward overwrites dvalues, which belongs to the layer above: work on a copy, dvalues.copy()."
         yield bench.error("mutation", "dvalues", says, "dvalues_overwritten")
     for name, value in fixed.items():
-        if isinstance(value, np.ndarray) and not _equal(point.fixed[name], value):
+        if isinstance(value, np.ndarray) and not equal(point.fixed[name], value):
             says = f"The passes overwrite {name}, which belongs to the caller: work on a copy."
             yield bench.error("mutation", name, says, "inputs_overwritten")
     moved = replace(point, values=before)
-    now = {name: value for name, value in instance.parameters().items() if not _equal(value, after_forward[name])}
+    now = {name: value for name, value in instance.parameters().items() if not equal(value, after_forward[name])}
     yield from _overwritten(bench, "backward", moved, given, targets, point.targets, {})
     for name in now if not bench.subject.updates else ():
         says = f"backward changes the parameter {name}: only the optimizer may."
@@ -59,14 +60,14 @@ def _overwritten(
 ) -> Iterator[Finding]:
     for name, value in before.values.items():
         parameter = name in bench.subject.parameters
-        if not _equal(after[name], value) or (name in held and not _equal(held[name], value)):
+        if not equal(after[name], value) or (name in held and not equal(held[name], value)):
             says = (
                 f"{method} changes the parameter {name}: only the optimizer may."
                 if parameter
                 else f"{method} overwrites its {name}, which belong to the layer below: work on a copy."
             )
             yield bench.error("mutation", name, says, "parameter_changed" if parameter else "inputs_overwritten")
-    if targets is not None and not _equal(np.asarray(targets_now), targets):
+    if targets is not None and not equal(np.asarray(targets_now), targets):
         yield bench.error("mutation", "targets", f"{method} overwrites the targets.", "inputs_overwritten")
 
 
@@ -304,13 +305,9 @@ def _copies(gradients: dict[str, Any]) -> dict[str, Any]:
     return {name: np.array(gradient) for name, gradient in gradients.items()}
 
 
-def _equal(a: Any, b: Any) -> bool:
-    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
-
-
 def _close(a: Any, b: Any, rtol: float = 1e-9, atol: float = 1e-300) -> bool:
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
         return False
     size = max(float(np.max(np.abs(b), initial=0.0)), float(np.max(np.abs(a), initial=0.0)))
-    return bool((np.abs(a - b) <= rtol * size + atol).all()) or _equal(a, b)
+    return bool((np.abs(a - b) <= rtol * size + atol).all()) or equal(a, b)

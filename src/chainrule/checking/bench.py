@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 from . import nudge
+from .comparison import Tolerance
+from .equality import equal
 from .findings import Diagnosis, Finding
-from .measure import Runner, Setting, Tolerance
+from .setting import Runner, Setting
 from .subjects import Instance, Point, Subject, batch_of, fresh_targets, groups_of
 from .trials import points, redrawn, upstream
 
@@ -134,10 +136,10 @@ class Bench:
                 f"check: the output of {self.subject.title} has no entries, shape {first.shape}, so that nothing can "
                 f"be compared ({_shapes(point)}). Pass larger inputs: check(layer, inputs)."
             )
-        if not np.array_equal(first, self._tried(self.subject.create(), point), equal_nan=True):
+        if not equal(first, self._tried(self.subject.create(), point)):
             self.subject.seeded = True
             again = [self._tried(self.subject.create(), point) for _ in range(2)]
-            if not np.array_equal(again[0], again[1], equal_nan=True):
+            if not equal(again[0], again[1]):
                 says = (
                     "Two forward passes on the same inputs give different outputs, even from the same random numbers: "
                     "a gradient cannot be compared. Draw from numpy.random, or from a generator that the object holds."
@@ -145,7 +147,7 @@ class Bench:
                 raise Broken(self.error("random", "output", says, "not_deterministic"))
         reused = self.subject.create()
         outputs = [self._tried(reused, point) for _ in range(2)]
-        self.runner.fresh_each = not np.array_equal(outputs[0], outputs[1], equal_nan=True)
+        self.runner.fresh_each = not equal(outputs[0], outputs[1])
         self.noise = self._noise(point)
 
     def _noise(self, point: Point) -> float:

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench
-from .measure import Setting, Tolerance, measure
+from .comparison import Tolerance
+from .equality import equal
+from .measure import measure
+from .setting import Setting
 from .subjects import Point
 from .trials import points
 
@@ -63,7 +66,7 @@ def wrong_in(bench: Bench, cases: Sequence[Case], among: frozenset[str] | None =
             with np.errstate(all="ignore"):
                 instance = bench.subject.create()
                 output = bench.forward(instance, case.point.copied())
-                if not np.array_equal(output, case.output, equal_nan=True):
+                if not equal(output, case.output):
                     return frozenset(case.wanted)
                 gradients = instance.backward(case.dvalues.copy())
         except (Exception, SystemExit):  # what does not run gives no gradient at all

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .rewriting import Repair
+from .usercode import lines_of
 
 __all__ = ["Written", "as_written", "latest"]
 
@@ -47,10 +48,10 @@ def _on_the_same_line(tree: ast.FunctionDef, line: int) -> str:
 
 
 def _line(old_tree: ast.FunctionDef, old: ast.AST, tree: ast.FunctionDef) -> tuple[int, str, str]:
-    before = {ast.unparse(node) for node in _simple(old_tree)}
-    new = [node for node in _simple(tree) if ast.unparse(node) not in before]
+    before = {ast.unparse(node) for node in lines_of(old_tree)}
+    new = [node for node in lines_of(tree) if ast.unparse(node) not in before]
     was, write = "" if old is old_tree else ast.unparse(old), ast.unparse(new[0]) if new else ast.unparse(old)
-    if new and was and was in {ast.unparse(node) for node in _simple(tree)}:  # a line more
+    if new and was and was in {ast.unparse(node) for node in lines_of(tree)}:  # a line more
         write = f"{was}\n{write}"
     line = old.lineno if isinstance(old, ast.stmt) and was else new[0].lineno if new else 0
     return line, f"    {was}" if was == write else was, write  # the same, further out
@@ -75,10 +76,6 @@ def _header(old: ast.AST, tree: ast.FunctionDef, repair: Repair) -> tuple[int, s
         return None
     new = list(ast.walk(tree))[repair.place]
     return old.lineno, ast.unparse(old).splitlines()[0], ast.unparse(new).splitlines()[0]
-
-
-def _simple(tree: ast.FunctionDef) -> list[ast.stmt]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
 
 
 def _bare(code: str) -> str:

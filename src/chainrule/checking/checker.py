@@ -15,10 +15,10 @@ import numpy as np
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
 from . import behaviour, edges, gradients
 from .bench import Bench, Broken, refuse_ours
+from .comparison import Tolerance
 from .explained import explained, told_once
 from .findings import Checked, Finding
 from .handmade import handmade
-from .measure import Tolerance
 from .purpose import told_as_declared
 from .report import Report, joined
 from .streams import streams_kept

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .candidates import Candidate
+from .comparison import Comparison
 from .findings import Diagnosis
 from .forms import right_line
 from .hypotheses import HYPOTHESES
-from .measure import Comparison
 from .places import along_an_axis, filled_in_part, one_place, one_region
 from .wholes import by_difference, by_size
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench, Broken
+from .derivatives import sides
 from .findings import Finding, number
 from .forms import names_of
-from .measure import Setting, sides
+from .setting import Setting
 from .subjects import Point, fresh_targets
 from .trials import kinked_point
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench, Broken
+from .comparison import Comparison
 from .diagnose import diagnose
 from .findings import Finding
-from .measure import Comparison, measure
+from .measure import measure
 from .subjects import Point, fresh_targets
 
 __all__ = ["with_equal_sizes"]

@@ -9,7 +9,7 @@ from .bench import Bench
 from .cases import Case
 from .changes import Written
 from .mending import Mended
-from .usercode import compiled, copied_tree, function_of, swapped, traced, tree_of, twins_of
+from .usercode import compiled, copied_tree, function_of, lines_of, swapped, traced, tree_of, twins_of
 
 __all__ = ["mended_forward"]
 
@@ -37,17 +37,13 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
             if enough:
                 changed = [
                     (old, new)
-                    for old, new in zip(_lines(own), _lines(tree), strict=True)
+                    for old, new in zip(lines_of(own), lines_of(tree), strict=True)
                     if ast.unparse(old) != ast.unparse(new)
                 ]
                 was, write = ("\n".join(ast.unparse(pair[k]) for pair in changed) for k in (0, 1))
                 written = Written("forward_wrong", says, frozenset(), changed[0][0].lineno, was, write)
                 return Mended((written,), True, ((twins, code),))
     return None
-
-
-def _lines(tree: ast.FunctionDef) -> list[ast.stmt]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
 
 
 def _opposite(own: ast.FunctionDef) -> Iterator[tuple[ast.FunctionDef, str]]:

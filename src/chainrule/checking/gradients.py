@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError
 from .bench import Bench, Broken
+from .comparison import Comparison, Tolerance
 from .diagnose import diagnose, diagnose_shape
 from .equal_sizes import with_equal_sizes
 from .findings import Checked, Diagnosis, Finding, Grid, Sample, number
 from .forms import right_line
-from .measure import Comparison, Setting, Tolerance, measure
+from .measure import measure
+from .setting import Setting
 from .trials import points
 
 __all__ = ["compare"]

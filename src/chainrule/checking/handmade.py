@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .bench import Bench
 from .findings import Finding
-from .measure import Setting
+from .setting import Setting
 
 __all__ = ["handmade"]
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from .activations import derivative_elsewhere, dropout, function_for_derivative, gates, softmax, too_many_factors
 from .candidates import Candidate, is_gate, is_mask, is_softmax, upstream
+from .comparison import Comparison, Tolerance
 from .forms import one_hot, products, right_form
-from .measure import Comparison, Tolerance, measure
+from .measure import measure
 from .normalizations import normalization
 from .orders import orders
 

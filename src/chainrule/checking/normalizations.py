@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .candidates import Candidate, is_elementwise, upstream
-from .measure import Comparison
+from .comparison import Comparison
 
 __all__ = ["normalization"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .candidates import Candidate
-from .measure import Comparison
+from .comparison import Comparison
 
 __all__ = ["orders"]
 

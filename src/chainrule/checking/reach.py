@@ -9,6 +9,7 @@ import numpy as np
 
 from .bench import Bench
 from .cases import Case
+from .equality import equal
 from .parts import Part
 from .rewriting import expression, inside, put
 from .usercode import compiled, copied_tree, swapped
@@ -42,7 +43,7 @@ def reach_of(bench: Bench, case: Case, part: Part) -> Reach:
             with swapped(part.twins, code):
                 after = _gradients(bench, case)
             if after is not None:
-                found[e] = frozenset(n for n in before if not _same(before[n], after.get(n)))
+                found[e] = frozenset(n for n in before if not equal(before[n], after.get(n)))
     return found
 
 
@@ -56,10 +57,6 @@ def open_places(reach: Reach, wrong: frozenset[str], first: bool) -> None:
     """Mark the expressions at which repairs are tried: those that move all that is wrong, then some of it."""
     for e, moved in reach.items():
         e.closed = not (moved == wrong if first else moved < wrong)  # type: ignore[attr-defined]
-
-
-def _same(one: Any, other: Any) -> bool:
-    return other is not None and np.shape(one) == np.shape(other) and bool(np.array_equal(one, other, equal_nan=True))
 
 
 def _gradients(bench: Bench, case: Case) -> dict[str, Any] | None:

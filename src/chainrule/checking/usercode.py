@@ -14,7 +14,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NUMBERS", "compiled", "copied_tree", "function_of", "names_in", "swapped", "traced", "tree_of", "twins_of"]
+__all__ = [
+    "NUMBERS",
+    "compiled",
+    "copied_tree",
+    "function_of",
+    "lines_of",
+    "names_in",
+    "swapped",
+    "traced",
+    "tree_of",
+    "twins_of",
+]
 
 NUMBERS = (np.ndarray, np.generic, int, float)
 _INSIDE = ("<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<module>")  # code that is part of another's
@@ -133,6 +144,11 @@ def swapped(functions: tuple[types.FunctionType, ...], code: types.CodeType) -> 
     finally:
         for function, own in zip(functions, before, strict=True):
             function.__code__ = own
+
+
+def lines_of(tree: ast.FunctionDef) -> list[ast.stmt]:
+    """The statements of a function that hold no others."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
 
 
 def copied_tree(node: Any) -> Any:

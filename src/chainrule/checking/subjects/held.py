@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..equality import equal
 from ..streams import seed_streams
 from .base import Arrays, Point
 from .names import is_gradient_name, role_of
@@ -49,7 +50,7 @@ def held_by(plan: Recipe, point: Point) -> OwnArrays:
         if is_gradient(item, paths[0], groups):
             continue
         moved, _ = _output(plan, point, dict.fromkeys(paths, arrays[key] * 1.5 + 0.25))
-        if moved is None or output is None or not _same(moved, output) or like_weights:
+        if moved is None or output is None or not equal(moved, output) or like_weights:
             found.append(tuple(paths))
             values[paths[0]] = np.array(arrays[key], dtype=np.float64)
     for path, value in arrays_of(item, scalars=True):
@@ -103,11 +104,7 @@ def _has_gradient(plan: Recipe, point: Point, path: str) -> bool:
 def _moves(plan: Recipe, point: Point, path: str) -> bool:
     output, _ = _output(plan, point, {})
     moved, _ = _output(plan, point, {path: float(read(plan.call.item, path)) * 1.5 + 0.25})
-    return output is not None and moved is not None and not _same(moved, output)
-
-
-def _same(a: Any, b: Any) -> bool:
-    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
+    return output is not None and moved is not None and not equal(moved, output)
 
 
 def made_by(call: Passes, draft: Any) -> Any:
@@ -138,7 +135,7 @@ def _stay(instance: WrittenInstance, paths: list[str]) -> bool:
     other = {key: 1.5 * value + 0.25 for key, value in instance.point.values.items()}
     try:
         later.run_forward(instance.point.copied().with_values(other))
-        return any(_same(read(later.item, path), value) for path, value in before.items())
+        return any(equal(read(later.item, path), value) for path, value in before.items())
     except (Exception, SystemExit):  # the code is not ours: anything may come
         return True
 
@@ -172,11 +169,7 @@ def state_of(plan: Recipe, point: Point) -> tuple[str, ...]:
             outputs.append(np.array(instance.forward(point.copied())))
     except (Exception, SystemExit, TypeError):
         return ()
-    if _same(outputs[0], outputs[1]):
+    if equal(outputs[0], outputs[1]):
         return ()
     after = {name: value for name, value in vars(instance.item).items() if _STATE.match(name)}
-    return tuple(name for name, value in after.items() if name in before and not _same_state(before[name], value))
-
-
-def _same_state(a: Any, b: Any) -> bool:
-    return a is b or (a is not None and b is not None and _same(np.asarray(a), np.asarray(b)))
+    return tuple(name for name, value in after.items() if name in before and not equal(before[name], value))

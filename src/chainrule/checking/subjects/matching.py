@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..equality import equal
 from .names import close_stem, is_gradient_name, same_stem
 from .objects import arrays_of, from_lists, gradient_path
 from .plans import Place, leaf
@@ -42,7 +43,7 @@ def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[s
         found.append(LeftBehind(Place("returned", path, keys[-1] if keys else name), keys[-1] if keys else name, value))
     if item is not None:
         for place, value in arrays_of(item, scalars=True):
-            fresh = place not in before or not _equal(before[place], value)
+            fresh = place not in before or not equal(before[place], value)
             if fresh or is_gradient_name(leaf(place)) or is_gradient_name(place.partition("[")[0]):
                 found.append(LeftBehind(Place("stored", place, place), leaf(place), value))
     return found
@@ -59,10 +60,6 @@ def _flattened(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, .
             yield from _flattened(each, (*path, position))
     elif value is not None or path:
         yield path, value
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
 
 
 def matched(

@@ -17,6 +17,7 @@ from ...errors import ChainruleError, ConfigurationError
 from ..bench import refuse_ours
 from ..checker import check
 from ..definitions import load
+from ..equality import equal
 from ..files import found_in
 from ..streams import seed_streams
 from ..subjects import Instance, Point, Subject, subjects_of
@@ -166,7 +167,7 @@ class Worker:
         return {
             "gradients": {name: _sendable(value) for name, value in gradients.items()},
             "overwritten": _overwritten(here, before),
-            "dvalues": None if np.array_equal(handed, dvalues, equal_nan=True) else dvalues,
+            "dvalues": None if equal(handed, dvalues) else dvalues,
             "calls": calls,
         }
 
@@ -206,7 +207,7 @@ def _overwritten(here: Point, before: Point) -> dict[str, dict[str, Any]]:
         "": ({"targets": here.targets}, {"targets": before.targets}),
     }
     found = {
-        group: {n: v for n, v in now.items() if isinstance(v, np.ndarray) and not np.array_equal(v, then[n], True)}
+        group: {n: v for n, v in now.items() if isinstance(v, np.ndarray) and not equal(v, then[n])}
         for group, (now, then) in pairs.items()
     }
     return {group: changed for group, changed in found.items() if changed}

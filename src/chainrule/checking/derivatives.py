@@ -1,0 +1,94 @@
+"""The numeric derivatives of one array in one setting: by entry, along directions, and on both sides of an entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import nudge
+from .setting import Setting
+
+__all__ = ["Derivatives", "sides"]
+
+Floats = NDArray[Any]
+
+_AGREES = 1e-6  # a complex step is trusted if it agrees with central differences this closely
+_NARROWER = 4096  # how much narrower the steps are where the usual ones leave what forward takes
+
+
+class Derivatives:
+    """Derivatives by entry and along directions, from complex steps where these can be trusted."""
+
+    def __init__(self, setting: Setting, name: str, rng: np.random.Generator, believed: bool | None = None) -> None:
+        self.setting, self.name, self.rng = setting, name, rng
+        self.direction = rng.normal(size=setting.values[name].shape)  # along which the two were compared
+        self.known: nudge.Slope | None = None
+        self.complex = self._complex_step_holds() if believed is None else believed
+        self.method = "complex step" if self.complex else "central differences"
+
+    def of_entry(self, flat: int) -> nudge.Slope:
+        """∂output / ∂entry."""
+        return self._of(self.setting.entry(self.name, flat), self.setting.scale(self.name, flat))
+
+    def along(self, direction: Floats) -> nudge.Slope:
+        """The derivative of the output along a direction."""
+        return self._of(self.setting.along(self.name, direction), self.setting.scale(self.name))
+
+    def _of(self, curve: nudge.Curve, size: float) -> nudge.Slope:
+        if self.complex:
+            slope = nudge.complex_slope(curve)
+            if slope is not None and np.isfinite(slope).all():
+                return nudge.Slope(slope, np.zeros(slope.shape))
+        return self._central(curve, size)
+
+    def _central(self, curve: nudge.Curve, size: float) -> nudge.Slope:
+        step = self.setting.step(size)
+        try:
+            return nudge.central_slope(curve, step, self.setting.noise)
+        except Exception:  # what forward asserts, such as rows that add up to 1, may hold close by alone
+            return nudge.central_slope(curve, step / _NARROWER, self.setting.noise)
+
+    def _complex_step_holds(self) -> bool:
+        """Whether complex steps agree with central differences in every output along a random direction."""
+        if self.setting.noise > 1e-13:
+            return False
+        curve = self.setting.along(self.name, self.direction)
+        try:
+            slope = nudge.complex_slope(curve)
+        except Exception:  # an object written for real numbers may raise anything
+            return False
+        if slope is None or not np.isfinite(slope).all():
+            return False
+        if self._agrees_at_once(curve, slope):
+            self.known = nudge.Slope(slope, np.zeros(slope.shape))
+            return True
+        real = self._central(curve, self.setting.scale(self.name))
+        size = np.max(np.abs(real.value), initial=0.0)
+        agree = np.abs(slope - real.value) <= _AGREES * size + 10 * real.error
+        holds = bool(agree.all()) and bool(np.max(real.error, initial=0.0) <= 1e-3 * size)
+        self.known = nudge.Slope(slope, np.zeros(slope.shape)) if holds else real
+        return holds
+
+    def _agrees_at_once(self, curve: nudge.Curve, slope: Floats) -> bool:
+        """Whether one narrow difference agrees already; where a kink lies on the way it does not."""
+        step = 1e-5 * self.setting.scale(self.name)
+        try:
+            real = (np.asarray(curve(step)) - np.asarray(curve(-step))) / (2 * step)
+        except Exception:  # the object is not ours: anything may come
+            return False
+        return bool((np.abs(slope - real) <= _AGREES * np.max(np.abs(real), initial=0.0)).all())
+
+
+def sides(setting: Setting, name: str, flat: int, narrower: int = 1) -> tuple[float, float, bool]:
+    """The slopes on both sides of an entry, and whether they persist with a smaller step."""
+    step = 1e-6 / narrower * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
+    found = []
+    for h in (step, step / 8):
+        left, right = nudge.one_sided_slopes(setting.entry(name, flat), h)
+        found.append((float(np.sum(setting.dvalues * left)), float(np.sum(setting.dvalues * right))))
+    wide, (closer_left, closer_right) = found
+    size = abs(closer_left) + abs(closer_right) + 1e-300
+    settled = abs(wide[0] - closer_left) + abs(wide[1] - closer_right) <= 1e-3 * size
+    return closer_left, closer_right, settled
