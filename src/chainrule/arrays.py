@@ -77,6 +77,8 @@ def require_finite(X: NDArray[Any], converted: Any) -> None:
     Both are gone through in parts, so that no array of the size of the whole is made.
     """
     rows = max(1, _PART * len(X) // max(X.size, 1))
+    if rows >= len(X) and converted is X and np.isfinite(X).all():
+        return
     for start in range(0, len(X), rows):
         with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
             finite = np.isfinite(converted[start : start + rows])

@@ -183,8 +183,11 @@ def as_inputs(inputs: ArrayLike, dtype: Any = None) -> NDArray[Any]:
         raise DataError("X is empty; pass at least one sample.")
     if X.ndim == 0:
         raise ShapeError("X is a single number; a batch of one sample with one feature is [[number]].")
-    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and is refused below
-        cast = X.astype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64), copy=False)
+    kind = np.dtype(dtype or (X.dtype if X.dtype.kind == "f" else np.float64))
+    cast = X
+    if X.dtype != kind:
+        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, and is refused below
+            cast = X.astype(kind)
     require_finite(X, cast)
     return cast
 

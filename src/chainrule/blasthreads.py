@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -47,14 +47,14 @@ def _openblas(library: ctypes.CDLL) -> Pool | None:
     return None
 
 
-class _Limit:
+class _Limit(contextlib.AbstractContextManager[None]):
     """The first run that enters sets it, the last that leaves takes it back."""
 
     def __init__(self) -> None:
         self.lock, self.runs = forkable(threading.Lock()), 0
         self.before: list[tuple[Pool, int]] = []
 
-    def enter(self) -> None:
+    def __enter__(self) -> None:
         with self.lock:
             if not self.runs:
                 self.before = [(pool, pool.size()) for pool in pools()]
@@ -62,7 +62,7 @@ class _Limit:
                     pool.resize(1)
             self.runs += 1
 
-    def leave(self) -> None:
+    def __exit__(self, *error: object) -> None:
         with self.lock:
             self.runs -= 1
             if not self.runs:
@@ -73,11 +73,6 @@ class _Limit:
 _limit = _Limit()
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> contextlib.AbstractContextManager[None]:
     """One BLAS thread inside."""
-    _limit.enter()
-    try:
-        yield
-    finally:
-        _limit.leave()
+    return _limit

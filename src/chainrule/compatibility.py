@@ -104,16 +104,16 @@ def require_compatible(network: Graph, loss: Loss) -> None:
         )
 
 
-def require_fitting_output(network: Graph, loss: Loss, values: Any, X: NDArray[Any]) -> None:
+def require_fitting_output(network: Graph, loss: Loss, X: NDArray[Any]) -> None:
     """The same by what the network gives for the first samples of X, for layers that declare nothing.
 
     Raises `DataError` with what was found, and what to write or to declare.
     """
-    require_compatible(network, loss)
-    if loss.takes is None or not len(X) or (loss.takes not in _PROBABILITIES and network.output_kind(None) is not None):
+    unsure = network.derived(("unsure", type(loss), loss.takes), lambda: _is_unsure(network, loss))
+    if loss.takes is None or not len(X) or not unsure:
         return
     with np.errstate(all="ignore"):
-        output = network.forward_pass(np, X[:256], values, Context(training=False))[0]
+        output = network.forward_pass(np, X[:256], network.values(), Context(training=False))[0]
     found = _judge(loss.takes, output)
     if found is not None:
         last = _last(network, None)
@@ -121,6 +121,12 @@ def require_fitting_output(network: Graph, loss: Loss, values: Any, X: NDArray[A
         raise DataError(
             f"{loss.name} reads {_READS.get(loss.takes, loss.takes)}, and {found.what} ({last}): {why}{found.or_else}."
         )
+
+
+def _is_unsure(network: Graph, loss: Loss) -> bool:
+    """Whether the layers do not say enough. Raises the errors of `require_compatible`."""
+    require_compatible(network, loss)
+    return loss.takes in _PROBABILITIES or network.output_kind(None) is None
 
 
 def require_batches(network: Graph, batch_size: int, samples: int) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -14,9 +14,11 @@ from .forking import cached_property
 from .layer import Array, Arrays, Context, Layer, Shape, as_arrays
 from .nodes import INPUTS, FlatView, Leaf, Node, check_names, in_order, node_of, output_of
 from .penalties import Penalty
-from .store import Place
+from .store import Place, settings_assigned
 
 __all__ = ["INPUTS", "Graph", "Node", "Sequential"]
+
+T = TypeVar("T")
 
 
 class Graph(Layer):
@@ -136,6 +138,28 @@ class Graph(Layer):
         output = self._open(INPUTS, "", {}, (), leaves, outputs, ties)
         return FlatView(tuple(leaves), outputs, output, ties)
 
+    def derived(self, key: Any, make: Callable[[], T]) -> T:
+        """What `make` finds in the settings of the layers, made once until one of them is assigned.
+
+        A layer of a user's own may be changed in other ways: with one inside, it is made each time.
+        """
+        assigned = settings_assigned()
+        kept = vars(self).get("_derived")
+        if kept is None or kept[0] != assigned:
+            closed = all(layer.closed for leaf in self.flat for layer in (leaf.layer, *leaf.around))
+            vars(self)["_derived"] = kept = assigned, {}, closed
+        found: dict[Any, Any] = kept[1]
+        if key in found:
+            return found[key]  # type: ignore[no-any-return]
+        made = make()
+        if kept[2]:
+            found[key] = made
+        return made
+
+    def settings(self) -> tuple[tuple[str, bool], ...]:
+        """The settings of every layer, in words, and whether it is frozen."""
+        return self.derived("settings", lambda: tuple((repr(leaf.layer), leaf.frozen) for leaf in self.flat))
+
     def _open(
         self,
         inputs: Any,
@@ -199,6 +223,9 @@ class Graph(Layer):
 
     def trainable_names(self) -> tuple[str, ...]:
         """The parameters of every layer that is not frozen."""
+        return self.derived("trainable", self._trainable_names)
+
+    def _trainable_names(self) -> tuple[str, ...]:
         if self.frozen:
             return ()
         names = {f"{node.name}.{local}" for node in self for local in node.layer.trainable_names()}
@@ -228,7 +255,7 @@ class Graph(Layer):
 
     def output_shape(self, shape: Any) -> Shape:
         """The shape of one sample of the output, through every node."""
-        return self.shapes(shape)[self.output_node]
+        return self._shapes_of(shape)[self.output_node]
 
     def output_kind(self, kind: Any) -> str | None:
         """What the output is, through every node."""
@@ -239,6 +266,14 @@ class Graph(Layer):
 
     def shapes(self, shape: Any) -> dict[str, Shape]:
         """The shape of one sample of every node's output, by name; a `ShapeError` names the node."""
+        return dict(self._shapes_of(shape))
+
+    def _shapes_of(self, shape: Any) -> dict[str, Shape]:
+        if type(shape) is not tuple:
+            return self._through(shape)
+        return self.derived(("shapes", shape), lambda: self._through(shape))
+
+    def _through(self, shape: Any) -> dict[str, Shape]:
         shapes: dict[str, Shape] = {INPUTS: shape}
         for node in self:
             try:
@@ -321,7 +356,7 @@ class Graph(Layer):
         return frozenset(("nodes", "output_node", "ties", "inputs", "output", "dinputs"))
 
     def __getstate__(self) -> dict[str, Any]:
-        passes = {"inputs", "output", "dinputs", "_kept", "_context", "_calls", "_around", "flat"}
+        passes = {"inputs", "output", "dinputs", "_kept", "_context", "_calls", "_around", "flat", "_derived"}
         return {name: value for name, value in vars(self).items() if name not in passes}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +11,9 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 __all__ = ["CtrlC"]
+
+# The same functions without the enumerations around them, which take most of the time of a call
+_PLAIN: Any = sys.modules.get("_signal", signal)
 
 
 class CtrlC(AbstractContextManager["CtrlC"]):
@@ -28,13 +32,13 @@ class CtrlC(AbstractContextManager["CtrlC"]):
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, *self.others):
-                if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
-                    self.before[number] = signal.signal(number, self._note)
+                if _PLAIN.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                    self.before[number] = _PLAIN.signal(number, self._note)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for number, handler in self.before.items():
-            signal.signal(number, handler)
+            _PLAIN.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         again, self.pressed = self.pressed, True

@@ -132,6 +132,26 @@ class Loss(Pair):
                [1., 0., 0.]]), array([[0.5],
                [0.5]]))
         """
+        array = self._of_length(targets, shape)
+        where = f"{self.name}: sample_weights"
+        weights = np.ones(shape[0]) if sample_weights is None else checked_weights(sample_weights, shape[0], where)
+        encoded, factors = self._encode(array, shape)
+        if factors is not None:
+            weights = weights * factors
+        total = weights.sum()
+        if weightless and total == 0:
+            total = 1.0  # a batch that does not count: every share is 0
+        if not total > 0:
+            raise DataError(f"{self.name}: the weights of the batch add up to {total:g}; at least one must be above 0.")
+        shares = weights / total if self.reduction == "mean" else weights
+        return _cast(encoded, dtype, f"{self.name}: y"), shares.reshape(-1, 1).astype(dtype, copy=False)
+
+    def encoded(self, targets: ArrayLike, shape: tuple[int, ...], dtype: Any = np.float64) -> NDArray[Any]:
+        """The targets as the pair reads them, those of `prepare`, whatever the samples count."""
+        return _cast(self._encode(self._of_length(targets, shape), shape)[0], dtype, f"{self.name}: y")
+
+    def _of_length(self, targets: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The targets as an array with an entry for each of the predictions of `shape`."""
         array = plain_array(targets, f"{self.name}: y")
         if len(shape) != 2:
             raise ShapeError(
@@ -145,18 +165,7 @@ class Loss(Pair):
             raise ShapeError(
                 f"{self.name}: received {shape[0]} samples of X but {count} in y; pass one for each sample."
             )
-        where = f"{self.name}: sample_weights"
-        weights = np.ones(shape[0]) if sample_weights is None else checked_weights(sample_weights, shape[0], where)
-        encoded, factors = self._encode(array, shape)
-        if factors is not None:
-            weights = weights * factors
-        total = weights.sum()
-        if weightless and total == 0:
-            total = 1.0  # a batch that does not count: every share is 0
-        if not total > 0:
-            raise DataError(f"{self.name}: the weights of the batch add up to {total:g}; at least one must be above 0.")
-        shares = weights / total if self.reduction == "mean" else weights
-        return _cast(encoded, dtype, f"{self.name}: y"), shares.reshape(-1, 1).astype(dtype, copy=False)
+        return array
 
     @property
     def classifies(self) -> bool:
@@ -243,13 +252,15 @@ class ClassLoss(Loss):
             )
         if targets.dtype.kind not in "iu":
             raise DataError(f"{self.name}: class indices must be integers, {_as_classes(targets)}.")
-        wrong = np.flatnonzero((targets < 0) | (targets >= classes))
+        wrong = ((targets < 0) | (targets >= classes)).nonzero()[0]
         if len(wrong):
             raise DataError(
                 f"{self.name}: class indices must lie in 0..{classes - 1} for {classes} outputs; y[{wrong[0]}] is "
                 f"{targets[wrong[0]]} ({len(wrong)} of {len(targets)} are outside). {_into_range(targets, classes)}."
             )
-        return np.asarray(targets[:, None] == np.arange(classes))  # (B,1) == (C,) -> (B,C)
+        # few long rows are compared in a fraction of the time that many short ones take
+        found = np.arange(classes)[:, None] == targets  # (C,1) == (B,) -> (C,B)
+        return np.ascontiguousarray(found.T)  # (B,C)
 
     def _rows(self, targets: NDArray[Any], classes: int) -> NDArray[Any]:
         if targets.shape[1] != classes:
@@ -346,6 +357,8 @@ def _into_range(targets: NDArray[Any], classes: int) -> str:
 
 def _cast(values: NDArray[Any], dtype: Any, where: str) -> NDArray[Any]:
     """The values in another dtype. Raises `NonFiniteError` for a number beyond its range."""
+    if values.dtype.kind == "b":
+        return values.astype(dtype)
     with np.errstate(over="ignore"):
         cast = values.astype(dtype, copy=False)
     if cast.dtype.itemsize < values.dtype.itemsize and not np.isfinite(cast).all():

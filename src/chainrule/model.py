@@ -128,7 +128,8 @@ class Model:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the parameters."""
-        return next((value.dtype for value in self.run.values.values()), np.dtype("float32"))
+        layer, local = next(iter(self.network.places().values()), (None, ""))
+        return np.dtype("float32") if layer is None else getattr(layer, local).dtype
 
     @property
     def parameters(self) -> ArrayView:
@@ -498,7 +499,7 @@ class Model:
         output = self.network.output_shape(inputs.shape[1:])
         if not len(inputs):
             raise DataError("X is empty; pass at least one sample.")
-        require_fitting_output(self.network, self.loss, self.run.values, inputs[:256])
+        require_fitting_output(self.network, self.loss, inputs[:256])
         if targets.ndim == 0 or len(targets) != len(inputs):
             self.loss.prepare(targets, (len(inputs), *output))
         weights = None if sample_weights is None else plain_array(sample_weights, "sample_weights")

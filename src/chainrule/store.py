@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from .errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from .forking import forkable
 
-__all__ = ["ArrayView", "Store", "being_fitted"]
+__all__ = ["ArrayView", "Store", "being_fitted", "settings_assigned"]
 
 Array = Any
 Place = tuple["Store", str]  # a layer and the name of one of its arrays
@@ -29,6 +29,7 @@ SEED = 0  # what is read before anything was set is drawn from this seed, the sa
 # No reader sees some arrays before a block of steps and others after it
 _SETTLING = forkable(threading.RLock())
 _BUSY: dict[int, Any] = {}  # the layers that a run is training, by identity
+_ASSIGNED = [0]  # how many settings of layers have been assigned in this process
 _WORDS = {"requires_grad": "trainable", "kernel": "weights", "weight": "weights", "bias": "biases"}
 
 
@@ -82,6 +83,11 @@ class Store:
             raise UnknownNameError(f"parameter or setting of {cls.__name__}", name, known, meant=_WORDS.get(name))
         else:
             object.__setattr__(self, name, value)
+            _ASSIGNED[0] += 1
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        _ASSIGNED[0] += 1
 
     @classmethod
     def assignable(cls) -> frozenset[str]:
@@ -246,6 +252,11 @@ class Store:
 
 def _checksum(array: NDArray[Any]) -> int:
     return zlib.crc32(np.ascontiguousarray(array).tobytes())
+
+
+def settings_assigned() -> int:
+    """How many settings of layers have been assigned in this process: as long as it stays, none has changed."""
+    return _ASSIGNED[0]
 
 
 @contextlib.contextmanager

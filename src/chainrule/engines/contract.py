@@ -119,8 +119,10 @@ def encode(
     """
 
     def part(rows: slice) -> NDArray[Any]:
-        own = None if sample_weights is None else sample_weights[rows]
-        found: NDArray[Any] = loss.prepare(y[rows], (len(y[rows]), outputs), own, dtype, weightless=True)[0]
+        own, shape = y[rows], (len(y[rows]), outputs)
+        if sample_weights is None:
+            return loss.encoded(own, shape, dtype)
+        found: NDArray[Any] = loss.prepare(own, shape, sample_weights[rows], dtype, weightless=True)[0]
         return found
 
     if y.ndim and len(y) * outputs * np.dtype(dtype).itemsize <= _ENCODED_BYTES:

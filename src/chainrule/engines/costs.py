@@ -49,17 +49,26 @@ class Choice(NamedTuple):
 
 def estimate(task: Task) -> dict[str, float]:
     """Microseconds of a step on each engine."""
+    key = "costs", task.X.shape[1:], task.batch_size
+    found = task.network.derived(key, lambda: _estimate(task))
+    return found | ({"jax": _GPU_STEP + _work(task) / _GPU_RATE} if has_gpu() else {})
+
+
+def _work(task: Task) -> float:
+    return 6.0 * task.batch_size * sum(map(math.prod, task.network.parameter_shapes().values()))
+
+
+def _estimate(task: Task) -> dict[str, float]:
     network = task.network
     sizes = [math.prod(shape) for shape in network.parameter_shapes().values()]
-    work, layers = 6.0 * task.batch_size * sum(sizes), len(network.flat)
+    work, layers = _work(task), len(network.flat)
     shapes = network.flat.shapes(task.X.shape[1:])
     outputs = task.batch_size * sum(math.prod(shapes[leaf.name]) for leaf in network.flat)
-    found = {
+    return {
         engine: own.step + own.layer * layers + (own.parameters * sum(sizes) + own.outputs * outputs) / 1e3
         + work / (own.many if work >= _LARGE else own.few)
         for engine, own in _COSTS.items()
     }  # fmt: skip
-    return found | ({"jax": _GPU_STEP + work / _GPU_RATE} if has_gpu() else {})
 
 
 @cache

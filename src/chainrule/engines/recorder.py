@@ -27,8 +27,12 @@ def relu_units(network: Graph, shape: Any) -> dict[str, int]:
     >>> relu_units(Sequential(Dense(2, 4), ReLU(), Dense(4, 1)), (2,))
     {'relu_0': 4}
     """
-    shapes = network.flat.shapes(shape)
-    return {leaf.name: math.prod(shapes[leaf.name]) for leaf in network.flat if isinstance(leaf.layer, ReLU)}
+
+    def made() -> dict[str, int]:
+        shapes = network.flat.shapes(shape)
+        return {leaf.name: math.prod(shapes[leaf.name]) for leaf in network.flat if isinstance(leaf.layer, ReLU)}
+
+    return network.derived(("relu units", shape), made)
 
 
 def epochs_of(task: Task, block: Block) -> NDArray[np.int64]:

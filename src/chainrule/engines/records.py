@@ -43,8 +43,9 @@ class Records(NamedTuple):
         losses, counts, penalties, found, weights = np.zeros((5, epochs))
         squares, alive = np.zeros((epochs, trainable)), np.zeros((epochs, units), bool)
         records = cls(np.zeros(epochs, np.int64), losses, counts, penalties, found, weights, squares, alive)
-        for column, row in zip(records, begun or (), strict=begun is not None):
-            column[:1] = row
+        if begun is not None:
+            for column, row in zip(records, begun, strict=True):
+                column[:1] = row
         return records
 
     def losses(self, mean: bool) -> NDArray[np.float64]:
@@ -70,5 +71,7 @@ class Records(NamedTuple):
 
 
 def _over(total: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    if np.count_nonzero(count) == len(count):
+        return np.asarray(total / count)
     ratio: NDArray[np.float64] = np.divide(total, count, out=np.full(len(total), np.nan), where=count != 0)
     return ratio

@@ -28,6 +28,7 @@ class Fit:
     first: int = 0  # the model's epoch at the beginning
     marked: int = 0  # the step that a checkpoint would go on from
     validates: bool = False  # whether validation data are measured
+    own: History | None = None  # of this call alone, once it is over and nobody can change it
     batch: dict[str, float] = field(default_factory=dict)  # what the last step came to, for `Callback.batch_end`
 
     @property

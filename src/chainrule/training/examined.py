@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import Column
+from ..forking import cached_property
 from ..layer import Layer
 from .history import History
 from .sampled import Sampled

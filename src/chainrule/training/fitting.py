@@ -74,10 +74,10 @@ def run_plan(
     with followed(crew, fit):
         saver = _begin(fit, plan, callbacks, checkpoint if crew.leads else None, resume and crew.leads)
     of_steps = of_batches(callbacks)
-    asked, stepwise, forgives = crew.heard(
+    called, stepwise, forgives = crew.heard(
         (bool(callbacks), bool(of_steps), any(callback.handles_non_finite for callback in callbacks))
     )
-    asked = asked or plan.validation is not None
+    asked = called or plan.validation is not None
     with (
         followed(crew, fit),
         _ending(fit, plan, callbacks, saver, forgives),
@@ -100,9 +100,10 @@ def run_plan(
                 columns = plan.recorded(_train(fit, steps, fit.first + due, asking, crew, ctrl_c), fit.first)
                 if columns:
                     columns = _record(fit, plan, columns, steps, crew)
-                    with _calling(crew, fit, ctrl_c):
-                        for callback in callbacks:
-                            callback.epoch(fit)
+                    if called:
+                        with _calling(crew, fit, ctrl_c):
+                            for callback in callbacks:
+                                callback.epoch(fit)
                 progress.batch(run.epoch - fit.first, steps.done, supply.steps_per_epoch or 2 * steps.done + 1)
                 progress.show(columns)
                 if saver is not None and not steps.done:
@@ -114,7 +115,7 @@ def run_plan(
             steps.close()
     if verbose or model.history.stopped == INTERRUPTED:
         report(model.history, run.step, run.epoch, sys.stdout if verbose else sys.stderr)
-    return model.history.since(fit.first)
+    return fit.history.since(fit.first) if fit.own is None else fit.own
 
 
 @contextlib.contextmanager
@@ -172,14 +173,17 @@ def _ending(
         with contextlib.ExitStack() as ending:
             if saver is not None:
                 ending.callback(saver.finish)
-            fit.history.notes = [] if broken else _notes(fit, plan)
+            own = fit.history.since(fit.first)
+            fit.history.notes = [] if broken else _notes(fit, plan, own)
+            own.notes = list(fit.history.notes)
+            fit.own = None if callbacks else own
             for callback in reversed(callbacks):
                 ending.callback(callback.end, fit)
 
 
-def _notes(fit: Fit, plan: Plan) -> list[str]:
+def _notes(fit: Fit, plan: Plan, history: History) -> list[str]:
     """What the doctor says; its look at the data leaves no thread of BLAS spinning, which the next run would meet."""
-    case, run = case_of(fit, plan), fit.run
+    case, run = case_of(fit, plan, history), fit.run
     with contextlib.nullcontext() if case.data is None else blas_threads(run.engine, run.network, plan.batch_size):
         return diagnose(case)
 
@@ -195,8 +199,9 @@ def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps, crew: Team) ->
             pair = held, steps.outputs(held.X)
         measured = crew.heard(evaluate(fit.run, *pair) if crew.leads else None)
         own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
-    fit.history.extend(own | columns)
-    return own | columns
+    own |= columns
+    fit.history.extend(own)
+    return own
 
 
 def _begin(

@@ -42,12 +42,13 @@ class Standing:
         return cls(run.values, run.slots, {n: getattr(run, n) for n in _PARTS}, layers, len(fit.history))
 
 
-@contextlib.contextmanager
-def followed(team: Team, fit: Fit) -> Iterator[None]:
+def followed(team: Team, fit: Fit) -> contextlib.AbstractContextManager[None]:
     """What changes on rank 0 inside, the others take over at the end; all must come to it together."""
-    if team.size == 1:
-        yield
-        return
+    return contextlib.nullcontext() if team.size == 1 else _followed(team, fit)
+
+
+@contextlib.contextmanager
+def _followed(team: Team, fit: Fit) -> Iterator[None]:
     before = Standing.of(fit)
     yield
     said = team.heard(_changes(fit, before) if team.leads else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,9 @@ class _LastRow(MutableMapping[str, float]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def items(self) -> ItemsView[str, float]:
+        return {name: column.last for name, column in self._columns.items() if column.last is not None}.items()
 
     def __repr__(self) -> str:
         return repr(dict(self))

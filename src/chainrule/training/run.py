@@ -62,7 +62,8 @@ class Run:
 
     def rate_table(self, steps: int) -> NDArray[np.float64]:
         """The learning rate of every trainable parameter at each of the next `steps` steps, (steps, T)."""
-        rates = [self.optimizer.member(name).learning_rate for name in self.network.trainable_names()]
+        names, optimizer = self.network.trainable_names(), self.optimizer
+        rates = [optimizer.member(name).learning_rate for name in names]
         if not any(map(callable, rates)):
             return np.full((steps, len(rates)), np.array(rates, np.float64) * self.rate_scale)
         found: dict[int, Any] = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,8 +55,8 @@ class Steps:
         self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block
         self.done = 0  # steps into the epoch that has begun
         self.begun: Records | None = None  # what they came to
-        self.newest: Records | None = None  # what its last epoch had come to after the last block,
-        self.before: Records | None = None  # and before
+        self.newest: Records | None = None  # those of the last block, whose last epoch is that one,
+        self.before: Records | None = None  # and what it had come to before
         self.clock = time.perf_counter()  # when that epoch began
         self.failure: NonFiniteError | None = None
         self.session: Session | None = None
@@ -114,7 +115,7 @@ class Steps:
             )
         if records is None:
             return {}
-        self.before, self.newest = self.begun, records.last()
+        self.before, self.newest = self.begun, records
         total = int(records.steps.sum())
         ended, self.done = self.supply.ended(total)
         self.begun = records.last() if self.done else None
@@ -129,7 +130,7 @@ class Steps:
         run, records = self.run, self.newest
         if records is None:
             return {}
-        step = records if self.before is None else records.less(self.before)
+        step = records.last() if self.before is None else records.last().less(self.before)
         return {
             "step": run.step,
             "loss": float(step.losses(run.loss.reduction == "mean")[0]),
@@ -140,25 +141,18 @@ class Steps:
     def _columns(self, records: Records, first: int, ended: int, trainable: tuple[str, ...]) -> Columns:
         """The records of the epochs that ended; `first` is the first step of the first one."""
         run, task = self.run, self.task
-        starts = first + np.cumsum(records.steps[:ended]) - records.steps[:ended]
+        starts = first + records.steps[:ended].cumsum() - records.steps[:ended]
         columns: Columns = {
             EPOCH: np.arange(run.epoch + 1, run.epoch + ended + 1),
             "loss": records.losses(task.loss.reduction == "mean")[:ended],
             task.loss.metric: records.metric()[:ended],
             LEARNING_RATE: run.learning_rates(starts),
         }
-        squares: dict[str, Any] = {}
-        for column, name in enumerate(trainable):
-            node = name.rpartition(".")[0]
-            squares[node] = squares.get(node, 0.0) + records.squares[:ended, column]
-        for node, total in squares.items():
-            columns[Column(GRADIENT_NORM, node=node).name] = np.sqrt(total)
-        begin = 0
-        for node, size in self.units.items():
-            alive = np.add.reduce(records.alive[:ended, begin : begin + size], 1) / size
-            columns[Column(DEAD, node=node).name] = 1 - alive
-            begin += size
-        return columns
+        nodes = run.network.derived("nodes that are trained", lambda: _Joined.of(GRADIENT_NORM, _per_node(trainable)))
+        units = run.network.derived(("watched", tuple(self.units)), lambda: _Joined.of(DEAD, self.units))
+        norms = np.sqrt(nodes.sums(records.squares[:ended]))
+        dead = 1 - units.sums(records.alive[:ended]) / units.sizes
+        return columns | dict(zip(nodes.names, norms, strict=True)) | dict(zip(units.names, dead, strict=True))
 
     def _up_to_date(self, settings: _Settings) -> tuple[Session, Arrays]:
         """The session, and the parameters, which it holds too: also where a callback has changed them, a layer or a
@@ -204,6 +198,33 @@ class Steps:
         )
 
 
+class _Joined(NamedTuple):
+    """Columns of a record that belong together, N groups of them side by side, and what their sums are called."""
+
+    names: list[str]
+    starts: NDArray[np.intp]  # (N,)
+    sizes: NDArray[np.float64]  # (N, 1)
+
+    @classmethod
+    def of(cls, quantity: str, sizes: Mapping[str, int]) -> _Joined:
+        """A group for each node, by the number of its columns."""
+        names, counts = [Column(quantity, node=node).name for node in sizes], np.array([*sizes.values()], np.intp)
+        return cls(names, np.cumsum(counts) - counts, counts[:, None].astype(np.float64))
+
+    def sums(self, columns: NDArray[Any]) -> NDArray[Any]:
+        """The sum of each group, a row for each, (N, E), of columns (E, ...)."""
+        if not self.names:
+            return np.zeros((0, len(columns)))
+        dtype = np.float64 if columns.dtype == bool else None
+        found: NDArray[Any] = np.add.reduceat(columns.T, self.starts, axis=0, dtype=dtype)
+        return found
+
+
+def _per_node(names: Sequence[str]) -> dict[str, int]:
+    """How many of the parameters each node has, which lie side by side."""
+    return Counter(name.rpartition(".")[0] for name in names)
+
+
 def _hold_still(values: Arrays) -> None:
     """No array of a run is changed in place: a callback assigns another, which every engine sees."""
     for array in values.values():
@@ -221,8 +242,7 @@ class _Settings(NamedTuple):
 
 
 def _settings(run: Run) -> _Settings:
-    layers = tuple((repr(leaf.layer), leaf.frozen) for leaf in run.network.flat)
-    return _Settings(run.loss, run.optimizer, run.seed, run.network.trainable_names(), layers)
+    return _Settings(run.loss, run.optimizer, run.seed, run.network.trainable_names(), run.network.settings())
 
 
 def find_non_finite(run: Run, X: NDArray[Any], targets: NDArray[Any], shares: NDArray[Any]) -> str | None:

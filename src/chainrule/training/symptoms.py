@@ -17,7 +17,7 @@ from .datasymptoms import CLASSES, constant_columns, leakage, unscaled_inputs, u
 from .examined import Examined, Remedy
 from .sampled import LEAST_EPOCHS, Sampled
 
-__all__ = ["SYMPTOMS", "UNEVEN", "Symptom"]
+__all__ = ["SYMPTOMS", "UNEVEN", "WITHOUT_DATA", "Symptom"]
 
 _VANISHING, _UNLEARNED = 1e-6, 1e-4  # of the largest gradient; the second where nothing was learned
 UNEVEN = 3.0  # classes are uneven where the most frequent one has so many times the samples of the rarest
@@ -67,8 +67,8 @@ def vanishing(case: Examined) -> Remedy | None:
 
 def rate_zero(case: Examined) -> Remedy | None:
     """A learning rate of 0 in every epoch."""
-    rates = case.history[LEARNING_RATE] if LEARNING_RATE in case.history.names else []
-    if len(rates) < 2 or any(rates):  # the first step of a warm-up has the rate 0
+    rates = case.history.curve(LEARNING_RATE)
+    if len(rates) < 2 or rates.any():  # the first step of a warm-up has the rate 0
         return None
     python = f"{case.optimizer}()" if case.optimizer else "another optimizer"
     return Remedy(
@@ -249,6 +249,8 @@ SYMPTOMS = (
     Symptom(overfitting),
     Symptom(uneven_classes),
 )
+# Those that the history alone shows: of a short run its data are not looked at
+WITHOUT_DATA = tuple(s for s in SYMPTOMS if s.find in (rate_zero, dead_units, vanishing, overfitting))
 
 
 def _beats_chance(case: Examined, data: Sampled) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
 
 from ..blasthreads import one_thread
 from ..layer import Layer
@@ -19,8 +18,7 @@ __all__ = ["blas_threads"]
 _SMALL = 2**22  # multiplications in the largest product; about 0.1 ms on one core
 
 
-@contextlib.contextmanager
-def blas_threads(engine: str, network: Layer, batch_size: int) -> Iterator[None]:
+def blas_threads(engine: str, network: Layer, batch_size: int) -> contextlib.AbstractContextManager[None]:
     """One BLAS thread inside, unless NumPy carries the steps out and a product of the network is large.
 
     The other engines have threads of their own, which a thread of BLAS would keep from their core: it spins for some
@@ -28,7 +26,5 @@ def blas_threads(engine: str, network: Layer, batch_size: int) -> Iterator[None]
     """
     shapes = network.parameter_shapes().values() if engine == "numpy" else ()
     if any(batch_size * math.prod(shape) >= _SMALL for shape in shapes if len(shape) == 2):
-        yield
-        return
-    with one_thread():
-        yield
+        return contextlib.nullcontext()
+    return one_thread()

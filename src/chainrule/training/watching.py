@@ -10,7 +10,7 @@ from ..layer import Layer
 from .examined import Examined, Remedy
 from .history import History
 from .sampled import Sampled
-from .symptoms import SYMPTOMS
+from .symptoms import SYMPTOMS, WITHOUT_DATA
 
 if TYPE_CHECKING:
     from .callback import Fit
@@ -52,7 +52,7 @@ def diagnose(case: Examined) -> list[str]:
     found: list[str] = []
     explained: set[Any] = set()
     with np.errstate(all="ignore"):
-        for symptom in SYMPTOMS:
+        for symptom in SYMPTOMS if case.data is not None else WITHOUT_DATA:
             findings = [] if symptom.find in explained else symptom.findings(case)
             if findings:
                 explained.update(symptom.causes)
@@ -60,9 +60,9 @@ def diagnose(case: Examined) -> list[str]:
     return found
 
 
-def case_of(fit: Fit, plan: Plan) -> Examined:
-    """The case of a run that has ended."""
-    run, history = fit.run, fit.history.since(fit.first)
+def case_of(fit: Fit, plan: Plan, history: History) -> Examined:
+    """The case of a run that has ended, and whose history this is."""
+    run = fit.run
     prepared = getattr(fit.model, "preprocessing", None)
     inputs = () if prepared is None else [(f, c.name) for c in prepared.columns for f in c.feature_names]
     broken = fit.history.stopped is not None and not all(np.isfinite(v).all() for v in run.values.values())
@@ -70,7 +70,7 @@ def case_of(fit: Fit, plan: Plan) -> Examined:
         history,
         run.network,
         None if broken else Sampled.of(run, plan, run.epoch - fit.first),
-        float(run.learning_rates([max(run.step - 1, 0) if fit.first else 0])[0]),
+        run.optimizer.rate(max(run.step - 1, 0) if fit.first else 0) * run.rate_scale,
         type(run.optimizer).__name__,
         plan.validation is not None,
         [feature for feature, _ in inputs],

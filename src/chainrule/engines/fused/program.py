@@ -367,8 +367,7 @@ def _segments(task: Task, program: Program) -> NDArray[Any]:
 def _program_of(task: Task) -> Program:
     """The program of a task's network: the last one, where no layer has other settings since. Raises `NotCovered`."""
     network = task.network
-    layers_now = tuple((repr(leaf.layer), leaf.frozen) for leaf in network.flat)
-    made_from = (task.X.shape[1:], layers_now)
+    made_from = (task.X.shape[1:], network.settings())
     last = _PROGRAMS.get(network)
     if last is not None and last[0] == made_from:
         return last[1]

@@ -15,7 +15,7 @@ from ...layer import Arrays
 from ..contract import Block, Outcome, Task
 from ..records import Records
 from . import library
-from .alignment import aligned_zeros
+from .alignment import address, aligned_zeros
 from .cores import cores
 from .inference import Inference
 from .layout import DEFINES, ENUMS, Call
@@ -59,12 +59,14 @@ class FusedSession:
         self.threads = min(cores(), self.pieces.count(task.batch_size), DEFINES["THREADS"])
         self.block = getattr(library.load(), f"block_{self.dtype.name}")
         self.block.restype, self.block.argtypes = ctypes.c_int64, (ctypes.POINTER(Call),)
-        self.held: dict[str, NDArray[Any]] = {}  # the arrays that the run points to
+        # The arrays that the run points to: those of the layout, and those of the task and its blocks
+        self.held: dict[str, NDArray[Any]] = {}
+        self.lent: dict[str, NDArray[Any]] = {}
         self.call = Call()
         self._areas(task)
-        self.layout = set(self.held) | {"P", "M", "V", "segments"}
         self.settings: tuple[Any, ...] = ()
         self.inference: Inference | None = None
+        self.names_held: tuple[Any, Any] = ({}, {})
         self.begin(task, values, slots)
 
     def begin(self, task: Task, values: Arrays, slots: Arrays) -> None:
@@ -86,18 +88,17 @@ class FusedSession:
         network = self.task.network
         del self.task
         self.inference = None
-        self.held = {name: array for name, array in self.held.items() if name in self.layout}
-        if sum(array.nbytes for array in self.held.values()) <= _KEPT_BYTES:
+        self.lent.clear()
+        if self.bytes <= _KEPT_BYTES:
             _RESTING[network] = self
 
-    def _set(self, **members: Any) -> None:
-        """Numbers and arrays of the run, by the names of its members; None is a null pointer."""
-        for name, value in members.items():
-            if isinstance(value, np.ndarray):
-                self.held[name] = value
-                setattr(self.call, name, value.__array_interface__["data"][0])  # `ctypes.data` takes twice as long
-            else:
-                setattr(self.call, name, value)
+    def _hold(self, **members: Any) -> None:
+        """Numbers and arrays of the layout, by the names of the run's members."""
+        _set(self.call, self.held, members)
+
+    def _lend(self, **members: Any) -> None:
+        """Numbers and arrays of the task, or of a block; None is a null pointer."""
+        _set(self.call, self.lent, members)
 
     def _task(self) -> None:
         task, loss, optimizer = self.task, self.task.loss, self.task.optimizer
@@ -109,7 +110,7 @@ class FusedSession:
             metric = "answer_accuracy"
             answers = loss.prepare(np.array([[1], [0]], task.y.dtype), (2, 1), None, self.dtype)[0]
             on, off = float(answers[0, 0]), float(answers[1, 0])
-        self._set(
+        self._hold(
             samples=task.samples, inputs=math.prod(task.X.shape[1:]), outputs=task.outputs, batch=task.batch_size,
             per_epoch=task.steps_per_epoch, seed=task.seed, loss=loss_of(task), mean=loss.reduction == "mean",
             metric=ENUMS["Metric"][metric], loss_number=getattr(loss, "delta", 0.0) if clip is None else clip,
@@ -126,7 +127,7 @@ class FusedSession:
         labelled = encoded is None and task.y.ndim == 1 and classes and task.outputs > 1
         if encoded is None and not labelled:
             encoded = np.concatenate([task.targets(slice(i, i + 4096)) for i in range(0, task.samples, 4096)])
-        self._set(
+        self._lend(
             X=np.ascontiguousarray(task.X), labels=labels, labelled=labelled,
             targets=None if encoded is None else np.ascontiguousarray(encoded, self.dtype),
             weights=_doubles(task.weights), metric_weights=_doubles(task.metric_weights),
@@ -144,7 +145,7 @@ class FusedSession:
             op["turned"], columns = (columns, columns + own) if cut.whole else (0, max(columns, own))
         A, D = (aligned_zeros((areas, rows, stride), self.dtype) for _ in range(2))
         A[:, program.ones] = 1
-        self._set(
+        self._hold(
             rows=rows, turned_columns=columns, output=program.output, stride=stride, piece=cut.piece, tile=cut.tile,
             whole=cut.whole, still=task.batch_size == task.samples and (cut.whole or cut.tile >= task.batch_size),
             size=program.size, total=program.total, threads=self.threads,
@@ -162,31 +163,37 @@ class FusedSession:
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         program = self.program
-        self.shapes, self.slot_names = {name: value.shape for name, value in values.items()}, list(slots)
-        kinds = {_SLOTS[name.rpartition(".")[2]] for name in slots}
-        sizes = {"P": program.total} | {name: program.size if name in kinds else 0 for name in ("M", "V")}
-        for name, size in sizes.items():
-            if name not in self.held or len(self.held[name]) != size:
-                self._set(**{name: aligned_zeros(size, self.dtype)})
-            else:
-                self.held[name][:] = 0
+        if self.names_held != (values.keys(), slots.keys()):
+            self._place(values, slots)
+        for name in ("P", "M", "V"):
+            self.held[name].fill(0)
+        for vector, begin, end, name, _ in self.value_places:
+            vector[begin:end] = values[name].reshape(-1)
+        for vector, begin, end, name, _ in self.slot_places:
+            vector[begin:end] = slots[name].reshape(-1)
         P = self.held["P"]
-        for name, value in values.items():
-            P[slice(*program.places[name])] = value.ravel()
         for copy, own in self.task.network.flat.ties.items():
             P[slice(*program.places[copy])] = P[slice(*program.places[own])]
-        for name, value in slots.items():
-            self._slot(name)[:] = value.ravel()
 
-    def _slot(self, name: str) -> NDArray[Any]:
-        own, _, kind = name.rpartition(".")
-        return self.held[_SLOTS[kind]][slice(*self.program.places[own])]
+    def _place(self, values: Arrays, slots: Arrays) -> None:
+        """Room for values and slots, and the place of each in it."""
+        program, shapes = self.program, {name: value.shape for name, value in values.items()}
+        owners = {name: name.rpartition(".")[::2] for name in slots}
+        kinds = {_SLOTS[kind] for _, kind in owners.values()}
+        room = {"P": program.total} | {kind: program.size if kind in kinds else 0 for kind in ("M", "V")}
+        self._hold(**{kind: aligned_zeros(size, self.dtype) for kind, size in room.items()})
+        self.value_places = [(self.held["P"], *program.places[name], name, shapes[name]) for name in values]
+        self.slot_places = [
+            (self.held[_SLOTS[kind]], *program.places[own], name, shapes[own]) for name, (own, kind) in owners.items()
+        ]
+        self.names_held = dict.fromkeys(values).keys(), dict.fromkeys(slots).keys()
+        self.bytes = sum(array.nbytes for array in self.held.values())
 
     def run(self, block: Block) -> Outcome:
         order = None if block.order is None else np.ascontiguousarray(block.order)
         self.call.samples = self.task.samples if order is None else order.shape[1]
         losses, penalties = np.zeros(block.steps), np.zeros(block.steps)
-        self._set(
+        self._lend(
             step=block.step, steps=block.steps, first=block.first, order=order, rates=np.ascontiguousarray(block.rates),
             losses=losses, penalties=penalties,
         )  # fmt: skip
@@ -200,11 +207,12 @@ class FusedSession:
         epochs = -(-(block.first + block.steps) // self.task.steps_per_epoch)
         sizes = epochs, len(self.names), self.call.unit_count
         records = Records.empty(*sizes, block.begun) if block.record else None
-        places = dict(
-            epoch_steps="steps", epoch_losses="data_losses", epoch_counts="counts", epoch_penalties="penalties",
-            epoch_metrics="metrics", epoch_weights="weights", squares="squares", alive="alive",
+        # in the order of the records' fields
+        names = (
+            "epoch_steps", "epoch_losses", "epoch_counts", "epoch_penalties", "epoch_metrics", "epoch_weights",
+            "squares", "alive",
         )  # fmt: skip
-        self._set(**{own: None if records is None else getattr(records, name) for own, name in places.items()})
+        self._lend(**dict(zip(names, records or (None,) * len(names), strict=True)))
         return records
 
     def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
@@ -214,11 +222,20 @@ class FusedSession:
         return self.inference(self.held["P"], X)
 
     def values(self) -> Arrays:
-        P, places = self.held["P"], self.program.places
-        return {name: P[slice(*places[name])].reshape(shape).copy() for name, shape in self.shapes.items()}
+        return {name: own[begin:end].reshape(shape).copy() for own, begin, end, name, shape in self.value_places}
 
     def slots(self) -> Arrays:
-        return {n: self._slot(n).reshape(self.shapes[n.rpartition(".")[0]]).copy() for n in self.slot_names}
+        return {name: own[begin:end].reshape(shape).copy() for own, begin, end, name, shape in self.slot_places}
+
+
+def _set(call: Call, arrays: dict[str, NDArray[Any]], members: dict[str, Any]) -> None:
+    """Numbers and arrays of a run, by the names of its members; what arrays it points to."""
+    for name, value in members.items():
+        if isinstance(value, np.ndarray):
+            arrays[name] = value
+            setattr(call, name, address(value))
+        else:
+            setattr(call, name, value)
 
 
 def _doubles(weights: NDArray[Any] | None) -> NDArray[np.float64] | None:
