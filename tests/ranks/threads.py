@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import queue
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ class Meeting:
     def __init__(self, size: int) -> None:
         self.size, self.said = size, [None] * size
         self.barrier = threading.Barrier(size, timeout=30)
+        self.wires = {pair: queue.Queue[Any]() for pair in itertools.product(range(size), repeat=2)}
 
 
 class Comm:
@@ -54,13 +56,42 @@ class Comm:
         assert [len(part) for part in parts] == sizes
         array[:] = np.concatenate(parts)
 
-    def Alltoallv(self, leaving: Any, arriving: Any) -> None:
-        array, sizes = leaving
-        edges = np.cumsum([0, *sizes])
-        cut = [array.reshape(-1)[a:b].copy() for a, b in itertools.pairwise(edges)]
-        parts = [theirs[self.rank] for theirs in self.allgather(cut)]
-        assert [len(part) for part in parts] == arriving[1]
-        arriving[0].reshape(-1)[:] = np.concatenate(parts)
+    def Ibarrier(self) -> Sending:
+        return Sending()  # what follows it waits for all
+
+    def Isend(self, part: Any, rank: int) -> Sending:
+        assert part.flags.c_contiguous
+        self.meeting.wires[self.rank, rank].put(part.reshape(-1).copy())
+        return Sending()
+
+    def Irecv(self, part: Any, rank: int) -> Arriving:
+        return Arriving(self.meeting.wires[rank, self.rank], part)
+
+
+class Sending:
+    """A message that has left."""
+
+    def test(self) -> bool:
+        return True
+
+    @staticmethod
+    def Testall(requests: list[Any]) -> bool:
+        return all([request.test() for request in requests])
+
+
+class Arriving(Sending):
+    """A message that is waited for."""
+
+    def __init__(self, wire: queue.Queue[Any], part: Any) -> None:
+        self.wire, self.part, self.there = wire, part, False
+
+    def test(self) -> bool:
+        if not self.there and not self.wire.empty():
+            found = self.wire.get()
+            assert found.size == self.part.size and found.dtype == self.part.dtype
+            self.part[...] = found.reshape(self.part.shape)
+            self.there = True
+        return self.there
 
 
 def on_ranks(size: int, run: Callable[[Team], Any], deterministic: bool = True) -> list[Any]:

@@ -8,7 +8,7 @@ is written, on the batch that one machine would have given it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from ..graph import INPUTS, Graph
 from ..layer import Array, Arrays, Context, Layer
+from ..layers.dense import Dense
 from ..nodes import Leaf, each_of, parts_of
 from ..ranks import Team
 from .pieces import pieces_of, share_of
-from .sums import Sums
+from .sums import Sums, products_later
 
 __all__ = ["PiecePasses"]
+
+_LATER = products_later()
 
 
 class PiecePasses:
@@ -46,6 +49,7 @@ class PiecePasses:
         self.rows = [sum(span.stop - span.start for span in spans) for spans in shares]  # of each rank
         self.kept: dict[str, Any] = {}  # of each leaf: a list, one entry a piece; of a leaf that mixes, its own
         self.state: Arrays = {}
+        self.needed: set[str] = set()  # the leaves whose dvalues something needs
 
     def forward(self, inputs: list[NDArray[Any]]) -> list[Arrays]:
         """The outputs of every leaf by name, one dict for each piece of inputs (b, ...)."""
@@ -79,11 +83,17 @@ class PiecePasses:
         wanted = set(sums.shapes)
         tied: dict[str, list[Array]] = {full: [] for full in self.network.flat.ties.values()}
         arriving: list[Arrays] = [{self.network.flat.output: piece} for piece in dvalues]
+        self.needed = _needed(self.network, wanted)
         for leaf in reversed(self.network.flat.leaves):
+            if leaf.name not in self.needed:
+                continue  # nothing that is trained lies before it
             upstream = [piece.pop(leaf.name) for piece in arriving]
-            found = self._back_whole(leaf, upstream) if self._mixes(leaf) else self._back_apart(leaf, upstream)
+            later = tied.keys().isdisjoint(leaf.arrays.values())
+            found = self._back_whole(leaf, upstream) if self._mixes(leaf) else self._back_apart(leaf, upstream, later)
             for piece, (dinputs, _) in zip(arriving, found, strict=True):
                 for source, gradient in _by_source(leaf, dinputs):
+                    if source not in self.needed:
+                        continue
                     piece[source] = piece[source] + gradient if source in piece else gradient
             for local, full in leaf.arrays.items():
                 if full in wanted and local in leaf.layer.parameters:
@@ -96,10 +106,14 @@ class PiecePasses:
             if full in wanted:
                 sums.add(full, own)
 
-    def _back_apart(self, leaf: Leaf, upstream: list[Array]) -> list[tuple[Any, Arrays]]:
-        own, kept = self._own(leaf), self.kept.pop(leaf.name)
+    def _back_apart(self, leaf: Leaf, upstream: list[Array], later: bool) -> list[tuple[Any, Arrays]]:
+        own, kept, xp = self._own(leaf), self.kept.pop(leaf.name), self.xp
+        if type(leaf.layer) is Dense:
+            xp = _LATER if later else xp
+            if self.needed.isdisjoint(leaf.sources):
+                own["weights"] = own["weights"][:0]  # read for dinputs alone, which of no rows take no time
         return [
-            leaf.layer.backward_pass(self.xp, piece, kept[i], own, self._context(leaf, span.start))
+            leaf.layer.backward_pass(xp, piece, kept[i], own, self._context(leaf, span.start))
             for i, (span, piece) in enumerate(zip(self.spans, upstream, strict=True))
         ]
 
@@ -128,6 +142,15 @@ class PiecePasses:
         own = np.concatenate([np.empty((0, *self.shapes[name]), self.dtype), *pieces])
         width = math.prod(self.shapes[name])
         return self.team.joined(own, [rows * width for rows in self.rows]).reshape(-1, *self.shapes[name])
+
+
+def _needed(network: Graph, wanted: Collection[str]) -> set[str]:
+    """The leaves whose dvalues something needs: a parameter that is wanted, of their own or of a leaf before them."""
+    needed: set[str] = set()
+    for leaf in network.flat:
+        if any(full in wanted for full in leaf.arrays.values()) or any(name in needed for name in leaf.sources):
+            needed.add(leaf.name)
+    return needed
 
 
 def _by_source(leaf: Leaf, dinputs: Any) -> Iterator[tuple[str, Array]]:

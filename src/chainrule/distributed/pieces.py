@@ -52,17 +52,26 @@ def nodes_of(own: range, first: int, last: int) -> list[Node]:
     return nodes_of(own, first, middle) + nodes_of(own, middle, last)
 
 
-def added(parts: Mapping[Node, NDArray[Any]], first: int, last: int) -> NDArray[Any]:
-    """The sum under a node, of the sums under some nodes below it; the parts stay as they are.
+def added(
+    parts: Mapping[Node, NDArray[Any]], first: int, last: int, into: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """The sum under a node, of the sums under some nodes below it, in the array given or one that may be a part.
+
+    The parts stay as they are.
 
     >>> x = np.array([1.0])
     >>> added({(0, 2): x, (2, 3): 2 * x}, 0, 3)
     array([3.])
     """
     if (first, last) in parts:
-        return parts[first, last]
+        found = parts[first, last]
+        if into is None:
+            return found
+        into[...] = found
+        return into
     middle = _middle(first, last)
     left, right = added(parts, first, middle), added(parts, middle, last)
-    into = None if (first, middle) in parts else left  # what was made here may be overwritten
+    if into is None and (first, middle) not in parts:
+        into = left  # what was made here may be overwritten
     total: NDArray[Any] = np.add(left, right, out=into)
     return total

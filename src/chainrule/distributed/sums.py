@@ -7,20 +7,46 @@ every rank holds one node, which is what the fastest reductions take; a rank wit
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines.quick import QuickNumpy
 from ..layer import Arrays
 from ..ranks import Team
-from .pieces import added, nodes_of, share_of
+from .pieces import Node, added, nodes_of, share_of
 
-__all__ = ["Scratch", "Sums"]
+__all__ = ["Product", "Scratch", "Sums", "products_later"]
 
 _LOSS = ""  # the name of the loss among the gradients
+_ENTRIES = 2**17  # of a gradient are added before the next: what stays in the second cache
+
+
+class Product(NamedTuple):
+    """A gradient that is a product (I,b)(b,N) -> (I,N), computed when it is added, some rows at a time."""
+
+    left: NDArray[Any]
+    right: NDArray[Any]
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:  # type: ignore[override]
+        product: NDArray[Any] = np.matmul(self.left[rows], self.right)
+        return product
+
+
+def products_later() -> QuickNumpy:
+    """NumPy whose products with a turned first factor, inputs.T, are left for `Sums` to compute."""
+    xp = QuickNumpy()
+
+    def matmul(left: NDArray[Any], right: NDArray[Any]) -> Any:
+        turned = left.flags.f_contiguous and not left.flags.c_contiguous
+        return Product(left, right) if turned else np.matmul(left, right)
+
+    vars(xp)["matmul"] = matmul
+    return xp
 
 
 class Scratch:
@@ -50,12 +76,18 @@ class Sums:
         self.shapes = {**shapes, _LOSS: (1,)}
         self.nodes = [nodes_of(share_of(count, rank, team.size), 0, count) for rank in range(team.size)]
         self.own = share_of(count, team.rank, team.size)
-        self.parts: dict[str, list[NDArray[Any]]] = {}  # the sums under the rank's own nodes, by name
+        own, self.length = self.nodes[team.rank], sum(map(math.prod, self.shapes.values()))
+        # One row for each of the rank's nodes: everything, side by side, (nodes, N)
+        self.rows = self.room.array("rows", len(own) * self.length, self.dtype).reshape(len(own), self.length)
+        self.places = _places(self.shapes)
 
-    def add(self, name: str, gradients: Sequence[NDArray[Any]]) -> None:
+    def add(self, name: str, gradients: Sequence[NDArray[Any] | Product]) -> None:
         """The gradients of the rank's own pieces, one for each."""
-        leaves = {(i, i + 1): g.astype(self.dtype, copy=False) for i, g in zip(self.own, gradients, strict=True)}
-        self.parts[name] = [added(leaves, *node) for node in self.nodes[self.team.rank]]
+        shape = self.shapes[name]
+        for block in _blocks(shape):
+            leaves = _Leaves(self.own.start, gradients, block, self.dtype)
+            for row, node in zip(self.rows, self.nodes[self.team.rank], strict=True):
+                added(leaves, *node, row[self.places[name]].reshape(shape)[block])
 
     def add_losses(self, losses: Sequence[Any]) -> None:
         """What each of the rank's own pieces adds to the loss of the batch."""
@@ -64,50 +96,62 @@ class Sums:
     def whole(self) -> tuple[float, Arrays]:
         """The loss of the batch, and its gradients by name: the same bits on every rank."""
         if self.team.size == 1:
-            gradients = {name: parts[0] for name, parts in self.parts.items()}
+            vector = self.rows[0]
         else:
-            gradients = self._split(self._exchanged() if self.team.deterministic else self._summed_by_mpi())
+            vector = self._exchanged() if self.team.deterministic else self._summed_by_mpi()
+        gradients = {name: vector[self.places[name]].reshape(shape) for name, shape in self.shapes.items()}
         return float(gradients.pop(_LOSS)[0]), gradients
-
-    def _rows(self) -> NDArray[Any]:
-        """One row for each of the rank's nodes: everything, side by side, (nodes, N)."""
-        nodes = self.nodes[self.team.rank]
-        rows = self.room.array("rows", len(nodes) * self._length(), self.dtype).reshape(len(nodes), self._length())
-        begin = 0
-        for name, shape in self.shapes.items():
-            end = begin + math.prod(shape)
-            for row, part in zip(rows, self.parts[name], strict=True):
-                row[begin:end] = part.reshape(-1)
-            begin = end
-        return rows
-
-    def _length(self) -> int:
-        return sum(map(math.prod, self.shapes.values()))
-
-    def _split(self, vector: NDArray[Any]) -> Arrays:
-        named: Arrays = {}
-        begin = 0
-        for name, shape in self.shapes.items():
-            end = begin + math.prod(shape)
-            named[name] = vector[begin:end].reshape(shape)
-            begin = end
-        return named
 
     def _exchanged(self) -> NDArray[Any]:
         """Everybody's part to the rank that adds it, and the sums back to all."""
-        team, rows, length = self.team, self._rows(), self._length()
-        edges = [rank * length // team.size for rank in range(team.size + 1)]
-        sizes = [edges[rank + 1] - edges[rank] for rank in range(team.size)]
-        leaving = rows.reshape(-1)
-        if len(rows) > 1:  # by receiver, then by node
-            leaving = np.concatenate([rows[:, edges[i] : edges[i + 1]].reshape(-1) for i in range(team.size)])
-        mine, nodes = sizes[team.rank], [node for own in self.nodes for node in own]
-        arriving = self.room.array("arriving", len(nodes) * mine, self.dtype).reshape(len(nodes), mine)
-        team.exchange(leaving, [len(rows) * size for size in sizes], arriving, [len(own) * mine for own in self.nodes])
-        total = added(dict(zip(nodes, arriving, strict=True)), 0, self.count)
-        return team.joined(total, sizes, self.room.array("whole", length, self.dtype))
+        team, rows = self.team, self.rows
+        edges = [rank * self.length // team.size for rank in range(team.size + 1)]
+        parts = [rows[:, begin:end] for begin, end in itertools.pairwise(edges)]  # of each rank (nodes, mine)
+        mine = parts[team.rank].shape[1]
+        room = self.room.array("arriving", sum(map(len, self.nodes)) * mine, self.dtype)
+        arriving, begin = [], 0
+        for nodes in self.nodes:
+            arriving.append(room[begin : begin + len(nodes) * mine].reshape(len(nodes), mine))
+            begin += len(nodes) * mine
+        arriving[team.rank] = parts[team.rank]
+        team.exchange(parts, arriving)
+        whole = self.room.array("whole", self.length, self.dtype)
+        found = {node: part for own, got in zip(self.nodes, arriving, strict=True) for node, part in zip(own, got, strict=True)}
+        added(found, 0, self.count, whole[edges[team.rank] : edges[team.rank + 1]])
+        team.spread([whole[begin:end] for begin, end in itertools.pairwise(edges)])
+        return whole
 
     def _summed_by_mpi(self) -> NDArray[Any]:
         """MPI's own sum, in whatever order it is fastest."""
-        rows = self._rows()
-        return self.team.summed(rows[0] if len(rows) == 1 else rows.sum(axis=0))
+        return self.team.summed(self.rows[0] if len(self.rows) == 1 else self.rows.sum(axis=0))
+
+
+def _places(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, slice]:
+    """Where each array lies in a vector of all of them."""
+    ends = list(itertools.accumulate(map(math.prod, shapes.values())))
+    return {name: slice(end - math.prod(shapes[name]), end) for name, end in zip(shapes, ends, strict=True)}
+
+
+def _blocks(shape: tuple[int, ...]) -> list[Any]:
+    """The rows of an array that are added together."""
+    rows = max(16, _ENTRIES // max(1, math.prod(shape[1:])) // 16 * 16)
+    return [slice(i, i + rows) for i in range(0, shape[0], rows)] if shape and shape[0] > rows else [...]
+
+
+class _Leaves(Mapping[Node, NDArray[Any]]):
+    """The same rows of every piece's gradient, each computed when it is asked for."""
+
+    def __init__(self, first: int, gradients: Sequence[NDArray[Any] | Product], block: Any, dtype: Any) -> None:
+        self.first, self.gradients, self.block, self.dtype = first, gradients, block, dtype
+
+    def __contains__(self, node: object) -> bool:
+        return isinstance(node, tuple) and node[1] - node[0] == 1
+
+    def __getitem__(self, node: Node) -> NDArray[Any]:
+        return self.gradients[node[0] - self.first][self.block].astype(self.dtype, copy=False)
+
+    def __iter__(self) -> Iterator[Node]:
+        return ((i, i + 1) for i in range(self.first, self.first + len(self)))
+
+    def __len__(self) -> int:
+        return len(self.gradients)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 __all__ = ["ALONE", "Team", "quiet", "share_of", "working"]
+
+_AWAKE, _NAP = 1e-3, 5e-5  # seconds
 
 
 def share_of(count: int, rank: int, size: int) -> range:
@@ -60,6 +63,11 @@ class Team:
         """Which of so many parts are this rank's."""
         return share_of(count, self.rank, self.size)
 
+    def _together(self) -> Any:
+        """The communicator once all ranks are here; those that wait for a rank leave the core to others."""
+        self._await([self.comm.Ibarrier()])
+        return self.comm
+
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Work of all ranks, which are watched inside; within another such block it is a part of that one's."""
@@ -69,7 +77,7 @@ class Team:
         with self.watch.inside() as outermost:
             yield
             if outermost:
-                self.comm.Barrier()
+                self._together()
 
     def at(self, step: int) -> None:
         """The step that this rank is at, for the line that is printed if it dies there."""
@@ -78,40 +86,54 @@ class Team:
 
     def heard(self, said: Any) -> Any:
         """What rank 0 says; what others pass is not looked at."""
-        return said if self.comm is None else self.comm.bcast(said if self.leads else None)
+        return said if self.comm is None else self._together().bcast(said if self.leads else None)
 
     def agreed(self, pressed: bool) -> bool:
         """Whether any rank was asked to stop."""
-        return pressed if self.comm is None else bool(self.comm.allreduce(int(pressed)))
+        return pressed if self.comm is None else bool(self._together().allreduce(int(pressed)))
 
     def gathered(self, own: Any) -> list[Any]:
         """What each rank has, in the order of the ranks, on every rank."""
-        return [own] if self.comm is None else list(self.comm.allgather(own))
+        return [own] if self.comm is None else list(self._together().allgather(own))
 
     def shared(self, count: int, compute: Callable[[int], NDArray[Any]]) -> list[NDArray[Any]] | None:
         """`compute(i)` for i below `count`, each by one rank; on rank 0 all of them in order, elsewhere None."""
         own = [compute(i) for i in range(self.rank, count, self.size)]
-        parts = [own] if self.comm is None else self.comm.gather(own)
+        parts = [own] if self.comm is None else self._together().gather(own)
         return [parts[i % self.size][i // self.size] for i in range(count)] if self.leads else None
 
-    def exchange(
-        self, leaving: NDArray[Any], sizes: Sequence[int], arriving: NDArray[Any], expected: Sequence[int]
-    ) -> None:
-        """A part of `leaving` to each rank, and from each a part of `arriving`."""
-        self.comm.Alltoallv([leaving, list(sizes)], [arriving, list(expected)])
+    def exchange(self, leaving: Sequence[NDArray[Any]], arriving: Sequence[NDArray[Any]]) -> None:
+        """`leaving[r]` to rank r, whose part arrives in `arriving[r]`; the rank's own stay where they are."""
+        others = [rank for rank in range(self.size) if rank != self.rank]
+        coming = [self.comm.Irecv(arriving[rank], rank) for rank in others]
+        sent = [np.ascontiguousarray(leaving[rank]) for rank in others]  # held until they are gone
+        self._await(coming + [self.comm.Isend(part, rank) for part, rank in zip(sent, others, strict=True)])
+
+    def spread(self, parts: Sequence[NDArray[Any]]) -> None:
+        """The part of each rank to all others; `parts[r]` is where that of rank r is, or arrives."""
+        self.exchange([parts[self.rank]] * self.size, parts)
+
+    def _await(self, requests: list[Any]) -> None:
+        """Wait for messages: at first awake, then asleep in between, so that others may have the core."""
+        if not requests:
+            return
+        test, begin = type(requests[0]).Testall, time.perf_counter()
+        while not test(requests):
+            if time.perf_counter() - begin > _AWAKE:
+                time.sleep(_NAP)
 
     def joined(self, own: NDArray[Any], sizes: Sequence[int], into: NDArray[Any] | None = None) -> NDArray[Any]:
         """The vectors of all ranks, one after another, on every rank; a new array, or the one given."""
         if self.comm is None:
             return own.reshape(-1)
         whole = np.empty(sum(sizes), own.dtype) if into is None else into
-        self.comm.Allgatherv(np.ascontiguousarray(own), [whole, list(sizes)])
+        self._together().Allgatherv(np.ascontiguousarray(own), [whole, list(sizes)])
         return whole
 
     def summed(self, vector: NDArray[Any]) -> NDArray[Any]:
         """The sum over all ranks, in an order of MPI's own."""
         total = np.empty_like(vector)
-        self.comm.Allreduce(vector, total)
+        self._together().Allreduce(vector, total)
         return total
 
     def merged(self, numbers: NDArray[Any], flags: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -124,7 +146,7 @@ class Team:
         """That all ranks say the same. Raises `ConfigurationError` on every one of them, naming what differs where."""
         if self.comm is None:
             return
-        everyone = self.comm.allgather(dict(facts))
+        everyone = self._together().allgather(dict(facts))
         for rank, theirs in enumerate(everyone):
             for what, value in theirs.items():
                 first = everyone[0].get(what)
