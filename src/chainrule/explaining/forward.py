@@ -191,6 +191,8 @@ def _spread_terms(cells: Cells, cell: Cell, index: Index, labels: Labels, limit:
         found += [(float(v), formula, {letter: i}) for i, v in enumerate(values)]
     order = sorted(range(len(found)), key=lambda k: -abs(found[k][0]))
     kept = [k for k in order[:limit] if found[k][0]] or order[:1]
+    if not any(found[k][0] for k in order[len(kept) :]):
+        kept.sort()  # all are shown: in the order in which one would write them down
     symbols = symbols_of(cell)
     terms = []
     for k in kept:
