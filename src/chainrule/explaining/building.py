@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import LOSS, Cell, Cells, rule_scope
+from .cell import LOSS, Cell, rule_scope
+from .cells import Cells
 from .derivation import Line, Quantity, Term
 from .formula import NO_NAMES, bound, evaluate, substituted
 from .terms import cancellation_scale, formula_of, reader_terms, require_agreement, require_equal, term_of

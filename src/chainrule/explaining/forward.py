@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..nodes import INPUTS
-from .cells import LOSS, Cell, Cells
+from .cell import LOSS, Cell
+from .cells import Cells
 from .derivation import Line, Quantity, ReadingStep, Term
 from .formula import ARRAYS, bound, evaluate, fixed, parse, pattern, substituted, unparsed
 from .labels import Labels, named, symbols_of

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .building import share_of
-from .cells import LOSS, Cells
+from .cell import LOSS
+from .cells import Cells
 from .derivation import Line, Quantity, ReadingStep, Term
 from .forward import forward_steps
 from .labels import Labels

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from .. import layers
 from ..nodes import INPUTS
-from .cells import LOSS, Cell, Cells
+from .cell import LOSS, Cell
+from .cells import Cells
 from .derivation import Line, Quantity
 from .labels import Labels
 from .notation import number

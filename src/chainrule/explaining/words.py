@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import layers, losses
 from ..nodes import INPUTS, parts_of
-from .cells import LOSS, Cell, Cells
+from .cell import LOSS, Cell
+from .cells import Cells
 from .derivation import Line
 from .labels import Labels
 from .notation import number
