@@ -1,4 +1,4 @@
-"""The rules that are written by hand, of the library's own layers, and which class has which; `lossrules` has the losses'.
+"""The rules that are written by hand, of the library's own layers, and which class has which rule.
 
 Formulas and derivatives of functions of one entry (activations, dropout, joins, MeanSquaredError, MeanAbsoluteError,
 Huber, penalties) come from a trace of the pair, and the steps between them from `derivatives`. A whole rule is written
