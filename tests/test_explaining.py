@@ -442,7 +442,7 @@ def test_too_many_paths_are_counted_and_refused() -> None:
         **prepared(network, SoftmaxCrossentropy(), samples=7),
     )
     assert one.paths.count == 7 * 30 * 5 and one.paths.paths == ()
-    assert "there would be 1,050 paths" in str(one)
+    assert "there would be 1,050 paths" in one.to_text(full=True)
 
 
 def test_one_sample_alone_is_that_sample_by_itself() -> None:

@@ -477,7 +477,7 @@ def test_a_gradient_that_is_given_for_a_batch_names_the_sample_it_follows() -> N
     )
     assert "what the network computed for sample 1, which counts most" in str(one)
     assert "relu_0[1,0] = max(x[1,0], 0)" in str(one) and "Σ dvalues·output is L = 11" in str(one)
-    assert "to Σ dvalues·output" in one.to_text(full=True) and "Backward: from the output down" in str(one)
+    assert "All paths to L that carry" in one.to_text(full=True) and "Backward: from the output down" in str(one)
 
 
 def test_a_gradient_of_zero_counts_no_sample_and_moves_no_weight() -> None:

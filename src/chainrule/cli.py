@@ -436,12 +436,13 @@ _NO_MEMORY = "there is not enough memory for this; `chainrule train TABLE --memo
 
 def main() -> None:
     """Run the shell; an error of the library is one line on standard error and exit code 2."""
+    from .display.spelling import SPELLED
     from .errors import ChainruleError
 
     _require_readable_width()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show × shows ? instead
+            stream.reconfigure(errors=SPELLED)  # a terminal that cannot show × shows x instead
     try:
         app()
     except (ChainruleError, OSError, MemoryError) as error:

@@ -79,7 +79,7 @@ def explain(
     if len(members) > 1:
         say(console, f"Member {member} of 0 to {len(members) - 1}: each has learned alone, by its own loss.")
     if weight is None:
-        say(console, f'The weight with the largest gradient: --weight "{one.title}".')
+        say(console, f'The weight with the largest gradient:\n  --weight "{one.title}"')
     console.print(OnTerminal(one, full=full, notation=notation))
     if html is not None:
         say(console, f"Saved {html}")

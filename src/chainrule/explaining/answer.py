@@ -114,7 +114,7 @@ def explain(
         quantity, kind, notes = resolve(cells, network, name, index, labels)
         require_finite(cells)
         if dvalue is not None:
-            notes.append("There is no loss: dvalue, the gradient at the output, is given, and L = Σ dvalue·output.")
+            notes.append("There is no loss: dvalue, the gradient that arrives at the output, is given.")
         lines = derivation(cells, quantity, min(int(max_terms), sys.maxsize))
         value = float(cells.gradient(quantity.name)[quantity.index])
         if kind == "parameter":
@@ -146,7 +146,7 @@ def explain(
             notes=tuple(notes),
             steps=steps_of(cells, lines, quantity, labels, int(max_terms)),
             labels=tuple(AxisNames(n, axis, names) for n, axes in labels.axes.items() for axis, names in axes.items()),
-            answer=why_zero(cells, quantity, value, labels),
+            answer=why_zero(cells, lines[-1], value, labels),
             objective=compared.objective if isinstance(compared, Upstream) else "the loss",
         )
 

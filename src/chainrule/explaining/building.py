@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import LOSS, Cell, Cells, rule_scope
+from .cell import LOSS, Cell, rule_scope
+from .cells import Cells
 from .derivation import Line, Quantity, Term
 from .formula import NO_NAMES, bound, evaluate, substituted
 from .terms import cancellation_scale, formula_of, reader_terms, require_agreement, require_equal, term_of
@@ -56,14 +57,15 @@ def loss_line(cells: Cells, max_terms: int) -> Line:
     losses, shares = cells.available[LOSS]["losses"], cells.shares[:, 0]
     products = losses * shares
     shown = [int(b) for b in np.argsort(-np.abs(products), kind="stable")[:max_terms] if products[b] != 0]
+    share, over = share_of(cells, 0)
+    over = over if share == "1/B" else ""
     terms = [
-        Term(LOSS, Quantity("loss", (b,)), float(losses[b]), float(shares[b]), "s[b]", "", float(products[b]))
+        Term(LOSS, Quantity("loss", (b,)), float(losses[b]), float(shares[b]), "s[b]", over, float(products[b]))
         for b in shown
     ]
     penalty = cells.trace.penalty
     rest = float(np.delete(products, shown).sum())
     others = int(np.count_nonzero(products)) - len(shown)
-    share = share_of(cells, 0)[0]
     formula = {"1/B": "sum(b, ell[b])/B", "1": "sum(b, ell[b])"}.get(share, "sum(b, s[b]*ell[b])")
     if penalty:
         formula += " + penalty"
@@ -130,6 +132,7 @@ def _calculated(term: Term) -> float:
 def _share_line(cells: Cells, quantity: Quantity) -> Line:
     """dL/dℓ_b: the share of one sample in the loss."""
     formula, numbers = share_of(cells, quantity.index[0])
+    formula = bound(formula, {"b": quantity.index[0]})
     share = float(cells.shares[quantity.index][0])
     terms = (Term(LOSS, None, 1.0, share, formula, numbers, share),)
     return Line(quantity, (LOSS,), (cells[LOSS].kind,), formula, terms, 0, 0.0, 0, share)

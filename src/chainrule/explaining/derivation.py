@@ -76,7 +76,12 @@ class Term(Data):
     def shown(self) -> str:
         """The term with its numbers, as a formula."""
         local = self.numbers or repr(self.local)
-        return f"{self.upstream_gradient!r}*({local})" if self.upstream is not None else local
+        if self.upstream is None:
+            return local
+        one, over, below = local.partition("/")
+        if one == "1" and below.isdigit():
+            return f"{self.upstream_gradient!r}{over}{below}"
+        return f"{self.upstream_gradient!r}*({local})"
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ class ReadingStep(Data):
     value: float = 0.0
     folded: bool = False
     nodes: tuple[str, ...] = ()  # of a gradient that comes back from several layers: all of them
+    joined: bool = False  # whether the layer reads several arrays, so that `dinputs` alone does not say which
 
 
 @dataclass(frozen=True)
@@ -268,6 +274,11 @@ class Derivation(Data):
     labels: tuple[AxisNames, ...] = ()
     answer: str = ""  # why the gradient is 0, or nearly so; empty where it is not
     objective: str = "the loss"  # what L is
+
+    @property
+    def goal(self) -> str:
+        """What the chain leads to, in a word: a sum of given gradients has no name but L."""
+        return "L" if self.objective.startswith("Σ") else self.objective
 
     @property
     def agrees(self) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 from ..errors import NonFiniteError
 from ..layer import Array
 from ..nodes import INPUTS, parts_of
-from .cells import LOSS, Cells
+from .cell import LOSS
+from .cells import Cells
 
 __all__ = ["require_finite", "require_finite_values"]
 

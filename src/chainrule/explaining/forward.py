@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..nodes import INPUTS
-from .cells import LOSS, Cell, Cells
+from .cell import LOSS, Cell
+from .cells import Cells
 from .derivation import Line, Quantity, ReadingStep, Term
 from .formula import ARRAYS, bound, evaluate, fixed, parse, pattern, substituted, unparsed
 from .labels import Labels, named, symbols_of
@@ -191,6 +192,8 @@ def _spread_terms(cells: Cells, cell: Cell, index: Index, labels: Labels, limit:
         found += [(float(v), formula, {letter: i}) for i, v in enumerate(values)]
     order = sorted(range(len(found)), key=lambda k: -abs(found[k][0]))
     kept = [k for k in order[:limit] if found[k][0]] or order[:1]
+    if not any(found[k][0] for k in order[len(kept) :]):
+        kept.sort()  # all are shown: in the order in which one would write them down
     symbols = symbols_of(cell)
     terms = []
     for k in kept:

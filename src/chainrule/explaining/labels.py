@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..nodes import INPUTS
-from .cells import LOSS, Cell, Cells
+from .cell import LOSS, Cell
+from .cells import Cells
 from .derivation import Quantity
 from .formula import Rewrite, parse, pattern, unparsed
 from .units import ScaledColumn, columns_of, outcome_of

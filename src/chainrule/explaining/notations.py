@@ -77,10 +77,10 @@ class _Book(Rewrite):
             return "dlosses"
         name, several = str(base.value), len(set(self.step.nodes)) > 1
         layer, _, local = name.rpartition(".")
-        if not self.left:
+        if not self.left or not self.step.nodes:  # what a step reads, or is given
             return f"{name}.dvalues" if several else "dvalues"
         if (layer and self.step.node == layer) or (several and layer in self.step.nodes):
             return f"{layer}.d{local}" if several else f"d{local}"
-        if several:
+        if several or self.step.joined:
             return f"{name}.dvalues"
         return "drelu_dz" if self.step.kind == "ReLU" else "dinputs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from .. import layers, losses
-from .cells import LOSS, Cell, Source
+from .cell import LOSS, Cell, Source
 from .formula import parse, pattern
 from .notation import Text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from .labels import readable_name
 from .notation import number
 from .render.page import as_fragment
 from .render.spans import Span, wrapped
+from .units import columns_of
 from .upstream import Upstream
 from .words import counted
 
@@ -38,6 +40,7 @@ class InputShare:
     name: str
     value: float
     slope: float
+    original: float | None = None  # the number in the table, before it was scaled
 
     @property
     def share(self) -> float:
@@ -56,6 +59,7 @@ class PredictionExplanation:
     inputs: tuple[InputShare, ...]
     shape: tuple[int, int] | None  # of an image
     chain: Explanation
+    before: str = ""  # what becomes of the score: a probability, a number of the table
 
     @property
     def up(self) -> tuple[InputShare, ...]:
@@ -78,8 +82,8 @@ class PredictionExplanation:
     def _asked(self) -> str:
         """What is explained, and what a share is."""
         return (
-            f"The network's number for {self.output} is {number(self.score)}. An input's share is its value times the "
-            "slope of that number by it: to first order what the number would lose if the input were 0."
+            f"The network's score for {self.output}{self.before} is {number(self.score)}. An input's share is its "
+            "value times the slope of the score by it: about what the score would lose if the input were 0."
         )
 
     def _lines(self, width: int) -> Iterator[str]:
@@ -93,12 +97,27 @@ class PredictionExplanation:
         for line in self._sides():
             yield from _wrapped(line, width)
 
+    @property
+    def _nothing(self) -> str:
+        """Why no input has a share; empty where one has."""
+        if any(one.share for one in self.inputs):
+            return ""
+        if not any(one.value for one in self.inputs):
+            return "Every input is 0, so none has a share: the score is what the biases make of it."
+        return f"No input has a share. {self.chain.answer}"
+
     def _sides(self) -> Iterator[str]:
+        if self._nothing:
+            yield ""
+            yield f"  {self._nothing}"
+            return
         for way, side in (("raise", self.up), ("lower", self.down)):
             yield ""
             yield f"  {_moving(way, side)}"
             for one in side[:SHOWN]:
-                yield f"    {one.name}: {number(one.value, 4)} · {number(one.slope, 4)} = {number(one.share, 4)}"
+                told = "" if one.original is None else f" ({number(one.original, 4)} in the table)"
+                factors = " · ".join(_factor(number(factor, 4)) for factor in (one.value, one.slope))
+                yield f"    {one.name}{told}: {factors} = {number(one.share, 4)}"
 
     def _image(self, width: int) -> Iterator[str]:
         """The picture in characters, and beside it, or below, where the shares lie: + raises, - lowers."""
@@ -133,14 +152,24 @@ class PredictionExplanation:
             words = tag("p", up, f" the output for {self.output}, ", down, " it")
             marked = tag("div", words, self._picture(True))
             yield scrolled(tag("div", seen, marked, cls="sides"))
+        if self._nothing:
+            yield tag("p", self._nothing)
+            return
         for way, side in (("raise", self.up), ("lower", self.down)):
             if not side:
                 yield tag("p", _moving(way, side), cls="soft")
                 continue
-            shown = [
-                (one.name, number(one.value, 4), number(one.slope, 4), number(one.share, 4)) for one in side[:SHOWN]
-            ]
-            yield folded(_moving(way, side), table(("input", "value", "slope", "share"), shown, numeric=[1, 2, 3]))
+            yield folded(_moving(way, side), self._table(side[:SHOWN]))
+
+    def _table(self, side: Sequence[InputShare]) -> Html:
+        """Inputs with their numbers; in the table's own units as well, where they are scaled."""
+        columns = ["input", "value", "slope", "share"]
+        rows = [[one.name, *(number(n, 4) for n in (one.value, one.slope, one.share))] for one in side]
+        if any(one.original is not None for one in self.inputs):
+            columns[1:2] = ["in the table", "scaled"]
+            for row, one in zip(rows, side, strict=True):
+                row.insert(1, "" if one.original is None else number(one.original, 4))
+        return table(columns, rows, numeric=range(1, len(columns)))
 
     def _picture(self, shares: bool) -> Html:
         assert self.shape is not None
@@ -162,6 +191,10 @@ class PredictionExplanation:
         frame = tag("rect", x=0, y=0, width=PIXEL * columns, height=PIXEL * rows, cls="axis", fill="none")
         label = "The share of each pixel: orange raises, blue lowers" if shares else "The picture that the network saw"
         return picture(PIXEL * columns, PIXEL * rows, *squares, frame, label=label)
+
+
+def _factor(shown: str) -> str:
+    return f"({shown})" if shown.startswith("-") else shown
 
 
 def _mark(part: float) -> str:
@@ -220,8 +253,11 @@ def explain_prediction(
         said="The slope of an output by itself is 1, by any other output 0: this is where the way back begins.",
     )
     gradient = _slopes(model, asked, sample, chosen)
+    columns = columns_of(model.preprocessing) if sample.ndim == 2 else {}
+    originals = [columns[i].original(float(flat[i])) if i in columns else None for i in range(len(flat))]
     shares = tuple(
-        InputShare(i, readable_name(str(known[i])), float(flat[i]), float(gradient[i])) for i in range(len(flat))
+        InputShare(i, readable_name(str(known[i])), float(flat[i]), float(gradient[i]), originals[i])
+        for i in range(len(flat))
     )
     weightiest = max(shares, key=lambda one: abs(one.share)).place
     chain = explain(
@@ -238,8 +274,11 @@ def explain_prediction(
         preprocessing=model.preprocessing,
     )
     said, listed = _said(model, sample, names, scores, place)
+    score, shown = float(scores[place]), dict(listed).get(names[place])
+    becomes = "before it becomes a probability" if model.loss.classifies else "in the scale that the network learned"
+    before = "" if shown is None or math.isclose(shown, score, rel_tol=1e-6) else f", {becomes},"
     return PredictionExplanation(
-        said, names[place], float(scores[place]), listed, shares, _image_shape(sample.shape[1:]), chain
+        said, names[place], score, listed, shares, _image_shape(sample.shape[1:]), chain, before
     )
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import DerivationError
 from ..nodes import INPUTS
-from .cells import Cell, Cells, Source
+from .cell import Cell, Source
+from .cells import Cells
 from .derivation import Quantity, Term
 from .formula import ARRAYS, bound, derivative_symbol, evaluate, fixed, free_indices, pattern, substituted
 

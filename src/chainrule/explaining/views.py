@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..nodes import INPUTS, parts_of
 from .building import line_of, penalty_terms
-from .cells import LOSS, Cell, Cells, Source
+from .cell import LOSS, Cell, Source
+from .cells import Cells
 from .derivation import Batch, DiagramNode, Line, Path, Paths, Quantity
 from .formula import fixed, free_indices, pattern
 from .upstream import Upstream

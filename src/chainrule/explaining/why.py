@@ -10,32 +10,39 @@ from numpy.typing import NDArray
 
 from .. import layers
 from ..nodes import INPUTS
-from .cells import LOSS, Cell, Cells
-from .derivation import Quantity
+from .cell import LOSS, Cell
+from .cells import Cells
+from .derivation import Line, Quantity
 from .labels import Labels
+from .notation import number
+from .upstream import Upstream
 
 __all__ = ["why_zero"]
 
 SMALL = 1e-7  # of the largest gradient at the predictions: below this the gradient has vanished
+MOST_TOLD = 8  # layers whose gradients are told
 FLAT = 1e-3  # a slope below this is that of a saturated unit
 Array = NDArray[Any]
+Index = tuple[int, ...]
 
 
-def why_zero(cells: Cells, quantity: Quantity, value: float, labels: Labels) -> str:
+def why_zero(cells: Cells, last: Line, value: float, labels: Labels) -> str:
     """The reason in one or two sentences; empty where the gradient is of a usual size."""
-    predictions = cells[LOSS].reads
+    quantity, predictions = last.quantity, cells[LOSS].reads
     largest = cells.largest_upstream(predictions) if isinstance(predictions, str) and predictions != INPUTS else 0.0
     if value != 0 and (not largest or abs(value) >= SMALL * largest):
         return ""
-    zero = "The gradient is 0" if value == 0 else f"The gradient is all but 0 ({value:.3g})"
+    zero = "The gradient is 0" if value == 0 else f"The gradient is all but 0 ({number(value, 3)})"
     name = labels.written(quantity)
     rows = _rows(cells, quantity)
     if not cells.shares[rows].any():
         return f"{zero}: the sample has no share in the loss, its weight is 0."
     if isinstance(predictions, str) and predictions in cells.order and not cells.gradient(predictions)[rows].any():
+        if isinstance(cells[LOSS].pair, Upstream):
+            return f"{zero}: the gradient that is given at the output is 0, so nothing comes back."
         return f"{zero} because the fit is perfect: every prediction has the slope 0, so nothing comes back."
     if largest and value and largest < 1e-9:
-        return f"{zero} because the fit is all but perfect: the largest slope at a prediction is {largest:.3g}."
+        return f"{zero} because the fit is all but perfect: the largest slope at a prediction is {number(largest, 3)}."
     uses = cells.readers.get(quantity.name, ())
     if not uses:
         return f"{zero}: nothing reads {name} on the way to the loss."
@@ -44,7 +51,7 @@ def why_zero(cells: Cells, quantity: Quantity, value: float, labels: Labels) -> 
             reason = _of_weight(cells, cell, source.local, quantity, labels)
             if reason:
                 return f"{zero}: {reason}"
-    return f"{zero}: {_where_lost(cells, uses[0][0], quantity, labels)}"
+    return f"{zero}: {_where_lost(cells, uses[0][0], last, labels)}"
 
 
 def _rows(cells: Cells, quantity: Quantity) -> slice:
@@ -78,34 +85,45 @@ def _of_weight(cells: Cells, cell: Cell, local: str, quantity: Quantity, labels:
     if whole and abs(products.sum()) < 1e-9 * whole:
         count = int(np.count_nonzero(products))
         most = float(np.abs(products).max())
-        return f"the contributions of {count} samples cancel each other; alone they are up to {most:.3g}."
+        return f"the contributions of {count} samples cancel each other; alone they are up to {number(most, 3)}."
     return ""
 
 
-def _where_lost(cells: Cells, first: Cell, quantity: Quantity, labels: Labels) -> str:
+def _where_lost(cells: Cells, first: Cell, last: Line, labels: Labels) -> str:
     """Follows the gradient down from the loss and names the layer at which it is lost."""
-    rows = _rows(cells, quantity)
-    path = _path(cells, first)
-    of_neuron = isinstance(first.pair, layers.Dense) and quantity.name in cells.values
-    column = quantity.index[-1] if of_neuron else None
-    sizes: list[tuple[str, float]] = []
-    for cell in path:
-        gradient = cells.gradient(cell.name)[rows] if cell.name != LOSS else cells.shares[rows]
-        sizes.append((cell.name, float(np.max(np.abs(gradient), initial=0.0))))
-    lost = _of_unit(cells, path, column, rows, labels)
+    rows, path = _rows(cells, last.quantity), _path(cells, first)
+    lost = _of_unit(cells, path, last.quantity) or _of_terms(last)
     if lost:
         return lost
+    sizes: list[tuple[str, float]] = []
+    for cell in path[1:] if isinstance(path[0].pair, Upstream) else path:
+        gradient = cells.gradient(cell.name)[rows] if cell.name != LOSS else cells.shares[rows]
+        sizes.append((cell.name, float(np.max(np.abs(gradient), initial=0.0))))
     shrunk = [(after / before if before else 1.0, above, below) for (above, before), (below, after) in pairwise(sizes)]
-    if shrunk:
-        factor, above, below = min(shrunk)
-        if factor == 0:
-            return f"no gradient gets below {above}: every entry of {below} receives 0."
-        told = ", ".join(f"{name} {size:.2g}" for name, size in sizes)
+    factor, above, below = min(shrunk, default=(1.0, "", ""))
+    if factor == 0:
+        return f"no gradient gets below {above}: every entry of {below} receives 0."
+    if factor < 1:
+        shown = sizes[:: 1 + len(sizes) // MOST_TOLD]
+        shown += sizes[-1:] if shown[-1] is not sizes[-1] else []
+        told = ", ".join(f"{name} {number(size, 2)}" for name, size in shown)
         return (
-            f"it vanishes on the way down, most between {above} and {below} (to {factor:.2g} of what it was). The "
-            f"largest gradient of each layer from the loss down: {told}."
+            f"it vanishes on the way down, most between {above} and {below} (to {number(factor, 2)} of what it was). "
+            f"The largest gradient of {'each layer' if shown == sizes else 'some layers'} from the loss down: {told}."
         )
-    return "each of its terms is 0."
+    if not any(term.upstream_gradient for term in last.terms):
+        return f"no gradient arrives at what it feeds in {first.name}."
+    return f"the slope of {first.name} by it is 0 wherever a gradient arrives."
+
+
+def _of_terms(last: Line) -> str:
+    """Terms that cancel each other, so that next to nothing is left of them."""
+    products = [term.product for term in last.terms if term.product]
+    whole = sum(map(abs, products)) + abs(last.rest_sum)
+    if len(products) < 2 or abs(last.value) >= 1e-9 * whole:
+        return ""
+    largest = number(max(products, key=abs), 3)
+    return f"its {len(products) + last.rest_count} terms cancel each other; the largest is {largest}."
 
 
 def _path(cells: Cells, first: Cell) -> list[Cell]:
@@ -119,28 +137,51 @@ def _path(cells: Cells, first: Cell) -> list[Cell]:
     return found[::-1]
 
 
-def _of_unit(cells: Cells, path: list[Cell], column: int | None, rows: slice, labels: Labels) -> str:
+def _of_unit(cells: Cells, path: list[Cell], quantity: Quantity) -> str:
     """A unit that is dead or saturated on every sample, right above the neuron or the value that is asked for."""
+    rows, first = _rows(cells, quantity), path[-1]
+    entry: Index | None = quantity.index[1:]  # which number of a sample: of what the first layer reads
+    if quantity.name in cells.values or isinstance(first.pair, layers.Dense):
+        of_neuron = isinstance(first.pair, layers.Dense) and quantity.name in cells.values
+        entry = quantity.index[-1:] if of_neuron else None  # of what the first layer gives: None for all of it
+    samples = "in every sample" if rows == slice(None) else f"for sample {quantity.index[0]}"
     for cell in path[::-1]:
-        if isinstance(cell.pair, layers.ReLU) and isinstance(cell.reads, str):
-            read = cells.output(cell.reads)[rows]
-            own = read[:, column] if column is not None and read.ndim == 2 and column < read.shape[1] else read
-            if own.size and (own <= 0).all():
-                what = f"neuron {column} of {cell.name}" if column is not None else cell.name
-                return (
-                    f"{what} is off in every sample (a dead unit: the largest number it reads is "
-                    f"{float(own.max()):.3g}, and ReLU's slope is 0 there), so nothing comes back through it."
-                )
-        if isinstance(cell.pair, layers.Sigmoid | layers.Tanh) and isinstance(cell.reads, str):
-            out = cells.output(cell.name)[rows]
-            own = out[:, column] if column is not None and out.ndim == 2 and column < out.shape[1] else out
-            slope = own * (1 - own) if isinstance(cell.pair, layers.Sigmoid) else 1 - own * own
-            if own.size and (np.abs(slope) < FLAT).all():
-                what = f"neuron {column} of {cell.name}" if column is not None else cell.name
-                return (
-                    f"{what} is saturated in every sample: its output is near {float(np.mean(own)):.4g}, where the "
-                    f"curve is flat (largest slope {float(np.max(np.abs(slope))):.2g})."
-                )
-        if isinstance(cell.pair, layers.Dense) and cell is not path[-1]:
+        if isinstance(cell.pair, layers.Dense) and cell is not first:
             break
+        lost = _of_activation(cells, cell, entry, rows, samples) if isinstance(cell.reads, str) else ""
+        if lost:
+            return lost
+    return ""
+
+
+def _of_activation(cells: Cells, cell: Cell, entry: Index | None, rows: slice, samples: str) -> str:
+    """Whether an activation is dead, or saturated, at an entry of every one of these samples."""
+
+    def own(name: str) -> Array:
+        array = cells.output(name)[rows]
+        if entry is None or len(entry) != array.ndim - 1:
+            return array
+        place: Any = (slice(None), *entry)
+        chosen: Array = array[place]
+        return chosen
+
+    assert isinstance(cell.reads, str)
+    what = f"{'every neuron' if entry is None else 'neuron ' + ','.join(map(str, entry))} of {cell.name}"
+    if isinstance(cell.pair, layers.ReLU):
+        read = own(cell.reads)
+        if read.size and (read <= 0).all():
+            dead = "a dead unit: " if entry is not None and len(read) > 1 else ""
+            dead += "the largest number it reads is" if read.size > 1 else "it reads"
+            return (
+                f"{what} is off {samples} ({dead} {number(float(read.max()), 3)}, and ReLU's slope is 0 there), "
+                "so nothing comes back through it."
+            )
+    if isinstance(cell.pair, layers.Sigmoid | layers.Tanh):
+        out = own(cell.name)
+        slope = out * (1 - out) if isinstance(cell.pair, layers.Sigmoid) else 1 - out * out
+        if out.size and (np.abs(slope) < FLAT).all():
+            return (
+                f"{what} is saturated {samples}: its output is near {number(float(np.mean(out)), 4)}, where the "
+                f"curve is flat (largest slope {number(float(np.max(np.abs(slope))), 2)})."
+            )
     return ""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..errors import ChainruleError
 from ..nodes import INPUTS
 from ..value import Value
-from .cells import LOSS, Cell, Cells, Source, rule_scope
+from .cell import LOSS, Cell, Source, rule_scope
+from .cells import Cells
 from .derivation import Quantity, Witness
 from .formula import ARRAYS, VALUES, evaluate, fixed, pattern
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import layers, losses
 from ..nodes import INPUTS, parts_of
-from .cells import LOSS, Cell, Cells
+from .cell import LOSS, Cell
+from .cells import Cells
 from .derivation import Line
 from .labels import Labels
 from .notation import number
@@ -92,7 +93,21 @@ def _flatten(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
 def _dropout(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
     if not cell.training:
         return "In inference Dropout lets every number pass."
-    return "Dropout drops this number or enlarges it, as its noise says."
+    assert isinstance(cell.pair, layers.Dropout)
+    if float(cells.output(cell.name)[index]):
+        kept = f"{1 - cell.pair.rate:g}"
+        return f"The random number u lets this number stay; it is divided by {kept}, the part that stays on average."
+    return f"The random number u is below {cell.pair.rate:g}, so Dropout drops this number: it gives 0."
+
+
+def _normalized(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
+    over = "its column" if isinstance(cell.pair, layers.BatchNorm) else "its row"
+    which = "over the batch" if cell.training else "as kept from training"
+    which = which if isinstance(cell.pair, layers.BatchNorm) else "of this sample"
+    return (
+        f"{cell.kind} subtracts μ, the mean of {over} ({which}), and multiplies by r, one over the spread; then γ "
+        "stretches the result and β shifts it."
+    )
 
 
 def _joined(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
@@ -108,6 +123,8 @@ _FORWARD: dict[type, Callable[[Cells, Cell, Index, Labels], str]] = {
     layers.Softmax: _softmax,
     layers.Flatten: _flatten,
     layers.Dropout: _dropout,
+    layers.BatchNorm: _normalized,
+    layers.LayerNorm: _normalized,
     layers.Add: _joined,
     layers.Multiply: _joined,
     layers.Concatenate: _joined,
@@ -118,6 +135,9 @@ def _said_of_loss(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str
     row = index[0]
     target = cells.targets[row]
     reads = cell.reads if isinstance(cell.reads, str) else ""
+    clipped = ""
+    if isinstance(cell.pair, losses.CategoricalCrossentropy | losses.BinaryCrossentropy):
+        clipped = f" q is the probability p, kept from a = {number(cell.pair.clip)} to 1 - a: no logarithm is infinite."
     if isinstance(cell.pair, losses.SoftmaxCrossentropy | losses.CategoricalCrossentropy):
         true = labels.entry(reads, -1, int(np.argmax(target)))
         smoothing = cell.pair.label_smoothing
@@ -125,15 +145,15 @@ def _said_of_loss(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str
             return (
                 f"The loss is minus the logarithm of the probabilities, weighted by the targets: with smoothing "
                 f"{smoothing:g} the true class {true} has the target {number(float(np.max(target)))} in place of 1, "
-                f"each other class {number(float(np.min(target)))} in place of 0."
+                f"each other class {number(float(np.min(target)))} in place of 0.{clipped}"
             )
         if float(np.max(target)) == 1:
-            return f"The true class is {true}: the loss is minus the logarithm of the probability that it got."
-        return "The loss is minus the logarithm of the probabilities, weighted by the targets."
+            return f"The true class is {true}: the loss is minus the logarithm of the probability that it got.{clipped}"
+        return f"The loss is minus the logarithm of the probabilities, weighted by the targets.{clipped}"
     if isinstance(cell.pair, losses.SigmoidCrossentropy | losses.BinaryCrossentropy):
         over = f", a mean over {counted(len(target), 'output')}" if len(target) > 1 else ""
         of = f"The target is {number(float(target[0]))}: the" if len(target) == 1 else "The"
-        return f"{of} loss is minus the logarithm of the probability that the right answer got{over}."
+        return f"{of} loss is minus the logarithm of the probability that the right answer got{over}.{clipped}"
     in_table = _said_of_table(cells, row, reads, labels)
     if isinstance(cell.pair, losses.MeanSquaredError):
         over = f", a mean over {counted(len(target), 'output')}" if len(target) > 1 else ""
@@ -236,11 +256,12 @@ def _said_of_prediction(cells: Cells, cell: Cell, line: Line, labels: Labels) ->
     if isinstance(cell.pair, losses.SoftmaxCrossentropy):
         true = int(np.argmax(cells.targets[row]))
         right = labels.entry(line.quantity.name, -1, true)
+        right = f"class {right}" if isinstance(right, int) or right.isdigit() else right
         high, low = float(np.max(cells.targets[row])), float(np.min(cells.targets[row]))
         smoothed = f", with smoothing {cell.pair.label_smoothing:g}" if cell.pair.label_smoothing else ""
         return (
             "Softmax and cross-entropy together have a short slope: the probability minus the target, which is "
-            f"{number(high)} for the right class ({right}) and {number(low)} for the others{smoothed}."
+            f"{number(high)} for the true class ({right}) and {number(low)} for the others{smoothed}."
         )
     if isinstance(cell.pair, losses.CategoricalCrossentropy):
         return "The slope of -log(p) is -1/p; only the classes with a target take part."
@@ -303,6 +324,11 @@ def _said_of_slope(cells: Cells, cell: Cell, line: Line) -> str:
                     f"The neuron is on, as {number(read)} is above 0: the slope is 1 and the gradient passes unchanged."
                 )
             return f"The neuron is off, as {number(read)} is not above 0: the slope is 0 and the gradient stops here."
+        if isinstance(cell.pair, layers.Softmax):
+            return (
+                f"Only one probability of the row has a gradient; this score moves it with the slope {number(slope)}, "
+                "by which the gradient is multiplied."
+            )
         if slope == 1:
             return f"{cell.kind} has the slope 1 here: the gradient passes unchanged."
         if slope == 0:

@@ -44,7 +44,7 @@ def beside(e: Derivation) -> Iterator[Html]:
     if e.step is not None:
         yield folded(f"What one step of {e.step.optimizer} would do to it", *_step(e.step))
     if len(e.loss_curve) > 1:
-        yield folded(f"The loss along {e.title}", scrolled(loss_curve(e)))
+        yield folded(f"{e.goal[0].upper()}{e.goal[1:]} along {e.title}", scrolled(loss_curve(e)))
     yield from _paths(e)
 
 
@@ -109,7 +109,7 @@ def _paths(e: Derivation) -> Iterator[Html]:
     paths = e.paths
     if paths.total is None:
         if paths.note:
-            yield soft(f"Paths to {e.objective}: {paths.note}.")
+            yield soft(f"Paths to {e.goal}: {paths.note}.")
         return
     blocks = []
     for path in paths.paths:
@@ -118,4 +118,4 @@ def _paths(e: Derivation) -> Iterator[Html]:
         number_of_path = tag("div", math(shown.terms[0], 17), tag("span", "="), _value(shown.value), cls="eq")
         blocks.append(_block(tag("div", way, cls="soft"), number_of_path))
     total = tag("p", f"Their sum: {short(paths.total)}", f" ({paths.note})" if paths.note else "")
-    yield folded(f"All paths to {e.objective} that carry something: {len(paths.paths)}", *blocks, total)
+    yield folded(f"All paths to {e.goal} that carry something: {len(paths.paths)}", *blocks, total)

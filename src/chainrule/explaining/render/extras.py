@@ -27,12 +27,12 @@ def extras(e: Derivation, width: int, full: bool) -> Iterator[Spans]:
         yield from _witnesses(e)
     if e.step is not None:
         yield from (_step(e.step) if full else _step_in_a_line(e.step))
-    if full or e.paths.total is None:
+    if full:
         yield from _paths(e)
-    else:
-        count = len(e.paths.paths)
-        lead = f"{count:,} paths lead" if count != 1 else "1 path leads"
-        yield [Span(f"{lead} from it to {e.objective}; added up, their products give {short(e.paths.total)}.")]
+    elif e.paths.total is not None:
+        count, total = len(e.paths.paths), short(e.paths.total)
+        several, one = "added up, their products give", f"One path leads from it to {e.goal}; the product along it is"
+        yield [Span(f"{one if count == 1 else f'{count:,} paths lead from it to {e.goal}; {several}'} {total}.")]
     if not full and (e.witnesses or e.step is not None):
         yield [Span("In full: --full in the shell, .to_text(full=True) in Python.", "faint")]
 
@@ -164,9 +164,9 @@ def _paths(e: Derivation) -> Iterator[Spans]:
     if paths.total is None:
         if paths.note:
             yield []
-            yield [Span(f"Paths to {e.objective}: {paths.note}.", "faint")]
+            yield [Span(f"Paths to {e.goal}: {paths.note}.", "faint")]
         return
-    yield from _title(f"All paths to {e.objective} that carry something: {len(paths.paths)}")
+    yield from _title(f"All paths to {e.goal} that carry something: {len(paths.paths)}")
     for path in paths.paths:
         shown = shown_path(path)
         way = " → ".join(e.written(q) if q.name != "loss" else f"ℓ[{q.index[0]}]" for q in reversed(path.through))

@@ -12,7 +12,7 @@ from ..notations import asked_in, require_notation, written_in
 from .beside import beside, soft
 from .digits import short, shown_line
 from .formulas import equation, math
-from .plain import circumstances, heading, is_told
+from .plain import alike, circumstances, heading, is_told, signed
 from .svg import as_svg
 
 __all__ = ["as_fragment", "as_page"]
@@ -65,7 +65,7 @@ def _steps(e: Derivation, notation: str) -> Iterator[Html]:
         if nodes != group and step.node in heads and part != "loss":
             yield from (_layer(heads[name], colors, part == "forward") for name in nodes if name in heads)
         group = nodes
-        yield _step(step, colors, notation, "" if step.sentence == said else step.sentence)
+        yield _step(step, colors, notation, "" if alike(step.sentence, said) else step.sentence)
         said = step.sentence
 
 
@@ -104,10 +104,11 @@ def _numbers(
     if len(numbers) == 1 and rest is None and not step.zeros:
         return tag("div", tag("span", "="), numbers[0], tag("span", "="), value, cls="eq")
     rows: list[tuple[object, object]] = [
-        (shown, math(name) if name else "") for shown, name in zip(numbers, names, strict=True)
+        (joined(("(", shown, ")")) if i and term.startswith("-") else shown, math(name) if name else "")
+        for i, (shown, term, name) in enumerate(zip(numbers, terms, names, strict=True))
     ]
     if rest is not None:
-        rows.append((number(rest, 17), f"{step.rest_count:,} more term{'s' if step.rest_count != 1 else ''}"))
+        rows.append((signed(number(rest, 17)), f"{step.rest_count:,} more term{'s' if step.rest_count != 1 else ''}"))
     if step.zeros:
         rows.append(("0", f"{step.zeros:,} term{'s that are' if step.zeros != 1 else ' that is'} 0"))
     lines = [

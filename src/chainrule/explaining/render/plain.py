@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ...display.spelling import spelled
 from ...display.terminal import visible
 from ..derivation import Derivation, DiagramNode, ReadingStep
 from ..notation import number, text
@@ -13,9 +14,10 @@ from .digits import short, shown_line
 from .extras import extras
 from .spans import Span, Spans, cells, wrapped
 
-__all__ = ["as_text", "circumstances", "heading", "is_told", "written"]
+__all__ = ["alike", "as_text", "circumstances", "heading", "is_told", "signed", "written"]
 
 NARROWEST = 40
+_NUMBERS = re.compile(r"-?\d[\d.]*(e-?\d+)?")
 HEADINGS = {
     "forward": "Forward: what the network computed",
     "loss": "The loss",
@@ -29,12 +31,17 @@ def as_text(explanation: Derivation, width: int = 100, *, full: bool = False, no
     return "\n".join(visible("".join(span.text for span in line)).rstrip() for line in lines)
 
 
-def written(e: Derivation, width: int = 100, *, full: bool = False, notation: str = "book") -> Iterator[Spans]:
-    """Line by line; without `full`, what multiplies by one, witnesses, paths and the optimizer take a line each."""
+def written(
+    e: Derivation, width: int = 100, *, full: bool = False, notation: str = "book", encoding: str = "utf-8"
+) -> Iterator[Spans]:
+    """Line by line; without `full`, what multiplies by one, witnesses, paths and the optimizer take a line each.
+
+    What an `encoding` lacks is spelled out.
+    """
     require_notation(notation)
     width = max(width, NARROWEST)
     for indent, line in _all(e, width, full, notation):
-        yield from wrapped(line, width, indent)
+        yield from wrapped([Span(spelled(span.text, encoding), span.style) for span in line], width, indent)
 
 
 def _all(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tuple[int, Spans]]:
@@ -86,14 +93,24 @@ def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tup
             left = text(written_in(step, notation).left)
             yield 4, [Span(f"  {left}", step.node), Span(" = "), Span(short(step.value), "value"), Span(told, "faint")]
             continue
-        if step.sentence and (step.sentence != known):
+        if step.sentence and not alike(step.sentence, known):
             yield 2, [Span(f"  {step.sentence}")]
         yield from _step(step, width, notation)
 
 
 def is_told(step: ReadingStep, before: str) -> bool:
     """Whether a folded step says its sentence: one that multiplies by one does, one that is like another does not."""
-    return step.part != "forward" and len(step.terms) + step.rest_count + step.zeros == 1 and step.sentence != before
+    one = len(step.terms) + step.rest_count + step.zeros == 1
+    return step.part != "forward" and one and not alike(step.sentence, before)
+
+
+def alike(sentence: str, before: str) -> bool:
+    """Whether two sentences say the same but for their numbers.
+
+    >>> alike("the slope is 0.5 here", "the slope is -1e-7 here"), alike("the neuron is on", "the neuron is off")
+    (True, False)
+    """
+    return _NUMBERS.sub("", sentence) == _NUMBERS.sub("", before)
 
 
 def heading(step: ReadingStep, e: Derivation) -> str:
@@ -120,11 +137,15 @@ def _step(step: ReadingStep, width: int, notation: str) -> Iterator[tuple[int, S
     shown = shown_line(step)
     form = written_in(step, notation)
     right = form.code.partition(" = ")[2] if form.code else text(form.right) if form.right else ""
-    yield 6, [Span(f"  {text(form.left)}", step.node), Span(f" = {right}" if right else "")]
+    left = [Span(f"  {text(form.left)}", step.node), Span(f" = {right}" if right else "")]
     numbers = [text(term, 17) for term in shown.terms]
-    numbers = [_signed(n) if i else n for i, n in enumerate(numbers)]
+    numbers = [signed(n) if i else n for i, n in enumerate(numbers)]
     names = [text(name) if name else "" for name in form.terms]
     value = [Span("= "), Span(short(shown.value), "value")]
+    if numbers == [short(shown.value)] and not right:
+        yield 6, [*left, Span(" "), *value]
+        return
+    yield 6, left
     if len(numbers) == 1 and shown.rest is None and not step.zeros:
         alone = [] if numbers[0] in (short(shown.value), right) else [Span(f"= {numbers[0]} ")]
         yield 6, [Span("    "), *alone, *value]
@@ -132,7 +153,7 @@ def _step(step: ReadingStep, width: int, notation: str) -> Iterator[tuple[int, S
     rows = [(Span(n, term.node), name) for n, name, term in zip(numbers, names, step.terms, strict=True)]
     if shown.rest is not None:
         more = f"{step.rest_count:,} more term{'s' if step.rest_count != 1 else ''}"
-        rows.append((Span(_signed(number(shown.rest, 17))), more))
+        rows.append((Span(signed(number(shown.rest, 17))), more))
     if step.zeros:
         rows.append((Span("0"), f"{step.zeros:,} term{'s that are' if step.zeros != 1 else ' that is'} 0"))
     column = min(max((cells(shown_numbers.text) for shown_numbers, _ in rows), default=0), width // 2)
@@ -152,6 +173,6 @@ def _term(sign: str, numbers: Span, name: str, column: int, width: int) -> Itera
             yield 10, [Span(f"          {name}", "faint")]
 
 
-def _signed(shown: str) -> str:
+def signed(shown: str) -> str:
     """A summand: in parentheses where it begins with a minus."""
     return f"({shown})" if shown.startswith("-") else shown

@@ -16,7 +16,8 @@ from .digits import short
 __all__ = ["as_svg"]
 
 NARROW, ROW, HEAD = 124.0, 19.0, 44.0  # of a box: its width without rows, a row, what is above the rows
-SIDE, VALUE, GRADIENT = 9.0, 64.0, 66.0  # of a row: what is free at its sides, and its columns after the index
+SIDE, VALUE, GRADIENT = 9.0, 64.0, 66.0  # of a row: what is free at its sides, and its columns at least
+GAP = 9.0  # between its columns
 PORT = 20.0  # where the edge of a layer as a whole meets its box
 
 
@@ -57,7 +58,13 @@ def _size(node: DiagramNode) -> tuple[float, float]:
     if not node.entries:
         return NARROW, HEAD
     indices = max(text_width(_index(entry), 12.5, bold=True) for entry in node.entries)
-    return 2 * SIDE + indices + VALUE + GRADIENT, HEAD + ROW * len(node.entries) + 8
+    columns = max(VALUE, _column(node.values)) + max(GRADIENT, _column(node.gradients))
+    return 2 * SIDE + indices + columns, HEAD + ROW * len(node.entries) + 8
+
+
+def _column(numbers: tuple[float, ...]) -> float:
+    """How wide a column of numbers is."""
+    return GAP + max(text_width(number(one, 3), 12, bold=True) for one in numbers)
 
 
 def _index(entry: Quantity) -> str:
@@ -109,25 +116,25 @@ def _box(box: Box, node: DiagramNode, color: int, target: Quantity) -> Html:
     kind = f"{node.kind} · {size}" if node.kind and node.shape else node.kind or features
     most = 24 if node.entries else 16
     name = node.name if len(node.name) <= most else f"{node.name[: most - 1]}…"
-    left = box.x + SIDE
+    left, wide = box.x + SIDE, max(GRADIENT, _column(node.gradients)) if node.entries else GRADIENT
     return tag(
         "g",
         tag("rect", cls=f"box c{color}", x=box.x, y=box.y, width=box.width, height=box.height, rx=7),
         tag("text", name, tag("title", node.name), cls=f"name c{color}", x=left, y=box.y + 19),
         tag("text", kind, cls="soft", x=left, y=box.y + 34),
         *(
-            _entry(box, _row(box, node, entry) + 4, entry, value, gradient, entry == target)
+            _entry(box, _row(box, node, entry) + 4, entry, value, gradient, entry == target, wide)
             for entry, value, gradient in zip(node.entries, node.values, node.gradients, strict=True)
         ),
     )
 
 
-def _entry(box: Box, y: float, entry: Quantity, value: float, gradient: float, target: bool) -> Html:
+def _entry(box: Box, y: float, entry: Quantity, value: float, gradient: float, target: bool, wide: float) -> Html:
     return tag(
         "g",
         tag("title", f"{entry} = {value!r}, dL/d = {gradient!r}"),
         tag("text", _index(entry), x=box.x + SIDE, y=y),
-        tag("text", number(value, 3), cls="end", x=box.right - SIDE - GRADIENT, y=y),
+        tag("text", number(value, 3), cls="end", x=box.right - SIDE - wide, y=y),
         tag("text", number(gradient, 3), cls="end gradient", x=box.right - SIDE, y=y),
         cls="target" if target else None,
     )

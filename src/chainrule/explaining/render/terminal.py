@@ -22,7 +22,8 @@ class OnTerminal:
         from rich.text import Text
 
         colors = layer_numbers([node.name for node in self.derivation.nodes])
-        for line in written(self.derivation, options.max_width, full=self.full, notation=self.notation):
+        width, encoding = options.max_width, options.encoding
+        for line in written(self.derivation, width, full=self.full, notation=self.notation, encoding=encoding):
             shown = Text()
             for span in line:
                 name = span.style if span.style in colors else span.style.rpartition(".")[0]
