@@ -18,6 +18,7 @@ import pytest
 
 from chainrule import Model, loss_and_gradients
 from chainrule.errors import ChainruleError
+from chainrule.play import offline
 from chainrule.play.lessons import LESSONS, Setup
 from chainrule.play.messages import ASKED, TOLD
 from chainrule.play.script import script
@@ -563,3 +564,32 @@ def test_both_ends_know_the_same_messages() -> None:
     assert {kind: tuple(fields) for kind, fields in json.loads(listed).items()} == TOLD
     for kind in ASKED:
         assert f'send("{kind}"' in script() or f'type: "{kind}"' in script(), kind
+
+
+def test_the_page_trains_on_while_a_run_is_written_and_the_record_is_at_rest() -> None:
+    page = Page("softmax")
+    page.session.work.train(3)
+    page.session.work.keep_epochs()
+    page.ask("play", on=True)
+    step = page.session.work.model.run.step
+    with page.session._lock:
+        apart = page.session._apart()
+    record = offline.recorded(apart)
+    page.ask("play", on=False)
+    assert [view["playing"] for view in record["views"]] == [False] * len(record["views"])
+    assert [view["step"] for view in record["views"]][:2] == [0, 3]
+    assert page.session.work.model.run.step > step
+
+
+def test_long_epochs_are_drawn_while_they_run_and_end_in_the_same_numbers() -> None:
+    page, other = Page("digits"), Page("digits")
+    drawn = list[int]()
+
+    def between(fit: Any) -> None:
+        drawn.append(fit.run.step)
+
+    page.session.work.train(1, between)
+    other.session.work.train(1)
+    assert drawn == list(range(1, 46))
+    for name, value in other.model().parameters.items():
+        assert np.allclose(page.model().parameters[name], value, rtol=1e-10, atol=1e-12)

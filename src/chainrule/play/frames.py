@@ -83,6 +83,12 @@ class Frames:
         run.slots = _filled(run.slots, frame.slots)
         run.step, run.epoch = frame.step, frame.epoch
 
+    def apart(self, model: Model) -> Frames:
+        """The same frames, for a copy of the model."""
+        other = Frames(model)
+        other._frames, other.position = list(self._frames), self.position
+        return other
+
     def curves(self, most: int = 400) -> dict[str, list[float]]:
         """What was measured at up to so many frames, evenly spaced, with their steps."""
         chosen = np.unique(np.linspace(0, len(self._frames) - 1, min(most, len(self._frames))).round().astype(int))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -284,4 +285,12 @@ class PlaySession:
 
     def _on_take(self, what: str) -> None:
         with self._lock:
-            self._send({"type": "taken", **taking.taken(self, what)})
+            apart = self._apart()
+        self._send({"type": "taken", **taking.taken(apart, what)})  # the page and its training go on meanwhile
+
+    def _apart(self) -> PlaySession:
+        """A copy of what is shown, at rest, that goes through the recorded run by itself."""
+        apart = copy.copy(self)
+        apart.work = self.work.apart()
+        apart.running = Running(threading.RLock(), lambda picture, one: None, lambda error: None)
+        return apart

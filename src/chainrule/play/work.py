@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -105,6 +107,13 @@ class Work:
     def model(self) -> Model:
         """The model."""
         return self.setup.model
+
+    def apart(self) -> Work:
+        """A copy with a model and a place in the recorded run of its own; the samples and the frames are shared."""
+        other = copy.copy(self)
+        other.setup = dataclasses.replace(self.setup, model=copy.deepcopy(self.model))
+        other.frames = self.frames.apart(other.model)
+        return other
 
     # The samples
 
