@@ -76,7 +76,8 @@ class Sending:
 
     @staticmethod
     def Testall(requests: list[Any]) -> bool:
-        return all([request.test() for request in requests])
+        done = [request.test() for request in requests]
+        return all(done)
 
 
 class Arriving(Sending):

@@ -52,9 +52,7 @@ def nodes_of(own: range, first: int, last: int) -> list[Node]:
     return nodes_of(own, first, middle) + nodes_of(own, middle, last)
 
 
-def added(
-    parts: Mapping[Node, NDArray[Any]], first: int, last: int, into: NDArray[Any] | None = None
-) -> NDArray[Any]:
+def added(parts: Mapping[Node, NDArray[Any]], first: int, last: int, into: NDArray[Any] | None = None) -> NDArray[Any]:
     """The sum under a node, of the sums under some nodes below it, in the array given or one that may be a part.
 
     The parts stay as they are.

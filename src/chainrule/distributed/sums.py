@@ -116,7 +116,11 @@ class Sums:
         arriving[team.rank] = parts[team.rank]
         team.exchange(parts, arriving)
         whole = self.room.array("whole", self.length, self.dtype)
-        found = {node: part for own, got in zip(self.nodes, arriving, strict=True) for node, part in zip(own, got, strict=True)}
+        found = {
+            node: part
+            for own, got in zip(self.nodes, arriving, strict=True)
+            for node, part in zip(own, got, strict=True)
+        }
         added(found, 0, self.count, whole[edges[team.rank] : edges[team.rank + 1]])
         team.spread([whole[begin:end] for begin, end in itertools.pairwise(edges)])
         return whole
