@@ -29,3 +29,11 @@ def pytest_runtest_makereport(
             with contextlib.suppress(SystemError):
                 return pytest.TestReport.from_item_and_call(item, call)
         raise
+
+
+@pytest.fixture
+def brief_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few repairs are tried: for what asks whether something is wrong, and not which line mends it."""
+    from chainrule.checking import mending
+
+    monkeypatch.setattr(mending, "_MOST", 40)

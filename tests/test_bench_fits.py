@@ -132,6 +132,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WORKLOADS, "tiny", TINY)
     monkeypatch.setattr(ours, "contenders", lambda: [Contender("chainrule", "numpy", ours._in_numpy)])
     monkeypatch.setattr(timing, "_SECONDS", 1e-3)
+    monkeypatch.setattr(fittiming, "_SECONDS", 0.1)
     monkeypatch.setattr(report, "sgemm_peak", lambda: 1e11)
     monkeypatch.setattr(report, "bandwidth", lambda: 1e10)
     for module in (timing, fittiming, grid):

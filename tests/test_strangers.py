@@ -33,6 +33,7 @@ def test_a_right_file_passes_with_every_gradient_compared(stranger: Stranger, tm
     assert sum(len(report.arrays) for report in reports.values()) >= stranger.gradients
 
 
+@pytest.mark.usefixtures("brief_search")
 @every_stranger
 def test_every_wrong_twin_of_it_fails(stranger: Stranger, tmp_path: Path) -> None:
     for number, (right, wrong) in enumerate(stranger.twins):

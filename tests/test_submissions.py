@@ -16,7 +16,7 @@ from chainrule.checking.submissions import Isolation, Limits, SubmissionResult, 
 from hostile import HOSTILE, LAYER, WRONG
 
 LIMITS = Limits(seconds=120, megabytes=1024)
-SHORT = Limits(seconds=5, megabytes=1024)
+SHORT = Limits(seconds=2, megabytes=1024)
 ENDLESS = tuple(name for name, (_, _, word) in HOSTILE.items() if word == "time_limit")
 MARK = f"chainrule-survivor-{os.getpid()}"
 # Those that get at the process itself are also graded without bubblewrap and without other rights.
