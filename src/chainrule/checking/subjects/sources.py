@@ -7,7 +7,10 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .names import role_of
 
@@ -47,15 +50,28 @@ def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def source_of(function: Callable[..., Any]) -> str:
     """The source, without indentation; empty where there is none."""
+    plain = getattr(function, "__func__", function)
+    if not isinstance(plain, FunctionType):
+        return _read(function)
+    if plain not in _KNOWN:
+        _KNOWN[plain] = _read(plain)
+    return _KNOWN[plain]
+
+
+_KNOWN: WeakKeyDictionary[FunctionType, str] = WeakKeyDictionary()  # hundreds of readings ask for the same few
+
+
+def _read(item: Callable[..., Any]) -> str:
     try:
-        return textwrap.dedent(inspect.getsource(function))
+        return textwrap.dedent(inspect.getsource(item))
     except (OSError, TypeError, IndentationError):
         return ""
 
 
-def _parsed(function: Callable[..., Any]) -> ast.AST | None:
+@lru_cache(maxsize=64)
+def _parsed(source: str) -> ast.AST | None:
     try:
-        return ast.parse(source_of(function))
+        return ast.parse(source)
     except (SyntaxError, ValueError):
         return None
 
@@ -65,7 +81,7 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
     exact: dict[str, int] = {}
     least: dict[str, int] = {}
     for function in functions:
-        tree = _parsed(function)
+        tree = _parsed(source_of(function))
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
                 _unpacked(node, exact)
@@ -121,9 +137,12 @@ def returned_names(function: Callable[..., Any]) -> tuple[str, ...]:
     ('',)
     """
     told: tuple[str, ...] | None = getattr(function, "returns", None)
-    if isinstance(told, tuple):
-        return told
-    tree = _parsed(function)
+    return told if isinstance(told, tuple) else _returned_in(source_of(function))
+
+
+@lru_cache(maxsize=64)
+def _returned_in(source: str) -> tuple[str, ...]:
+    tree = _parsed(source)
     last = [node for node in ast.walk(tree) if isinstance(node, ast.Return)] if tree is not None else []
     if not last:
         return ()
@@ -214,7 +233,7 @@ def words_for(function: Callable[..., Any]) -> dict[str, list[str]]:
     >>> words_for(act)
     {'kind': ['linear']}
     """
-    tree, found = _parsed(function), dict[str, list[str]]()
+    tree, found = _parsed(source_of(function)), dict[str, list[str]]()
     required = required_of(function)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id in required:
