@@ -550,6 +550,21 @@ def test_what_a_user_says_of_a_file_holds(tmp_path: Path) -> None:
         read_table(path, delimiter="x")
 
 
+def test_a_workbook_gives_merged_cells_to_each_row_and_passes_over_a_sheet_that_is_no_table(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+    book = openpyxl.Workbook()
+    book.active.append(["Read this first"])
+    sheet = book.create_sheet("Data")
+    for row in (("region", "x"), ("north", 1), (None, 2), ("south", 3), (None, 4)):
+        sheet.append(row)
+    sheet.merge_cells("A2:A3")
+    sheet.merge_cells("A4:A5")
+    book.save(tmp_path / "book.xlsx")
+    table = read_table(tmp_path / "book.xlsx")
+    assert table["region"].tolist() == ["north", "north", "south", "south"] and table["x"].tolist() == [1, 2, 3, 4]
+    assert "the sheet 'Data'; not read: 'Sheet'" in table.origin.notes and "merged cells" in table.origin.notes[1]
+
+
 def test_a_workbook_is_read_as_its_first_sheet(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is not installed")
     import datetime
@@ -563,6 +578,7 @@ def test_a_workbook_is_read_as_its_first_sheet(tmp_path: Path) -> None:
     for row in rows:
         book.active.append(row)
     book.create_sheet("other").append(["x"])
+    book["other"].append([1])
     book.save(tmp_path / "book.xlsx")
     table = read_table(tmp_path / "book.xlsx")
     assert table["code"].tolist() == ["00501", "7"]
@@ -570,6 +586,11 @@ def test_a_workbook_is_read_as_its_first_sheet(tmp_path: Path) -> None:
     assert table["day"].astype(str).tolist() == ["2023-01-05T00:00:00", "NaT"]
     assert table["ok"].tolist() == [1.0, 0.0]
     assert table.at(1) == "row 3"
-    assert "1 more are not read" in table.origin.notes[0]
+    assert "not read: 'other'" in table.origin.notes[0]
+    assert read_table(tmp_path / "book.xlsx", sheet="other")["x"].tolist() == [1.0]
+    with pytest.raises(UnknownNameError, match="Known: 'Sheet', 'other'"):
+        read_table(tmp_path / "book.xlsx", sheet="third")
+    with pytest.raises(ConfigurationError, match="no workbook"):
+        read_table(written(tmp_path, b"x,y\n1,2\n", "t.csv"), sheet="other")
     with pytest.raises(FileFormatError, match="is no readable workbook"):
         read_table(written(tmp_path, b"PK\x03\x04rest", "broken.xlsx"))

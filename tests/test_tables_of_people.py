@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +44,19 @@ CELLS: dict[str, tuple[list[str], list[Any], str]] = {  # cells, what they becom
     "millions behind": (["3 M€", "4 M€"], [3e6, 4e6], "made into EUR"),
     "millions of crowns": (["3 mil. Kč", "500 Kč"], [3e6, 500], "made into CZK"),
     "latitudes": (["28.0N", "12.5S"], [28, -12.5], "N, S made into N"),
+    "degrees and minutes": (["52°30′N", "12°15'S", '0°45\'0""N'], [52.5, -12.25, 0.75], "made into °"),
+    "longitudes": (["12°30'E", "W 7°30'"], [12.5, -7.5], "made into °"),
+    "telephone numbers": (
+        ["+420 601 234 567", "+1 (555) 010-9999"],
+        ["+420 601 234 567", "+1 (555) 010-9999"],
+        "telephone",
+    ),
+    "telephone numbers in one piece": (
+        ["+420601234567", "+15550109999"],
+        ["+420601234567", "+15550109999"],
+        "telephone",
+    ),
+    "signs that are none": (["+3.5", "+12", "-4"], [3.5, 12, -4], ""),
     "a sign at the end": (["5.00-", "6.00"], [-5, 6], ""),
     "limits": (["<0.5", "1.5", "2.5", "~3"], [0.5, 1.5, 2.5, 3], "of limits such as '<0.5'"),
     "ages with an open end": (["20", "65+", "30"], [20, 65, 30], "of limits such as '65+'"),
@@ -155,10 +172,82 @@ def test_a_total_that_is_a_name_like_others_stays(tmp_path: Path) -> None:
     assert len(table_of(tmp_path, ROWS.replace("N,0", "total,0") + "total,8,4\n")) == 9
 
 
-@pytest.mark.parametrize("start", ['{"x": 1}', "<html>", "%PDF-1.4", "SQLite format 3\0"])
+@pytest.mark.parametrize("start", ['{"x": [1, 2]', "[[1, 2]]", "<html>", "%PDF-1.4", "SQLite format 3\0"])
 def test_a_file_of_another_kind_is_named(start: str, tmp_path: Path) -> None:
-    with pytest.raises(FileFormatError, match=r"is (JSON|a web page|a PDF|a database)"):
+    with pytest.raises(FileFormatError, match=r"is (JSON|a web page|a PDF|a database)|line 1: not JSON"):
         table_of(tmp_path, start)
+
+
+RECORDS = [{"x": 1.5, "at": {"city": "Oslo"}, "ok": True}, {"x": 2, "at": {"city": "Rome"}, "ok": None}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(RECORDS),
+        json.dumps({"data": RECORDS}),
+        "\n".join(map(json.dumps, RECORDS)) + "\n",
+        json.dumps({"x": [1.5, 2], "at.city": ["Oslo", "Rome"], "ok": [True, None]}),
+    ],
+)
+def test_json_is_a_table_of_records_or_columns(text: str, tmp_path: Path) -> None:
+    table = table_of(tmp_path, text)
+    assert table.names == ("x", "at.city", "ok") and table.at(1) == "record 2"
+    assert table["x"].tolist() == [1.5, 2.0] and table["at.city"].tolist() == ["Oslo", "Rome"]
+    np.testing.assert_array_equal(table["ok"], [1.0, NAN])
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
+def test_a_compressed_table_is_unpacked_and_a_damaged_one_refused(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"t.csv.{ending}"
+    content = b"x,y\n1,2\n3,4\n"
+    if ending == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("t.csv", content)
+            archive.writestr("__MACOSX/._t.csv", b"junk")
+    else:
+        path.write_bytes({"gz": gzip, "bz2": bz2, "xz": lzma}[ending].compress(content))
+    assert read_table(path)["y"].tolist() == [2.0, 4.0]
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(FileFormatError, match="damaged or cut short"):
+        read_table(path)
+
+
+def test_an_archive_of_several_files_is_refused_with_their_names(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("a.csv", "x\n1\n")
+        archive.writestr("b.csv", "x\n1\n")
+    with pytest.raises(FileFormatError, match=r"an archive of 2 files \(a.csv, b.csv\)"):
+        read_table(tmp_path / "t.zip")
+
+
+def test_dates_of_several_forms_in_one_column_are_read_each_by_its_own(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "d,y\n2020-01-05,1\n31.1.2020,2\n5 Jan 2020,3\n2020/02/01,4\n")
+    assert table["d"].astype("datetime64[D]").astype(str).tolist() == [
+        "2020-01-05",
+        "2020-01-31",
+        "2020-01-05",
+        "2020-02-01",
+    ]
+
+
+def test_text_among_numbers_of_a_later_file_is_missing_there_and_told_with_its_line(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "x,d,y\n" + "".join(f"{i}.5,2020-01-0{i},{i}\n" for i in range(1, 9)))
+    fitted = Preprocessing.fit(table, "y")
+    later = _written(tmp_path, 'x,d\n1.5,2020-01-01\nbroken,2020-01-02\n"3,5",soon\n4.5,2020-01-04\n')
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        X = fitted.transform(later, fill_gaps=True)
+    assert np.isfinite(X).all() and X[1, 0] == X[2, 0] == 0 and X[0, 0] == fitted.transform(table)[0, 0]
+    told = " ".join(str(each.message) for each in warned)
+    assert "'x': 'broken' in line 3, '3,5' in line 4: no number" in told and "'d': 'soon' in line 4: no date" in told
+    with pytest.raises(DataError, match="text where numbers belong"):
+        fitted.transform(_written(tmp_path, "x,d\na,2020-01-01\nb,2020-01-02\n"), fill_gaps=True)
+
+
+def test_decimal_commas_of_a_later_file_are_read_where_whole_numbers_stand_among_them(tmp_path: Path) -> None:
+    fitted = Preprocessing.fit(table_of(tmp_path, "x;y\n1.5;1\n2.5;2\n3.25;3\n"), "y")
+    assert fitted.read(_written(tmp_path, "x;z\n1,5;1\n4;2\n"))["x"].tolist() == [1.5, 4.0]
 
 
 def test_notes_name_numbers_that_stand_for_missing_ones_and_texts_that_differ_in_case(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from .training.callbacks import EarlyStopping, ModelCheckpoint, ReduceLROnPlatea
 from .training.history import History
 from .training.loggers import CSVLogger, MLflow, TensorBoard
 from .training.ratefinder import LearningRateFinder
+from .training.settling import Settling
 from .training.weighthistory import WeightHistory
 from .value import Value
 
@@ -74,6 +75,7 @@ __all__ = [
     "Report",
     "Rule",
     "Sequential",
+    "Settling",
     "StepDecay",
     "TensorBoard",
     "TerminateOnNaN",

@@ -50,7 +50,7 @@ def _commands(
 @app.command()
 def train(
     data: Annotated[
-        str, typer.Argument(help="A data set by name (see `chainrule datasets`) or a CSV, .xlsx or Parquet file.")
+        str, typer.Argument(help="A data set by name (see `chainrule datasets`) or a CSV, .xlsx, JSON or Parquet file.")
     ],
     target: Annotated[
         str | None, typer.Option(help="Column to predict; several with commas.", show_default="the last")
@@ -68,6 +68,7 @@ def train(
     delimiter: Annotated[
         str | None, typer.Option(help=", ; tab pipe or space.", show_default="as the lines look")
     ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of a workbook.", show_default="the first with a table")] = None,
     memory: Annotated[
         str | None,
         typer.Option(
@@ -84,9 +85,12 @@ def train(
         typer.Option(help="relu, leaky_relu, elu, gelu, silu, sigmoid or tanh.", show_default=_STARTING.format("relu")),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data, at most.", show_default="200, or 2,000 steps")
+        int | None, typer.Option(min=1, help="Passes over the data, at most.", show_default="500, or 2,000 steps")
     ] = None,
-    optimizer: Annotated[str, typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = "adam",
+    optimizer: Annotated[
+        str | None,
+        typer.Option(help="sgd, adagrad, rmsprop, adam or adamw.", show_default="adamw for classes, adam for values"),
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="the optimizer's")] = None,
     schedule: Annotated[
         str | None,
@@ -102,7 +106,7 @@ def train(
         typer.Option(
             min=0,
             help="Stop after so many epochs without a better val_loss, and take the best; 0: go through to the end.",
-            show_default="30",
+            show_default="50",
         ),
     ] = None,
     validation: Annotated[
@@ -150,6 +154,7 @@ def train(
         "header": commands.yes_or_no("--header", header),
         "encoding": encoding,
         "delimiter": delimiter,
+        "sheet": sheet,
         "memory": memory,
     }
     interrupted = commands.train(data, reading, settings, out, resume, json, recipe)

@@ -31,11 +31,12 @@ from .traces import Trace, trace
 from .training import modelfile
 from .training.batches import Batches, are_batches
 from .training.callback import Callback, as_callbacks
-from .training.fitting import run_plan
+from .training.fitting import run_plan, settled_plan
 from .training.history import History
 from .training.measuring import Held, HeldBatches, evaluate, forward, known_metrics
 from .training.plan import Plan
 from .training.run import Run
+from .training.settling import Settling
 from .weighting import checked_weights, require_counting
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ class Model:
         """Train for some epochs and return their `History`; a second call goes on from where the first stopped.
 
         `epochs="auto"` trains by the recipe of `chainrule train`: a tenth of the samples is held out, where none are
-        given, the run ends when their loss has not improved for 30 epochs, and the best parameters are kept.
+        given, the run ends when their loss has not improved for 50 epochs, and the best parameters are kept; then the
+        network settles, see `Settling`.
         `batch_size="auto"` is a 200th of the samples, from 32 to 200.
 
         `y` may hold the names of classes, where the model has a `preprocessing` or `class_names`; a column of a data
@@ -251,14 +253,20 @@ class Model:
                     epochs = epochs_for(len(inputs), batch_size)
                     validation_split = validation_split or (0.0 if validation is not None else held_out_of(len(inputs)))
                     callbacks = [*callbacks, stopping(validates=validation is not None or bool(validation_split))]
+                    callbacks += [Settling()] if validation_split else []
                 encoded = encode(self.loss, targets, outputs, self.dtype, weights)
                 settings = dict(epochs=epochs, record_every=record_every, batch_size=batch_size, shuffle=shuffle)
                 plan = Plan(inputs, targets, encoded, sample_weights=weights, validation=validation, **settings)
                 plan = plan.weighted(class_weights, self.loss, outputs, self.names())
-                plan = plan.split(validation_split, self.run, weights)
+            crew = team if distributed else None
             with being_fitted(self.network):
                 options = (as_callbacks(callbacks), verbose, checkpoint, resume, engine)
-                return run_plan(self, plan, *options, team if distributed else None)
+                settling = Settling.of(callbacks, validation_split)
+                if settling is not None:
+                    return settled_plan(self, plan, settling, validation_split, weights, *options, team=crew)
+                if validation_split:
+                    plan = plan.split(validation_split, self.run, weights)
+                return run_plan(self, plan, *options, crew)
 
     def _held(self, data: Any) -> Held | HeldBatches | None:
         """Samples to measure on: a pair (X, y), with or without what each counts, or batches of them."""

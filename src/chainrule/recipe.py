@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from . import layers
@@ -18,9 +16,11 @@ from .errors import ConfigurationError, UnknownNameError
 from .graph import snake_case
 from .initializers import Glorot, He, Initializer
 from .layer import Layer
+from .optimizers import Adam, AdamW, Optimizer
 from .penalties import Penalty
-from .training.callback import Callback, Fit
+from .training.callback import Callback
 from .training.callbacks import EarlyStopping
+from .training.settling import Falling, Settling, said_before
 
 __all__ = [
     "ACTIVATIONS",
@@ -31,27 +31,27 @@ __all__ = [
     "HIDDEN_FOR_VALUES",
     "PATIENCE",
     "RATE",
-    "SETTLING",
+    "RATE_FOR_VALUES",
     "TOLERANCE",
     "activation",
     "batch_size_for",
     "dense_network",
-    "epochs_before_settling",
     "epochs_for",
     "held_out_of",
     "initializer_for",
+    "optimizer_for",
     "settle",
     "stopping",
 ]
 
 HIDDEN_FOR_CLASSES, HIDDEN_FOR_VALUES = (100,), (100, 100)  # neurons of the hidden layers
-RATE = 0.001  # of Adam
-EPOCHS = 200  # at most, or what makes 2,000 steps
-PATIENCE = 30  # epochs without a better loss, after which training ends
+RATE, RATE_FOR_VALUES = 0.001, 0.002  # of Adam
+DECAY, DECAY_TIMES_SAMPLES = 0.5, 600  # weight decay of classes: at most the first, and the second over the samples
+EPOCHS = 500  # at most, or what makes 2,000 steps
+PATIENCE = 50  # epochs without a better loss, after which training ends
 TOLERANCE = 1e-4  # by which the training loss must fall to be better, where no samples are held out
 HELD_OUT = 0.1  # of the samples, whose loss says when to stop
 ENOUGH = 100  # samples from which on a part is held out
-SETTLING = 0.2  # of the epochs that led to the best, which follow on all samples at a rate that falls to 0
 _STEPS = 2000
 _LEAST_BATCH, _MOST_BATCH, _STEPS_AN_EPOCH = 32, 200, 200
 
@@ -82,10 +82,10 @@ def batch_size_for(samples: int) -> int:
 
 
 def epochs_for(samples: int, batch_size: int) -> int:
-    """The epochs at most: 200, or more where few samples make few steps.
+    """The epochs at most: 500, or more where few samples make few steps.
 
     >>> epochs_for(1000, 32), epochs_for(64, 32)
-    (200, 1000)
+    (500, 1000)
     """
     return max(EPOCHS, -(-_STEPS // -(-samples // batch_size)))
 
@@ -99,44 +99,29 @@ def stopping(validates: bool, patience: int = PATIENCE, tolerance: float = TOLER
     """What ends the training: by the loss of samples held out, with the best parameters; else by the training loss.
 
     >>> stopping(True)
-    EarlyStopping(monitor='val_loss', mode='auto', min_delta=0.0, patience=30, restore_best=True)
+    EarlyStopping(monitor='val_loss', mode='auto', min_delta=0.0, patience=50, restore_best=True)
     """
     if validates:
         return EarlyStopping("val_loss", patience=patience)
     return EarlyStopping("loss", patience=patience, min_delta=tolerance, restore_best=False)
 
 
-@dataclass
-class _Falling(Callback):
-    """Takes the rate down to 0, along half a cosine."""
-
-    def begin(self, fit: Fit) -> None:
-        self.full = fit.run.rate_scale
-
-    def epoch(self, fit: Fit) -> None:
-        done = (fit.run.epoch - fit.first) / fit.epochs
-        fit.run.rate_scale = self.full * (1 + math.cos(math.pi * done)) / 2
-
-    def end(self, fit: Fit) -> None:
-        fit.run.rate_scale = self.full
-
-
-def epochs_before_settling(epochs: int) -> int:
-    """How many of so many epochs at most may come before a network settles.
-
-    >>> epochs_before_settling(200), epochs_before_settling(1)
-    (167, 1)
-    """
-    return max(1, math.ceil(epochs / (1 + SETTLING)))
-
-
 def settle(model: Any, X: Any, y: Any, best: int, most: int, **options: Any) -> None:
-    """Let a `Model` whose best epoch was the `best`-th settle: a fifth as many epochs, from 3 to `most`, at a rate that
-    falls to 0, on all samples, those that were held out among them."""
-    epochs, stopped = min(most, max(3, round(SETTLING * best))), model.history.stopped
-    if epochs > 0:
-        model.fit(X, y, epochs=epochs, callbacks=[_Falling()], **options)
-        model.history.stopped = model.history.stopped or stopped  # why the run before ended
+    """Let a `Model` whose best epoch was the `best`-th settle on all samples, `most` epochs at most: see `Settling`."""
+    if epochs := Settling().epochs(best, most):
+        with said_before(model.history):
+            model.fit(X, y, epochs=epochs, callbacks=[Falling()], **options)
+
+
+def optimizer_for(classes: bool, samples: int, rate: Any = RATE, **settings: Any) -> Optimizer:
+    """Adam for values, AdamW for classes; its weight decay is 0.5, and less from 1,200 samples on: 600 over them.
+
+    >>> optimizer_for(True, 300).weight_decay, optimizer_for(True, 6000).weight_decay
+    (0.5, 0.1)
+    """
+    if not classes:
+        return Adam(rate, **settings)
+    return AdamW(rate, weight_decay=min(DECAY, DECAY_TIMES_SAMPLES / max(1, samples)), **settings)
 
 
 def activation(named: str | Layer) -> Layer:

@@ -11,6 +11,7 @@ from .. import schedules
 from ..datasets import Dataset
 from ..errors import ConfigurationError, UnknownNameError
 from ..recipe import PATIENCE, held_out_of, stopping
+from ..training.settling import Settling
 
 __all__ = ["Regime", "listed", "yes_or_no"]
 
@@ -75,6 +76,8 @@ class Regime:
         patience = usual if self.early_stopping is None else self.early_stopping
         if patience:
             chosen["callbacks"] = [stopping(validates=bool(part), patience=patience)]
+            if part and usual == PATIENCE:
+                chosen["callbacks"].append(Settling())
         weights = self.weights(data.class_names)
         if weights is not None:
             chosen["class_weights"] = weights

@@ -14,6 +14,7 @@ from ..datasets import Dataset, Stream
 from ..datasets.streaming import StreamPart
 from ..ensemble import Ensemble
 from ..model import Model
+from ..training.settling import Settling
 
 __all__ = ["ROWS", "Streamed", "evaluated", "fit", "predicted", "streamed"]
 
@@ -55,6 +56,8 @@ class Streamed(Dataset):
     def fitting(self, fitting: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of `fit` for batches, from those for arrays."""
         given = {option: value for option, value in fitting.items() if option not in ("batch_size", "validation_split")}
+        if "callbacks" in given:  # what was held out stays on disk apart
+            given["callbacks"] = [each for each in given["callbacks"] if not isinstance(each, Settling)]
         if given.get("class_weights") == "balanced":
             counts = np.bincount(self.y_train, minlength=len(self.class_names))
             weights = len(self.y_train) / np.maximum(counts, 1) / np.count_nonzero(counts)

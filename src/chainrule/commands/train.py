@@ -29,10 +29,12 @@ from ..recipe import (
     HIDDEN_FOR_CLASSES,
     HIDDEN_FOR_VALUES,
     RATE,
+    RATE_FOR_VALUES,
     activation,
     batch_size_for,
     dense_network,
     epochs_for,
+    optimizer_for,
 )
 from ..registry import named
 from ..training.callback import Callback, Fit
@@ -55,7 +57,7 @@ class Settings:
     layers: str | None
     activation: str | None
     epochs: int | None
-    optimizer: str
+    optimizer: str | None
     lr: float | None
     batch_size: int | None
     engine: str
@@ -66,7 +68,12 @@ class Settings:
 
     def beginning(self, start: Start) -> Settings:
         """The same with what was not asked for as the data set begins; a network of one's own has the usual rate."""
-        own = self.layers is not None or self.activation is not None or self.optimizer != "adam" or self.lr is not None
+        own = (
+            self.layers is not None
+            or self.activation is not None
+            or self.optimizer not in (None, "adam")
+            or self.lr is not None
+        )
         regime = self.regime
         if start.decays and not own and regime.schedule is None:  # the rate falls to 0, and the last epoch is the best
             patience = 0 if regime.early_stopping is None else regime.early_stopping
@@ -78,6 +85,7 @@ class Settings:
             epochs=start.epochs if self.epochs is None else self.epochs,
             batch_size=start.batch_size if self.batch_size is None else self.batch_size,
             lr=self.lr if own else start.learning_rate,
+            optimizer="adam" if self.optimizer is None and start.decays else self.optimizer,
             regime=regime,
         )
 
@@ -133,10 +141,13 @@ class Settings:
 
     def _optimizer(self, data: Dataset) -> optimizers.Optimizer:
         """The optimizer with its rate, or the schedule of it."""
-        chosen = named(self.optimizer, optimizers.Optimizer, "optimizer")
+        samples = self.regime.trained(len(data.X_train))
+        usual = optimizer_for(bool(data.class_names), samples)
+        chosen = usual if self.optimizer is None else named(self.optimizer, optimizers.Optimizer, "optimizer")
         rate = self.lr
         if rate is None:
-            rate = RATE if isinstance(chosen, optimizers.Adam) else chosen.rate(0)
+            usual_rate = RATE if data.class_names else RATE_FOR_VALUES
+            rate = usual_rate if isinstance(chosen, optimizers.Adam) else chosen.rate(0)
         schedule = self.regime.rate(rate, len(data.X_train), self.passes(data), self.batch(data))
         if isinstance(chosen, optimizers.SGD):
             return replace(chosen, learning_rate=schedule, momentum=0.9)
@@ -264,8 +275,8 @@ def _announce(console: Any, data: Dataset, settings: Settings, model: Model | En
     say(
         console,
         f"{len(data.X_train)} samples to train on{among}, {len(data.X_test)} held out; "
-        f"{network}{'-'.join(map(str, sizes))}, {model.summary().parameters:,} parameters; {settings.optimizer}, "
-        f"engine {settings.engine}",
+        f"{network}{'-'.join(map(str, sizes))}, {model.summary().parameters:,} parameters; "
+        f"{type(model.optimizer).__name__.lower()}, engine {settings.engine}",
     )
     if data.task == "values" and data.preprocessing is not None:
         unit = f"standard deviations of {data.preprocessing.target!r}; the table at the end has its own unit"

@@ -114,7 +114,9 @@ TRUTHS |= dict.fromkeys(
 _TICKS = frozenset(["x", "X", "✓", "✔", "☑", "*", "•", "1", "yes", "y", "true"])  # alone in a column with empty cells
 _OFTEN = 0.1  # of the rows
 _MANY = 20_000  # different texts in a column, beyond which numbers among them are turned into floats at once
-_NOT_PLAIN = re.compile(r"_|^\s*[+-]?0\d|^\s*[+-]?\d{16,}\s*$", re.MULTILINE)
+_NOT_PLAIN = re.compile(r"_|^\s*[+-]?0\d|^\s*[+-]?\d{16,}\s*$|^\s*\+\d{8,15}\s*$", re.MULTILINE)
+_TELEPHONE = re.compile(r"\+\d[\d\s()./-]{7,20}|\d{3}\s\d{3}\s\d{3}")
+_TELEPHONES = 10  # different numbers of nine digits, from which on they are no amounts
 _SHOWS_POINT = re.compile(r"\.(?!\d{3}\s*$)|\d{4}\.|^\s*[+-]?0?\.|[eE]", re.MULTILINE)
 _GUARDED = re.compile(r"'(?:['\s]*[=+\-@＝＋－＠]|'*[\t\r\n])")
 
@@ -264,30 +266,52 @@ class TextColumn:
         column = np.concatenate(self.blocks)
         words = {*self.words} - MISSING
         written = self._kind(words, assumed)
-        if written.kind == "text" and (self.hint is None or self.hint.kind != "text"):
-            stand_ins = {word for word in words if word.lower() in _AMONG_NUMBERS}
-            rest = words - stand_ins
-            rare = bool(stand_ins and rest) and 2 * sum(word in stand_ins for word in column.tolist()) <= len(column)
-            kind = self._kind(rest, assumed) if rare else written
-            if kind.kind in ("number", "time", "duration", "date"):
-                listed = ", ".join(map(repr, sorted(stand_ins)))
-                written, words = (
-                    replace(
-                        kind,
-                        remarks=(
-                            *kind.remarks,
-                            f"{listed} among {'dates' if kind.kind == 'date' else 'numbers'}: missing",
-                        ),
-                    ),
-                    rest,
-                )
+        free = self.hint is None or self.hint.kind != "text"
+        if written.kind == "text" and free:
+            written, words = self._with_stand_ins(column, words, written, assumed)
+        if self.hint is not None and free and written.kind == "text":
+            written, words = self._without_strays(column, words, written, at)
         if written.kind == "text":
-            if self.hint is None or self.hint.kind != "text":
+            if free:
                 _refuse_strays(column, words, at, where)
             return self._text(column, words, written)
         if written.kind == "date":
             return dates_of([word if word in words else None for word in column.tolist()], written.mark), written
         return self._floats(column, written, words), written
+
+    def _with_stand_ins(
+        self, column: NDArray[Any], words: set[str], written: ColumnFormat, assumed: str
+    ) -> tuple[ColumnFormat, set[str]]:
+        """A column of numbers or dates but for words such as "unknown", which are missing there."""
+        stand_ins = {word for word in words if word.lower() in _AMONG_NUMBERS}
+        rest = words - stand_ins
+        rare = bool(stand_ins and rest) and 2 * sum(word in stand_ins for word in column.tolist()) <= len(column)
+        kind = self._kind(rest, assumed) if rare else written
+        if kind.kind not in ("number", "time", "duration", "date"):
+            return written, words
+        listed = ", ".join(map(repr, sorted(stand_ins)))
+        remark = f"{listed} among {'dates' if kind.kind == 'date' else 'numbers'}: missing"
+        return replace(kind, remarks=(*kind.remarks, remark)), rest
+
+    def _without_strays(
+        self, column: NDArray[Any], words: set[str], written: ColumnFormat, at: Callable[[int], str]
+    ) -> tuple[ColumnFormat, set[str]]:
+        """A column for a model that was trained on numbers or dates: what is neither is missing, and is said.
+
+        Where no cell is what belongs there, the column is another one, and stays what it is.
+        """
+        hint = self.hint
+        assert hint is not None
+        strays = {word for word in words if not _is_readable(word, hint)}
+        if not strays or strays == words:
+            return written, words
+        places = [row for row, word in enumerate(column.tolist()) if word in strays]
+        shown = ", ".join(f"{column[row]!r} in {at(row)}" for row in places[:3])
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        what = "date" if hint.kind == "date" else "number"
+        rest = words - strays
+        remark = f"{shown}{more}: no {what} as the model was trained on{_in_unit(hint)}, taken as missing"
+        return replace(self._kind(rest, hint.mark or "."), remarks=(remark,)), rest
 
     def _plain_column(self) -> tuple[NDArray[Any], ColumnFormat]:
         """Numbers; or days, where they are written 20210305; or ticks, where all that are there are 1."""
@@ -312,6 +336,8 @@ class TextColumn:
         if hint is None and all(word.isdecimal() for word in words) and any(map(is_code, words)):
             huge = any(len(word) > 15 and word[0] != "0" for word in words)
             return ColumnFormat("text", why="whole numbers from 2^53 on" if huge else "leading zeros")
+        if hint is None and _are_telephones(words):
+            return ColumnFormat("text", why="telephone numbers")
         if hint is None and len(words) == 1 and words <= _TICKS and {*self.words} - words == {""}:
             return ColumnFormat("tick", names=("", *words))
         if _are_truths({word.lower() for word in words}, hint):
@@ -372,6 +398,37 @@ def _are_truths(words: set[str], hint: ColumnFormat | None) -> bool:
     if hint is not None or not words <= TRUTHS.keys():
         return hint is not None and hint.kind == "truth" and words <= TRUTHS.keys()
     return len({TRUTHS[word] for word in words}) == 2 or words <= {"true", "false"}
+
+
+def _are_telephones(words: set[str]) -> bool:
+    """Whether all of these are telephone numbers: with a plus and eight digits or more, or nine in groups of three.
+
+    >>> _are_telephones({"+420 601 234 567", "+1 (555) 010-9999"}), _are_telephones({"+3.5", "+12"})
+    (True, False)
+    """
+    if not all(map(_TELEPHONE.fullmatch, words)):
+        return False
+    international = [word for word in words if word[0] == "+"]
+    digits = (sum(map(str.isdigit, word)) for word in international)
+    if len(international) == len(words):
+        return min(digits) >= 8
+    return not international and len(words) >= _TELEPHONES
+
+
+def _is_readable(word: str, hint: ColumnFormat) -> bool:
+    """Whether a cell is what a column holds that a model was trained on."""
+    if hint.kind == "date":
+        return order_of([word], hint.mark) is not None
+    if hint.kind == "truth":
+        return word.lower() in TRUTHS
+    if hint.kind in ("time", "duration"):
+        return (hours_of if hint.kind == "time" else duration_of)(word) is not None
+    return hint.kind == "tick" or read_number(without_bound(word), hint.mark or ".", hint.unit) is not None
+
+
+def _in_unit(hint: ColumnFormat) -> str:
+    """What numbers are in, in words."""
+    return f" (in {hint.unit})" if hint.kind == "number" and hint.unit else ""
 
 
 def _number(word: str, written: ColumnFormat) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["dates_of", "duration_of", "hours_of", "order_of", "whole_numbers_as_dates"]
 
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
-_ZONE = r"(?:\s*(?:Z|UTC|[+-]\d{2}:?\d{2}))?"
+_ZONE = r"(?:\s*(?:Z|[A-Z]{3,4}|[A-Z][a-z]+(?:/[A-Z][A-Za-z_]+)+|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?))?"
 _TIME = re.compile(_CLOCK)
 _AFTER = rf"(?:(?:T|,?\s+){_CLOCK}{_ZONE})?"
 _NUMERIC = re.compile(rf"(?P<a>\d{{1,4}})(?P<s>[-/.])\s?(?P<b>\d{{1,2}})(?P=s)\s?(?P<c>\d{{4}}|\d{{1,2}})\.?{_AFTER}")
@@ -22,11 +22,13 @@ _QUARTER = re.compile(r"(?P<kind>[Qq])(?P<b>[1-4])[-/\s]?(?P<a>\d{4})")
 _WEEK = re.compile(r"(?P<year>\d{4})-?\s?[Ww](?P<week>\d{1,2})(?:-?(?P<day>[1-7]))?")
 _NAME = r"(?P<name>[^\W\d_]{3,12})\.?"
 _YEAR = r"(?P<a>\d{4}|['’]?\d{2})"
+_OF_YEAR = r"(?:\s?[rгg]\.)?"  # as Polish, Russian and Bulgarian add
 _NAMED_ALONE = re.compile(rf"{_NAME}(?:[-/\s]\s?{_YEAR}|(?P<year>\d{{4}}))")
 _WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,?\s+)?"
 _NAMED = (
     re.compile(
-        rf"{_WEEKDAY}(?P<c>\d{{1,2}})(?:\.|st|nd|rd|th)?[-/\s]?\s*(?:de |of )?{_NAME},?[-/\s]\s*(?:de )?{_YEAR}{_AFTER}"
+        rf"{_WEEKDAY}(?P<c>\d{{1,2}})(?:\.|st|nd|rd|th)?[-/\s]?\s*(?:de |of )?{_NAME},?[-/\s]\s*(?:de )?{_YEAR}"
+        rf"{_OF_YEAR}{_AFTER}"
     ),
     re.compile(rf"{_WEEKDAY}{_NAME}[-\s]+(?P<c>\d{{1,2}})(?:st|nd|rd|th)?,?[-\s]+(?P<a>\d{{4}}){_AFTER}"),
     re.compile(rf"{_YEAR}[-/\s]{_NAME}[-/\s](?P<c>\d{{1,2}}){_AFTER}"),
@@ -59,8 +61,8 @@ def order_of(cells: Iterable[str], assumed: str | None = None) -> tuple[str, boo
 
     >>> order_of(["05.01.2023", "31.01.2023"]), order_of(["1/5/2023", "1/31/2023"]), order_of(["2023-01-05"])
     (('dmy', True), ('mdy', True), ('ymd', True))
-    >>> order_of(["1/5/2023"]), order_of(["1.5.2023"]), order_of(["31/31/2023"])
-    (('mdy', False), ('dmy', False), None)
+    >>> order_of(["1/5/2023"]), order_of(["1.5.2023"]), order_of(["31/31/2023"]), order_of(["2023-01-05", "31.1.2023"])
+    (('mdy', False), ('dmy', False), None, ('dmy', True))
     """
     possible, dotted, seen = {"ymd", "dmy", "mdy"}, False, False
     for cell in cells:
@@ -221,7 +223,7 @@ def _valid(read: Parts, order: str) -> bool:
     """Whether the numbers are a day in this order; a year in front, or the month's name, settles it for its cell."""
     import calendar
 
-    if (read[1] == 0 and order != "ymd") or (read[1] == 1 and order == "ymd"):
+    if read[1] == 1 and order == "ymd":
         return False
     year, month, day = _ymd(read, order)
     return 1 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]

@@ -1,4 +1,4 @@
-"""A file as text: gzip, byte order marks, UTF-8 and UTF-16, and the single-byte encodings of spreadsheets."""
+"""A file as text: compression, byte order marks, UTF-8 and UTF-16, and the single-byte encodings of spreadsheets."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import codecs
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from ..errors import ConfigurationError, FileFormatError
 
-__all__ = ["encoding_of", "opened", "refusing_damage"]
+__all__ = ["encoding_of", "is_workbook", "opened", "refusing_damage", "start_of"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,18 +38,20 @@ _BLOCK = 2**20
 def refusing_damage(path: str) -> Iterator[None]:
     """What goes wrong in reading, as a `FileFormatError` that names the file."""
     import gzip
+    import lzma
+    import zipfile
     import zlib
 
     try:
         yield
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError):
         raise FileFormatError(f"{path}: the compressed file is damaged or cut short.") from None
     except UnicodeDecodeError as error:
         raise FileFormatError(
             f"{path}: not {error.encoding}; name the encoding that it has, such as encoding='cp1250'."
         ) from None
     except OSError as error:
-        raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
+        raise FileFormatError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
 def opened(path: str, encoding: str) -> TextIO:
@@ -86,12 +88,49 @@ def encoding_of(path: str, given: str | None = None) -> tuple[str, bool]:
     return "utf-8", False
 
 
+def start_of(path: str, count: int) -> bytes:
+    """The first bytes of the file, unpacked."""
+    with _unpacked(path) as file:
+        return file.read(count)
+
+
+def is_workbook(path: str) -> bool:
+    """Whether a zip archive is a workbook."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "[Content_Types].xml" in archive.namelist()
+    except zipfile.BadZipFile:
+        return path.endswith((".xlsx", ".xlsm"))
+
+
 def _unpacked(path: str) -> BinaryIO:
+    import bz2
     import gzip
+    import lzma
 
     with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else open(path, "rb")
+        start = file.read(6)
+    if start.startswith(b"PK\x03\x04"):
+        return _only_file(path)
+    packers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+    unpack: Any = next((opens for magic, opens in packers.items() if start.startswith(magic)), open)
+    return cast(BinaryIO, unpack(path, "rb"))
+
+
+def _only_file(path: str) -> BinaryIO:
+    """The one file in a zip archive, beside what a system adds."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name[-1] != "/" and not name.startswith(("__MACOSX/", "."))]
+        if len(names) != 1:
+            listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            raise FileFormatError(f"{path} is an archive of {len(names)} files ({listed}); unpack it, and name one.")
+        if archive.getinfo(names[0]).flag_bits & 1:
+            raise FileFormatError(f"{path} is locked with a password; unpack it.")
+        return cast(BinaryIO, archive.open(names[0]))
 
 
 def _by_letters(content: bytes) -> str:

@@ -16,6 +16,9 @@ from ..errors import ConfigurationError, DataError
 __all__ = ["as_text", "from_frame", "from_mapping", "label", "optional"]
 
 
+_HOUR = np.timedelta64(1, "h")
+
+
 def label(value: float) -> str:
     """A number as the name of a class: 3.0 is "3", 0.5 is "0.5"."""
     return str(int(value)) if value.is_integer() else repr(value)
@@ -124,5 +127,7 @@ def _from_values(name: str, values: Any) -> NDArray[Any]:
         return _objects([None if _is_missing(value) else str(value).strip() for value in listed])
     if present and all(isinstance(value, datetime.date) for value in present):
         return np.array([None if _is_missing(value) else _naive(value) for value in listed], dtype="datetime64[s]")
+    if present and all(isinstance(value, datetime.timedelta | np.timedelta64) for value in present):
+        return np.array([None if _is_missing(value) else value for value in listed], "timedelta64[us]") / _HOUR
     kinds = " and ".join(sorted({type(value).__name__ for value in present}))
     raise DataError(f"The column {name!r} holds {kinds} values; make them all numbers, all dates or all text.")

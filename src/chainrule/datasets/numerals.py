@@ -25,6 +25,7 @@ _CELL = re.compile(
 )
 _PART = re.compile(r"\s*(?P<body>\d+(?:[.,]\d+)?)\s*(?P<unit>[^\W\d_]+\.?|°|['′’]{1,2}|[\"″])\s*,?")
 _SMALLER = {"'": '"', "′": "″", "’": '"', "ft": "in", "h": "min", "hr": "min"}
+_HEMISPHERE = re.compile(r"([NSEW])(?=[\s\d])|(?<=['′’\"″°\s])([NSEW])$")
 _LAST = re.compile(r"\s*\d{1,2}(?:\.\d+)?\s*")
 _BODY = {
     mark: re.compile(
@@ -119,9 +120,11 @@ def _amount(cell: str) -> _Amount | None:
 
 
 def _of_parts(cell: str) -> _Amount | None:
-    """5'11", 1h 20m: amounts in units that become smaller."""
-    negative = cell[:1] in "-−–"
-    rest = cell[1:] if negative else cell
+    """5'11", 1h 20m, 52°13′N: amounts in units that become smaller."""
+    side = _HEMISPHERE.search(cell) if "°" in cell else None
+    negative = cell[:1] in "-−–" or (side is not None and side[0] in "SW")
+    rest = cell.replace(side[0], "").strip() if side is not None else cell
+    rest = rest[1:] if cell[:1] in "-−–" else rest
     bodies, units, at = [], [], 0
     while part := _PART.match(rest, at):
         bodies.append(part["body"])

@@ -34,6 +34,7 @@ def read(
     header: bool | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    sheet: str | None = None,
 ) -> Dataset:
     """A data set from whatever `read_table` reads: one column is the target, the others, but for `drop`, become X.
 
@@ -45,8 +46,8 @@ def read(
 
     Columns that nothing can be learned from are left out: those with no value or with one, texts that differ in nearly
     every row; with `missing="impute"` also rows without a target. Of more than a hundred texts in a column the most
-    frequent have an input each, the others share one. `notes` says what was decided; `header`, `encoding` and
-    `delimiter` are those of `read_table`.
+    frequent have an input each, the others share one. `notes` says what was decided; `header`, `encoding`,
+    `delimiter` and `sheet` are those of `read_table`.
 
     Raises what `read_table` and `Preprocessing.fit` raise, `DataError` where no row can be held out, and
     `ConfigurationError` for a file whose table cannot fit into memory; `stream` reads such a file in pieces.
@@ -63,7 +64,7 @@ def read(
             raise ConfigurationError(f"{option} takes a list of names; write {option}=[{names!r}].")
     if isinstance(source, str | os.PathLike):
         require_room(source)
-    table = read_table(source, text=text, header=header, encoding=encoding, delimiter=delimiter)
+    table = read_table(source, text=text, header=header, encoding=encoding, delimiter=delimiter, sheet=sheet)
     learned = learn(table, target, test, seed, missing, task, standardize, drop, text)
     return from_table(
         _name(source, table),

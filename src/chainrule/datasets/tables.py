@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, FileFormatError, UnknownNameError
+from ..errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
 from .cells import ColumnFormat
+from .decoding import is_workbook, refusing_damage, start_of
 from .frames import as_text, from_frame, from_mapping, label, optional
 from .textfile import Origin, read_text
 
@@ -28,15 +30,11 @@ _FORMATS: Mapping[bytes, tuple[str, str]] = {  # files that hold a table and are
     b"ARROW1": ("a Feather file", _FRAME),
     b"ORC": ("an ORC file", _FRAME),
     b"\x93NUMPY": ("a NumPy array", "load it with numpy.load and pass the columns as a dict to datasets.read"),
-    b"{": ("JSON", _FRAME),
-    b"[{": ("JSON", _FRAME),
     b"<!DOCTYP": ("a web page", _SAVED),
     b"<html": ("a web page", _SAVED),
     b"<table": ("a web page", _SAVED),
     b"<?xml": ("XML", _SAVED),
     b"%PDF": ("a PDF", _SAVED),
-    b"BZh": ("compressed with bzip2", "unpack it, or use gzip"),
-    b"\xfd7zXZ": ("compressed with xz", "unpack it, or use gzip"),
     b"\x28\xb5\x2f\xfd": ("compressed with zstd", "unpack it, or use gzip"),
     b"Rar!": ("an archive", "unpack it"),
     b"7z\xbc\xaf": ("an archive", "unpack it"),
@@ -118,18 +116,21 @@ def read_table(
     delimiter: str | None = None,
     written: Mapping[str, ColumnFormat] | None = None,
     expected: Collection[str] = (),
+    sheet: str | None = None,
 ) -> Table:
-    """The table in a text file, a workbook (.xlsx), a Parquet file, a data frame (pandas, Polars, ...) or a dict.
+    """The table in a text file, a workbook (.xlsx), JSON, a Parquet file, a data frame (pandas, Polars, ...) or a dict.
 
     A text file is UTF-8, UTF-16 or in an encoding that its letters tell, separated by commas, semicolons, tabs, pipes
-    or spaces, and may be compressed with gzip; `encoding`, `delimiter` and `header` say so where it is told wrongly. A
-    first line that looks like a row is one, and the columns are then column_1, column_2 and so on.
+    or spaces, and may be compressed with gzip, bzip2, xz or as the only file of a zip archive; `encoding`, `delimiter`
+    and `header` say so where it is told wrongly. A first line that looks like a row is one, and the columns are then
+    column_1, column_2 and so on.
 
     A column is numbers, dates, truths (yes and no, 1 and 0) or text, whatever all of its cells are. Numbers may have
     decimal commas, separators of thousands, percent and currency signs. Codes with leading zeros and whole numbers from
     2^53 on are text, and so are the columns in `text`. Missing are empty cells, NA, N/A, None, NULL, #N/A, -, ? and
     their like. `origin.notes` lists what was decided. `written` and `expected`, the names that a model asks for, come
-    from a `Preprocessing`, so that a later file is read as the first one was.
+    from a `Preprocessing`, so that a later file is read as the first one was. `sheet` is the one of a workbook, by
+    default the first that holds a table. JSON is a record a line, a list of records, or columns by name.
 
     Raises `FileFormatError` for a file that is no such table, with its line; `DataError` for columns that cannot be
     used; `ConfigurationError` where a package for data frames, workbooks or Parquet is not installed.
@@ -144,7 +145,7 @@ def read_table(
         hints = {column: ColumnFormat("text") for column in text} | dict(written or {})
         name = os.path.basename(source)
         columns, origin = _from_file(
-            os.fspath(source), hints, header=header, encoding=encoding, delimiter=delimiter, expected=expected
+            os.fspath(source), hints, sheet, header=header, encoding=encoding, delimiter=delimiter, expected=expected
         )
     elif isinstance(source, Mapping):
         columns, name = from_mapping(source), "the table"
@@ -156,7 +157,9 @@ def read_table(
     return Table(columns, name, origin)
 
 
-def _from_file(path: str, hints: Mapping[str, ColumnFormat], **options: Any) -> tuple[dict[str, NDArray[Any]], Origin]:
+def _from_file(
+    path: str, hints: Mapping[str, ColumnFormat], sheet: str | None, **options: Any
+) -> tuple[dict[str, NDArray[Any]], Origin]:
     try:
         with open(path, "rb") as file:
             kind = file.read(8)
@@ -166,15 +169,23 @@ def _from_file(path: str, hints: Mapping[str, ColumnFormat], **options: Any) -> 
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
     if kind.startswith(b"PAR1"):
         return _from_parquet(path), Origin()
-    if kind.startswith(b"PK\x03\x04"):
+    if kind.startswith(b"PK\x03\x04") and is_workbook(path):
         from .workbook import read_workbook
 
-        return read_workbook(path, hints, header=options["header"], expected=options["expected"])
+        return read_workbook(path, hints, header=options["header"], expected=options["expected"], sheet=sheet)
+    if sheet is not None:
+        raise ConfigurationError(f"{path} is no workbook, and has no sheets; leave sheet={sheet!r} out.")
+    with refusing_damage(path):
+        kind = start_of(path, 8)
     for magic, (what, instead) in _FORMATS.items():
         if kind.startswith(magic):
             raise FileFormatError(f"{path} is {what}; {instead}.")
     if kind == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise FileFormatError(f"{path} is a workbook of the old kind (.xls); save it as .xlsx or CSV.")
+    if re.match(rb"\{|\[\s*[\[{\]]", kind):
+        from .jsonfile import read_json
+
+        return read_json(path, hints, encoding=options["encoding"], expected=options["expected"])
     return read_text(path, hints, **options)
 
 

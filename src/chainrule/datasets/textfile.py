@@ -59,7 +59,8 @@ def read_text(
         with opened(path, codec) as file:
             sample = file.read(_SAMPLE)
     if guessed:
-        shown = ", ".join([word for word in re.findall(r"\w+", sample) if not word.isascii()][:3])
+        words = [word for pattern in (r"\w+", r"\S+") for word in re.findall(pattern, sample) if not word.isascii()]
+        shown = ", ".join(dict.fromkeys(words[:3]))
         notes.append(f"not UTF-8: read as {codec} ({shown}); where these words are wrong, pass encoding='...'")
     if len(sample) == _SAMPLE:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
@@ -126,8 +127,18 @@ def read_rows(
     for name in found.names:
         where = f"{path}: the column {name!r}"
         tables[name], written[name] = columns.pop(name).finish(assumed, origin.at, where)
+    if expected:
+        _warn_of_remarks(path, written)
     said = (*notes, *found.notes, *_notes(written, tables))
     return tables, Origin(lines, unit, written, found.unnamed, said)
+
+
+def _warn_of_remarks(path: str, written: Mapping[str, ColumnFormat]) -> None:
+    """Tell what of a file for a model was not read as it stands."""
+    for name, each in written.items():
+        for remark in each.remarks:
+            if "missing" in remark:
+                warnings.warn(f"{os.path.basename(path)}: {name!r}: {remark}.", UserWarning, stacklevel=5)
 
 
 def _inside(

@@ -74,7 +74,7 @@ def factor(unit: str, wanted: str) -> float | None:
         return 1.0
     for family in _FAMILIES:
         if unit in family and wanted in family:
-            return round(family[unit] / family[wanted], 12)
+            return float(f"{family[unit] / family[wanted]:.15g}")
     scale, money = _scaled(unit)
     return scale if money == wanted else None
 
@@ -110,6 +110,8 @@ def common_unit(units: Iterable[str], wanted: str | None = None) -> str | None:
         return wanted if all(factor(unit, wanted) is not None for unit in found) else None
     if len(found) == 1 and _scaled(one := next(iter(found)))[0] == 1:
         return _scaled(one)[1]
+    if "°" in found and all(factor(unit, "°") is not None for unit in found):
+        return "°"
     for family in _FAMILIES:
         if found <= family.keys():
             return min(sorted(found), key=lambda unit: (abs(family[unit]), family[unit] < 0))

@@ -35,13 +35,13 @@ from ..recipe import (
     TOLERANCE,
     batch_size_for,
     dense_network,
-    epochs_before_settling,
     settle,
     stopping,
 )
 from ..training.callback import Callback
 from ..training.callbacks import ReduceLROnPlateau
 from ..training.history import INTERRUPTED
+from ..training.settling import Settling
 from .settings import hidden_sizes, optimizer_of, require_settings
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
     - `hidden_layer_sizes`: the neurons of each hidden layer.
     - `activation`: "relu", "tanh", "logistic", "identity", "gelu", "silu", "leaky_relu", "elu", "softplus"; a list has
       one for each hidden layer.
-    - `solver`: "adam", "sgd", "adamw", "rmsprop", "adagrad", or an optimizer such as `Adam(1e-3, clip_norm=1.0)`.
+    - `solver`: "adam", "sgd", "adamw", "rmsprop", "adagrad", or an optimizer such as `Adam(1e-3, clip_norm=1)`. "auto"
+      is adam for values, and for classes adamw with a weight decay of 0.5, or 600 over the samples where that is less.
     - `alpha`: strength of the L2 penalty on the weights.
     - `batch_size`: samples in a step; "auto" is a 200th of them, at least 32 and at most 200.
     - `learning_rate`: "constant"; "cosine", down to 0 over `max_iter`; "invscaling"; "adaptive", a fifth when the loss
@@ -63,8 +64,8 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
     - `max_iter`: epochs at most. `tol`, `n_iter_no_change`: training ends when the loss has not improved by `tol` for
       so many epochs; with early stopping, when the loss of the part held out has not improved.
     - `early_stopping`: hold `validation_fraction` of the samples out, stop by their loss, and keep the parameters with
-      the smallest. "auto" does so from 100 samples on, and then lets the network settle: a fifth as many epochs as led
-      to the smallest, on all samples, at a rate that falls to 0; `max_iter` counts them too.
+      the smallest. "auto" does so from 100 samples on, and then lets the network settle: two fifths as many epochs as
+      led to the smallest, on all samples, at a rate that falls to 0; `max_iter` counts them too.
       `fit(..., validation_data=(X, y))` brings samples of your own.
     - `dropout`: the share of each hidden layer's outputs that is left out of a step; a list has one for each layer.
     - `members`: networks whose predictions are averaged; each holds other samples out.
@@ -83,7 +84,7 @@ class Estimator(BaseEstimator):
     hidden_layer_sizes: int | Sequence[int] = HIDDEN_FOR_CLASSES
     activation: str | Layer | Sequence[str | Layer] = "relu"
     _: KW_ONLY
-    solver: str | Optimizer = "adam"
+    solver: str | Optimizer = "auto"
     alpha: float = 0.0001
     batch_size: int | str = "auto"
     learning_rate: str = "constant"
@@ -189,7 +190,7 @@ class Estimator(BaseEstimator):
             Model(
                 dense_network([X.shape[1], *sizes, outputs], self.activation, dropout=self.dropout, penalty=penalty),
                 loss,
-                optimizer_of(self, steps),
+                optimizer_of(self, steps, len(X), loss.classifies),
                 seed=seed,
                 dtype=dtype,
                 class_names=self._class_names(),
@@ -232,7 +233,7 @@ class Estimator(BaseEstimator):
         model.fit(
             X,
             y,
-            epochs=epochs_before_settling(most) if settles else most,
+            epochs=Settling().before(most) if settles else most,
             batch_size=self._batch_size(len(X)),
             sample_weights=weights,
             callbacks=callbacks,

@@ -12,6 +12,7 @@ from ..engines import require_known
 from ..errors import ConfigurationError
 from ..limits import require_number
 from ..optimizers import Optimizer
+from ..recipe import optimizer_for
 from ..registry import named
 
 __all__ = ["hidden_sizes", "optimizer_of", "require_settings"]
@@ -25,8 +26,8 @@ def hidden_sizes(settings: Any) -> list[Any]:
     return sizes
 
 
-def optimizer_of(settings: Any, steps: int) -> Optimizer:
-    """The optimizer for a run of at most so many steps."""
+def optimizer_of(settings: Any, steps: int, samples: int, classes: bool) -> Optimizer:
+    """The optimizer for a run of at most so many steps on so many samples."""
     if isinstance(settings.solver, Optimizer):
         return settings.solver
     rate: Any = float(settings.learning_rate_init)
@@ -37,9 +38,11 @@ def optimizer_of(settings: Any, steps: int) -> Optimizer:
     if settings.solver == "sgd":
         momentum = float(settings.momentum)
         return optimizers.SGD(rate, momentum=momentum, nesterov=bool(settings.nesterovs_momentum) and momentum > 0)
+    moments = dict(beta_1=settings.beta_1, beta_2=settings.beta_2, epsilon=settings.epsilon)
+    if settings.solver == "auto":
+        return optimizer_for(classes, samples, rate, **moments)
     if settings.solver in ("adam", "adamw"):
-        kind = optimizers.Adam if settings.solver == "adam" else optimizers.AdamW
-        return kind(rate, beta_1=settings.beta_1, beta_2=settings.beta_2, epsilon=settings.epsilon)
+        return (optimizers.Adam if settings.solver == "adam" else optimizers.AdamW)(rate, **moments)
     return type(named(settings.solver, Optimizer, "solver"))(rate)
 
 

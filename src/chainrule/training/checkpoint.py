@@ -15,15 +15,16 @@ from ..registry import build, describe, record
 from . import modelfile
 from .callback import Callback, Fit
 from .history import INTERRUPTED
+from .learner import Learner
 from .run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "write_settled"]
 
 _SECONDS_BETWEEN = 1.0
-_LAST = "last/"
+_LAST, _SETTLED = "last/", "settled"
 _PARTS = ("network", "loss", "optimizer")
 
 
@@ -86,7 +87,7 @@ class Checkpoint:
 
         if not os.path.exists(self.path):
             return
-        contents = modelfile.read(self.path)
+        contents = _before_settling(modelfile.read(self.path))
         model, described = self.fit.model, contents.extras.get("fit")
         if described is None:
             raise FileFormatError(f"{self.path} is a model, but not the checkpoint of a run: nothing to resume.")
@@ -174,6 +175,29 @@ class Checkpoint:
         extras = {**contents.extras, "fit": described}
         modelfile.write(self.path, modelfile.Contents(self.run, self.values, history, extras, arrays | (extra or {})))
         self.written = time.monotonic()
+
+
+def write_settled(path: str | Path, model: Learner) -> None:
+    """Put the settled model in place of the one in a checkpoint, beside the state from which that went on."""
+    before = modelfile.read(path)
+    run = before.run
+    arrays: Arrays = before.extra_arrays
+    if not any(name.startswith(_LAST) for name in arrays):
+        arrays = arrays | {f"{_LAST}{name}": array for name, array in before.values.items()}
+    state = {"step": run.step, "epoch": run.epoch, "records": len(before.history)}
+    settled = replace(run, step=model.run.step, epoch=model.run.epoch)
+    extras = {**before.extras, _SETTLED: state}
+    modelfile.write(path, modelfile.Contents(settled, model.run.values, model.history, extras, arrays))
+
+
+def _before_settling(contents: modelfile.Contents) -> modelfile.Contents:
+    """What a file held before its model settled."""
+    state = contents.extras.get(_SETTLED)
+    if state is None:
+        return contents
+    extras = {name: value for name, value in contents.extras.items() if name != _SETTLED}
+    run = replace(contents.run, step=int(state["step"]), epoch=int(state["epoch"]))
+    return replace(contents, run=run, history=contents.history.cut(int(state["records"])), extras=extras)
 
 
 def _architecture(run: Run) -> list[Any]:

@@ -6,8 +6,11 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from .. import engines
 from ..blasthreads import one_thread
@@ -21,13 +24,14 @@ from ..interrupt import CtrlC
 from ..ranks import ALONE, Team
 from ..weighting import require_counting
 from .callback import Callback, Fit, of_batches
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, write_settled
 from .following import facts_of, followed
 from .history import INTERRUPTED, History
 from .learner import Learner
 from .measuring import HeldBatches, evaluate
 from .plan import Plan
 from .progress import Progress, report
+from .settling import Falling, Settling, said_before
 from .steps import Columns, Steps
 from .threads import blas_threads
 from .watching import case_of, diagnose
@@ -35,7 +39,7 @@ from .watching import case_of, diagnose
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["run_plan"]
+__all__ = ["run_plan", "settled_plan"]
 
 # By which a cluster, and mpirun, ask a process to leave
 LEAVING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
@@ -116,6 +120,38 @@ def run_plan(
     if verbose or model.history.stopped == INTERRUPTED:
         report(model.history, run.step, run.epoch, sys.stdout if verbose else sys.stderr)
     return fit.history.since(fit.first) if fit.own is None else fit.own
+
+
+def settled_plan(
+    model: Learner,
+    whole: Plan,
+    settling: Settling,
+    part: float,
+    weights: NDArray[Any] | None,
+    callbacks: Sequence[Callback],
+    verbose: bool,
+    checkpoint: str | Path | None,
+    resume: bool,
+    engine: str,
+    team: Team | None = None,
+) -> History:
+    """Carry the plan out on all its samples but a `part`, where `weights` count, and then let the model settle on all.
+
+    Where the checkpoint of a run that ended is resumed it settles anew, and so ends with the same parameters.
+    """
+    plan = replace(whole.split(part, model.run, weights), epochs=settling.before(whole.epochs))
+    history = run_plan(model, plan, callbacks, verbose, checkpoint, resume, engine, team)
+    epochs = settling.after(history, whole.epochs)
+    if not epochs:
+        return history
+    leads = team is None or team.leads
+    if verbose and leads:
+        print(f"Settling: {epochs} epochs on all {len(whole.X)} samples, at a rate that falls to 0.", flush=True)
+    with said_before(model.history):
+        run_plan(model, replace(whole, epochs=epochs), [Falling()], verbose, None, False, model.run.engine, team)
+    if checkpoint is not None and leads and model.history.stopped != INTERRUPTED:
+        write_settled(checkpoint, model)
+    return model.history.since(int(history["epoch"][0]) - 1)
 
 
 @contextlib.contextmanager

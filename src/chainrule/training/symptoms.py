@@ -21,6 +21,7 @@ __all__ = ["SYMPTOMS", "UNEVEN", "WITHOUT_DATA", "Symptom"]
 
 _VANISHING, _UNLEARNED = 1e-6, 1e-4  # of the largest gradient; the second where nothing was learned
 UNEVEN = 3.0  # classes are uneven where the most frequent one has so many times the samples of the rarest
+_FEW_HELD = 20  # samples held out, of which fewer say too little
 
 
 # What the layers show
@@ -188,11 +189,13 @@ def shuffled(case: Examined) -> Remedy | None:
     held = np.array(case.history["val_loss"])
     if data.skill <= 0.1 and held[-1] <= data.held_baseline:  # little was learned, and it may hold
         return None
+    if data.plan.validation is not None and len(data.plan.validation) < _FEW_HELD:
+        return None
     if len(held) < LEAST_EPOCHS or not held.min() > 0.97 * data.held_baseline or _beats_chance(case, data):
         return None
     return Remedy(
         f"Learned by heart: the training loss is {data.loss:.3g}, but val_loss never fell below {held.min():.3g}, "
-        f"where guessing gives {data.held_baseline:.3g}. The labels look shuffled.",
+        f"where guessing gives {data.held_baseline:.3g}. The labels look shuffled, or say nothing that X tells.",
         "Check that X and y are in the same order: shuffle both by one order, X[order], y[order].",
         "Check that the column of the target is in the same order as the others.",
     )
