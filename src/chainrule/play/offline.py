@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 from importlib.resources import files
 from typing import Any
@@ -17,8 +18,8 @@ from .telling import told
 __all__ = ["page", "recorded"]
 
 _FRAMES = 60
-_LAST = 200  # derivations at the last step, those of the largest gradients first
-_OTHERS = 200  # at all other steps together
+_MOST = 200  # derivations at the last step, those of the largest gradients first, and at all others together
+_LINES = 600  # of which each has about as many as the network has nodes
 
 
 def recorded(session: Any) -> dict[str, Any]:
@@ -27,11 +28,14 @@ def recorded(session: Any) -> dict[str, Any]:
     frames, here = work.frames, work.frames.position
     chosen = [int(i) for i in np.unique(np.linspace(0, len(frames) - 1, min(_FRAMES, len(frames))).round())]
     whole = [*chosen, here] if session.walk.position >= 0 or here != chosen[-1] else chosen
+    most = min(_MOST, _LINES // len(list(work.model.network.flat)))
     views, whys = [], []
     for index in whole:
         frames.show(index)
         views.append(session.view())
-        whys.append(_whys(session, views[-1]["network"], _LAST if len(views) == len(whole) else _OTHERS // len(whole)))
+        whys.append(
+            _whys(session, views[-1]["network"], most if len(views) == len(whole) else max(1, most // len(whole)))
+        )
     frames.show(here)
     return {"views": views, "data": work.data(), "whys": whys}
 
@@ -68,9 +72,21 @@ def page(session: Any) -> str:
     style, body = ((static / name).read_text(encoding="utf-8") for name in ("play.css", "index.html"))
     module = script().replace("</script", "<\\/script")
     record = json.dumps(recorded(session), allow_nan=False, separators=(",", ":")).encode()
-    data = base64.b64encode(gzip.compress(record, mtime=0)).decode()
-    inside = body.replace('<link rel="stylesheet" href="/static/play.css">', f"<style>{style}</style>")
+    data = base64.b64encode(gzip.compress(record, 6, mtime=0)).decode()
+    policy = (
+        f"default-src 'none'; script-src {_hash(module)}; style-src {_hash(style)}; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    inside = body.replace(
+        '<link rel="stylesheet" href="/static/play.css">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{style}</style>',
+    )
     return inside.replace(
         '<script type="module" src="/static/play.js"></script>',
         f'<script type="text/plain" id="recorded">{data}</script><script type="module">{module}</script>',
     )
+
+
+def _hash(text: str) -> str:
+    """By which a policy lets this script or style through, and no other."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -15,8 +15,8 @@ from .work import Snapshot, Work
 
 __all__ = ["Running"]
 
-_PICTURE = 1 / 30  # seconds from one picture of a training network to the next
-_CHUNK = 0.02  # seconds of it that the training itself takes
+_PICTURE = 1 / 33  # seconds from one picture of a training network to the next, so that thirty are seen
+_CHUNK = 0.018  # seconds of it that the training itself takes
 _SLICE = 0.006  # seconds until training looks whether somebody waits
 _LONG = 1.0  # seconds of an epoch, after which a pause does not wait for its end
 

@@ -18,7 +18,7 @@ export function dataRoom(desk, dataPane) {
     stands = depends;
     const parts = [];
     const lesson = view.lessons.find((one) => one.name === view.lesson);
-    if (lesson) parts.push(make("p", {}, lesson.text), goal(lesson));
+    if (lesson) parts.push(make("p", {}, lesson.text), desk.link.live ? goal(lesson) : "");
     if (view.lesson === "table" && desk.link.live) parts.push(choices.file());
     if (data.kind === "points") parts.push(plane(desk));
     else if (data.kind === "images") parts.push(images(desk), desk.link.live ? painting(desk) : "");
@@ -50,12 +50,12 @@ export function dataRoom(desk, dataPane) {
           if (desk.link.live) cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
           return cell;
         }), ...(view.upstream ? data.y[index].map((value, column) => {
-          const cell = make("td", { class: "number" }, `∂ ${short(value)}`);
+          const cell = make("td", { class: "number arriving" }, short(value));
           if (desk.link.live) cell.addEventListener("dblclick", () => edit(`targets[${at},${column}]`, value));
           return cell;
         }) : []));
     });
-    return make("div", {}, make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "The table" }, make("table", {}, make("thead", {}, make("tr", {}, view.upstream ? null : make("th", {}, "target"), ...some.map((name) => make("th", {}, name)), view.upstream ? make("th", { colspan: data.y[0].length }, "arriving") : null)), make("tbody", {}, ...rows))),
+    return make("div", {}, make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "The table" }, make("table", {}, make("thead", {}, make("tr", {}, view.upstream ? null : make("th", {}, "target"), ...some.map((name) => make("th", {}, name)), view.upstream ? make("th", { colspan: data.y[0].length }, "∂ arriving") : null)), make("tbody", {}, ...rows))),
       make("p", { class: "soft" }, rest.length ? `And ${rest.join(", ")}. ` : "", data.scaled ? "Each column is scaled: 0 is its mean. " : "", desk.link.live ? "Double-click a number to change it." : ""));
   }
 

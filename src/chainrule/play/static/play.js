@@ -80,7 +80,7 @@ export function mount(root, connect, { widget = false } = {}) {
     const { view, why } = state;
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    become(drawn, make("div", {}, head, lesson ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), make("div", { class: "drawing" }, network()), modes,
+    become(drawn, make("div", {}, head, lesson && desk.link.live ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), make("div", { class: "drawing" }, network()), modes,
       why?.matrix && !desk.hides() ? matrices(why.matrix) : null,
       state.report ? make("details", { id: "report", open: true }, make("summary", {}, "What check says of the broken layer"), make("pre", { tabindex: "0" }, state.report)) : null,
       view.frames.count > 1 ? curves(view.frames.curves, view.measured) : null));
@@ -94,8 +94,9 @@ export function mount(root, connect, { widget = false } = {}) {
     const { walk, playing, upstream } = state.view;
     const { moment } = walk;
     if (playing) return make("p", { class: "stand" }, "Training. Click any wire or neuron meanwhile: its gradient is derived on the right.");
+    if (!desk.link.live && !moment) return make("p", { class: "stand" }, make("strong", {}, "Press step ▶ or the → key"), " to go through the recorded training, or draw the slider. Click any wire or number to see its gradient derived.");
     if (!moment) {
-      const train = upstream || !desk.link.live ? "" : ", or press train";
+      const train = upstream ? "" : ", or press train";
       return make("p", { class: "stand" }, make("strong", {}, "Press step ▶ or the → key"), ` to go through one training step${train}. Click any wire or number to see its gradient derived.`);
     }
     const phases = { forward: "Forward", loss: "Loss", backward: "Backward", update: "Update" };

@@ -41,7 +41,7 @@ export function transportRoom(desk, page, foot) {
       make("button", { onclick: () => go(-1), "aria-label": "One step back", title: "left arrow" }, "◀ back"),
       make("button", { class: "first", onclick: () => go(1), "aria-label": "One step on", title: "right arrow" }, "step ▶"),
       ...(view.upstream || !desk.link.live ? [] : [make("button", { "aria-pressed": String(view.playing), title: "p", onclick: () => send("play", { on: !view.playing }) }, view.playing ? "pause" : "train")]),
-      make("label", {}, make("span", {}, "one step is one "), make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; event.target.blur(); } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit))))));
+      desk.link.live ? make("label", {}, make("span", {}, "one step is one "), make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; event.target.blur(); } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit)))) : ""));
   }
 
   const go = (way) => send("go", { unit: state.unit, way });

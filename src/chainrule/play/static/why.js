@@ -34,7 +34,7 @@ export function whyRoom(desk, whyPane) {
   function number(why) { // a parameter or an input is changed where it stands
     if (!desk.link.live || !(why.kind === "parameter" || why.kind === "input")) return short(why.value, 6);
     const exact = why.value ?? "";
-    return make("input", { type: "number", step: "any", value: Number(Number(exact).toPrecision(6)), "aria-label": `Value of ${why.of}, to be changed`, title: `${exact}`,
+    return make("input", { type: "number", step: "any", value: Number(Number(exact).toPrecision(5)), "aria-label": `Value of ${why.of}, to be changed`, title: `${exact}`,
       onchange: (event) => { if (event.target.value !== "") send("set", { what: why.of, value: Number(event.target.value) }); } });
   }
 
@@ -96,7 +96,7 @@ export function whyRoom(desk, whyPane) {
     content.push(make("div", { class: "formula" }, "= ", formula(mathml.value)));
     if (one.numpy && state.why.notation === "numpy") content.push(make("code", { "data-what": one.what }, one.numpy));
     const classes = `step ${one.part}${now ? " now" : ""}`;
-    if (one.folded && !now) return make("details", { class: classes, id: one.id }, make("summary", { "data-what": one.what }, `${one.title} = ${text.value}`), ...content);
+    if (one.folded && !now) return make("details", { class: classes, id: one.id }, make("summary", { "data-what": one.what }, `${one.title} = ${text.value.replace("-", "−")}`), ...content);
     return make("div", { class: classes, id: one.id }, make("strong", { "data-what": one.what }, one.title), ...content);
   }
 
