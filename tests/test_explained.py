@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from chainrule import (
+    L1,
     L2,
     SGD,
     Add,
+    BinaryCrossentropy,
     CategoricalCrossentropy,
     Concatenate,
     Dense,
@@ -33,8 +35,10 @@ from chainrule import (
     ReLU,
     Sequential,
     Sigmoid,
+    SigmoidCrossentropy,
     Softmax,
     SoftmaxCrossentropy,
+    Softplus,
     Tanh,
     Value,
     draw,
@@ -44,6 +48,7 @@ from chainrule import (
     explain_rule,
 )
 from chainrule.datasets import Preprocessing, read_table
+from chainrule.explaining.notation import number
 from chainrule.explaining.rules import rule_of
 from chainrule.loss import Loss
 from chainrule.optimizers import Optimizer
@@ -183,6 +188,13 @@ def drawn_joined() -> str:
     return draw(model, X=[[1.0, 2.0]], y=[1.0]).svg
 
 
+def drawn_channels() -> str:
+    weights = (np.arange(98) % 5 - 2, [0])
+    model = network_of([Flatten(), Dense(98, 1)], "mean_squared_error", *weights)
+    X = (np.arange(98).reshape(1, 2, 7, 7) % 4 == 0) * (np.arange(98).reshape(1, 2, 7, 7) % 9 - 3)
+    return draw(model, X=X / 2, y=[1.0]).svg
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "neuron": lambda: the_neuron_of_the_notes(points=5).to_html(),
     "table weight": lambda: table("dense_0.weights[age,1]", optimizer=SGD(0.5), points=5).to_html(notation="numpy"),
@@ -202,6 +214,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "drawn few": lambda: drawn_of_an_image(max_neurons=1, image=False),
     "drawn many": many_neurons,
     "drawn joined": drawn_joined,
+    "drawn channels": drawn_channels,
     "drawn value": lambda: draw(a_value()).svg,
 }
 
@@ -265,9 +278,132 @@ def answers() -> str:
     return "\n\n".join("\n".join([one.answer, *_ways(one), *(s.numpy for s in one.steps)]) for one in shown)
 
 
+def given(network: Graph, X: Any, dvalue: Any, asked: str, *weights: Any) -> Explanation:
+    """A gradient that is given at the output."""
+    values = {n: np.reshape(w, s) for (n, s), w in zip(network.parameter_shapes().items(), weights, strict=True)}
+    floats = {name: np.asarray(value, dtype=float) for name, value in values.items()}
+    return explain(network, X=X, dvalue=dvalue, name=asked, parameters=floats, points=0)
+
+
+def deep(layers: int, asked: str = "dense_0.weights[0,0]") -> Explanation:
+    network = Sequential(*[layer for _ in range(layers) for layer in (Dense(1, 1), Sigmoid())], Dense(1, 1))
+    return with_weights(network, MeanSquaredError(), [[1.0]], [9.0], asked, *[0.1, 0.0] * layers, 0.1, 0.0)
+
+
+def reasons() -> str:
+    """Why a gradient is 0, each reason once."""
+    two, relu = Dense(2, 2), Sequential(Dense(2, 2), ReLU())
+    off, half = ([[-1, 1], [-1, 1]], [-1, 0]), ([[-1, 2], [-1, -3]], [0, 0])
+    line = Sequential(("a", Dense(1, 1)), ("b", Dense(1, 1)))
+    net = Sequential(Dense(2, 2), ReLU(), Dense(2, 1))
+    rows = [[1.0, 2.0], [2.0, 1.0]]
+    shown = [
+        given(Sequential(ReLU()), [[1, 2, -3, -4], [2, -7, -1, 3]], [[1, 2, 3, 4], [5, 6, 7, 8]], "inputs[0,2]"),
+        given(relu, rows, 1.0, "dense_0.weights[0,0]", *off),
+        given(relu, rows, 1.0, "dense_0.biases[0]", *off),
+        given(relu, rows[:1], 1.0, "dense_0.weights[0,0]", *off),
+        given(relu, rows, 1.0, "dense_0[1,0]", *off),
+        given(relu, rows, 1.0, "inputs[0,1]", *half),
+        given(Sequential(Dense(1, 3)), [[1.0], [2.0]], 1.0, "inputs[1,0]", [1, -3, 2], [0, 0, 0]),
+        given(Sequential(two), rows, 1.0, "inputs[1,0]", [[0, 0], [1, 1]], [0, 0]),
+        given(Sequential(two), rows, [[0.0, 1.0]], "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
+        given(Sequential(two), rows, 0.0, "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
+        given(
+            Sequential(two), [[1.0, 0.0], [-0.5, 0.0]], [[1.0, 0], [2.0, 0]], "dense_0.weights[0,0]", np.eye(2), [0, 0]
+        ),
+        given(
+            Sequential(two), [[1.0, 0.0], [-0.5, 0.0]], [[1.0, 0], [2.0, 0]], "dense_0.weights[1,0]", np.eye(2), [0, 0]
+        ),
+        given(
+            Sequential(two), [[1.0, 0.0], [0.0, 1.0]], [[0.0, 1], [2.0, 1]], "dense_0.weights[0,0]", np.eye(2), [0, 0]
+        ),
+        given(net, rows, 1.0, "dense_1.weights[0,0]", *off, [1, 1], [0]),
+        with_weights(line, MeanSquaredError(), [[1.0]], [1.0], "a.weights[0,0]", 1, 0, 1, 0),
+        with_weights(line, MeanSquaredError(), [[1e-8]], [1e-8], "a.weights[0,0]", 1, 1e-12, 1, 0),
+        with_weights(line, MeanSquaredError(), [[1.0], [2.0]], [1, 1], "a[1,0]", 1, 0, 1, 0, sample=0),
+        deep(5),
+        deep(6),
+        deep(7, "inputs[0,0]"),
+        deep(8, "dense_0.biases[0]"),
+    ]
+    shown += [saturated(kind, weight) for kind in (Sigmoid, Tanh) for weight in (3.0, 5.3, 7.0, 12.0)]
+    return "\n".join(f"{one.name}: {number(one.value, 4)} {one.answer}" for one in shown)
+
+
+class Kinked(Layer):
+    """A kink that no rule declares, at 0."""
+
+    def pure_forward(self, xp: Any, inputs: Any) -> Any:
+        return xp.maximum(inputs, 0.25 * inputs)
+
+    def pure_backward(self, xp: Any, dvalues: Any, inputs: Any) -> Any:
+        return dict(dinputs=xp.where(inputs > 0, dvalues, 0.25 * dvalues))
+
+
+class Sorted(Layer):
+    """No formula says what it does, and `Value` cannot follow it."""
+
+    def pure_forward(self, xp: Any, inputs: Any) -> Any:
+        return xp.sort(inputs, axis=1)
+
+    def pure_backward(self, xp: Any, dvalues: Any, inputs: Any) -> Any:
+        places = xp.argsort(xp.argsort(inputs, axis=1), axis=1)
+        return dict(dinputs=xp.take_along_axis(dvalues, places, axis=1))
+
+
+class Parts(Kinked):
+    """Three times its input, in one piece for `Value`, in a shape that no rule has."""
+
+    def pure_forward(self, xp: Any, inputs: Any) -> Any:
+        return inputs + inputs + inputs
+
+    def pure_backward(self, xp: Any, dvalues: Any) -> Any:
+        return dict(dinputs=dvalues * 3.0)
+
+
+def witnesses() -> str:
+    """What the independent ways say: agreement, kinks, clips, what is left out and what cannot tell."""
+    first, one = "dense_0.weights[0,0]", MeanSquaredError()
+    sure = Sequential(Dense(1, 2), Softmax())
+    yes = Sequential(Dense(1, 1), Sigmoid())
+    nodes = [("a", Dense(1, 1), "inputs"), ("t", Tanh(), "a"), ("b", Dense(1, 1), "t")]
+    tied = Graph(nodes, ties={"b.weights": "a.weights"})
+    tables = [
+        with_weights(Sequential(Dense(1, 1), ReLU()), one, [[1.0]], [1], first, 0, 0),
+        with_weights(Sequential(Dense(1, 2), ReLU()), one, [[1.0]], [[1, 1]], "inputs[0,0]", [1, 1], [-1, -1]),
+        with_weights(Sequential(Dense(1, 1), Kinked()), one, [[1.0]], [1], first, 0, 0),
+        with_weights(Sequential(Dense(1, 1), Kinked()), one, [[1.0]], [1], first, 0.5, 0),
+        with_weights(Sequential(Dense(1, 3), Sorted()), one, [[1.0]], [[1, 2, 3]], first, [0.5, 2, -1], [0, 0, 0]),
+        with_weights(Sequential(Dense(1, 1), Parts()), one, [[1.0], [2.0]], [1, 2], first, 0.5, 0),
+        with_weights(sure, CategoricalCrossentropy(), [[1.0]], [1], first, [30, -30], [0, 0]),
+        with_weights(sure, CategoricalCrossentropy(), [[1.0], [2]], [1, 1], first, [30, -30], [0, 0]),
+        with_weights(sure, CategoricalCrossentropy(), [[1.0]], [0], first, [30, -30], [0, 0]),
+        with_weights(yes, BinaryCrossentropy(), [[1.0]], [0], first, [40], [0]),
+        with_weights(yes, SigmoidCrossentropy(), [[1.0]], [1], first, [3], [0]),
+        with_weights(Sequential(Dense(1, 1), Softplus()), one, [[1.0]], [1], first, [-30], [0]),
+        with_weights(Sequential(Dense(1, 1), Tanh()), one, [[1.0]], [1], first, [1e-120], [0]),
+        with_weights(Sequential(Dense(1, 1)), one, [[1.0]], [2], first, [0.5], [0]),
+        with_weights(Sequential(Dense(1, 1)), one, [[1.0]], [1e8], first, [0.5], [0]),
+        with_weights(Sequential(Dense(1, 1)), one, [[1e-9]], [1e4], first, [0.5], [0]),
+        with_weights(
+            Sequential(Dense(300, 300)), one, np.ones((1, 300)), np.ones((1, 300)), first, np.ones(90000), np.ones(300)
+        ),
+        with_weights(Sequential(Dense(1, 1, penalties={"weights": L1(0.5)})), one, [[1.0]], [1], first, [0], [0]),
+        with_weights(Sequential(Dense(1, 1, penalties={"weights": L2(0.5)})), one, [[1.0]], [1], first, [3], [0]),
+        with_weights(tied, one, [[1.0], [2.0]], [1, 2], "a.weights[0,0]", 0.5, 0.25, 0.75),
+        with_weights(tied, one, [[1.0], [2.0]], [1, 2], "b.weights[0,0]", 0.5, 0.25, 0.75),
+        wrong(),
+    ]
+    said = [f"{t.value:.6g}: " + "; ".join([*_ways(t), *t.notes]) for t in tables]
+    return "\n".join(said)
+
+
 def _ways(one: Explanation) -> list[str]:
     """Who agrees, and what else is said; how far a difference went depends on the machine."""
-    return [f"{w.name}: {w.agrees}" + (f", {w.note}" if "down to" not in w.note else "") for w in one.witnesses]
+    notes = [re.sub(r"± [\d.e-]+", "± …", w.note) if "down to" not in w.note else "" for w in one.witnesses]
+    return [
+        f"{w.name}: {w.agrees}" + (f", {note}" if note else "") for w, note in zip(one.witnesses, notes, strict=True)
+    ]
 
 
 def latex() -> str:
@@ -276,7 +412,14 @@ def latex() -> str:
     return "\n\n".join([*shown, *(explain_rule(name).to_latex() for name in ("Softmax", "Huber", "Adam"))])
 
 
-LISTS: dict[str, Callable[[], str]] = {"rules": rules, "code": code, "answers": answers, "latex": latex}
+LISTS: dict[str, Callable[[], str]] = {
+    "rules": rules,
+    "code": code,
+    "answers": answers,
+    "latex": latex,
+    "reasons": reasons,
+    "witnesses": witnesses,
+}
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -286,7 +429,7 @@ def test_a_list_is_as_it_was_kept(name: str) -> None:
 
 def shown(one: Explanation) -> str:
     steps = "\n".join(f"{s.id} | {s.title} | {s.folded} | {s.numpy}" for s in one.steps)
-    both = (one.to_text(80), one.to_text(100, full=True, notation="calculus"))
+    both = (one.to_text(80), one.to_text(100, full=True, notation="calculus"), one.to_text(46, notation="numpy"))
     return "\n\n=====\n\n".join([*both, steps]) + "\n"
 
 
