@@ -547,7 +547,7 @@ def test_a_pickled_network_leaves_the_arrays_of_its_passes_behind() -> None:
     network.forward(np.ones((3, 2)))
     network.backward(np.ones((3, 2)))
     left = vars(pickle.loads(pickle.dumps(network)))
-    assert not left.keys() & {"inputs", "output", "dinputs", "_kept", "_context", "_calls", "flat"}
+    assert not left.keys() & {"inputs", "output", "dinputs", "_kept", "_context", "_calls", "flat", "_derived"}
     assert network.flat is network.flat and "flat" in vars(network)
 
 
@@ -555,3 +555,38 @@ def test_a_misspelt_setting_of_a_graph_is_an_error() -> None:
     network = Graph([("a", Dense(2, 2), "inputs")])
     with pytest.raises(UnknownNameError, match="parameter or setting of Graph named 'node'"):
         network.node = {}  # type: ignore[attr-defined]
+
+
+class Growing(Layer):
+    """A layer of a user's own, which changes without an assignment."""
+
+    def __init__(self) -> None:
+        self.sizes = [3]
+
+    def output_shape(self, shape: Any) -> Any:
+        return (self.sizes[-1],)
+
+    def pure_forward(self, xp: Any, inputs: Any) -> Any:
+        return inputs
+
+    def pure_backward(self, xp: Any, dvalues: Any) -> Any:
+        return {"dinputs": dvalues}
+
+
+def test_what_follows_from_settings_follows_from_those_of_now() -> None:
+    inner, growing = Sequential(Dense(2, 2), Dropout(0.5)), Growing()
+    network = Sequential(("inner", inner), Dense(2, 2))
+    before = network.settings()
+    assert network.settings() == before and len(network.trainable_names()) == 4
+    inner["dropout_0"].rate = 0.25  # type: ignore[attr-defined]
+    assert network.settings()[1] == ("Dropout(rate=0.25)", False)
+    inner.freeze()
+    assert network.trainable_names() == ("dense_0.weights", "dense_0.biases")
+    assert [frozen for _, frozen in network.settings()] == [True, True, False]
+    del inner.frozen  # that of the class comes back
+    assert network.settings() == (before[0], ("Dropout(rate=0.25)", False), before[2])
+
+    open_network = Sequential(Dense(2, 2), growing)
+    assert open_network.output_shape((2,)) == (3,)
+    growing.sizes.append(4)
+    assert open_network.output_shape((2,)) == (4,)
