@@ -29,6 +29,7 @@ from chainrule import (
     ReduceLROnPlateau,
     ReLU,
     Sequential,
+    Settling,
     Sigmoid,
     SoftmaxCrossentropy,
     StepDecay,
@@ -478,3 +479,46 @@ def test_the_limit_on_threads_ends_with_the_last_run_that_needs_it() -> None:
     assert threads() == [1] * len(before)
     second.__exit__(None, None, None)
     assert threads() == before
+
+
+def settling(epochs: int = 40, **options: Any) -> Model:
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(80, 3))
+    y = X[:, :1] * X[:, 1:2]
+    one = Model([Dense(3, 8), ReLU(), Dense(8, 1)], MeanSquaredError(), Adam(0.01), seed=1)
+    callbacks = [*options.pop("callbacks", ()), EarlyStopping(patience=3), Settling(0.5)]
+    options |= {"validation_split": 0.2, "engine": "numpy", "verbose": False}
+    one.fit(X, y, epochs=epochs, callbacks=callbacks, **options)
+    return one
+
+
+def test_a_network_settles_after_its_best_epoch_on_all_samples_within_its_epochs() -> None:
+    history = settling().history
+    held = history["val_loss"]
+    after = len(history) - len(held)
+    assert after == min(40 - len(held), max(3, round(0.5 * (int(np.argmin(held)) + 1)))) and len(history) <= 40
+    assert (
+        history["learning_rate"][0] == history["learning_rate"][len(held)] == 0.01 > 10 * history["learning_rate"][-1]
+    )
+
+
+def test_a_settled_run_resumed_from_its_end_and_from_an_interrupt_ends_the_same(tmp_path: Path) -> None:
+    wanted = settling()
+    path = tmp_path / "run.safetensors"
+    for _ in range(2):
+        again = settling(checkpoint=path, resume=True)
+        for model in (again, Model.load(path)):
+            assert model.run.epoch == wanted.run.epoch and model.history["loss"] == wanted.history["loss"]
+            for name, array in wanted.parameters.items():
+                np.testing.assert_array_equal(model.parameters[name], array)
+    path.unlink()
+    stopped = settling(checkpoint=path, epochs=7)
+    longer = settling(checkpoint=path, resume=True)
+    assert stopped.run.epoch == 7 and longer.history["loss"] == wanted.history["loss"]
+
+
+def test_settling_needs_samples_that_were_held_out() -> None:
+    with pytest.raises(ConfigurationError, match="write validation_split"):
+        fit(model(), callbacks=[Settling()])
+    with pytest.raises(ConfigurationError, match="part must be"):
+        Settling(0.0)

@@ -18,12 +18,12 @@ from chainrule import (
     CategoricalCrossentropy,
     Dense,
     EarlyStopping,
-    Settling,
     Ensemble,
     Loss,
     MeanSquaredError,
     Model,
     ReLU,
+    Settling,
     Sigmoid,
     SigmoidCrossentropy,
     Softmax,
@@ -291,8 +291,7 @@ def test_shell_estimators_and_fit_read_one_recipe() -> None:
         assert [a.shape for a in shown.parameters.values()] == [a.shape for a in estimated.parameters.values()]
         assert shown.parameters["dense_0.weights"].shape[1] == hidden[0]
         assert shown.optimizer.learning_rate == kind().learning_rate_init
-            assert repr(shown.optimizer) == repr(estimated.optimizer) or data.class_names  # AdamW's decay by the samples
-            assert type(shown.optimizer) is type(estimated.optimizer)
+        assert type(shown.optimizer) is type(estimated.optimizer)
         assert fitting["batch_size"] == recipe.batch_size_for(round(0.9 * len(data.X_train)))
         assert fitting["validation_split"] == kind().validation_fraction == recipe.HELD_OUT
         assert fitting["callbacks"] == [EarlyStopping("val_loss", patience=kind().n_iter_no_change), Settling()]

@@ -97,7 +97,7 @@ class Checkpoint:
             last, arrays = self._arrays(contents, stored)
         for name, value in self.common.items():
             if getattr(stored, name) != value:
-                what = "other data" if name == "data" else f"{name}={getattr(stored, name)!r} (now {value!r})"
+                what = _other(name, getattr(stored, name), value)
                 raise ConfigurationError(f"{self.path} cannot be resumed: it belongs to a run with {what}.")
         parts = zip(_PARTS, _architecture(contents.run), _architecture(model.run), strict=True)
         for part, theirs, ours in parts:
@@ -202,6 +202,19 @@ def _before_settling(contents: modelfile.Contents) -> modelfile.Contents:
 
 def _architecture(run: Run) -> list[Any]:
     return [describe(getattr(run, part)) for part in _PARTS]
+
+
+def _other(name: str, theirs: Any, ours: Any) -> str:
+    """What a run of a file had other than the one now, in words."""
+    if name == "data":
+        return "other data"
+    if name != "callbacks":
+        return f"{name}={theirs!r} (now {ours!r})"
+    alone = [[one for one in these if one not in those] for these, those in ((theirs, ours), (ours, theirs))]
+    if not any(alone):
+        return f"the same callbacks in another order: callbacks=[{', '.join(theirs)}]"
+    had, has = (", ".join(each) or "none of them" for each in alone)
+    return f"other callbacks: {had} (now {has})"
 
 
 def _difference(theirs: Any, ours: Any) -> str:
