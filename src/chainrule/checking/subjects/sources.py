@@ -6,12 +6,14 @@ import ast
 import inspect
 import re
 import textwrap
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .names import role_of
 
 __all__ = [
+    "axes_in",
     "layered_in",
     "mentions",
     "parameters_of",
@@ -45,19 +47,40 @@ def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(n for n, default in parameters_of(function).items() if default is inspect.Parameter.empty)
 
 
+_KNOWN: dict[int, tuple[types.CodeType, str, ast.AST | None]] = {}  # by the identity of code that is kept alive here
+_MOST = 512
+
+
 def source_of(function: Callable[..., Any]) -> str:
     """The source, without indentation; empty where there is none."""
-    try:
-        return textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError, IndentationError):
-        return ""
+    return _read(function)[0]
 
 
 def _parsed(function: Callable[..., Any]) -> ast.AST | None:
+    return _read(function)[1]
+
+
+def _read(function: Callable[..., Any]) -> tuple[str, ast.AST | None]:
+    """The source and its tree, read once for each code."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, types.CodeType) or hasattr(function, "__wrapped__"):
+        return _read_anew(function)
+    if id(code) not in _KNOWN:
+        if len(_KNOWN) >= _MOST:
+            _KNOWN.clear()
+        _KNOWN[id(code)] = (code, *_read_anew(function))
+    return _KNOWN[id(code)][1:]
+
+
+def _read_anew(function: Callable[..., Any]) -> tuple[str, ast.AST | None]:
     try:
-        return ast.parse(source_of(function))
+        text = textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError, IndentationError):
+        return "", ast.parse("")
+    try:
+        return text, ast.parse(text)
     except (SyntaxError, ValueError):
-        return None
+        return text, None
 
 
 def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
@@ -84,6 +107,26 @@ def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:
     starred = any(isinstance(each, ast.Starred) for each in targets.elts)
     if isinstance(values, ast.Attribute) and values.attr == "shape" and not starred:
         exact[_name(values.value)] = len(targets.elts)
+
+
+def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
+    """How the source calls the axes of arguments of more than two, where two of these axes have one name.
+
+    >>> def forward(x, w):
+    ...     n, high, wide, c_in = x.shape
+    ...     k, k, c_in, c_out = w.shape
+    >>> axes_in(["x", "w"], forward)
+    {'x': ('n', 'high', 'wide', 'c_in'), 'w': ('k', 'k', 'c_in', 'c_out')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for node in (node for each in functions for node in ast.walk(_parsed(each) or ast.Pass())):
+        unpacked = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+        if unpacked and isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            axes = tuple(e.id for e in node.targets[0].elts if isinstance(e, ast.Name))
+            if len(axes) == len(node.targets[0].elts) > 2 and _name(node.value.value) in names:
+                found.setdefault(_name(node.value.value), axes)
+    every = [axis for axes in found.values() for axis in axes if axis != "_"]
+    return found if len(set(every)) < len(every) else {}
 
 
 def _name(node: ast.AST) -> str:
@@ -187,7 +230,7 @@ def role_in(source: str, name: str) -> str:
     if re.search(rf"(//\s*|\brange\(){name}\b(?![.\[(])", source):
         return "number"
     number = role_of(name) == "number"
-    used = rf"\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
+    used = rf"\blog\({name}\)|\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
     return "input" if number and re.search(used, source) else ""
 
 
