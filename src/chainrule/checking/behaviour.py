@@ -197,7 +197,7 @@ def independence(bench: Bench) -> Iterator[Finding]:
         received = np.asarray(gradient, dtype=np.float64) - whole.penalty.get(name, 0.0)
         if len(parts) < samples:
             continue
-        together = np.concatenate(parts) if name in sharing else np.sum(parts, axis=0)
+        together = np.concatenate(parts) if name in sharing and parts[0].ndim else np.sum(parts, axis=0)
         rounding = 1e-10 * max(float(np.max(np.abs(part), initial=0.0)) for part in parts) + 1e-12
         if together.shape == received.shape and not _close(received, together, 1e-7, rounding):
             says = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
 import json
 import linecache
 import re
@@ -26,10 +27,11 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 class Names(dict[str, Any]):
-    """What a file defines, with the modules that stood-in ones take the place of, and assignments that failed."""
+    """What a file defines, with the modules and texts that stood-in ones took the place of, and what failed."""
 
     missing: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()  # files that are not there
 
     @property
     def note(self) -> str:
@@ -37,6 +39,8 @@ class Names(dict[str, Any]):
         parts = []
         if self.missing:
             parts.append(f"{', '.join(self.missing)} could not be imported, and a stand-in took the place")
+        if self.unread:
+            parts.append(f"{', '.join(self.unread)} could not be read, and a short text took the place")
         if self.skipped:
             parts.append(f"{', '.join(self.skipped)} could not be set and was left out")
         return "; ".join(parts) + "." if parts else ""
@@ -62,10 +66,15 @@ def load(path: str | Path) -> Names:
     module = _module(place, text)
     with stand_ins(root_of(place.resolve().parent)) as nested, streams_kept():
         seed_streams(_SEED)
+        unread: list[str] = []
+        vars(module)["open"] = _Opening(unread)
         missing, skipped = _run(tree, module, place)
+        if isinstance(vars(module).get("open"), _Opening):
+            del vars(module)["open"]
     missing += nested
     names = Names({name: value for name, value in vars(module).items() if not name.startswith("__")})
     names.missing, names.skipped = tuple(dict.fromkeys(missing)), tuple(skipped)
+    names.unread = tuple(dict.fromkeys(unread))
     return names
 
 
@@ -108,6 +117,23 @@ def _module(place: Path, text: str) -> types.ModuleType:
     return module
 
 
+class _Opening:
+    """`open` for a file's own lines: a text that is not there reads as a short one, of which a vocabulary can be made."""
+
+    def __init__(self, unread: list[str]) -> None:
+        self.unread = unread
+
+    def __call__(self, name: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
+        """The file, or the short text."""
+        try:
+            return open(name, mode, *arguments, **named)
+        except FileNotFoundError:
+            if "b" in mode or "r" not in mode:
+                raise
+            self.unread.append(str(name))
+            return io.StringIO("hello world, hello all\n" * 4)
+
+
 # What is run
 
 
@@ -148,14 +174,18 @@ def _wanted(tree: ast.Module) -> list[ast.stmt]:
     kept = {i for i, node in enumerate(statements) if isinstance(node, (*_DEFINES, *_IMPORTS, ast.Try))}
     while True:
         read = {name for i in kept for name in _read(statements[i])}
-        more = {
-            i
-            for i, node in enumerate(statements)
-            if i not in kept and isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and _written(node) & read
-        }
+        more = {i for i, node in enumerate(statements) if i not in kept and _assigns(node) and _written(node) & read}
         if not more:
             return [statements[i] for i in sorted(kept)]
         kept |= more
+
+
+def _assigns(node: ast.stmt) -> bool:
+    """Whether a statement does nothing but give names their values: also `with open(...) as f: text = f.read()`."""
+    if isinstance(node, ast.With):
+        opens = all(ast.unparse(item.context_expr).startswith("open(") for item in node.items)
+        return opens and all(isinstance(each, ast.Assign) for each in node.body)
+    return isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:

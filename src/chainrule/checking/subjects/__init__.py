@@ -168,6 +168,7 @@ def _moved(call: Passes, space: Any) -> dict[str, Any]:
 def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passes]:
     from .calls import calls_of, is_loss_with_gradient, is_static, pair_of, returns_backward
     from .construct import constructed
+    from .costs import behind_activation
     from .plans import Passes
 
     if isinstance(item, Passes):
@@ -176,7 +177,10 @@ def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passe
         yield pair_of(item[0], item[1])
     elif isinstance(item, type):
         calls = list(calls_of(item))
-        if any(is_static(item, call) for call in calls):
+        behind = (behind_activation(item, c.value, c.gradient) for c in calls if isinstance(c.gradient, str))
+        if (pair := next(filter(None, behind), None)) is not None:
+            yield pair_of(*pair)
+        elif any(is_static(item, call) for call in calls):
             yield from (call for call in calls if is_static(item, call))
         elif calls:
             for made in constructed(item, arguments, inputs):

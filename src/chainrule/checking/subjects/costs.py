@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from .names import TARGETS
 from .sources import parameters_of, required_of, returned_names
 
-__all__ = ["USUAL", "Loss", "WithCost", "cost_among", "methods_of", "slope_among", "target_of"]
+__all__ = ["USUAL", "Loss", "WithCost", "behind_activation", "cost_among", "methods_of", "slope_among", "target_of"]
 
 _NODES = 12  # of the rule that integrates a derivative
 _SLOPE = re.compile(
@@ -81,6 +82,41 @@ USUAL = (
 )
 
 
+_SCORES = re.compile(r"(?i)^(z\w?|zs|net|scores?|logits?|pre_?act\w*)$")
+_ACTIVATIONS = ("sigmoid", "softmax", "logistic", "sigma", "tanh", "relu")
+
+
+def behind_activation(kind: type, value: str, gradient: str) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
+    """A loss and its gradient by the scores: of static fn(a, y) and delta(z, a, y), with a = sigmoid(z) of their file.
+
+    None where they are no such pair.
+    """
+    loss, delta = (inspect.getattr_static(kind, name, None) for name in (value, gradient))
+    if not (isinstance(loss, staticmethod) and isinstance(delta, staticmethod)):
+        return None
+    known, wanted = required_of(loss.__func__), required_of(delta.__func__)
+    scores = [name for name in wanted if name not in known]
+    known_functions = getattr(delta.__func__, "__globals__", {})
+    activation = next((known_functions[n] for n in _ACTIVATIONS if callable(known_functions.get(n))), None)
+    if len(known) != 2 or len(scores) != 1 or not _SCORES.match(scores[0]) or activation is None:
+        return None
+    (z,), (a, y) = scores, known
+
+    def of_scores(scores: Any, targets: Any) -> Any:
+        return loss.__func__(activation(scores), targets)
+
+    def by_scores(scores: Any, targets: Any) -> Any:
+        given = {z: scores, a: activation(scores), y: targets}
+        return delta.__func__(*(given[name] for name in wanted))
+
+    kinds = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in (z, y)]
+    for function, name, own in ((of_scores, value, loss), (by_scores, gradient, delta)):
+        function.__name__ = f"{kind.__name__}.{name}"
+        function.__signature__ = inspect.Signature(kinds)  # type: ignore[attr-defined]
+        function.__wrapped__ = own.__func__  # type: ignore[attr-defined]
+    return of_scores, by_scores
+
+
 class WithCost(NamedTuple):
     """The loss of what forward gives, with all that forward returned behind it; each by its name in an object."""
 
@@ -92,7 +128,7 @@ class WithCost(NamedTuple):
         """The function of one object: the arguments of forward, then the targets."""
         forward = getattr(item, self.forward)
         own = self.cost if isinstance(self.cost, str) else self.cost.slope
-        beside: Any = getattr(item, own) if own else None
+        beside: Any = operator.attrgetter(own)(item) if own else None
         cost: Callable[..., Any] = beside if isinstance(self.cost, str) else self.cost.of(beside, self.target)
         known = list(inspect.signature(forward).parameters.values())
         plain = [p for p in known if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
@@ -103,6 +139,8 @@ class WithCost(NamedTuple):
             *inputs, target = arguments
             found = forward(*inputs)
             several = found if isinstance(found, tuple | list) else (found,)
+            if hasattr(target, "world"):  # targets whose shape is not known yet
+                target.world.compared = np.shape(several[0])
             given = {**dict(zip(names, inputs, strict=True)), **dict(zip(returned, several, strict=False))}
             return cost(*self._handed(cost, given, several, target)), *several
 
@@ -139,6 +177,11 @@ def slope_among(functions: dict[str, Callable[..., Any]], target: str) -> Loss |
 def methods_of(item: Any, forward: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     """The functions beside forward, by name: the methods of an object, or the functions of a file."""
     names = getattr(forward, "__globals__", {}) if item is None else {n: getattr(item, n, None) for n in dir(item)}
+    for held, value in [*names.items()] if item is not None else []:
+        own = getattr(value if isinstance(value, type) else type(value), "__module__", "") == type(item).__module__
+        for name in ("fn", "loss", "cost", "forward", "__call__", "compute") if own and _COST.search(held) else ():
+            static = not isinstance(value, type) or isinstance(inspect.getattr_static(value, name, None), staticmethod)
+            names |= {f"{held}.{name}": getattr(value, name, None)} if static else {}
     return {name: each for name, each in names.items() if inspect.isfunction(each) or inspect.ismethod(each)}
 
 
@@ -157,6 +200,7 @@ def cost_among(functions: dict[str, Callable[..., Any]], forward: str, backward:
             wanted = required_of(function)
         except (TypeError, ValueError):
             continue
-        if len(wanted) > 1 and any(n == target or n.lower() in TARGETS for n in wanted):
+        enough = len(wanted) > 1 or (inspect.ismethod(function) and "." not in name)  # it reads the output from self
+        if enough and any(n == target or n.lower() in TARGETS for n in wanted):
             return name
     return ""

@@ -15,10 +15,10 @@ from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import Arrays, is_shape
 from .calls import whole_source
-from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, role_of, same_stem, setting
+from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, rank_of, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
 from .plans import Passes, SavingContext, stored_output
-from .sources import layered_in, parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
+from .sources import axes_in, layered_in, parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 
@@ -184,11 +184,14 @@ def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -
     """A draft from each combination of shapes with which the value runs, the exception from each other."""
     ranks = _ranks(call)
     sizes = _sizes(call.item)
+    axes = axes_in(base.names, *(call.of(each, call.item) for each in (call.value, call.gradient) if each is not None))
     choices, eager = Choices(), False  # eager: arrays at once, for code that takes nothing else
     for _ in range(_RUNS):
         rng = np.random.default_rng(_SEED)
         world = World(choices, rng, ranks, sizes)
         world.compares = bool(base.target)
+        world.single = 1 in (rank_of(name) for name in base.names)
+        world.axes = axes
         world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
         handed = {name: _first(name, given, base, world) for name in base.names}
         try:
@@ -216,7 +219,8 @@ def _require_entries(returned: Any) -> None:
 
 def _ranks(call: Passes) -> dict[str, int]:
     functions = [call.of(which, call.item) for which in (call.value, call.gradient) if which is not None]
-    return {**ranks_in(*functions), **ranks_told(functions[0])}
+    named = {name: rank for name in parameters_of(functions[0]) if (rank := rank_of(name)) is not None}
+    return {**named, **ranks_in(*functions), **ranks_told(functions[0])}
 
 
 def _sizes(item: Any) -> list[int]:
@@ -233,6 +237,7 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     if name in given:
         value = given[name]
         world.samples = len(value) if isinstance(value, np.ndarray) and value.ndim else world.samples
+        world.measured |= dict(zip(world.axes.get(name, ()), np.shape(value), strict=False))
         return value.copy().view(TracedArray) if isinstance(value, np.ndarray) else value
     role = base.roles.get(name) or role_of(name)
     if name == base.training or role == "training":

@@ -11,6 +11,7 @@ __all__ = [
     "TRAINING",
     "close_stem",
     "is_gradient_name",
+    "rank_of",
     "role_of",
     "same_stem",
     "setting",
@@ -33,7 +34,10 @@ _NUMBERS = re.compile(
 _SETTINGS = re.compile(
     r"(?i)(^|_)(h?param(eter)?s?|config|conf|options?|opts?|kwargs|settings?|hparams|hyper|hyperparameters|cfg)$"
 )
-_INTEGERS = re.compile(r"(?i)^(idx|ids?|ind(ex|ices)|tokens?|words?|token_ids|input_ids|labels_idx|positions?)$")
+_INTEGERS = re.compile(
+    r"(?i)^(idx|ids?|ind(ex|ices)|tokens?|words?|token_ids|input_ids|labels_idx|positions?|tags|"
+    r"\w+_(idx|ids?|ind(ex|ices))|\w+(Idx|Ind(ex|ices)))$"
+)
 _MASKS = re.compile(r"(?i)(^|_)masks?$")
 _STATES = re.compile(
     r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)(_\w)?|[hcs]|hidden|state|cell|hx|cx)$"
@@ -45,7 +49,8 @@ _WEIGHTS = re.compile(
 )
 _SIZES = {"pad": 1, "padding": 1, "stride": 1, "strides": 1, "kernel_size": 2, "pool": 2, "pool_size": 2, "size": 2,
           "heads": 1, "n_heads": 1, "num_heads": 1, "k": 2, "axis": -1, "dim": -1, "pool_height": 2, "pool_width": 2,
-          "power": 3, "num_groups": 2, "n_groups": 2, "g": 2, "groups": 2, "seed": 0}  # fmt: skip
+          "power": 3, "f": 2, "num_groups": 2, "n_groups": 2, "g": 2, "groups": 2, "seed": 0}  # fmt: skip
+_SIZED = re.compile(r"(?:(size|height|width|kernel|window|filter)|stride|pad(?:ding)?)(?:_?[hwxy])?$")
 _WORDS = {"mode": "train", "activation": "relu", "type": "relu", "padding_mode": "constant"}
 
 _FRONTS = ("d", "d_", "grad", "grad_", "grads_", "gradient_", "gradient_of_", "gradients_", "dL_d", "dLd", "dL", "dl_d",
@@ -73,6 +78,16 @@ def role_of(name: str) -> str:
     return "input"
 
 
+def rank_of(name: str) -> int | None:
+    """How many axes the name of an array tells.
+
+    >>> rank_of("center_vec"), rank_of("outsideVectors"), rank_of("x")
+    (1, 2, None)
+    """
+    found = re.search(r"(?:_|\b|(?<=[a-z]))(?:([Vv]ec(?:tor)?)|[Vv]ec(?:tor)?s|[Mm]atrix)$", name)
+    return None if found is None else 1 if found[1] else 2
+
+
 def setting(name: str) -> object:
     """A usual value for a setting, by its name.
 
@@ -86,6 +101,8 @@ def setting(name: str) -> object:
         return _WORDS[name]
     if name in TRAINING:
         return True
+    if sized := _SIZED.search(name):
+        return 2 if sized[1] else 1
     return 1e-5 if name.startswith("eps") else 0.6 if "keep" in name else 0.3
 
 

@@ -294,7 +294,7 @@ class WrittenInstance(Instance):
             with contextlib.suppress(AttributeError, KeyError, IndexError, TypeError):
                 value = self._from(source, before, dvalues)
                 if value is not None:
-                    found[key] = value
+                    found[key] = _as_one_number(value, self.point.values.get(key))
         if plan.shared:
             known = {**self.point.fixed, **self.point.values}
             m = known[plan.samples[0]].shape[plan.samples[1]]
@@ -388,6 +388,11 @@ def _kept(item: Any, path: str) -> Any:
 
 def _is_plain_number(item: Any, path: str) -> bool:
     return isinstance(read(item, path), float | int | np.floating)
+
+
+def _as_one_number(gradient: Any, value: Any) -> Any:
+    """One number as the gradient of an array of one entry, which a step may take from it as it is."""
+    return np.reshape(gradient, value.shape) if np.size(value) == 1 and np.ndim(gradient) == 0 else gradient
 
 
 def _side_by_side(shapes: Sequence[tuple[int, ...]]) -> bool:

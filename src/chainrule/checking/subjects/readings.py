@@ -29,7 +29,7 @@ _PREDICTED = re.compile(r"(?i)^(\w+_?(pred|hat)|pred(iction)?s?|p|prob(abilitie)
 def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction: str) -> Iterator[Reading]:
     """Every way to read a call on these arguments that runs."""
     rng = np.random.default_rng(_SEED)
-    coherent = False
+    coherent, most = False, 0
     for domain, values in _domains(call, draft, inputs, rng):
         if coherent and not (draft.target and takes_logarithms(call)):
             return
@@ -49,8 +49,8 @@ def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction
             for kind, slots, outputs in manners(call, draft.names, draft.target, instance.returned, value):
                 plan = replace(plan, kind=kind, slots=slots, outputs=outputs)
                 reading = fitted(plan, draft, point, form, domain)
-                if reading is not None:
-                    coherent |= reading.coherent
+                if reading is not None and len(reading.wanted) >= most:  # on narrower inputs some do not move it
+                    coherent, most = coherent or reading.coherent, len(reading.wanted)
                     yield reading
 
 

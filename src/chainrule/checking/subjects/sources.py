@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from .names import role_of
 
 __all__ = [
+    "axes_in",
     "layered_in",
     "mentions",
     "parameters_of",
@@ -100,6 +101,26 @@ def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:
     starred = any(isinstance(each, ast.Starred) for each in targets.elts)
     if isinstance(values, ast.Attribute) and values.attr == "shape" and not starred:
         exact[_name(values.value)] = len(targets.elts)
+
+
+def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
+    """How the source calls the axes of arguments of more than two, where two of these axes have one name.
+
+    >>> def forward(x, w):
+    ...     n, high, wide, c_in = x.shape
+    ...     k, k, c_in, c_out = w.shape
+    >>> axes_in(["x", "w"], forward)
+    {'x': ('n', 'high', 'wide', 'c_in'), 'w': ('k', 'k', 'c_in', 'c_out')}
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for node in (node for each in functions for node in ast.walk(_parsed(source_of(each)) or ast.Pass())):
+        unpacked = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+        if unpacked and isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            axes = tuple(e.id for e in node.targets[0].elts if isinstance(e, ast.Name))
+            if len(axes) == len(node.targets[0].elts) > 2 and _name(node.value.value) in names:
+                found.setdefault(_name(node.value.value), axes)
+    every = [axis for axes in found.values() for axis in axes if axis != "_"]
+    return found if len(set(every)) < len(every) else {}
 
 
 def _name(node: ast.AST) -> str:
@@ -206,7 +227,7 @@ def role_in(source: str, name: str) -> str:
     if re.search(rf"(//\s*|\brange\(){name}\b(?![.\[(])", source):
         return "number"
     number = role_of(name) == "number"
-    used = rf"\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
+    used = rf"\blog\({name}\)|\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
     return "input" if number and re.search(used, source) else ""
 
 

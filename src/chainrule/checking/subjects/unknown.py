@@ -59,6 +59,7 @@ class Unknown:
         if self.array is None:
             shape = self.world.choices.of(list(dict.fromkeys(shapes)))
             self.array = drawn(self.role, shape, self.world).view(TracedArray)
+            self.world.measured |= dict(zip(self.world.axes.get(self.name, ()), shape, strict=False))
             self.fresh = np.array(self.array)
             if self.role == "input" and shape and not self.world.columns:
                 self.world.samples = shape[0]
@@ -69,7 +70,10 @@ class Unknown:
         if self.array is None:
             rank = self.world.ranks.get(self.name)
             shapes = [(self.world.samples, *(STEPS,) * (k - 1)) for k in ([rank] if rank else [1, 2])]
-            shape: Shape = self.world.choices.of(shapes[: 1 if self.role == "target" else 2])
+            single: list[Shape] = [()] * (
+                self.world.single and re.search(r"(?i)(idx|id|index)$", self.name) is not None
+            )
+            shape: Shape = self.world.choices.of([*single, *shapes[: 1 if self.role == "target" else 2]])
             self.role = "integers" if self.role != "target" else "target"
             self.array = self.world.rng.integers(0, below, shape).view(TracedArray)
             self.fresh = np.array(self.array)
@@ -111,6 +115,8 @@ class Unknown:
             return self.become((inner, NEURONS), *vector, *gates, (inner, inner), (inner,), (inner, 1))
         if other.ndim > 2:  # matrices of a batch
             return self.become((*other.shape[:-2], inner, STEPS), (inner, NEURONS))
+        if self.world.ranks.get(self.name) == 1:
+            return self.become((inner,))
         if self.role in ("input", "state"):
             self.world.columns = True
             return self.become((inner, self.world.samples), (inner,), (inner, 1))

@@ -55,7 +55,11 @@ class World:
         self.samples = SAMPLES
         self.compares = False  # whether there are targets,
         self.predicts = False  # and nothing but predictions beside them
+        self.compared: Shape = ()  # what targets are compared with, where that is known
         self.columns = False  # whether the samples are columns
+        self.single = False  # whether an index is one number, beside vectors that are called so
+        self.axes: dict[str, tuple[str, ...]] = {}  # how the source calls the axes of arguments that share some,
+        self.measured: dict[str, int] = {}  # and how long those are
         self.kept = -1  # which of the shapes that a bias may have the first of them took
 
 
@@ -85,12 +89,33 @@ def drawn(role: str, shape: Shape, world: World) -> NDArray[Any]:
 
 def usual_shapes(name: str, role: str, world: World) -> Iterator[Shape]:
     """The shapes of an argument of which nothing is known but its name, and perhaps how many axes it has."""
+    if name in world.axes:
+        yield _named(world.axes[name], role, world)
     rank = world.ranks.get(name)
     shapes = list(_USUAL.get(role, _input)(name, world))
     known = [shape for shape in shapes if rank is None or len(shape) == rank or (rank < 2 < len(shape))]
     axes = rank or 0
     known = known or [(1,) * (axes - len(shape)) + shape for shape in shapes if len(shape) < axes]
     yield from dict.fromkeys(known or shapes)
+
+
+_SIDES = re.compile(r"(?i)height|width|rows|cols|(^|_)[hw](_|$)|^i?[hw]\d?$|^[hw]_?in$")
+
+
+def _named(axes: tuple[str, ...], role: str, world: World) -> Shape:
+    """The shape of an array whose axes are called so: those of one name are as long as each other."""
+    shape: list[int] = []
+    for place, axis in enumerate(axes):
+        if axis in world.measured:
+            size = world.measured[axis]
+        elif role == "input" and not place:
+            size = 2
+        elif axes.count(axis) > 1 or _SIDES.search(axis):
+            size = NEURONS if role == "weights" else SIDE
+        else:
+            size = 2 if role == "input" else NEURONS
+        shape.append(world.measured.setdefault(axis, size) if axes.count(axis) > 1 else size)
+    return tuple(shape)
 
 
 def _input(name: str, world: World) -> Iterator[Shape]:
@@ -142,6 +167,7 @@ def _number(name: str, world: World) -> Iterator[Shape]:
 
 def _target(name: str, world: World) -> Iterator[Shape]:
     n = world.samples
+    yield from (world.compared,) if len(world.compared) > 1 else ()
     widths = dict.fromkeys((NEURONS, *world.sizes, 1, 2))
     yield from ((n,), *((n, width) for width in widths), (1, n))
 

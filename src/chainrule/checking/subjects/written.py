@@ -81,8 +81,8 @@ def _best(
         for draft in drafts(call, inputs, targets):
             shapes = [*map(np.shape, draft.values.values()), np.shape(draft.like_target)]
             ranks = tuple(tuple(size == 1 for size in shape) for shape in shapes)
-            seen[ranks] += 1
-            if best is not None and seen[ranks] > (1 if best.coherent else _ALIKE):
+            seen.update((ranks, ranks[:-1]))
+            if best is not None and (seen[ranks] > (1 if best.coherent else _ALIKE) or seen[ranks[:-1]] > 2 * _ALIKE):
                 continue
             call = call._replace(item=made_by(call, draft))
             for reading in itertools.islice(readings_of(call, draft, inputs, targets, reduction), each):
@@ -243,7 +243,7 @@ def _takes_one(
     """Whether a network of one sample, which names but the slope of its loss, adds nothing up over several."""
     name, axis = batch[0]
     cost = getattr(reading.plan.call.value, "cost", "")
-    if not reading.whole or isinstance(cost, str) or every[name].shape[axis] != 1:
+    if not reading.whole or (isinstance(cost, str) and "." not in cost) or every[name].shape[axis] != 1:
         return False
     axes = dict(batch)
     output = run({key: resized(a, axes[key], 2) if key in axes else a for key, a in every.items()})
