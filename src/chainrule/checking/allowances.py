@@ -108,9 +108,11 @@ def set_kinks_apart(result: Comparison) -> None:
         flat, bent, between = int(result.flats[row]), False, True
         extra = setting.penalty[name].reshape(-1)[flat] if name in setting.penalty else 0.0
         for narrower in (1, 8, 64):
-            left, right, _ = sides(setting, name, flat, narrower)
+            left, right = sides(setting, name, flat, narrower)
             size = abs(left) + abs(right)
             slack = 1e-3 * size + result.allowed[row]
             bent |= abs(right - left) > slack
-            between &= min(left, right) - slack <= result.given[row] - extra <= max(left, right) + slack
+            between = min(left, right) - slack <= result.given[row] - extra <= max(left, right) + slack
+            if not between:
+                break
         result.wrong[row], result.kinks[row] = not (bent and between), bent and between

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from . import nudge
 from .setting import Setting
 
-__all__ = ["Derivatives", "sides"]
+__all__ = ["Derivatives", "sides", "sides_persist"]
 
 Floats = NDArray[Any]
 
@@ -81,14 +81,14 @@ class Derivatives:
         return bool((np.abs(slope - real) <= _AGREES * np.max(np.abs(real), initial=0.0)).all())
 
 
-def sides(setting: Setting, name: str, flat: int, narrower: int = 1) -> tuple[float, float, bool]:
-    """The slopes on both sides of an entry, and whether they persist with a smaller step."""
-    step = 1e-6 / narrower * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
-    found = []
-    for h in (step, step / 8):
-        left, right = nudge.one_sided_slopes(setting.entry(name, flat), h)
-        found.append((float(np.sum(setting.dvalues * left)), float(np.sum(setting.dvalues * right))))
-    wide, (closer_left, closer_right) = found
-    size = abs(closer_left) + abs(closer_right) + 1e-300
-    settled = abs(wide[0] - closer_left) + abs(wide[1] - closer_right) <= 1e-3 * size
-    return closer_left, closer_right, settled
+def sides(setting: Setting, name: str, flat: int, narrower: float = 1.0) -> tuple[float, float]:
+    """The slopes on both sides of an entry."""
+    step = 1.25e-7 / narrower * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
+    left, right = nudge.one_sided_slopes(setting.entry(name, flat), step)
+    return float(np.sum(setting.dvalues * left)), float(np.sum(setting.dvalues * right))
+
+
+def sides_persist(setting: Setting, name: str, flat: int, left: float, right: float) -> bool:
+    """Whether the slopes on both sides of an entry are the same with a wider step."""
+    wide = sides(setting, name, flat, 1 / 8)
+    return abs(wide[0] - left) + abs(wide[1] - right) <= 1e-3 * (abs(left) + abs(right) + 1e-300)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bench import Bench, Broken
-from .derivatives import sides
+from .derivatives import sides, sides_persist
 from .findings import Finding, number
 from .forms import names_of
 from .setting import Setting
@@ -48,9 +48,9 @@ def _at_zeros(bench: Bench, setting: Setting, name: str, received: Floats) -> It
             says = f"{array} is {received[flat]} at {index}, where the input is 0: look for a division by the input."
             yield bench.error("finite", array, says, "not_finite_at_zero")
             return
-        left, right, settled = sides(setting, name, int(flat))
+        left, right = sides(setting, name, int(flat))
         size = abs(left) + abs(right)
-        if not settled or abs(right - left) <= 1e-3 * size + 1e-9:
+        if abs(right - left) <= 1e-3 * size + 1e-9 or not sides_persist(setting, name, int(flat), left, right):
             continue
         low, high = min(left, right, 0.0), max(left, right, 0.0)  # several kinks in one place are 0 each
         if not low - 1e-3 * size <= received[flat] <= high + 1e-3 * size:
