@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -34,6 +35,7 @@ from chainrule.display import Html, article, page, table, tag
 from chainrule.display.layout import Box, arranged, depths
 from chainrule.display.page import style_sheet
 from chainrule.display.palette import LAYERS, OKABE_ITO, TOKENS, shade
+from chainrule.display.spelling import spelled
 from chainrule.display.svg import edge, picture_style
 from chainrule.display.terminal import LAYER_STYLES, terminal
 
@@ -183,6 +185,14 @@ def test_numbers_stand_out_from_the_cells_that_they_are_in(dark: bool) -> None:
 def test_the_value_in_a_neuron_can_be_read_on_every_shade() -> None:
     assert all(contrast("#1d2129", shade(value, 1.0)) >= 4.5 for value in np.linspace(-1, 1, 21))
     assert shade(0.0, 0.0) == "#ffffff" and shade(5.0, 1.0) == shade(1.0, 1.0)
+
+
+def test_what_a_terminal_cannot_show_is_spelled_out() -> None:
+    assert spelled("∂L/∂ŷ = Σ_n m̂·w² → 漢", "ascii") == "dL/dyhat = sum_n mhat*w^2 -> ?"
+    assert spelled("η ± 2·x²", "latin-1") == "eta ± 2·x²" and spelled("η ± 2", "utf-8") == "η ± 2"
+    kept = Path(__file__).parent / "explained"
+    foreign = {c for page in kept.glob("*.txt") for c in page.read_text(encoding="utf-8") if ord(c) > 127}
+    assert {"Σ", "ŷ", "½"} < foreign and "?" not in spelled("".join(foreign), "ascii")
 
 
 def test_every_color_has_its_twin_for_the_terminal() -> None:

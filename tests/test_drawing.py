@@ -36,7 +36,10 @@ from chainrule import (
     Value,
     datasets,
     draw,
+    explain,
 )
+from chainrule.display.palette import shade
+from chainrule.display.svg import text_width
 from chainrule.errors import ConfigurationError, DataError, ShapeError
 from chainrule.explaining import Drawing
 from chainrule.explaining.render.svg import as_svg
@@ -328,11 +331,34 @@ def test_no_two_texts_of_the_picture_of_an_explanation_meet() -> None:
     rng = np.random.default_rng(0)
     model = Model(dense(3, 120, 4), SoftmaxCrossentropy(), seed=0)
     X = 1e-5 * rng.normal(size=(120, 3))
-    for asked in ("dense_0.weights[1,110]", "inputs[111,1]", "dense_1.weights[119,3]"):
+    for asked in ("dense_0.weights[1,110]", "dense_1.biases[2]", "inputs[111,1]", "dense_1.weights[119,3]"):
         svg = as_svg(model.explain(X, rng.integers(0, 4, 120), asked, parts=()))
         found = [*texts(svg, 12.5)]
         assert len(found) > 12
         require_apart(svg, found)
+
+
+def test_the_number_and_the_gradient_of_an_explained_weight_stand_apart() -> None:
+    parameters = {"dense_0.weights": np.array([[-0.000484]]), "dense_0.biases": np.array([[0.0]])}
+    svg = as_svg(
+        explain(Sequential(Dense(1, 1)), X=[[-0.000817]], dvalue=1.0, name="dense_0.weights", parameters=parameters)
+    )
+    ends = [float(x) for x in re.findall(r'<text class="end(?: gradient)?" x="([\d.]+)"', svg)]
+    value, gradient = ends[:2]
+    assert gradient - value > text_width("-0.000817", 12, bold=True)
+
+
+def test_a_pixel_is_dark_where_it_is_large_and_its_gradient_has_its_sign() -> None:
+    X = np.zeros((1, 49))
+    X[0, 3], X[0, 10] = 1.0, 0.5
+    model = Model([Dense(49, 1)], "mean_squared_error")
+    model.parameters = {"dense_0.weights": [[0.0]] * 48 + [[-2.0]], "dense_0.biases": [[0.0]]}
+    found = re.findall(r'<rect fill="(#\w+)" id="inputs\.map\.0\.(\w+)\.(\d)\.(\d)"', draw(model, X=X, y=[-1.0]).svg)
+    assert found == [
+        ("#141414", "value", "0", "3"),
+        ("#8a8a8a", "value", "1", "3"),
+        (shade(-4.0, 4.0), "gradient", "6", "6"),
+    ]
 
 
 def test_what_lies_side_by_side_is_joined_to_its_own_place() -> None:

@@ -39,6 +39,7 @@ from chainrule import (
     explain_rule,
 )
 from chainrule.datasets import Preprocessing, read_table
+from chainrule.display.palette import shade
 from chainrule.errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from chainrule.explaining.notations import NOTATIONS
 from chainrule.explaining.render.spans import cells
@@ -407,6 +408,38 @@ def test_an_image_is_drawn_beside_its_shares() -> None:
     net = Model([Dense(64, 8), ReLU(), Dense(8, 10)], SoftmaxCrossentropy(), class_names=digits.class_names)
     one = explain_prediction(net, digits.X_test[0], 3, feature_names=digits.feature_names)
     assert one.shape == (8, 8) and one.to_html().count("<rect") >= 128 and "█" in str(one)
+
+
+def test_a_pixel_has_the_colour_of_its_value_and_of_its_share() -> None:
+    net = Model([Dense(64, 1)], "mean_squared_error")
+    net.parameters = {"dense_0.weights": [[1.0], [-3.0]] + [[0.0]] * 62, "dense_0.biases": [[0.0]]}
+    page = explain_prediction(net, np.array([2.0, 1.0] + [0.0] * 62)).to_html()
+    first, second = (re.findall(rf'fill="(#\w+)"><title>input {i}: ', page) for i in (0, 1))
+    assert (first, second) == ([shade(1, 1), shade(2, 3)], [shade(1, 2), shade(-1, 1)])
+
+
+def test_inputs_without_a_share_say_why() -> None:
+    net = Model([Dense(2, 1), ReLU(), Dense(1, 1)], "mean_squared_error")
+    net.parameters = {
+        "dense_0.weights": [[1.0], [1.0]],
+        "dense_0.biases": [[-5.0]],
+        "dense_1.weights": [[2.0]],
+        "dense_1.biases": [[3.0]],
+    }
+    empty, off = explain_prediction(net, [0.0, 0.0]), explain_prediction(net, [1.0, 2.0])
+    for shown in (str(empty), empty.to_html()):
+        assert "Every input is 0, so none has a share: the score is what the biases make of it." in shown
+        assert "No input raises it" not in shown
+    for shown in (off.to_text(200), off.to_html()):
+        assert "No input has a share. The gradient is 0: every neuron of relu_0 is off for sample 0" in shown
+
+
+def test_inputs_of_a_table_stand_in_its_own_units(model: Model) -> None:
+    one = explain_prediction(model, IRIS.X_test[0])
+    share = next(one for one in one.inputs if one.name == "petal length cm")
+    assert share.original == pytest.approx(1.4) and "petal length cm (1.4 in the table): " in str(one)
+    assert "<th>in the table</th>" in re.sub(r' class="\w+"', "", one.to_html())
+    assert "before it becomes a probability" in str(one)
 
 
 def test_the_history_of_a_weight_says_who_moved_it() -> None:
