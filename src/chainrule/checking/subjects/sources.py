@@ -114,10 +114,12 @@ def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, t
     """
     found: dict[str, tuple[str, ...]] = {}
     for node in (node for each in functions for node in ast.walk(_parsed(source_of(each)) or ast.Pass())):
-        unpacked = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
-        if unpacked and isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-            axes = tuple(e.id for e in node.targets[0].elts if isinstance(e, ast.Name))
-            if len(axes) == len(node.targets[0].elts) > 2 and _name(node.value.value) in names:
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)):
+            continue
+        entries = node.targets[0].elts
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            axes = tuple(e.id for e in entries if isinstance(e, ast.Name))
+            if len(axes) == len(entries) > 2 and _name(node.value.value) in names:
                 found.setdefault(_name(node.value.value), axes)
     every = [axis for axes in found.values() for axis in axes if axis != "_"]
     return found if len(set(every)) < len(every) else {}
