@@ -148,11 +148,16 @@ class Steps:
             task.loss.metric: records.metric()[:ended],
             LEARNING_RATE: run.learning_rates(starts),
         }
-        nodes = run.network.derived("nodes that are trained", lambda: _Joined.of(GRADIENT_NORM, _per_node(trainable)))
-        units = run.network.derived(("watched", tuple(self.units)), lambda: _Joined.of(DEAD, self.units))
-        norms = np.sqrt(nodes.sums(records.squares[:ended]))
-        dead = 1 - units.sums(records.alive[:ended]) / units.sizes
-        return columns | dict(zip(nodes.names, norms, strict=True)) | dict(zip(units.names, dead, strict=True))
+        spans = run.network.derived(("columns", tuple(self.units)), lambda: _columns_of(trainable, self.units))
+        squares, alive = records.squares[:ended], records.alive[:ended]
+        for name, begin, end in spans[GRADIENT_NORM]:
+            total = squares[:, begin]
+            for column in range(begin + 1, end):
+                total = total + squares[:, column]
+            columns[name] = np.sqrt(total)
+        for name, begin, end in spans[DEAD]:
+            columns[name] = 1 - np.add.reduce(alive[:, begin:end], 1) / (end - begin)
+        return columns
 
     def _up_to_date(self, settings: _Settings) -> tuple[Session, Arrays]:
         """The session, and the parameters, which it holds too: also where a callback has changed them, a layer or a
@@ -198,31 +203,15 @@ class Steps:
         )
 
 
-class _Joined(NamedTuple):
-    """Columns of a record that belong together, N groups of them side by side, and what their sums are called."""
-
-    names: list[str]
-    starts: NDArray[np.intp]  # (N,)
-    sizes: NDArray[np.float64]  # (N, 1)
-
-    @classmethod
-    def of(cls, quantity: str, sizes: Mapping[str, int]) -> _Joined:
-        """A group for each node, by the number of its columns."""
-        names, counts = [Column(quantity, node=node).name for node in sizes], np.array([*sizes.values()], np.intp)
-        return cls(names, np.cumsum(counts) - counts, counts[:, None].astype(np.float64))
-
-    def sums(self, columns: NDArray[Any]) -> NDArray[Any]:
-        """The sum of each group, a row for each, (N, E), of columns (E, ...)."""
-        if not self.names:
-            return np.zeros((0, len(columns)))
-        dtype = np.float64 if columns.dtype == bool else None
-        found: NDArray[Any] = np.add.reduceat(columns.T, self.starts, axis=0, dtype=dtype)
-        return found
-
-
-def _per_node(names: Sequence[str]) -> dict[str, int]:
-    """How many of the parameters each node has, which lie side by side."""
-    return Counter(name.rpartition(".")[0] for name in names)
+def _columns_of(trainable: Sequence[str], units: Mapping[str, int]) -> dict[str, list[tuple[str, int, int]]]:
+    """What the records of each node are called, of which columns they are the sum: from the first up to the last."""
+    parameters = Counter(name.rpartition(".")[0] for name in trainable)  # those of a node lie side by side
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for quantity, sizes in ((GRADIENT_NORM, parameters), (DEAD, units)):
+        ends = itertools.accumulate(sizes.values())
+        named = zip(sizes.items(), ends, strict=True)
+        found[quantity] = [(Column(quantity, node=node).name, end - size, end) for (node, size), end in named]
+    return found
 
 
 def _hold_still(values: Arrays) -> None:
