@@ -70,7 +70,11 @@ def disturbed(rng: random.Random, path: Path, said: Path, disk: Path | None, tal
         time.sleep(0.02)
     time.sleep(moment)
     if process.poll() is not None:
-        return None if process.returncode == 0 else f"it ended by itself with {process.returncode}"
+        errors = said.with_suffix(".err").read_text().splitlines()
+        own = [line for line in errors if line.startswith("chainrule:")]
+        return (
+            None if process.returncode == 0 else f"it ended by itself with {process.returncode}: {own or errors[-3:]}"
+        )
     try:
         victim, what = disturb(rng, ranks, disk, said.read_text())
     except ProcessLookupError:

@@ -452,7 +452,7 @@ def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(tmp_path: Path) ->
 def test_a_rank_that_has_not_started_is_named() -> None:
     code, _, errors = Job(3, "long.py", "", "1", "late", "1", CHAINRULE_PATIENCE="3").end()
     assert code != 0
-    assert errors == ["chainrule: rank 1 of 3 has not started after 3 s; the others waited, at step 0."]
+    assert errors == ["chainrule: rank 1 of 3 has not started after 6 s; the others waited, at step 0."]
 
 
 @under_mpirun

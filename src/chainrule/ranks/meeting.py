@@ -107,11 +107,11 @@ def _wait_for_all(MPI: Any) -> None:
 
 
 class _Deadline:
-    """Ends the process where the ranks have not all come within the time that a rank is waited for."""
+    """Ends the process where the ranks have not all come within twice the time for which a rank may be silent."""
 
     def __enter__(self) -> None:
-        self.arrivals = Arrivals().__enter__()
-        self.timer = threading.Timer(patience(), self._end)
+        self.arrivals, self.seconds = Arrivals().__enter__(), 2 * patience()
+        self.timer = threading.Timer(self.seconds, self._end)
         self.timer.daemon = True
         self.timer.start()
 
@@ -124,7 +124,7 @@ class _Deadline:
         present = self.arrivals.present()
         if present and self.arrivals.rank != present[0]:
             time.sleep(2.0)
-        say(f"{self.arrivals.absent(present)} after {patience():g} s; the others waited, at step 0.")
+        say(f"{self.arrivals.absent(present)} after {self.seconds:g} s; the others waited, at step 0.")
         os._exit(1)
 
 
