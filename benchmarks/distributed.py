@@ -3,7 +3,8 @@
 `sum` adds 1 MB of float32 over all ranks: by MPI's own Allreduce, and in the order of the tree. `fit` trains
 784-1024-1024-10 on batches of 512 made-up images; started without mpirun, on one rank with two threads of the engine
 `fused`, and on one rank of the distributed session. `torch` trains the same network with PyTorch's
-DistributedDataParallel over gloo, with one thread a rank.
+DistributedDataParallel over gloo, with one thread a rank. Both give the best epoch, and the processor's time of rank 0,
+which counts less of what else the machine does.
 """
 
 from __future__ import annotations
@@ -58,10 +59,15 @@ def measure_fit(team: Team) -> None:
         model = Model(
             [Dense(784, 1024), ReLU(), Dense(1024, 1024), ReLU(), Dense(1024, 10)], SoftmaxCrossentropy(), Adam(1e-3)
         )
+        model.fit(X, y, epochs=1, batch_size=512, verbose=False, **options)
+        worked = time.process_time()
         history = model.fit(X, y, epochs=6, batch_size=512, verbose=False, **options)
+        worked = 1e3 * (time.process_time() - worked) / 30
         if team.leads:
             took = 1e3 * min(history["seconds"]) / 5
-            print(f"784-1024-1024-10, batch 512, {name}: {took:.1f} ms a step", flush=True)
+            print(
+                f"784-1024-1024-10, batch 512, {name}: {took:.1f} ms a step, {worked:.1f} of the processor", flush=True
+            )
 
 
 def measure_torch(team: Team) -> None:
@@ -76,16 +82,22 @@ def measure_torch(team: Team) -> None:
     model = nn.parallel.DistributedDataParallel(nn.Sequential(*layers))
     optimizer, loss = torch.optim.Adam(model.parameters(), 1e-3), nn.CrossEntropyLoss()
     X, y = torch.randn(2560 // team.size, 784), torch.randint(0, 10, (2560 // team.size,))
-    took = []
-    for _ in range(12):
+    took, worked = [], 0.0
+    for epoch in range(13):
         begin = time.perf_counter()
+        if epoch == 1:
+            worked = time.process_time()
         for own in torch.arange(len(X)).split(512 // team.size):
             optimizer.zero_grad()
             loss(model(X[own]), y[own]).backward()
             optimizer.step()
         took.append(1e3 * (time.perf_counter() - begin) / 5)
+    worked = 1e3 * (time.process_time() - worked) / 60
     if team.leads:
-        print(f"784-1024-1024-10, batch 512, PyTorch DDP over gloo, {team.size} ranks: {min(took):.1f} ms a step")
+        print(
+            f"784-1024-1024-10, batch 512, PyTorch DDP over gloo, {team.size} ranks: {min(took):.1f} ms a step, "
+            f"{worked:.1f} of the processor"
+        )
     torch.distributed.destroy_process_group()
 
 

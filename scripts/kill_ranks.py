@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Kill and stop ranks of distributed runs at random moments, resume them, and compare the end with an undisturbed run.
+"""Kill and stop ranks of distributed runs and fill rank 0's disk at random moments, resume the runs, and compare their
+end with an undisturbed run's.
 
-`scripts/kill_ranks.py --times 100` takes about ten minutes and needs the extra `mpi`. It prints tried and failed.
+`scripts/kill_ranks.py --times 100` takes ten to twenty minutes and needs the extra `mpi`. It prints tried and failed.
+The disk is a file system of 1 MB in memory; where none may be mounted, nothing is filled.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -15,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -26,7 +31,7 @@ ENVIRONMENT = os.environ | {
     "CHAINRULE_PATIENCE": "5",
     "OMP_NUM_THREADS": "1",
 }
-LINE = re.compile(r"^chainrule: rank (\d) of (\d) (died|has not been heard of)", re.M)
+LINE = re.compile(r"^chainrule: rank (\d) of (\d) (died|has not been heard of|stopped at step \d+: .*No space)", re.M)
 
 
 def started(ranks: int, path: Path, said: Path) -> subprocess.Popen[bytes]:
@@ -38,37 +43,74 @@ def started(ranks: int, path: Path, said: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=out, stderr=errors, env=ENVIRONMENT)
 
 
-def disturbed(rng: random.Random, path: Path, said: Path) -> str | None:
-    """One run with one rank killed or stopped; what is wrong with how it ended."""
+def fill(folder: Path) -> None:
+    """Leave no room on the disk."""
+    with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
+
+
+def disturb(rng: random.Random, ranks: int, disk: Path | None, said: str) -> tuple[int, str]:
+    """What happens to the run: to which rank, and its name. Raises `ProcessLookupError` where the rank has ended."""
+    if disk is not None and rng.random() < 0.25:
+        fill(disk)
+        return 0, "a full disk"
+    victim, number = rng.randrange(ranks), rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP))
+    found = re.search(rf"^rank {victim} (\d+)", said, re.M)
+    assert found is not None
+    os.kill(int(found[1]), number)
+    return victim, number.name
+
+
+def disturbed(rng: random.Random, path: Path, said: Path, disk: Path | None, tally: Counter[str]) -> str | None:
+    """One run with one rank killed or stopped, or its disk full; what is wrong with how it ended."""
     ranks = rng.choice((2, 3))
     process, moment = started(ranks, path, said), rng.uniform(0, 1.5)
     while process.poll() is None and "epoch" not in said.read_text():
         time.sleep(0.02)
     time.sleep(moment)
     if process.poll() is not None:
-        return None if process.returncode == 0 else f"it ended by itself with {process.returncode}"
-    victim, number = rng.randrange(ranks), rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP))
-    found = re.search(rf"^rank {victim} (\d+)", said.read_text(), re.M)
-    assert found is not None
+        errors = said.with_suffix(".err").read_text().splitlines()
+        own = [line for line in errors if line.startswith("chainrule:")]
+        return (
+            None if process.returncode == 0 else f"it ended by itself with {process.returncode}: {own or errors[-3:]}"
+        )
     try:
-        os.kill(int(found[1]), number)
+        victim, what = disturb(rng, ranks, disk, said.read_text())
     except ProcessLookupError:
         process.wait()
         return None
+    tally[what] += 1
     begin = time.monotonic()
     try:
         code = process.wait(timeout=30)
     except subprocess.TimeoutExpired:
         process.kill()
-        return f"30 s after {number.name} to rank {victim} of {ranks} it had not ended"
+        return f"30 s after {what} of rank {victim} of {ranks} it had not ended"
     lines, over = LINE.findall(said.with_suffix(".err").read_text()), "model " in said.read_text()
     if over:
-        return None  # the signal came when all was done
+        return None  # it came when all was done
     if code == 0:
-        return f"exit code 0 after {number.name} to rank {victim} of {ranks}"
+        return f"exit code 0 after {what} of rank {victim} of {ranks}"
     if len(lines) != 1 or int(lines[0][0]) != victim:
-        return f"{number.name} to rank {victim} of {ranks} after {time.monotonic() - begin:.1f} s: {lines}"
+        return f"{what} of rank {victim} of {ranks} after {time.monotonic() - begin:.1f} s: {lines}"
     return None
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path | None]:
+    """A disk of 1 MB, or None where it may not be made."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    try:
+        yield folder if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def main() -> int:
@@ -78,15 +120,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rng, failed, tried = random.Random(given.seed), 0, 0
-    with tempfile.TemporaryDirectory() as folder:
+    tally: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder) / "disk") as disk:
         said = Path(folder) / "said"
         started(1, Path(folder) / "whole", said).wait()
         whole = said.read_text().splitlines()[-1]
         while tried < given.times:
-            path = Path(folder) / f"run{tried}"
+            path = Path(folder) / "disk" / f"run{tried}"
             for _ in range(min(4, given.times - tried)):
                 tried += 1
-                wrong = disturbed(rng, path, said)
+                wrong = disturbed(rng, path, said, disk, tally)
+                (Path(folder) / "disk/filler").unlink(missing_ok=True)
                 if wrong is not None:
                     failed += 1
                     print(f"try {tried}: {wrong}", flush=True)
@@ -95,7 +139,9 @@ def main() -> int:
             if last != whole:
                 failed += 1
                 print(f"after try {tried}: {last}, undisturbed {whole}", flush=True)
-            print(f"{tried} tried, {failed} failed", flush=True)
+            path.unlink(missing_ok=True)
+            done = ", ".join(f"{number} {what}" for what, number in sorted(tally.items()))
+            print(f"{tried} tried, {failed} failed ({done})", flush=True)
     return 1 if failed else 0
 
 

@@ -32,15 +32,17 @@ from chainrule import (
     Model,
     ReLU,
     SoftmaxCrossentropy,
+    Tanh,
     cli,
     datasets,
     layers,
     rows,
 )
 from chainrule.datasets import disktable, shards
-from chainrule.distributed import ALONE, Team
+from chainrule.distributed import ALONE, Team, sums
 from chainrule.distributed.pieces import added, nodes_of, pieces_of, share_of
 from chainrule.errors import ConfigurationError, NonFiniteError
+from chainrule.ranks.arrivals import Arrivals
 from ranks import long, same
 from ranks.threads import on_ranks
 
@@ -119,6 +121,28 @@ def test_what_the_pieces_give_is_what_the_reference_gives(team_of_thread: Any) -
         whole.fit(*data, **options | {"distributed": False, "engine": "numpy"})
         for key, array in whole.run.values.items():
             np.testing.assert_allclose(pieces.run.values[key], array, rtol=1e-7, atol=1e-7, err_msg=f"{name} {key}")
+
+
+@pytest.mark.parametrize("frozen", [(), ("dense_0",), ("dense_0", "dense_1")])
+def test_large_gradients_are_added_in_parts_and_those_that_nobody_reads_left_out(
+    frozen: tuple[str, ...], team_of_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums, "_ENTRIES", 64)  # 16 rows of a gradient
+    X = np.random.default_rng(0).normal(size=(37, 35))
+
+    def trained(rank: int, **options: Any) -> dict[str, Any]:
+        body = [Dense(35, 21), ReLU(), Dense(21, 5), Tanh(), Dense(5, 3)]
+        model = Model(body, SoftmaxCrossentropy(), SGD(0.1), dtype="float64")
+        for name in frozen:
+            model.network[name].freeze()
+        model.fit(X, np.arange(37) % 3, epochs=3, batch_size=16, verbose=False, **options or {"distributed": True})
+        return dict(model.parameters)
+
+    alone, reference = trained(0), trained(0, engine="numpy")
+    for found in team_of_thread(3, trained):
+        for name, array in alone.items():
+            assert (found[name] == array).all()
+            np.testing.assert_allclose(array, reference[name], rtol=1e-9, atol=1e-12)
 
 
 def test_mpi_may_add_in_its_own_order(team_of_thread: Any) -> None:
@@ -294,7 +318,7 @@ def test_callbacks_are_rank_0s_and_all_stop_where_it_stops(team_of_thread: Any, 
     found = team_of_thread(3, trained)
     assert found[0] == (["begin", "epoch 1", "epoch 2", "end"], "interrupted", 2)
     assert found[1:] == [([], "interrupted", 2)] * 2
-    assert capsys.readouterr().out.count("Distributed: 3 ranks, a batch is 8 pieces.") == 1
+    assert capsys.readouterr().out.count("Distributed: 3 ranks, a batch is 4 pieces.") == 1
 
 
 def test_a_run_goes_on_with_another_number_of_ranks(team_of_thread: Any, tmp_path: Path) -> None:
@@ -383,6 +407,7 @@ class Job:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | root | environment,
         )  # fmt: skip
         self.lines: list[str] = []
+        self.errors = ""
 
     def until(self, beginning: str) -> None:
         """Read what it says up to a line that begins so."""
@@ -399,8 +424,8 @@ class Job:
 
     def end(self) -> tuple[int, list[str], list[str]]:
         """Exit code, what it said, and what the library said of errors."""
-        out, errors = self.process.communicate(timeout=60)
-        own = [line for line in errors.splitlines() if line.startswith("chainrule:")]
+        out, self.errors = self.process.communicate(timeout=60)
+        own = [line for line in self.errors.splitlines() if line.startswith("chainrule:")]
         return self.process.returncode, self.lines + out.splitlines(), own
 
 
@@ -421,6 +446,34 @@ def test_a_killed_rank_ends_the_run_which_goes_on_bit_for_bit(tmp_path: Path) ->
     assert len(errors) == 1 and errors[0].startswith("chainrule: rank 1 of 3 died at step ")
     resumed = Job(2, "long.py", str(tmp_path / "killed"), "5", "resume").end()[1]
     assert resumed[-1] == long.trained(str(tmp_path / "whole"), 5)
+
+
+@under_mpirun
+def test_a_rank_that_has_not_started_is_named() -> None:
+    code, _, errors = Job(3, "long.py", "", "1", "late", "1", CHAINRULE_PATIENCE="3").end()
+    assert code != 0
+    assert errors == ["chainrule: rank 1 of 3 has not started after 6 s; the others waited, at step 0."]
+
+
+@under_mpirun
+def test_a_refusal_is_one_line_of_rank_0_and_no_traceback(tmp_path: Path) -> None:
+    job = Job(3, "long.py", str(tmp_path / "file"), "1", "other", "2")
+    code, _, errors = job.end()
+    assert code != 0 and len(errors) == 1 and "rank 2 of 3 has another" in errors[0]
+    assert "Traceback" not in job.errors
+
+
+def test_who_is_absent_is_said_as_well_as_it_is_known() -> None:
+    def said(present: list[int], **environment: str) -> str:
+        return Arrivals({"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "0"} | environment).absent(present)
+
+    near = {"OMPI_COMM_WORLD_LOCAL_SIZE": "4"}
+    assert said([0, 2, 3], **near) == "rank 1 of 4 has not started"
+    assert said([0], **near) == "ranks 1, 2 and 3 of 4 have not started"
+    assert said([0, 1, 2, 3], **near) == "all 4 ranks have started, and MPI does not join them"
+    assert said([0], OMPI_COMM_WORLD_LOCAL_SIZE="2").startswith("1 of the 2 ranks of ")
+    assert said([0, 1], OMPI_COMM_WORLD_LOCAL_SIZE="2").startswith("not every one of the 4 ranks has started; those of")
+    assert said([], **near) == said([0]) == "not every one of the 4 ranks has started"
 
 
 @under_mpirun

@@ -35,7 +35,7 @@ class Slow(Callback):
 def trained(path: str, epochs: int, resume: bool = False, fault: str = "") -> str:
     """What a rank trains, and what came out."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(64, 4)), rng.integers(0, 3, 64)
+    X, y = rng.normal(size=(64, 4)) + (fault == "other"), rng.integers(0, 3, 64)
     model = Model(
         [Dense(4, 6), BatchNorm(6), ReLU(), Dropout(0.2), Dense(6, 3)], SoftmaxCrossentropy(), Adam(0.01)
     )  # fmt: skip
@@ -50,6 +50,8 @@ def trained(path: str, epochs: int, resume: bool = False, fault: str = "") -> st
 def main() -> None:
     path, epochs, *rest = sys.argv[1:]
     fault, culprit = (rest[-2], int(rest[-1])) if len(rest) > 1 else ("", -1)
+    if fault == "late" and os.environ.get("OMPI_COMM_WORLD_RANK") == str(culprit):
+        time.sleep(60)
     with working(True) as team:
         print("rank", team.rank, os.getpid(), flush=True)
         mine = team.rank == culprit

@@ -17,17 +17,17 @@ from ..ranks import share_of
 
 __all__ = ["Node", "added", "nodes_of", "pieces_of", "share_of"]
 
-_ROWS = 64  # samples of a piece, in batches that have more pieces than the fewest
-_FEWEST, _MOST = 8, 256
+_ROWS = 128  # samples of a piece, in batches that have more pieces than the fewest
+_FEWEST, _MOST = 4, 256
 
 Node = tuple[int, int]  # the first piece under it, and the one after the last
 
 
 def pieces_of(samples: int) -> list[slice]:
-    """The rows of each piece of a batch: 8 pieces, more from 513 samples on, 256 at most, and none empty.
+    """The rows of each piece of a batch: 4 pieces, more from 513 samples on, 256 at most, and none empty.
 
-    >>> pieces_of(16)[:2], len(pieces_of(3)), len(pieces_of(2048))
-    ([slice(0, 2, None), slice(2, 4, None)], 3, 32)
+    >>> pieces_of(8)[:2], len(pieces_of(3)), len(pieces_of(2048))
+    ([slice(0, 2, None), slice(2, 4, None)], 3, 16)
     """
     count = min(samples, max(_FEWEST, min(_MOST, -(-samples // _ROWS))))
     edges = [i * samples // count for i in range(count + 1)]

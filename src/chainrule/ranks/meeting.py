@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
 import os
 import secrets
 import socket
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigurationError
+from ..errors import ChainruleError, ConfigurationError
+from .arrivals import Arrivals, started
 from .watch import Watch, patience, say
 
 __all__ = ["joined", "quiet"]
 
-# What launchers tell a process of how many there are: Open MPI and PRRTE, MPICH and its kin, srun
-_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
 _met: tuple[Any, Watch | None] | None = None
 _leads = True  # whether this is rank 0, as far as is known
 
@@ -41,26 +42,36 @@ def quiet() -> bool:
     return not _leads or (watch is not None and watch.told)
 
 
-def _started() -> int:
-    """How many ranks the launcher started, as it says."""
-    return max((int(os.environ[name]) for name in _SIZES if os.environ.get(name, "").isdigit()), default=1)
-
-
 def _meet() -> tuple[Any, Watch | None]:
     global _leads  # noqa: PLW0603
-    if _started() == 1 and "mpi4py.MPI" not in sys.modules:
+    if started() == 1 and "mpi4py.MPI" not in sys.modules:
         return None, None
     MPI = _initialized()
+    if started() > 1:
+        sys.excepthook = _line_of(sys.excepthook)
     if MPI.COMM_WORLD.size == 1:
-        if _started() > 1:
+        if started() > 1:
+            _leads = not Arrivals().rank  # every process is alone, and says the same
             raise ConfigurationError(
-                f"fit: {_started()} processes were started, and MPI joins none of them; with Slurm write "
+                f"fit: {started()} processes were started, and MPI joins none of them; with Slurm write "
                 "srun --mpi=pmix, or start them by mpirun of the same MPI."
             )
         return None, None
     comm = MPI.COMM_WORLD.Dup()
     _leads = comm.rank == 0
     return comm, _watched(comm)
+
+
+def _line_of(usual: Any) -> Any:
+    """How a program's last error is printed: what the library refuses on every rank alike is a line of rank 0."""
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if not isinstance(error, ChainruleError):
+            usual(kind, error, traceback)
+        elif not quiet():
+            say(" ".join(str(error).split()))
+
+    return hook
 
 
 def _initialized() -> Any:
@@ -78,24 +89,42 @@ def _initialized() -> Any:
         raise ConfigurationError(f'fit: mpi4py finds no MPI library ({error}): pip install "chainrule[mpi]".') from None
     if not MPI.Is_initialized():
         with _Deadline():
-            MPI.Init_thread(MPI.THREAD_SERIALIZED)
+            _wait_for_all(MPI)
         atexit.register(_leave, MPI)
     return MPI
 
 
+def _wait_for_all(MPI: Any) -> None:
+    """MPI_Init_thread; mpi4py's holds Python's lock meanwhile, which would stop the deadline's clock."""
+    try:
+        start = ctypes.CDLL(MPI.__file__).MPI_Init_thread
+    except (OSError, AttributeError):
+        MPI.Init_thread(MPI.THREAD_SERIALIZED)
+        return
+    start(None, None, ctypes.c_int(MPI.THREAD_SERIALIZED), ctypes.byref(ctypes.c_int()))
+    for comm in (MPI.COMM_WORLD, MPI.COMM_SELF):
+        comm.Set_errhandler(MPI.ERRORS_RETURN)  # as mpi4py sets it
+
+
 class _Deadline:
-    """Ends the process where the ranks have not all come within the time that a rank is waited for."""
+    """Ends the process where the ranks have not all come within twice the time for which a rank may be silent."""
 
     def __enter__(self) -> None:
-        self.timer = threading.Timer(patience(), self._end)
+        self.arrivals, self.seconds = Arrivals().__enter__(), 2 * patience()
+        self.timer = threading.Timer(self.seconds, self._end)
         self.timer.daemon = True
         self.timer.start()
 
     def __exit__(self, *error: object) -> None:
         self.timer.cancel()
+        self.arrivals.__exit__()
 
     def _end(self) -> None:
-        say(f"not every one of the {_started()} ranks has started after {patience():g} s; this one waited, at step 0.")
+        """The first that is there says it: until another has waited longer, mpirun has ended all."""
+        present = self.arrivals.present()
+        if present and self.arrivals.rank != present[0]:
+            time.sleep(2.0)
+        say(f"{self.arrivals.absent(present)} after {self.seconds:g} s; the others waited, at step 0.")
         os._exit(1)
 
 
