@@ -118,7 +118,7 @@ def _module(place: Path, text: str) -> types.ModuleType:
 
 
 class _Opening:
-    """`open` for a file's own lines: a text that is not there reads as a short one, of which a vocabulary can be made."""
+    """`open` for a file's own lines: a text that is not there reads as a short one, enough for a vocabulary."""
 
     def __init__(self, unread: list[str]) -> None:
         self.unread = unread
