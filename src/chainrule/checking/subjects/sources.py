@@ -113,12 +113,14 @@ def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, t
     {'x': ('n', 'high', 'wide', 'c_in'), 'w': ('k', 'k', 'c_in', 'c_out')}
     """
     found: dict[str, tuple[str, ...]] = {}
-    for node in (node for each in functions for node in ast.walk(_parsed(source_of(each)) or ast.Pass())):
-        unpacked = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
-        if unpacked and isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-            axes = tuple(e.id for e in node.targets[0].elts if isinstance(e, ast.Name))
-            if len(axes) == len(node.targets[0].elts) > 2 and _name(node.value.value) in names:
-                found.setdefault(_name(node.value.value), axes)
+    trees = [tree for each in functions if (tree := _parsed(source_of(each))) is not None]
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            of, names_of_axes = node.value, node.targets[0].elts
+            axes = tuple(each.id for each in names_of_axes if isinstance(each, ast.Name))
+            whole = len(axes) == len(names_of_axes) > 2 and isinstance(of, ast.Attribute) and of.attr == "shape"
+            if whole and _name(of.value) in names:  # type: ignore[attr-defined]
+                found.setdefault(_name(of.value), axes)  # type: ignore[attr-defined]
     every = [axis for axes in found.values() for axis in axes if axis != "_"]
     return found if len(set(every)) < len(every) else {}
 

@@ -45,7 +45,10 @@ class TapeOperation(Brought):
             name: rng.uniform(low, 2.0, shape) for name, shape in zip(_NAMES[: self.many], shapes, strict=False)
         }  # fmt: skip
         call = Passes(self.name, None, self._forward(), self._backward())
-        yield replace(written_subject(call, inputs), title=self.name, given=given is not None)
+        subject = replace(written_subject(call, inputs), title=self.name, given=given is not None)
+        made_of = "(x + x * other) + x" if self.many == 2 else "(x + x) + x"
+        note = f"It was run on {made_of}: where x is used more than once, what comes back must be added up, with +=."
+        yield replace(subject, notes=(*subject.notes, note)) if self.operation == _REUSED else subject
 
     def run(self, *boxes: Any) -> Any:
         """What the operation makes of boxes."""
