@@ -588,3 +588,306 @@ class SoftMax(Module):
 """,
     ("self.gradb += gradOutput.sum(axis=0)", "self.gradb += gradOutput.mean(axis=0)"),
 )
+
+
+stranger(
+    "a tape of numbers: operations that keep closures",
+    8,
+    """
+import math
+
+class Value:
+    def __init__(self, data, _children=()):
+        self.data = data
+        self.grad = 0
+        self._backward = lambda: None
+        self._prev = set(_children)
+
+    def __add__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data + other.data, (self, other))
+        def _backward():
+            self.grad += out.grad
+            other.grad += out.grad
+        out._backward = _backward
+        return out
+
+    def __mul__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        out = Value(self.data * other.data, (self, other))
+        def _backward():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out._backward = _backward
+        return out
+
+    def __pow__(self, other):
+        out = Value(self.data ** other, (self,))
+        def _backward():
+            self.grad += other * self.data ** (other - 1) * out.grad
+        out._backward = _backward
+        return out
+
+    def tanh(self):
+        t = math.tanh(self.data)
+        out = Value(t, (self,))
+        def _backward():
+            self.grad += (1 - t ** 2) * out.grad
+        out._backward = _backward
+        return out
+
+    def backward(self):
+        topo, visited = [], set()
+        def build(v):
+            if v not in visited:
+                visited.add(v)
+                for child in v._prev:
+                    build(child)
+                topo.append(v)
+        build(self)
+        self.grad = 1
+        for v in reversed(topo):
+            v._backward()
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + (-other)
+""",
+    ("(1 - t ** 2)", "(1 - t)"),
+    ("self.grad += out.grad", "self.grad = out.grad"),
+    ("other.grad += self.data * out.grad", "other.grad += other.data * out.grad"),
+    ("self.data ** (other - 1)", "self.data ** other"),
+    ("for v in reversed(topo):", "for v in topo:"),
+)
+
+
+stranger(
+    "a tape of arrays that looks after rows",
+    8,
+    """
+class Tensor:
+    def __init__(self, data, parents=()):
+        self.data = np.asarray(data, dtype=float)
+        self.grad = np.zeros_like(self.data)
+        self.parents = parents
+        self.back = lambda: None
+
+    def unbroadcast(grad, shape):
+        while grad.ndim > len(shape):
+            grad = grad.sum(axis=0)
+        for i, n in enumerate(shape):
+            grad = grad.sum(axis=i, keepdims=True) if n == 1 else grad
+        return grad
+
+    def __add__(self, other):
+        out = Tensor(self.data + other.data, (self, other))
+        def back():
+            self.grad += Tensor.unbroadcast(out.grad, self.data.shape)
+            other.grad += Tensor.unbroadcast(out.grad, other.data.shape)
+        out.back = back
+        return out
+
+    def __matmul__(self, other):
+        out = Tensor(self.data @ other.data, (self, other))
+        def back():
+            self.grad += out.grad @ other.data.T
+            other.grad += self.data.T @ out.grad
+        out.back = back
+        return out
+
+    def mean(self):
+        out = Tensor(self.data.mean(), (self,))
+        def back():
+            self.grad += np.ones_like(self.data) * out.grad / self.data.size
+        out.back = back
+        return out
+
+    def backward(self):
+        order = []
+        def visit(t):
+            for p in t.parents:
+                visit(p)
+            if t not in order:
+                order.append(t)
+        visit(self)
+        self.grad = np.ones_like(self.data)
+        for t in reversed(order):
+            t.back()
+""",
+    ("self.data.T @ out.grad", "self.data @ out.grad.T"),
+    (" / self.data.size", " / len(self.data)"),
+    ("other.grad += Tensor.unbroadcast(out.grad, other.data.shape)", "other.grad = other.grad + out.grad"),
+)
+
+
+stranger(
+    "costs by the scores before the activation, and a network that holds one as a class",
+    6,
+    """
+class QuadraticCost(object):
+    @staticmethod
+    def fn(a, y):
+        return 0.5 * np.linalg.norm(a - y) ** 2
+    @staticmethod
+    def delta(z, a, y):
+        return (a - y) * sigmoid_prime(z)
+
+class CrossEntropyCost(object):
+    @staticmethod
+    def fn(a, y):
+        return np.sum(np.nan_to_num(-y * np.log(a) - (1 - y) * np.log(1 - a)))
+    @staticmethod
+    def delta(z, a, y):
+        return (a - y)
+
+class Network(object):
+    def __init__(self, sizes, cost=CrossEntropyCost):
+        self.cost = cost
+        self.biases = [np.random.randn(y, 1) for y in sizes[1:]]
+        self.weights = [np.random.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:])]
+
+    def feedforward(self, a):
+        for b, w in zip(self.biases, self.weights):
+            a = sigmoid(np.dot(w, a) + b)
+        return a
+
+    def backprop(self, x, y):
+        activation, activations, zs = x, [x], []
+        for b, w in zip(self.biases, self.weights):
+            zs.append(np.dot(w, activation) + b)
+            activation = sigmoid(zs[-1])
+            activations.append(activation)
+        nabla_b, nabla_w = [0, 0], [0, 0]
+        delta = (self.cost).delta(zs[-1], activations[-1], y)
+        nabla_b[1] = delta
+        nabla_w[1] = np.dot(delta, activations[-2].T)
+        delta = np.dot(self.weights[1].T, delta) * sigmoid_prime(zs[0])
+        nabla_b[0] = delta
+        nabla_w[0] = np.dot(delta, activations[0].T)
+        return nabla_b, nabla_w
+
+def sigmoid(z):
+    return 1.0 / (1.0 + np.exp(-z))
+
+def sigmoid_prime(z):
+    return sigmoid(z) * (1 - sigmoid(z))
+""",
+    ("(a - y) * sigmoid_prime(z)", "(a - y)"),
+    ("return (a - y)\n", "return 2 * (a - y)\n"),
+)
+
+
+stranger(
+    "channels last, kernel and channels named alike in the shapes, settings in a dict",
+    3,
+    """
+def conv_forward(A_prev, W, b, hparameters):
+    (m, n_H_prev, n_W_prev, n_C_prev) = A_prev.shape
+    (f, f, n_C_prev, n_C) = W.shape
+    stride, pad = hparameters["stride"], hparameters["pad"]
+    n_H = int((n_H_prev - f + 2 * pad) / stride) + 1
+    n_W = int((n_W_prev - f + 2 * pad) / stride) + 1
+    Z = np.zeros((m, n_H, n_W, n_C))
+    A = np.pad(A_prev, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    for h in range(n_H):
+        for w in range(n_W):
+            part = A[:, h * stride:h * stride + f, w * stride:w * stride + f, :]
+            Z[:, h, w, :] = np.tensordot(part, W, 3) + b[0, 0, 0, :]
+    return Z, (A_prev, W, b, hparameters)
+
+def conv_backward(dZ, cache):
+    (A_prev, W, b, hparameters) = cache
+    (m, n_H_prev, n_W_prev, n_C_prev) = A_prev.shape
+    (f, f, n_C_prev, n_C) = W.shape
+    stride, pad = hparameters["stride"], hparameters["pad"]
+    A = np.pad(A_prev, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    dA, dW = np.zeros_like(A), np.zeros_like(W)
+    db = dZ.sum(axis=(0, 1, 2)).reshape(1, 1, 1, n_C)
+    for h in range(dZ.shape[1]):
+        for w in range(dZ.shape[2]):
+            rows, columns = slice(h * stride, h * stride + f), slice(w * stride, w * stride + f)
+            dA[:, rows, columns, :] += np.tensordot(dZ[:, h, w, :], W, ((1,), (3,)))
+            dW += np.tensordot(A[:, rows, columns, :], dZ[:, h, w, :], ((0,), (0,)))
+    return dA[:, pad:pad + n_H_prev, pad:pad + n_W_prev, :], dW, db
+""",
+)
+
+
+stranger(
+    "one slope as an array of one entry, its gradient as a plain number",
+    2,
+    """
+class PReLU:
+    def __init__(self, num_parameters=1):
+        self.alpha = np.full(num_parameters, 0.25)
+    def forward(self, x):
+        self.x = x
+        return np.where(x > 0, x, self.alpha * x)
+    def backward(self, grad):
+        self.dalpha = np.sum(np.where(self.x > 0, 0, self.x) * grad)
+        return grad * np.where(self.x > 0, 1, self.alpha)
+""",
+    ("np.where(self.x > 0, 0, self.x)", "np.where(self.x > 0, 0, self.alpha)"),
+)
+
+
+stranger(
+    "the divergence of two distributions, one of them called p",
+    1,
+    """
+class KLDivLoss:
+    def forward(self, log_q, p):
+        self.p, self.n = p, log_q.shape[0]
+        return np.sum(p * (np.log(p) - log_q)) / self.n
+    def backward(self):
+        return -self.p / self.n
+""",
+    ("-self.p / self.n", "-self.p"),
+)
+
+
+stranger(
+    "a text that is not there, of which the vocabulary is made",
+    2,
+    """
+data = open("input.txt", "r").read()
+chars = list(set(data))
+vocab_size = len(chars)
+W = np.random.randn(vocab_size, vocab_size) * 0.1
+b = np.zeros((vocab_size, 1))
+
+def loss_fun(inputs, targets):
+    loss, dW, db = 0, np.zeros_like(W), np.zeros_like(b)
+    for t in range(len(inputs)):
+        x = np.zeros((vocab_size, 1))
+        x[inputs[t]] = 1
+        e = np.exp(W @ x + b)
+        p = e / e.sum()
+        loss += -np.log(p[targets[t], 0])
+        dy = np.copy(p)
+        dy[targets[t]] -= 1
+        dW += dy @ x.T
+        db += dy
+    return loss, dW, db
+""",
+    ("db += dy", "db = dy"),
+)
+
+
+stranger(
+    "one word among vectors: its number, and a matrix of the others",
+    2,
+    """
+def naive_softmax_loss_and_gradient(center_vec, outside_idx, outside_vectors):
+    scores = outside_vectors @ center_vec
+    e = np.exp(scores - scores.max())
+    y_hat = e / e.sum()
+    loss = -np.log(y_hat[outside_idx])
+    delta = y_hat.copy()
+    delta[outside_idx] -= 1
+    return loss, outside_vectors.T @ delta, np.outer(delta, center_vec)
+""",
+    ("    delta[outside_idx] -= 1\n", ""),
+)

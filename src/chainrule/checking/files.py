@@ -16,6 +16,7 @@ from .findings import Diagnosis, Finding
 from .report import Report
 from .subjects import checkable
 from .subjects.calls import pairs_in
+from .subjects.tape import operations_of
 
 __all__ = ["check_file", "checks_of", "found_in", "load"]
 
@@ -95,5 +96,7 @@ def found_in(names: dict[str, Any]) -> dict[str, Any]:
         foreign = own and getattr(value, "__module__", None) not in own
         if isinstance(value, type) and not foreign and not inspect.isabstract(value) and checkable(value):
             found[name] = value
+        elif isinstance(value, type) and not foreign:
+            found |= {each.name: each for each in operations_of(value)}
     functions = {n: v for n, v in names.items() if inspect.isfunction(v) and (not own or v.__module__ in own)}
     return {**found, **dict(pairs_in(functions))}

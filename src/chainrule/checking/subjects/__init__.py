@@ -111,6 +111,11 @@ def _written(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], r
             first = first or error
     if first is not None:
         raise first
+    operations = _operations(item)
+    for each in operations:
+        yield from each.subjects(inputs=inputs)
+    if operations:
+        return
     raise ConfigurationError(
         f"check: {item!r:.80} has no backward pass that can be checked. It can be a layer, loss, penalty, graph or "
         "model of this library; an object or class with forward(inputs) and backward(dvalues), or a value and a "
@@ -118,6 +123,13 @@ def _written(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], r
         "functions (forward, backward); a function that returns a loss and its gradients; a torch.nn.Module or "
         "torch.autograd.Function."
     )
+
+
+def _operations(item: Any) -> list[Any]:
+    """The operations of a class of boxes that record what is done with them."""
+    from .tape import operations_of
+
+    return list(operations_of(item)) if isinstance(item, type) else []
 
 
 def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str) -> Iterator[Subject]:
