@@ -201,13 +201,11 @@ def test_a_correct_object_of_the_catalogue_passes(make: Any) -> None:
     assert report.passed, str(report)
 
 
-@settings(max_examples=500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(correct())
 def test_nothing_is_found_wrong_with_a_correct_object(drawn: Drawn) -> None:
-    try:
-        report = check(drawn.item, drawn.inputs, seed=drawn.seed)
-    except ConfigurationError as error:  # a softmax of one column is 1, whatever goes in
-        assert "is the same whatever goes in" in str(error) and "oftmax" in repr(drawn.item)
+    report = drawn.report()
+    if report is None:
         reject()
     assert report.passed, f"{drawn.item!r}\n{report}"
 

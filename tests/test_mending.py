@@ -273,3 +273,11 @@ def test_no_line_is_shown_where_none_makes_all_right(tmp_path: Path) -> None:
     report = checked(tmp_path / "wrong.py", text, None)
     assert not report.passed
     assert all(d.write == "" for f in report.errors for d in f.diagnoses)
+
+
+@pytest.mark.usefixtures("brief_search")
+def test_a_product_that_does_not_run_is_known_by_its_numbers_where_all_sizes_are_equal(tmp_path: Path) -> None:
+    report = checked(tmp_path / "wrong.py", DENSE.replace("return grad @ self.W.T", "return grad @ self.W"), None)
+    said = report.causes[0].diagnoses[0]
+    assert said.mistake == "missing_transpose"
+    assert "with all sizes 3 it runs" in said.evidence

@@ -344,9 +344,9 @@ def test_what_is_wrong_with_a_numeric_check_of_one_s_own(kind: Any, inputs: Any,
 
 
 def test_an_error_of_check_itself_is_no_mistake_of_the_author(monkeypatch: pytest.MonkeyPatch) -> None:
-    from chainrule.checking.subjects import plans
+    from chainrule.checking.subjects import running
 
-    monkeypatch.setattr(plans, "apart", None)  # what check itself calls between forward and backward
+    monkeypatch.setattr(running, "apart", None)  # what check itself calls between forward and backward
     with pytest.raises(ConfigurationError, match=r"limit of check itself|could not be called"):
         check(Exp(), AWAY)
 

@@ -17,7 +17,8 @@ from .base import Arrays, is_shape
 from .calls import whole_source
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, rank_of, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
-from .plans import Passes, SavingContext, stored_output
+from .outputs import stored_output
+from .plans import Passes, SavingContext
 from .sources import axes_in, layered_in, parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World

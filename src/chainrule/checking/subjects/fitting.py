@@ -16,8 +16,9 @@ from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
 from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of, same_stem
 from .objects import arrays_of, lists_in
-from .plans import Place, Recipe, WrittenInstance, leaf
+from .plans import Place, Recipe, leaf
 from .reading import Reading
+from .running import WrittenInstance
 from .slopes import Slopes
 from .sources import returned_names
 

@@ -14,7 +14,8 @@ from ..streams import seed_streams
 from .base import Arrays, Point
 from .names import is_gradient_name, role_of
 from .objects import arrays_of, copied, gradient_path, growing, read, write
-from .plans import Passes, Recipe, WrittenInstance, leaf
+from .plans import Passes, Recipe, leaf
+from .running import WrittenInstance
 
 __all__ = ["OwnArrays", "held_by", "made_by", "state_of"]
 

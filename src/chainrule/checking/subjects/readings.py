@@ -16,8 +16,9 @@ from .compared import draw, forms_of, predictions
 from .drafts import Draft
 from .fitting import fitted
 from .names import LIKE_WEIGHTS, role_of
-from .plans import Passes, Recipe, WrittenInstance
+from .plans import Passes, Recipe
 from .reading import Reading, compared_shape, name_of, takes_logarithms
+from .running import WrittenInstance
 from .slots import manners
 
 __all__ = ["readings_of"]

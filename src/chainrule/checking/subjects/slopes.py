@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..streams import seed_streams
 from .base import Point
-from .plans import Recipe, WrittenInstance
+from .plans import Recipe
+from .running import WrittenInstance
 
 __all__ = ["Slopes"]
 

@@ -12,8 +12,9 @@ from ..streams import seed_streams
 from .base import Group, Point
 from .compared import draw, redrawn_like
 from .names import LIKE_WEIGHTS, role_of
-from .plans import WrittenInstance, leaf
+from .plans import leaf
 from .reading import Reading, compared_shape
+from .running import WrittenInstance
 
 __all__ = ["Redraw", "counts_classes"]
 

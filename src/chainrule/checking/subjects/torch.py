@@ -17,7 +17,7 @@ from .base import Instance, Point, Style, Subject, is_shape
 from .compared import redrawn_like
 from .declared import declared_by
 from .names import role_of, setting
-from .plans import apart, together
+from .outputs import apart, together
 
 __all__ = ["is_torch", "torch_subject"]
 

@@ -25,9 +25,10 @@ from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
 from .objects import parts_of
-from .plans import Passes, Recipe, WrittenInstance, leaf
+from .plans import Passes, Recipe, leaf
 from .reading import Reading, is_needed
 from .readings import readings_of
+from .running import WrittenInstance
 from .slopes import Slopes
 from .slots import unknown_to
 from .sources import mentions, parameters_of, small_in_logarithm, source_of

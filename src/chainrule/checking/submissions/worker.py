@@ -21,7 +21,7 @@ from ..equality import equal
 from ..files import found_in
 from ..streams import seed_streams
 from ..subjects import Instance, Point, Subject, subjects_of
-from ..subjects.plans import WrittenInstance
+from ..subjects.running import WrittenInstance
 from .frames import Channel, decoded, encoded
 from .limiting import limit, limit_processes
 from .suspicion import calls_more, suspicions
