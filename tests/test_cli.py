@@ -370,7 +370,10 @@ def test_several_targets_are_reported_and_predicted_side_by_side(tmp_path: Path)
 
 
 def test_explain_writes_a_gradient_out_in_every_form(tmp_path: Path) -> None:
-    run("train", "iris", "--layers", "4", "--epochs", "3", folder=tmp_path)
+    trained = run("train", "iris", "--layers", "4", "--epochs", "3", folder=tmp_path)
+    assert re.search(
+        r'explain \S+ iris --weight "dense_0\.weights\[[sp]e[pt]al (length|width) cm,\d\]"', trained.stdout
+    )
     model = "runs/iris/model.safetensors"
     asked = ("explain", model, "iris", "--weight", "dense_0.weights[1,2]")
     plain = run(*asked, "--html", "why.html", folder=tmp_path)

@@ -48,7 +48,8 @@ from chainrule import (
     explain_rule,
 )
 from chainrule.datasets import Preprocessing, read_table
-from chainrule.explaining.notation import number
+from chainrule.explaining.notation import latex as latex_of
+from chainrule.explaining.notation import mathml, number, text
 from chainrule.explaining.rules import rule_of
 from chainrule.loss import Loss
 from chainrule.optimizers import Optimizer
@@ -412,11 +413,27 @@ def latex() -> str:
     return "\n\n".join([*shown, *(explain_rule(name).to_latex() for name in ("Softmax", "Huber", "Adam"))])
 
 
+FORMULAS = """
+a + b - (c - d)|-(a + b)*c|a/(b*c)/d|(a - b)**2|a**(n + 1)|x**t|a if x > 0 else b|a if x >= 0 else (b if x < -1 else c)
+sum(n, w[n]*x[b,n])/N|D(L, 'dense_0.weights'[2,5])*w[i,n]|D(a + b, c)|delta(j,k) - delta(2,k)|delta(jj,k)|'net_50%'[0]
+sqrt(x)|abs(x)|exp(x)|log(x)|sin(x)|cos(x)|sinh(x)|cosh(x)|tanh(x)|arctan(x)|max(x, 0)|min(x, y)|sigma(x)|Phi(x)|phi(x)
+erf(x)|gamma*xhat + beta|w_new|g_new*beta1**2|yhat[b,c]|mhat/(sqrt(chat) + eps)|ell[b]|x == y|x != y|x <= 1e-7|2.5e10*x
+-1.5*x|lam*rho*alpha*pi*mu*var*eta|wdec - gclip - gdec|x[...,k]
+"""
+
+
+def notation() -> str:
+    """Every piece that formulas are made of, as text, as LaTeX and as MathML."""
+    formulas = FORMULAS.strip().replace("\n", "|").split("|")
+    return "\n".join(f"{text(one)}   {latex_of(one)}   {mathml(one)}" for one in formulas)
+
+
 LISTS: dict[str, Callable[[], str]] = {
     "rules": rules,
     "code": code,
     "answers": answers,
     "latex": latex,
+    "notation": notation,
     "reasons": reasons,
     "witnesses": witnesses,
 }

@@ -410,6 +410,13 @@ def test_an_image_is_drawn_beside_its_shares() -> None:
     assert one.shape == (8, 8) and one.to_html().count("<rect") >= 128 and "█" in str(one)
 
 
+def test_an_output_that_does_not_exist_is_refused(model: Model) -> None:
+    for asked in (3, -1, True, "rose"):
+        with pytest.raises(DataError, match=r"there is no output .* setosa, versicolor, virginica"):
+            explain_prediction(model, IRIS.X_test[0], asked)
+    assert explain_prediction(model, IRIS.X_test[0], 2).output == "virginica"
+
+
 def test_a_pixel_has_the_colour_of_its_value_and_of_its_share() -> None:
     net = Model([Dense(64, 1)], "mean_squared_error")
     net.parameters = {"dense_0.weights": [[1.0], [-3.0]] + [[0.0]] * 62, "dense_0.biases": [[0.0]]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json as jsons
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -312,10 +313,15 @@ def _histories(folder: Path, members: Sequence[Model]) -> list[Path]:
 
 def _busiest(model: Model, data: Dataset) -> str:
     """The first layer's weight with the largest gradient on the rows that `chainrule explain` takes."""
+    from ..explaining.labels import readable_name
     from ..explaining.question import largest
 
     name = f"{model.network.flat.leaves[0].name}.weights"
-    return largest({name: model.gradients(data.X_test[:EXPLAINED], data.y_test[:EXPLAINED])[name]})
+    found = largest({name: model.gradients(data.X_test[:EXPLAINED], data.y_test[:EXPLAINED])[name]})
+    column, neuron = found.removeprefix(f"{name}[").removesuffix("]").split(",")
+    names = () if model.preprocessing is None else model.preprocessing.feature_names
+    said = readable_name(names[int(column)]) if names else column
+    return f"{name}[{said},{neuron}]" if re.fullmatch(r"[\w .=-]+", said) else found
 
 
 def _measured(data: Dataset, model: Model | Ensemble) -> dict[str, dict[str, Any]]:

@@ -144,8 +144,7 @@ def _of_unit(cells: Cells, path: list[Cell], quantity: Quantity) -> str:
     if quantity.name in cells.values or isinstance(first.pair, layers.Dense):
         of_neuron = isinstance(first.pair, layers.Dense) and quantity.name in cells.values
         entry = quantity.index[-1:] if of_neuron else None  # of what the first layer gives: None for all of it
-    every = "in every sample" if len(cells.inputs) > 1 else "for the one sample"
-    samples = every if rows == slice(None) else f"for sample {quantity.index[0]}"
+    samples = "in every sample" if rows == slice(None) else f"for sample {quantity.index[0]}"
     for cell in path[::-1]:
         if isinstance(cell.pair, layers.Dense) and cell is not first:
             break

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...display import Html, article, folded, fragment, joined, page, scrolled, tag
 from ...display.palette import layer_numbers
 from ..derivation import Derivation, DiagramNode, ReadingStep
-from ..notation import number
+from ..notation import number, text
 from ..notations import asked_in, require_notation, written_in
 from .beside import beside, soft
 from .digits import short, shown_line
@@ -104,7 +104,7 @@ def _numbers(
     if len(numbers) == 1 and rest is None and not step.zeros:
         return tag("div", tag("span", "="), numbers[0], tag("span", "="), value, cls="eq")
     rows: list[tuple[object, object]] = [
-        (joined(("(", shown, ")")) if i and term.startswith("-") else shown, math(name) if name else "")
+        (joined(("(", shown, ")")) if i and text(term).startswith("-") else shown, math(name) if name else "")
         for i, (shown, term, name) in enumerate(zip(numbers, terms, names, strict=True))
     ]
     if rest is not None:
