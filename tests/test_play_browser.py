@@ -18,7 +18,9 @@ import pytest
 
 from chainrule.play import pages, setups
 from chainrule.play import server as serving
+from chainrule.play.lessons import LESSONS
 from chainrule.play.rooms import Rooms
+from chainrule.play.script import script
 from chainrule.play.session import PlaySession
 
 CHROMIUM = shutil.which("chromium")
@@ -612,4 +614,34 @@ def test_a_page_whose_server_is_gone_says_what_to_do(browser: Any, monkeypatch: 
     tab.shows(".problem", "Start it again and open the new address that it prints")
     tab.press("One step on")
     tab.shows(".problem", "Start it again")  # what cannot be sent does not hide why
+    context.close()
+
+
+WIDGET = """(text) => import(URL.createObjectURL(new Blob([text], { type: "text/javascript" }))).then((module) => {
+    const model = { on: (_, then) => { window.tell = then; }, send: (message) => window.ask(message) };
+    window.leave = module.default.render({ model, el: document.body }); })"""
+
+
+def test_the_same_module_is_the_widget(browser: Any) -> None:
+    lesson = next(one for one in LESSONS if one.name == "softmax").build()
+    told = list[dict[str, Any]]()
+    session = PlaySession(lesson, told.append)
+    context = browser.new_context()
+    page = context.new_page()
+    page.expose_function("ask", session.handle)
+    page.evaluate(WIDGET, script())
+
+    def answered() -> Any:  # what a notebook passes on
+        page.wait_for_timeout(20)
+        while told:
+            page.evaluate("(message) => window.tell(message)", told.pop(0))
+        return page.locator(".widget #gradient")
+
+    until(lambda: answered() and page.locator(".widget .unit").count() > 0, lambda: "no network is drawn")
+    page.locator('.wire[data-what="dense_0.weights[0,1]"]').dispatch_event("click")
+    until(lambda: answered().count() > 0, lambda: "nothing is derived")
+    gradient = session.work.trace().gradients["dense_0.weights"][0, 1]
+    assert parsed(page.locator("#gradient").inner_text()) == pytest.approx(gradient, rel=1e-5)
+    page.evaluate("() => window.leave()")
+    assert page.locator(".cr-play").count() == 0
     context.close()

@@ -593,3 +593,21 @@ def test_long_epochs_are_drawn_while_they_run_and_end_in_the_same_numbers() -> N
     assert drawn == list(range(1, 46))
     for name, value in other.model().parameters.items():
         assert np.allclose(page.model().parameters[name], value, rtol=1e-10, atol=1e-12)
+
+
+def test_a_step_of_one_layer_shows_the_whole_layer() -> None:
+    page = Page("layer")
+    for node in ("dense_0", "relu_0"):
+        seen = page.ask("go", unit="layer", way=1)["view"]["walk"]["seen"]
+        assert [unit for _, name, unit in seen if name == node] == [0, 1, 2]
+    assert page.ask("go", unit="layer", way=-1)["view"]["walk"]["moment"]["node"] == "dense_0"
+
+
+def test_an_update_shows_old_and_new_of_weights_and_biases_with_the_optimizers_lines() -> None:
+    page = Page("neuron")
+    while (told := page.ask("go", unit="layer", way=1))["view"]["walk"]["moment"]["phase"] != "update":
+        pass
+    lines = told["why"]["update"]["lines"]
+    assert lines[-1]["value"] == told["why"]["update"]["after"] == pytest.approx(-3.0 - 0.001)
+    assert all(part.startswith("<m") for line in lines for part in line["mathml"])
+    assert page.units(told["view"])["dense_0"][0]["bias_after"] == pytest.approx(1.0 - 0.001)

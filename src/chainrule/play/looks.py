@@ -68,13 +68,19 @@ def network_view(
         names=names,
     )
     return {
-        "nodes": [_node(node) for node in nodes.values()],
+        "nodes": [_node(node, _biases(node.name, model, updates)) for node in nodes.values()],
         "wires": [found for wire in wires if (found := _wire(wire, nodes, model, updates)) is not None],
         "rates": {name: number(rate) for name, rate in rates.items()},
     }
 
 
-def _node(node: Pictured) -> dict[str, Any]:
+def _biases(name: str, model: Model, updates: Mapping[str, Array]) -> Array | None:
+    """What the optimizer would make of a layer's biases, (N,); None where there are none, or none that is trained."""
+    name = f"{name}.biases"
+    return np.ravel(model.parameters[name] + np.asarray(updates[name])) if name in updates else None
+
+
+def _node(node: Pictured, biases: Array | None) -> dict[str, Any]:
     return {
         "name": node.name,
         "kind": node.kind,
@@ -87,6 +93,7 @@ def _node(node: Pictured) -> dict[str, Any]:
                 "value": number(unit.value),
                 "gradient": number(unit.gradient),
                 "notes": list(unit.notes),
+                "bias_after": None if biases is None else number(biases[unit.place]),
             }
             for unit in node.units
         ],

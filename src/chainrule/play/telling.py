@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..explaining import Explanation
+from ..explaining.derivation import OptimizerStep
+from ..explaining.notation import mathml
 from ..explaining.question import written_entry
+from ..explaining.render.digits import shown_step
 from ..explaining.render.steps import shown
 from ..layers import Dense
 from ..nodes import Leaf
@@ -36,7 +39,7 @@ def told(explanation: Explanation, notation: str, shot: Snapshot) -> dict[str, A
         "notes": list(explanation.notes),
         "notation": notation,
         "steps": [_step(step, notation, weighted) for step in explanation.steps],
-        "update": None if explanation.step is None else explanation.step.to_dict(),
+        "update": None if explanation.step is None else _update(explanation.step),
         **_beside(explanation, shot),
     }
 
@@ -64,6 +67,15 @@ def _step(step: Any, notation: str, weighted: Mapping[str, Leaf]) -> dict[str, A
         "rest": [step.rest_count, number(step.rest_sum)],
         **shown(step, notation),
     }
+
+
+def _update(step: OptimizerStep) -> dict[str, Any]:
+    """The optimizer's step, its lines as MathML too."""
+    lines = [
+        line.to_dict() | {"mathml": [mathml(line.name), mathml(line.formula), mathml(shown_step(line).terms[0], 17)]}
+        for line in step.lines
+    ]
+    return step.to_dict() | {"lines": lines}
 
 
 def _what(name: str) -> str | None:

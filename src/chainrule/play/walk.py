@@ -35,8 +35,10 @@ class Walk:
     >>> walk = Walk({"dense_0": [0, 1], "relu_0": [0, 1]}, ["dense_0.weights"], loss=True)
     >>> walk.go("node", 1), walk.moment
     ('moved', Stop(phase='forward', node='dense_0', unit=0))
-    >>> walk.go("layer", 1), walk.moment                    # to the first unit of the next layer
-    ('moved', Stop(phase='forward', node='relu_0', unit=0))
+    >>> walk.go("layer", 1), walk.moment                    # to the end of the layer
+    ('moved', Stop(phase='forward', node='dense_0', unit=1))
+    >>> walk.go("layer", 1), walk.moment
+    ('moved', Stop(phase='forward', node='relu_0', unit=1))
     >>> walk.go("batch", 1), walk.position
     ('over', -1)
     """
@@ -81,12 +83,11 @@ class Walk:
 
     def _next_layer(self, way: int) -> int:
         groups = [(m.phase, m.node) for m in self.moments]
-        here = groups[self.position] if self.position >= 0 else None
         target = self.position + way
-        while 0 <= target < len(groups) and groups[target] == here:
-            target += way
-        while way < 0 <= target - 1 and groups[target - 1] == groups[target]:
-            target -= 1  # the first unit of the layer
+        while way > 0 and target + 1 < len(groups) and groups[target + 1] == groups[target]:
+            target += 1  # all of the layer
+        while way < 0 <= target and groups[target] == groups[self.position]:
+            target -= 1
         return target
 
 

@@ -97,8 +97,9 @@ export function networkRoom(desk) {
     const bias = unit.notes.find((note) => note.startsWith("bias"));
     if (bias) {
       const name = `${node.name}.biases[0,${unit.unit}]`;
-      const says = bias.split(" ∂")[0].replace("-", "−");
-      beside.push(make("text", { x: x + 33, y: y - 8, class: name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${says}, ${name}`, ...PRESSED }, says));
+      const updates = state.view.walk.moment?.node === `${node.name}.biases`;
+    const says = bias.split(" ∂")[0].replace("-", "−") + (updates ? ` → ${short(unit.bias_after, 4)}` : "");
+      beside.push(make("text", { x: x + 33, y: y - 8, class: updates ? "updates" : name === chosen ? "chosen" : "soft", "data-what": name, "aria-label": `${says}, ${name}`, ...PRESSED }, says));
     }
     const target = unit.notes.find((note) => note.includes("target"));
     if (target) beside.push(make("text", { x: x + 36, y: y + 13, class: "soft" }, (hasLoss ? target : target.replace(/^p [^,]*, /, "")).replaceAll("-", "−")));

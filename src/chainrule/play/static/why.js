@@ -101,7 +101,10 @@ export function whyRoom(desk, whyPane) {
   }
 
   function update(one, now) {
-    const lines = one.lines.map((line) => make("div", { class: "number" }, make("code", {}, `${line.name} = ${line.formula}`), ` = ${short(line.value, 6)} `, make("span", { class: "soft" }, line.note)));
+    const lines = one.lines.map((line) => {
+      const [name, written, numbers] = line.mathml;
+      return make("div", { class: "number formula" }, formula(name, "<mo>=</mo>", written), ...(Number(line.numbers) === line.value ? [] : [" = ", formula(numbers)]), ` = ${short(line.value, 6)} `, make("span", { class: "soft" }, line.note));
+    });
     const words = `${one.optimizer} makes it ${short(one.before, 6)} → ${short(one.after, 6)}`;
     return make("details", { class: "step update", id: "update", open: now }, make("summary", {}, words), ...lines);
   }
