@@ -103,7 +103,7 @@ def test_what_the_usual_network_does_not_learn_begins_with_another(
     assert min(report["train"][measure], report["test"][measure]) >= least
     own = json.loads(run("train", name, "--json", "--layers", "8", "--epochs", "2", folder=tmp_path).stdout)
     model = Model.load(tmp_path / f"runs/{name}/model.safetensors")
-    assert own["epochs"] == 2 and model.optimizer.learning_rate == 0.001
+    assert own["epochs"] == 2 and model.optimizer.learning_rate == {"spiral": 0.001, "sine": 0.002}[name]
     assert next(shape[1] for shape in model.network.parameter_shapes().values()) == 8
 
 
