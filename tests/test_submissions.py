@@ -101,7 +101,7 @@ def test_under_bubblewrap_the_teachers_files_and_the_network_are_are_not_there(t
     (tmp_path / "class").mkdir()
     (tmp_path / "solution.py").write_text(LAYER)
     (tmp_path / "class" / "reads.py").write_text(
-        f"class Reads:\n    exec(open({str(tmp_path / 'solution.py')!r}).read(), globals())\n"
+        f"import io\nclass Reads:\n    exec(io.open({str(tmp_path / 'solution.py')!r}).read(), globals())\n"
     )
     (tmp_path / "class" / "calls.py").write_text(
         "import socket\nclass Calls:\n    socket.create_connection(('127.0.0.1', 1), 1)\n"
