@@ -137,15 +137,14 @@ def _own_way_back(made: Any) -> None:
 
 def _parents(made: Any) -> str | None:
     """The attribute that holds the boxes of which a box was made."""
-    for name, value in vars(made).items():
-        if isinstance(value, set | list | tuple | frozenset) and any(isinstance(each, type(made)) for each in value):
-            return name
-    return None
+    kind, holders = type(made), set | list | tuple | frozenset
+    held = {str(n): v for n, v in vars(made).items() if isinstance(v, holders)}
+    return next((name for name, value in held.items() if any(isinstance(each, kind) for each in value)), None)
 
 
 def _closure(made: Any) -> str | None:
     """The attribute that holds what gives the gradients to those boxes."""
-    return next((n for n, v in vars(made).items() if inspect.isfunction(v) and not required_of(v)), None)
+    return next((str(n) for n, v in vars(made).items() if inspect.isfunction(v) and not required_of(v)), None)
 
 
 def operations_of(kind: type) -> list[TapeOperation]:
@@ -153,7 +152,7 @@ def operations_of(kind: type) -> list[TapeOperation]:
     backward = getattr(kind, "backward", None)
     if not inspect.isfunction(backward) or len(required_of(backward)) != 1 or hasattr(kind, "forward"):
         return []
-    source = source_of(kind)  # type: ignore[arg-type]
+    source = source_of(kind)
     if ".grad" not in source:
         return []
     spreads = "broadcast" in source or ".ndim" in source  # whether it looks after rows that meet matrices
