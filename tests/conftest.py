@@ -34,6 +34,6 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def brief_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few repairs are tried: for what asks whether something is wrong, and not which line mends it."""
-    from chainrule.checking import mending
+    from chainrule.checking.mending import search as mending
 
     monkeypatch.setattr(mending, "_MOST", 40)

@@ -28,7 +28,9 @@ from chainrule import (
     book,
     check,
 )
-from chainrule.checking import CHECKS, gradients, measure, nudge
+from chainrule.checking import CHECKS
+from chainrule.checking.comparisons import gradients
+from chainrule.checking.measuring import measure, nudge
 from chainrule.errors import ConfigurationError, GradientMismatch
 from chainrule.testing import check_layer, parametrize_with_checks
 from correct import Drawn, correct

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ChainruleError, ConfigurationError, GradientMismatch
-from . import behaviour, edges, gradients
-from .bench import Bench, Broken, refuse_ours
-from .comparison import Tolerance
-from .explained import explained, told_once
+from .comparisons import behaviour, edges, gradients
+from .comparisons.handmade import handmade
 from .findings import Checked, Finding
-from .handmade import handmade
+from .measuring.bench import Bench, Broken, refuse_ours
+from .measuring.comparison import Tolerance
+from .mending.explained import explained, told_once
 from .purpose import told_as_declared
 from .report import Report, joined
 from .streams import streams_kept

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import ChainruleError, ConfigurationError
-from ..bench import refuse_ours
 from ..checker import check
 from ..definitions import load
 from ..equality import equal
 from ..files import found_in
+from ..measuring.bench import refuse_ours
 from ..streams import seed_streams
 from ..subjects import Instance, Point, Subject, subjects_of
 from ..subjects.running import WrittenInstance

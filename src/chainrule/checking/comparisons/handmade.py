@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Bench
-from .findings import Finding
-from .setting import Setting
+from ..findings import Finding
+from ..measuring.bench import Bench
+from ..measuring.setting import Setting
 
 __all__ = ["handmade"]
 

@@ -9,8 +9,8 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .bench import Bench
-from .cases import Case, cases_of, missing_in, ratios_in, wrong_in
+from ..measuring.bench import Bench
+from ..measuring.cases import Case, cases_of, missing_in, ratios_in, wrong_in
 from .changes import Written, as_written, latest
 from .parts import Part, calls_in, parts_of, written_in_forward
 from .reach import open_places, reach_of

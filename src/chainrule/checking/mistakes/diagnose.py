@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..findings import Diagnosis
+from ..measuring.comparison import Comparison
 from .candidates import Candidate
-from .comparison import Comparison
-from .findings import Diagnosis
 from .forms import right_line
 from .hypotheses import HYPOTHESES
 from .places import along_an_axis, filled_in_part, one_place, one_region

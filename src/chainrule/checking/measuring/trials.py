@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .subjects import Point, Subject, batch_of, fresh_targets, groups_of, sizes_of
+from ..subjects import Point, Subject, batch_of, fresh_targets, groups_of, sizes_of
 
 __all__ = ["kinked_point", "points", "redrawn", "upstream"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..subjects import Point, groups_of
 from .comparison import Comparison
 from .derivatives import Derivatives, sides
-from .subjects import Point, groups_of
 
 __all__ = ["allow_for_rounding", "allow_for_the_small_number", "set_clipped_apart", "set_kinks_apart"]
 

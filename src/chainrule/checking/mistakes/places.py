@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .comparison import Comparison
+from ..measuring.comparison import Comparison
 
 __all__ = ["along_an_axis", "filled_in_part", "one_place", "one_region"]
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..measuring.comparison import Comparison, Tolerance
+from ..measuring.measure import measure
 from .activations import derivative_elsewhere, dropout, function_for_derivative, gates, softmax, too_many_factors
 from .candidates import Candidate, is_gate, is_mask, is_softmax, upstream
-from .comparison import Comparison, Tolerance
 from .forms import one_hot, products, right_form
-from .measure import measure
 from .normalizations import normalization
 from .orders import orders
 

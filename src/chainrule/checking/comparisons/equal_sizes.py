@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Bench, Broken
-from .comparison import Comparison
-from .diagnose import diagnose
-from .findings import Finding
-from .measure import measure
-from .subjects import Point, fresh_targets
+from ..findings import Finding
+from ..measuring.bench import Bench, Broken
+from ..measuring.comparison import Comparison
+from ..measuring.measure import measure
+from ..mistakes.diagnose import diagnose
+from ..subjects import Point, fresh_targets
 
 __all__ = ["with_equal_sizes"]
 

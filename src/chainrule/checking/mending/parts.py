@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .bench import Bench
-from .cases import Case, wrong_in
+from ..measuring.bench import Bench
+from ..measuring.cases import Case, wrong_in
 from .usercode import NUMBERS, function_of, names_in, traced, tree_of, twins_of
 
 __all__ = ["Part", "calls_in", "parts_of", "written_in_forward"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from .bench import Bench
-from .cases import Case
+from ..measuring.bench import Bench
+from ..measuring.cases import Case
 from .changes import Written
-from .mending import Mended
+from .search import Mended
 from .usercode import compiled, copied_tree, function_of, lines_of, swapped, traced, tree_of, twins_of
 
 __all__ = ["mended_forward"]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Bench
-from .equality import equal
-from .findings import Finding, tolerance
-from .setting import Setting
-from .subjects import Instance, Point, groups_of
+from ..equality import equal
+from ..findings import Finding, tolerance
+from ..measuring.bench import Bench
+from ..measuring.setting import Setting
+from ..subjects import Instance, Point, groups_of
 
 __all__ = ["dtypes", "earlier_calls", "independence", "mutation", "switches"]
 

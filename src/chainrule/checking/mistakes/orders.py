@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..measuring.comparison import Comparison
 from .candidates import Candidate
-from .comparison import Comparison
 
 __all__ = ["orders"]
 

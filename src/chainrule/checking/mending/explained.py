@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .bench import Bench
-from .cases import cases_of
-from .findings import Diagnosis, Finding
+from ..findings import Diagnosis, Finding
+from ..measuring.bench import Bench
+from ..measuring.cases import cases_of
 from .forwards import mended_forward
-from .mending import Mended, Search, Written, copied_first, has_source, mend
+from .search import Mended, Search, Written, copied_first, has_source, mend
 
 __all__ = ["explained", "told_once"]
 

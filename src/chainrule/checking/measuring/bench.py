@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigurationError
+from ...errors import ConfigurationError
+from ..equality import equal
+from ..findings import Diagnosis, Finding
+from ..subjects import Instance, Point, Subject, batch_of, fresh_targets, groups_of
 from . import nudge
 from .comparison import Tolerance
-from .equality import equal
-from .findings import Diagnosis, Finding
 from .setting import Runner, Setting
-from .subjects import Instance, Point, Subject, batch_of, fresh_targets, groups_of
 from .trials import points, redrawn, upstream
 
 __all__ = ["Bench", "Broken", "refuse_ours"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .comparison import Comparison
+from ..measuring.comparison import Comparison
 
 __all__ = ["Candidate", "diagonal", "is_elementwise", "is_gate", "is_mask", "is_softmax", "output", "upstream"]
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigurationError
-from .bench import Bench, Broken
-from .comparison import Comparison, Tolerance
-from .diagnose import diagnose, diagnose_shape
+from ...errors import ConfigurationError
+from ..findings import Checked, Diagnosis, Finding, Grid, Sample, number
+from ..measuring.bench import Bench, Broken
+from ..measuring.comparison import Comparison, Tolerance
+from ..measuring.measure import measure
+from ..measuring.setting import Setting
+from ..measuring.trials import points
+from ..mistakes.diagnose import diagnose, diagnose_shape
+from ..mistakes.forms import right_line
 from .equal_sizes import with_equal_sizes
-from .findings import Checked, Diagnosis, Finding, Grid, Sample, number
-from .forms import right_line
-from .measure import measure
-from .setting import Setting
-from .trials import points
 
 __all__ = ["compare"]
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bench import Bench, Broken
-from .derivatives import sides, sides_persist
-from .findings import Finding, number
-from .forms import names_of
-from .setting import Setting
-from .subjects import Point, fresh_targets
-from .trials import kinked_point
+from ..findings import Finding, number
+from ..measuring.bench import Bench, Broken
+from ..measuring.derivatives import sides, sides_persist
+from ..measuring.setting import Setting
+from ..measuring.trials import kinked_point
+from ..mistakes.forms import names_of
+from ..subjects import Point, fresh_targets
 
 __all__ = ["clipping", "kinks"]
 

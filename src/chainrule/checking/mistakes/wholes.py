@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .comparison import Comparison
-from .findings import Diagnosis
+from ..findings import Diagnosis
+from ..measuring.comparison import Comparison
 
 __all__ = ["by_difference", "by_size"]
 

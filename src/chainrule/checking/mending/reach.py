@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .bench import Bench
-from .cases import Case
-from .equality import equal
+from ..equality import equal
+from ..measuring.bench import Bench
+from ..measuring.cases import Case
 from .parts import Part
 from .rewriting import expression, inside, put
 from .usercode import compiled, copied_tree, swapped

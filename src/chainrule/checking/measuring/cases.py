@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..equality import equal
+from ..subjects import Point
 from .bench import Bench
 from .comparison import Tolerance
-from .equality import equal
 from .measure import measure
 from .setting import Setting
-from .subjects import Point
 from .trials import points
 
 __all__ = ["Case", "cases_of", "missing_in", "ratios_in", "wrong_in"]

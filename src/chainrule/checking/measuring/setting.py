@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..subjects import Instance, Point, Subject, batch_of
 from . import nudge
-from .subjects import Instance, Point, Subject, batch_of
 
 __all__ = ["Runner", "Setting"]
 

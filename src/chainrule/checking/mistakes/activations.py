@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..measuring.comparison import Comparison, Tolerance
+from ..measuring.measure import measure
 from .candidates import Candidate, diagonal, is_elementwise, is_gate, is_mask, is_softmax, output, upstream
-from .comparison import Comparison, Tolerance
-from .measure import measure
 
 __all__ = ["derivative_elsewhere", "dropout", "function_for_derivative", "gates", "softmax", "too_many_factors"]
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .comparison import Comparison
-from .setting import Setting
+from ..measuring.comparison import Comparison
+from ..measuring.setting import Setting
 
 __all__ = ["Form", "matrices", "names_of", "one_hot", "products", "right_form", "right_line"]
 

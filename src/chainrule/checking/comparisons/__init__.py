@@ -1,0 +1,1 @@
+"""What a check looks at: gradients in every setting, special inputs, what calls leave behind, a user's own check."""
