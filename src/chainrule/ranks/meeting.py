@@ -120,10 +120,10 @@ class _Deadline:
         self.arrivals.__exit__()
 
     def _end(self) -> None:
-        """The first that is there says it: until another has waited longer, mpirun has ended all."""
+        """The first that is there says it. Who seems away may have said it and gone: then mpirun ends all soon."""
         present = self.arrivals.present()
-        if present and self.arrivals.rank != present[0]:
-            time.sleep(2.0)
+        if present and self.arrivals.rank:
+            time.sleep(2.0 if self.arrivals.rank == present[0] else 4.0)
         say(f"{self.arrivals.absent(present)} after {self.seconds:g} s; the others waited, at step 0.")
         os._exit(1)
 
