@@ -891,3 +891,41 @@ def naive_softmax_loss_and_gradient(center_vec, outside_idx, outside_vectors):
 """,
     ("    delta[outside_idx] -= 1\n", ""),
 )
+
+
+stranger(
+    "layers with dicts of accumulated gradients inside of a network that has none of its own",
+    8,
+    """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.params = {"W": np.random.randn(n_in, n_out), "b": np.zeros((1, n_out))}
+        self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"] + self.params["b"]
+    def backward(self, dout):
+        self.grads["W"] += self.x.T @ dout
+        self.grads["b"] += dout.sum(axis=0, keepdims=True)
+        return dout @ self.params["W"].T
+    def zero_grad(self):
+        for k in self.grads:
+            self.grads[k][...] = 0
+
+class Network:
+    def __init__(self):
+        self.layers = [Linear(4, 5), Linear(5, 3)]
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+    def zero_grad(self):
+        for layer in self.layers:
+            layer.zero_grad()
+""",
+    ("dout.sum(axis=0, keepdims=True)", "dout.mean(axis=0, keepdims=True)"),
+)

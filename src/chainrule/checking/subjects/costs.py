@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .names import TARGETS
-from .sources import parameters_of, required_of, returned_names
+from .sources import parameters_of, required_of, returned_names, source_of
 
 __all__ = ["USUAL", "Loss", "WithCost", "behind_activation", "cost_among", "methods_of", "slope_among", "target_of"]
 
@@ -200,7 +200,9 @@ def cost_among(functions: dict[str, Callable[..., Any]], forward: str, backward:
             wanted = required_of(function)
         except (TypeError, ValueError):
             continue
-        enough = len(wanted) > 1 or (inspect.ismethod(function) and "." not in name)  # it reads the output from self
+        enough = len(wanted) > 1 or (
+            inspect.ismethod(function) and "." not in name and "np." in source_of(function)
+        )  # it reads the output from self
         if enough and any(n == target or n.lower() in TARGETS for n in wanted):
             return name
     return ""

@@ -68,7 +68,7 @@ def _passes(path: str, plan: Recipe) -> bool:
 def is_gradient(item: Any, path: str, groups: dict[int, list[str]]) -> bool:
     """Whether a path is that of the gradient of another array, by its name."""
     every = [p for paths in groups.values() for p in paths]
-    if re.split(r"[\[.]", path)[0] in ("grads", "gradients", "grad", "gradient", "_grads", "_gradients"):
+    if {*re.split(r"[\[.\]]+", path)} & {"grads", "gradients", "grad", "gradient", "_grads", "_gradients"}:
         return True
     return is_gradient_name(leaf(path)) and any(gradient_path(item, other) == path for other in every if other != path)
 
