@@ -33,7 +33,7 @@ class Broken(Exception):
 
 def refuse_ours(error: BaseException, title: str) -> None:
     """Raises `ConfigurationError` where an error came up in check itself, in no line of the object's author."""
-    trace, inside = error.__traceback__, (str(Path(__file__).parent), str(Path(np.__file__).parent))
+    trace, inside = error.__traceback__, (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
     if getattr(error, "theirs", False):  # it was raised in another process, in a line of the author
         return
     while trace is not None:

@@ -29,7 +29,7 @@ __all__ = [
 
 NUMBERS = (np.ndarray, np.generic, int, float)
 _INSIDE = ("<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<module>")  # code that is part of another's
-_OURS = str(Path(__file__).parent.parent)
+_OURS = str(Path(__file__).parents[2])  # the package
 
 
 def traced(run: Callable[[], Any]) -> dict[types.CodeType, dict[str, Any]]:
