@@ -152,7 +152,9 @@ def operations_of(kind: type) -> list[TapeOperation]:
     backward = getattr(kind, "backward", None)
     if not inspect.isfunction(backward) or len(required_of(backward)) != 1 or hasattr(kind, "forward"):
         return []
-    source = source_of(kind)
+    source = "".join(
+        source_of(method) for method in vars(kind).values() if inspect.isfunction(method)
+    )  # of a cell, too
     if ".grad" not in source:
         return []
     spreads = "broadcast" in source or ".ndim" in source  # whether it looks after rows that meet matrices
