@@ -487,7 +487,7 @@ def settling(epochs: int = 40, **options: Any) -> Model:
     y = X[:, :1] * X[:, 1:2]
     one = Model([Dense(3, 8), ReLU(), Dense(8, 1)], MeanSquaredError(), Adam(0.01), seed=1)
     callbacks = [*options.pop("callbacks", ()), EarlyStopping(patience=3), Settling(0.5)]
-    options |= {"validation_split": 0.2, "engine": "numpy", "verbose": False}
+    options = {"validation_split": 0.2, "engine": "numpy", "verbose": False} | options
     one.fit(X, y, epochs=epochs, callbacks=callbacks, **options)
     return one
 
@@ -515,6 +515,19 @@ def test_a_settled_run_resumed_from_its_end_and_from_an_interrupt_ends_the_same(
     stopped = settling(checkpoint=path, epochs=7)
     longer = settling(checkpoint=path, resume=True)
     assert stopped.run.epoch == 7 and longer.history["loss"] == wanted.history["loss"]
+
+
+def test_a_run_that_something_else_ended_does_not_settle(capsys: pytest.CaptureFixture[str]) -> None:
+    class Enough(Callback):
+        def epoch(self, fit: Fit) -> None:
+            fit.stop("enough")
+
+    history = settling(callbacks=[Enough()], verbose=True).history
+    assert (history["epoch"], history.stopped) == ([1], "enough")
+    capsys.readouterr()
+    settling(verbose=True)
+    said = capsys.readouterr().out
+    assert (said.count("Settling: "), said.count("Engine ")) == (1, 1)
 
 
 def test_settling_needs_samples_that_were_held_out() -> None:

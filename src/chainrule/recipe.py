@@ -20,7 +20,6 @@ from .optimizers import Adam, AdamW, Optimizer
 from .penalties import Penalty
 from .training.callback import Callback
 from .training.callbacks import EarlyStopping
-from .training.settling import Falling, Settling, said_before
 
 __all__ = [
     "ACTIVATIONS",
@@ -40,7 +39,6 @@ __all__ = [
     "held_out_of",
     "initializer_for",
     "optimizer_for",
-    "settle",
     "stopping",
 ]
 
@@ -104,13 +102,6 @@ def stopping(validates: bool, patience: int = PATIENCE, tolerance: float = TOLER
     if validates:
         return EarlyStopping("val_loss", patience=patience)
     return EarlyStopping("loss", patience=patience, min_delta=tolerance, restore_best=False)
-
-
-def settle(model: Any, X: Any, y: Any, best: int, most: int, **options: Any) -> None:
-    """Let a `Model` whose best epoch was the `best`-th settle on all samples, `most` epochs at most: see `Settling`."""
-    if epochs := Settling().epochs(best, most):
-        with said_before(model.history):
-            model.fit(X, y, epochs=epochs, callbacks=[Falling()], **options)
 
 
 def optimizer_for(classes: bool, samples: int, rate: Any = RATE, **settings: Any) -> Optimizer:

@@ -35,13 +35,12 @@ from ..recipe import (
     TOLERANCE,
     batch_size_for,
     dense_network,
-    settle,
     stopping,
 )
 from ..training.callback import Callback
 from ..training.callbacks import ReduceLROnPlateau
 from ..training.history import INTERRUPTED
-from ..training.settling import Settling
+from ..training.settling import Falling, Settling, said_before
 from .settings import hidden_sizes, optimizer_of, require_settings
 
 if TYPE_CHECKING:
@@ -240,11 +239,12 @@ class Estimator(BaseEstimator):
             **always,
             **options,
         )
-        if settles and model.history.stopped != INTERRUPTED:
-            best = int(np.argmin(model.history.since(before)["val_loss"])) + 1
-            left = most - (model.run.epoch - before)
+        follow = Settling().after(model.history.since(before), most, callbacks) if settles else 0
+        if follow:
             X, y, weights = whole
-            settle(model, X, y, best, left, batch_size=self._batch_size(len(X)), sample_weights=weights, **always)
+            always |= dict(epochs=follow, batch_size=self._batch_size(len(X)), sample_weights=weights)
+            with said_before(model.history):
+                model.fit(X, y, callbacks=[Falling()], **always)
         if model.history.stopped == INTERRUPTED:
             warnings.warn("Training was ended by Ctrl-C; the network is as it stood then.", stacklevel=4)
 

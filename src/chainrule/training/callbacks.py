@@ -127,8 +127,13 @@ class EarlyStopping(_Monitor):
     def epoch(self, fit: Fit) -> None:
         if self.improved(fit):
             self._values = fit.run.values
-        elif self._waited >= self.patience:
+        elif self.ended:
             fit.stop(f"{self.monitor} has not improved for {self._waited} epochs (best {self._sign * self._best:.6g})")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the number has not improved for `patience` epochs."""
+        return self._waited >= self.patience
 
     def end(self, fit: Fit) -> None:
         if self.restore_best and self._values and fit.history.stopped != INTERRUPTED:

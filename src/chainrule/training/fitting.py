@@ -54,11 +54,13 @@ def run_plan(
     resume: bool,
     engine: str = "numpy",
     team: Team | None = None,
+    introduced: bool = False,
 ) -> History:
     """Carry the plan out, block after block, each up to the next epoch that somebody asks for; returns its history.
 
     Ctrl-C waits for the end of a block, and of an epoch with all that belongs to it. A team carries it out together:
-    every rank trains, and rank 0 alone has callbacks, prints and writes the checkpoint.
+    every rank trains, and rank 0 alone has callbacks, prints and writes the checkpoint. With `introduced` nothing
+    is said of who computes.
     """
     crew = ALONE if team is None else team
     verbose, callbacks = verbose and crew.leads, callbacks if crew.leads else ()
@@ -89,10 +91,10 @@ def run_plan(
     ):
         supply = plan.supply(run, crew)
         if team is None:
-            _choose(fit, plan, supply.task, engine, verbose)
+            _choose(fit, plan, supply.task, engine, verbose and not introduced)
         else:
             run.engine = "numpy"
-            _introduce(crew, plan, verbose)
+            _introduce(crew, plan, verbose and not introduced)
         if verbose and small is not None:
             print(small, flush=True)
         steps = Steps(run, supply, run.engine, None if team is None else partial(PiecesSession, team))
@@ -141,15 +143,16 @@ def settled_plan(
     """
     plan = replace(whole.split(part, model.run, weights), epochs=settling.before(whole.epochs))
     history = run_plan(model, plan, callbacks, verbose, checkpoint, resume, engine, team)
-    epochs = settling.after(history, whole.epochs)
+    crew = ALONE if team is None else team
+    epochs = crew.heard(settling.after(history, whole.epochs, callbacks) if crew.leads else 0)
     if not epochs:
         return history
-    leads = team is None or team.leads
-    if verbose and leads:
+    if verbose and crew.leads:
         print(f"Settling: {epochs} epochs on all {len(whole.X)} samples, at a rate that falls to 0.", flush=True)
     with said_before(model.history):
-        run_plan(model, replace(whole, epochs=epochs), [Falling()], verbose, None, False, model.run.engine, team)
-    if checkpoint is not None and leads and model.history.stopped != INTERRUPTED:
+        settled = replace(whole, epochs=epochs)
+        run_plan(model, settled, [Falling()], verbose, None, False, model.run.engine, team, introduced=True)
+    if checkpoint is not None and crew.leads and model.history.stopped != INTERRUPTED:
         write_settled(checkpoint, model)
     return model.history.since(int(history["epoch"][0]) - 1)
 

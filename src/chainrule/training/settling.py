@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ConfigurationError
 from ..limits import require_number
 from .callback import Callback, Fit
+from .callbacks import EarlyStopping
 from .history import INTERRUPTED, History
 
 __all__ = ["Falling", "Settling", "said_before"]
@@ -51,12 +52,17 @@ class Settling(Callback):
         """
         return max(1, math.ceil(epochs / (1 + self.part)))
 
-    def after(self, history: History, epochs: int) -> int:
-        """How many follow the run of this history, where there are so many in all; none after Ctrl-C."""
-        if history.stopped == INTERRUPTED or not len(history):
+    def after(self, history: History, epochs: int, callbacks: Sequence[Callback]) -> int:
+        """How many follow the run of this history, where there are so many in all.
+
+        None where the run was ended by Ctrl-C, or by any other than an `EarlyStopping`.
+        """
+        over = any(isinstance(each, EarlyStopping) and each.ended for each in callbacks)
+        losses = np.array(history["val_loss"] if len(history) else (), np.float64)
+        if history.stopped == INTERRUPTED or not (over or history.stopped is None) or not np.isfinite(losses).any():
             return 0
         done, first = history["epoch"][-1], history["epoch"][0] - 1
-        best = history["epoch"][int(np.argmin(history["val_loss"]))] - first
+        best = history["epoch"][int(np.nanargmin(losses))] - first
         return self.epochs(int(best), int(epochs - (done - first)))
 
     @staticmethod
