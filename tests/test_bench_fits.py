@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,14 @@ from chainrule.commands import bench as command
 FULL = Training("full", "2-3-3", (2, 3, 3), 30, 30, False, 0.1, 4, 12, epochs=20)
 TINY = Training("tiny", "4-5-3", (4, 5, 3), 32, 8, True, 0.01, 4, 12, epochs=4, fitted=64)
 INSTALLED = [name for name in fits.PEERS if find_spec(name) is not None]
+
+
+@pytest.fixture(autouse=True)
+def _light_collections() -> Iterator[None]:
+    """The collection before each timing does not go through the thousands of tests that this process holds."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("training", [FULL, TINY], ids=["full batch", "batches"])

@@ -9,7 +9,7 @@ from ..measuring.bench import Bench
 from ..measuring.cases import Case
 from .changes import Written
 from .search import Mended
-from .usercode import compiled, copied_tree, function_of, lines_of, swapped, traced, tree_of, twins_of
+from .usercode import compiled, copied_tree, functions_of, lines_of, swapped, traced, tree_of
 
 __all__ = ["mended_forward"]
 
@@ -22,16 +22,14 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
     instance = bench.subject.create()
     ran = traced(lambda: bench.forward(instance, case.point.copied()))
     in_backward = traced(lambda: instance.backward(case.dvalues.copy()))
-    for each in ran:
-        function = None if each in in_backward else function_of(each)
-        own = None if function is None else tree_of(function)
-        if function is None or own is None:
+    for twins in functions_of([code for code in ran if code not in in_backward]).values():
+        own = tree_of(twins[0])
+        if own is None:
             continue
         for tree, says in (*_opposite(own), *_other_axis(own)):
-            code = compiled(function, tree)
+            code = compiled(twins[0], tree)
             if code is None:
                 continue
-            twins = twins_of(function)
             with swapped(twins, code):
                 enough = accepts()
             if enough:

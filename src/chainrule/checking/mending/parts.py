@@ -12,7 +12,7 @@ import numpy as np
 
 from ..measuring.bench import Bench
 from ..measuring.cases import Case, wrong_in
-from .usercode import NUMBERS, function_of, names_in, traced, tree_of, twins_of
+from .usercode import NUMBERS, functions_of, names_in, traced, tree_of
 
 __all__ = ["Part", "calls_in", "parts_of", "written_in_forward"]
 
@@ -49,12 +49,12 @@ def parts_of(bench: Bench, case: Case) -> list[Part]:
     in_forward = traced(lambda: bench.forward(instance, case.point.copied()))
     in_backward = traced(lambda: instance.backward(case.dvalues.copy()))
     alone = {code: names for code, names in in_backward.items() if code not in in_forward}
+    ran = alone or in_backward or in_forward  # a loss with its gradients is both in one
     found = []
-    for code, names in (alone or in_backward or in_forward).items():  # a loss with its gradients is both in one
-        function = function_of(code)
-        tree = None if function is None else tree_of(function)
-        if function is not None and tree is not None:
-            found.append(Part(function, twins_of(function), tree, names_in(names), names))
+    for code, twins in functions_of(ran).items():
+        tree = tree_of(twins[0])
+        if tree is not None:
+            found.append(Part(twins[0], twins, tree, names_in(ran[code]), ran[code]))
     return found
 
 
@@ -81,9 +81,8 @@ def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tup
     numbers: dict[float, None] = {}
     expressions: dict[str, None] = {}
     sums = False
-    for code in traced(lambda: bench.forward(instance, case.point.copied())):
-        function = function_of(code)
-        tree = None if function is None else tree_of(function)
+    for twins in functions_of(traced(lambda: bench.forward(instance, case.point.copied()))).values():
+        tree = tree_of(twins[0])
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value not in (0, True):
                 numbers[node.value] = None

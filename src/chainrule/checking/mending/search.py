@@ -15,7 +15,7 @@ from .changes import Written, as_written, latest
 from .parts import Part, calls_in, parts_of, written_in_forward
 from .reach import open_places, reach_of
 from .repairs import Repair, SourceScope, repairs
-from .usercode import compiled, copied_tree, function_of, swapped, traced, tree_of, twins_of
+from .usercode import compiled, copied_tree, functions_of, swapped, traced, tree_of
 
 __all__ = ["Mended", "Search", "Written", "copied_first", "has_source", "mend"]
 
@@ -101,9 +101,9 @@ def copied_first(bench: Bench, backward: bool) -> Iterator[Mended]:
     ran = traced(lambda: bench.forward(instance, cases[0].point.copied()))
     if backward:
         ran = traced(lambda: instance.backward(cases[0].dvalues.copy()))
-    function = next((f for f in map(function_of, ran) if f is not None), None)
-    own = None if function is None else tree_of(function)
-    if function is None or own is None:
+    twins = next(iter(functions_of(ran).values()), ())
+    own = tree_of(twins[0]) if twins else None
+    if own is None:
         return
     name = next((each.arg for each in own.args.args if each.arg not in ("self", "ctx")), "")
     line = f"{name} = {name}.copy()"
@@ -111,11 +111,11 @@ def copied_first(bench: Bench, backward: bool) -> Iterator[Mended]:
         tree = copied_tree(own)
         before = tree.body[at]
         tree.body.insert(at, ast.copy_location(ast.parse(line).body[0], before))
-        code = compiled(function, tree)
+        code = compiled(twins[0], tree)
         if code is not None:
             says = f"{name} belongs to the layer that made it: work on a copy."
             written = Written("overwritten", says, frozenset(), before.lineno, "", line)
-            yield Mended((written,), True, ((twins_of(function), code),))
+            yield Mended((written,), True, ((twins, code),))
 
 
 def has_source(bench: Bench) -> bool:
@@ -125,8 +125,9 @@ def has_source(bench: Bench) -> bool:
         return False
     instance = bench.subject.create()
     bench.forward(instance, cases[0].point.copied())
-    functions = [function_of(code) for code in traced(lambda: instance.backward(cases[0].dvalues.copy()))]
-    return bool(functions) and all(f is not None and tree_of(f) is not None for f in functions)
+    ran = traced(lambda: instance.backward(cases[0].dvalues.copy()))
+    found = functions_of(ran)
+    return bool(ran) and len(found) == len(ran) and all(tree_of(twins[0]) is not None for twins in found.values())
 
 
 def _best(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import inspect
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ __all__ = [
     "NUMBERS",
     "compiled",
     "copied_tree",
-    "function_of",
+    "functions_of",
     "lines_of",
     "names_in",
     "swapped",
     "traced",
     "tree_of",
-    "twins_of",
 ]
 
 NUMBERS = (np.ndarray, np.generic, int, float)
@@ -71,21 +71,16 @@ def names_in(held: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, NUMBERS)}
 
 
-def function_of(code: types.CodeType) -> types.FunctionType | None:
-    """A function that runs this code; None where there is none."""
-    return next(iter(_functions_of(code)), None)
+def functions_of(codes: Collection[types.CodeType]) -> dict[types.CodeType, tuple[types.FunctionType, ...]]:
+    """For each code the functions that run it: one that is defined inside of another is made anew at each call.
 
-
-def _functions_of(code: types.CodeType) -> list[types.FunctionType]:
-    """All functions that run this code: one that is defined inside of another is made anew at each call."""
-    import gc
-
-    return [f for f in gc.get_referrers(code) if isinstance(f, types.FunctionType) and f.__code__ is code]
-
-
-def twins_of(function: types.FunctionType) -> tuple[types.FunctionType, ...]:
-    """The functions that run the same code, itself among them."""
-    return tuple(_functions_of(function.__code__))
+    All are looked for at once, as the collector goes through everything that the process holds.
+    """
+    found: dict[types.CodeType, list[types.FunctionType]] = {code: [] for code in codes}
+    for each in gc.get_referrers(*found) if found else ():
+        if isinstance(each, types.FunctionType) and each.__code__ in found:
+            found[each.__code__].append(each)
+    return {code: tuple(functions) for code, functions in found.items() if functions}
 
 
 def tree_of(function: types.FunctionType) -> ast.FunctionDef | None:
