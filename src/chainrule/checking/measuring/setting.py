@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,7 @@ class Setting:
     gradients: dict[str, Any]  # as received
     memory: dict[str, Floats]  # what the instance held after backward
     penalty: dict[str, Floats]  # what its backward should add to the derivative of forward
+    _usual: dict[str, float] = field(default_factory=dict, init=False)  # how large the entries of an array are
 
     @property
     def values(self) -> dict[str, Floats]:
@@ -99,9 +100,11 @@ class Setting:
 
     def scale(self, name: str, flat: int | None = None) -> float:
         """The first step for an entry, or a whole array, before noise is taken into account."""
-        array = np.abs(self.values[name])
-        usual = float(np.sqrt(np.mean(array * array))) if array.size else 0.0
-        size = max(float(array.reshape(-1)[flat]), 0.1 * usual) if flat is not None else usual
+        array = self.values[name]
+        usual = self._usual.get(name)
+        if usual is None:
+            usual = self._usual[name] = float(np.sqrt(np.mean(np.abs(array) ** 2))) if array.size else 0.0
+        size = max(abs(float(array.reshape(-1)[flat])), 0.1 * usual) if flat is not None else usual
         return size or 1.0
 
     def step(self, size: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,12 +47,16 @@ class Point:
 
     def with_values(self, values: Mapping[str, Any]) -> Point:
         """The same place with other arrays."""
-        return replace(self, values={**self.values, **values})
+        return self._holding({**self.values, **values}, self.fixed)
 
     def copied(self) -> Point:
         """The same place with arrays that forward may overwrite."""
-        values = {name: value.copy() for name, value in self.values.items()}
-        return replace(self, values=values, fixed=copy.deepcopy(dict(self.fixed)) if self.fixed else self.fixed)
+        fixed = {n: v.copy() if type(v) is np.ndarray else copy.deepcopy(v) for n, v in self.fixed.items()}
+        return self._holding({name: value.copy() for name, value in self.values.items()}, fixed)
+
+    def _holding(self, values: Arrays, fixed: Mapping[str, Any]) -> Point:
+        # `dataclasses.replace` takes longer than many a forward pass, and each entry of a gradient takes two points.
+        return Point(values, self.targets, self.training, self.label, self.first_row, fixed, self.sizes)
 
 
 class Instance(ABC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 import random
 import re
@@ -133,11 +134,12 @@ def generators_of(item: Any) -> Iterator[tuple[str, Any]]:
             yield path.removeprefix("."), value
 
 
-def _steps(path: str) -> list[Any]:
-    steps: list[Any] = []
-    for attribute, key in _PATH.findall(path):
-        steps.append((False, attribute) if attribute else (True, key[1:-1] if key[0] in "'\"" else int(key)))
-    return steps
+@functools.cache
+def _steps(path: str) -> tuple[tuple[bool, Any], ...]:
+    return tuple(
+        (False, attribute) if attribute else (True, key[1:-1] if key[0] in "'\"" else int(key))
+        for attribute, key in _PATH.findall(path)
+    )
 
 
 def _step(holder: Any, step: tuple[bool, Any]) -> Any:
