@@ -130,7 +130,7 @@ def _problem(bench: Bench, setting: Setting, name: str) -> Finding | None:
 
 
 def _wrong_shape(bench: Bench, setting: Setting, name: str, received: Floats) -> Finding:
-    whole = Setting(**{**vars(setting), "gradients": {name: np.zeros(setting.values[name].shape)}})
+    whole = replace(setting, gradients={name: np.zeros(setting.values[name].shape)})
     right = measure(whole, name, Tolerance(1.0, 1.0), bench.rng, True)
     shape = setting.values[name].shape
     says = f"{bench.label(name)} has shape {received.shape}; {name} has shape {shape}, and its gradient must too."

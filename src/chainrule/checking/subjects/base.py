@@ -51,7 +51,7 @@ class Point:
 
     def copied(self) -> Point:
         """The same place with arrays that forward may overwrite."""
-        fixed = {n: v.copy() if type(v) is np.ndarray else copy.deepcopy(v) for n, v in self.fixed.items()}
+        fixed = copy.deepcopy(dict(self.fixed)) if self.fixed else self.fixed
         return self._holding({name: value.copy() for name, value in self.values.items()}, fixed)
 
     def _holding(self, values: Arrays, fixed: Mapping[str, Any]) -> Point:
