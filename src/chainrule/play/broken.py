@@ -70,8 +70,8 @@ def changed(network: Graph, how: str | None) -> tuple[Graph, str | None]:
     right, wrong, shows, sizes = WAYS.get(how or "", (Layer, Layer, lambda layer: True, ()))
     if not any(isinstance(leaf.layer, right) and shows(leaf.layer) for leaf in network.flat):
         raise ConfigurationError(
-            "This network has no square layer, where a forgotten transpose would not be seen at once; "
-            "choose two hidden layers of one size."
+            "This network has no square layer; in all others a forgotten transpose is seen at once, for the shapes do "
+            "not fit. Begin anew with two hidden layers of one size, such as 8, 8, or try it on Softmax and its loss."
             if how == "transpose"
             else f"This network has no {right.__name__} to break."
         )

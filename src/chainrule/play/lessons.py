@@ -147,7 +147,7 @@ LESSONS = (
         "A neuron multiplies each input by a weight, adds the products and a bias; ReLU lets through what is above 0. "
         "Then the way back: by how much would the result rise if a number did? That is the number's gradient, ∂.",
         "Step through it once, forward and back, to the update.",
-        {"updates": 1},
+        {"walked": 1},
         _neuron,
     ),
     Lesson(
@@ -155,7 +155,7 @@ LESSONS = (
         "A layer",
         "Each input feeds three neurons, so three gradients come back to it and are added up.",
         "Click an input and read why its gradient is a sum.",
-        {"chosen": "inputs"},
+        {"chosen inputs": 1},
         lambda: _layer(1),
     ),
     Lesson(
@@ -170,7 +170,7 @@ LESSONS = (
         "softmax",
         "Softmax and its loss",
         "Scores become probabilities, and the loss asks for the probability of the right class.",
-        "Predict the gradient of one score: probability minus target, by the number of samples.",
+        "Predict the gradient of one score: its probability minus its target, divided by the number of samples.",
         {"guessed": 1},
         _softmax,
     ),

@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..explaining.pictured import LOSS, Pictured, Wires, shown_network
+from ..explaining.upstream import Upstream
 from ..layers import ReLU, Sigmoid, Tanh
 from ..model import Model
-from ..nodes import INPUTS
+from ..nodes import INPUTS, Leaf
 from ..traces import Trace
 from .lessons import Setup
 
 __all__ = ["badges", "data_view", "network_view", "number", "numbers", "surface"]
 
 _UNITS = 10  # of a layer, at most
-_POINTS = 600  # of the data, at most
+_POINTS, _ROWS, _IMAGES = 600, 60, 24  # of the data, at most
 _SIDE = 40  # of the decision surface
 _SMALL = 16  # of a unit's own map
 _MAPPED = 64  # units of a layer that have maps, at most
@@ -127,10 +128,14 @@ def _wire(
     }
 
 
-def data_view(setup: Setup) -> dict[str, Any]:
-    """The data: points of two features, images, or the rows of a table."""
+def data_view(setup: Setup, batch: Sequence[int], chosen: int) -> dict[str, Any]:
+    """The data: points of two features, or images or rows of a table out of the batch, the chosen one among them."""
     X, y = setup.X, np.asarray(setup.y)
-    some = np.linspace(0, len(X) - 1, min(_POINTS, len(X))).round().astype(int)
+    flat = X.shape[1] == 2
+    most = _POINTS if flat else _ROWS if setup.image is None else _IMAGES
+    known = np.arange(len(X)) if flat else np.asarray(batch)
+    some = known[np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(int)]
+    some = np.union1d(some, [chosen])
     base: dict[str, Any] = {
         "rows": some.tolist(),
         "features": list(setup.feature_names),
@@ -138,16 +143,12 @@ def data_view(setup: Setup) -> dict[str, Any]:
     }
     base["scaled"] = setup.preprocessing is not None
     targets = y[some] if y.ndim == 1 else y[some].reshape(len(some), -1)
-    if X.shape[1] == 2:
-        return base | {"kind": "points", "X": numbers(X[some]), "y": numbers(targets)}
+    base |= {"X": numbers(X[some]), "y": numbers(targets)}
+    if flat:
+        return base | {"kind": "points"}
     if setup.image is not None:
-        return base | {
-            "kind": "images",
-            "shape": list(setup.image),
-            "X": numbers(X[some[:60]]),
-            "y": numbers(targets[:60]),
-        }
-    return base | {"kind": "table", "X": numbers(X[some[:60]]), "y": numbers(targets[:60])}
+        return base | {"kind": "images", "shape": list(setup.image)}
+    return base | {"kind": "table"}
 
 
 def surface(setup: Setup) -> dict[str, Any] | None:
@@ -161,9 +162,14 @@ def surface(setup: Setup) -> dict[str, Any] | None:
         "side": _SIDE,
         "low": numbers(grid[0]),
         "high": numbers(grid[-1]),
-        "values": np.round(np.asarray(chances, dtype=np.float64).reshape(len(grid), -1), 3).tolist(),
+        "values": _rounded(np.asarray(chances, dtype=np.float64).reshape(len(grid), -1)),
         "maps": _maps(setup),
     }
+
+
+def _rounded(values: Array) -> Any:
+    rounded = np.round(values, 3)
+    return rounded.tolist() if np.isfinite(rounded).all() else numbers(rounded)
 
 
 def _grid(setup: Setup, side: int) -> Array:
@@ -192,30 +198,51 @@ def badges(model: Model, trace: Trace, sample: int) -> list[dict[str, Any]]:
 
     Each names the number whose derivation shows it: a unit's, of `sample`, or the layer's largest gradient.
     """
+    found = [one for leaf in model.network.flat for one in _of_units(leaf, trace[leaf.name].output, sample)]
+    output = model.network.flat.output
+    if not isinstance(model.loss, Upstream) and isinstance(output, str) and not math.isfinite(trace.loss):
+        found.append(_badge(LOSS, _lost(trace.loss), f"{output}[{sample},0]"))
+    return found + _of_gradients({name: g for name, g in trace.gradients.items() if name.endswith("weights")})
+
+
+def _badge(node: str, badge: str, what: str, units: Sequence[int] = ()) -> dict[str, Any]:
+    return {"node": node, "badge": badge, "units": [int(unit) for unit in units], "what": what}
+
+
+def _lost(values: Any) -> str:
+    return "NaN" if np.isnan(values).any() else "infinite"
+
+
+def _of_units(leaf: Leaf, output: Array, sample: int) -> list[dict[str, Any]]:
+    """What all samples show of a layer's units."""
+    flat = output.reshape(len(output), -1)  # (B,N)
+    lost = np.flatnonzero(~np.isfinite(flat).all(axis=0))
+    if len(lost):
+        return [_badge(leaf.name, _lost(flat), f"{leaf.name}[{sample},{lost[0]}]")]
+    kind = ""
+    which: Any = np.zeros(0, dtype=bool)
+    if isinstance(leaf.layer, ReLU):
+        kind, which = "dead", (flat <= 0).all(axis=0)
+    elif isinstance(leaf.layer, Sigmoid | Tanh):
+        bound = np.abs(2 * flat - 1) if isinstance(leaf.layer, Sigmoid) else np.abs(flat)
+        kind, which = "saturated", (bound > 0.99).all(axis=0)
+    units = np.flatnonzero(which)
+    return [_badge(leaf.name, kind, f"{leaf.name}[{sample},{units[0]}]", units.tolist())] if len(units) else []
+
+
+def _of_gradients(gradients: Mapping[str, Array]) -> list[dict[str, Any]]:
+    """What the sizes of the weights' gradients show, beside each other."""
+    norms = {name: float(np.linalg.norm(value)) for name, value in gradients.items()}
+    largest = max((norm for norm in norms.values() if math.isfinite(norm)), default=0.0)
     found = []
-    for leaf in model.network.flat:
-        one = trace[leaf.name]
-        if not np.isfinite(one.output).all():
-            found.append({"node": leaf.name, "badge": "NaN", "units": [], "what": f"{leaf.name}[{sample},0]"})
-            continue
-        flat = one.output.reshape(len(one.output), -1)  # (B,N)
-        units: Array = np.zeros(0, dtype=int)
-        kind = ""
-        if isinstance(leaf.layer, ReLU):
-            kind, units = "dead", np.flatnonzero((flat <= 0).all(axis=0))
-        elif isinstance(leaf.layer, Sigmoid | Tanh):
-            bound = np.abs(2 * flat - 1) if isinstance(leaf.layer, Sigmoid) else np.abs(flat)
-            kind, units = "saturated", np.flatnonzero((bound > 0.99).all(axis=0))
-        if len(units):
-            what = f"{leaf.name}[{sample},{units[0]}]"
-            found.append({"node": leaf.name, "badge": kind, "units": units.tolist(), "what": what})
-    norms = {name: float(np.linalg.norm(value)) for name, value in trace.gradients.items() if name.endswith("weights")}
-    largest = max(norms.values(), default=0.0)
     for name, norm in norms.items():
-        vanishing, exploding = largest > _ZERO and norm < 1e-4 * largest, norm > 1e3
-        if vanishing or exploding:
-            size = np.abs(trace.gradients[name])
-            what = f"{name}[{','.join(map(str, np.unravel_index(int(size.argmax()), size.shape)))}]"
-            badge = "vanishing" if vanishing else "exploding"
-            found.append({"node": name.rpartition(".")[0], "badge": badge, "units": [], "what": what})
+        size = np.abs(gradients[name])
+        what = f"{name}[{','.join(map(str, np.unravel_index(int(size.argmax()), size.shape)))}]"
+        node = name.rpartition(".")[0]
+        if not np.isfinite(size).all():
+            found.append(_badge(node, _lost(size), what))
+        elif norm > 1e3:
+            found.append(_badge(node, "exploding", what))
+        elif largest > _ZERO and norm < 1e-4 * largest:
+            found.append(_badge(node, "vanishing", what))
     return found

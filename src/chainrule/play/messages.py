@@ -15,6 +15,7 @@ from .walk import UNITS
 __all__ = ["ASKED", "TOLD", "checked", "sending"]
 
 _TEXT = 200  # characters of a name
+_NUMBERS = 8000  # of the numbers in a link
 
 
 class Check(NamedTuple):
@@ -63,10 +64,10 @@ def _reals(most: int) -> Check:
     )
 
 
-def _wholes(most: int, high: int) -> Check:
-    one = _whole(1, high).holds
+def _wholes(most: int, high: int, low: int = 1) -> Check:
+    one = _whole(low, high).holds
     return Check(
-        f"at most {most} whole numbers from 1 to {high:,}",
+        f"at most {most:,} whole numbers from {low} to {high:,}",
         lambda value: isinstance(value, list) and len(value) <= most and all(map(one, value)),
     )
 
@@ -93,6 +94,23 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
         "noise?": _between(0.0, 10.0),
         "seed?": _whole(0, SEEDS - 1),
     },
+    "open": {
+        "lesson?": _or_none(_text()),
+        "data?": _text(),
+        "controls?": Check(
+            "the controls of a network", lambda value: isinstance(value, dict) and not _wrong("controls", value)
+        ),
+        "parameters?": _text(_NUMBERS),
+        "inputs?": _text(_NUMBERS),
+        "targets?": _text(_NUMBERS),
+        "sample?": _whole(0, 10**9),
+        "removed?": _wholes(1000, 10**9, low=0),
+        "reduction?": _one_of("mean", "sum"),
+        "divided?": _one_of(True, False),
+        "broken?": _or_none(_text(40)),
+        "chosen?": _or_none(_text()),
+    },
+    "link": {},
     "go": {"unit": _one_of(*UNITS), "way": _one_of(1, -1)},
     "play": {"on": _one_of(True, False)},
     "seek": {"frame": _whole(0, 10**9)},
@@ -116,6 +134,7 @@ TOLD: Mapping[str, tuple[str, ...]] = {
     "curve": ("of", "points", "at", "slope"),
     "data": ("kind", "rows", "features", "classes", "scaled", "X", "y", "shape?", "surface"),
     "guessed": ("of", "guess", "right", "close", "says"),
+    "link": ("fragment", "says"),
     "nudged": ("of", "by", "predicted", "measured"),
     "problem": ("says",),
     "proof": ("of", "witnesses"),
@@ -152,15 +171,22 @@ def checked(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     kind = message.get("type")
     if not isinstance(kind, str) or kind not in ASKED:
         raise DataError(f"There is no message of the type {str(kind)[:_TEXT]!r}.")
-    fields = {name.rstrip("?"): check for name, check in ASKED[kind].items()}
     asked = {name: value for name, value in message.items() if name != "type"}
+    wrong = _wrong(kind, asked)
+    if wrong:
+        raise DataError(f"{kind}: {wrong}.")
+    return kind, asked
+
+
+def _wrong(kind: str, asked: Mapping[str, Any]) -> str:
+    """What is wrong with the fields of a message, or "" where nothing is."""
+    fields = {name.rstrip("?"): check for name, check in ASKED[kind].items()}
     for name in asked:
         if name not in fields:
-            raise DataError(f"{kind}: there is no field {name[:_TEXT]!r}.")
+            return f"there is no field {name[:_TEXT]!r}"
     for name, check in ASKED[kind].items():
-        if name.endswith("?") and name[:-1] not in asked:
-            continue
         field = name.rstrip("?")
-        if field not in asked or not check.holds(asked[field]):
-            raise DataError(f"{kind}: {field} must be {check.words}.")
-    return kind, asked
+        left_out = name.endswith("?") and field not in asked
+        if not left_out and (field not in asked or not check.holds(asked[field])):
+            return f"{field} must be {check.words}"
+    return ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..model import Model
-from . import setups
+from . import linking, setups
 from .lessons import Setup
 from .rooms import Rooms
 from .server import serve
@@ -19,9 +20,13 @@ __all__ = ["play", "serve_argument"]
 def serve_argument(
     given: str | None, data: str | None = None, *, port: int | None = None, ready: Callable[[str], None] = print
 ) -> None:
-    """Serve what the shell names: nothing (the lessons), a data set, a CSV file or a model file."""
-    setup, lesson = setups.of_argument(given, data)
-    serve(Rooms(_opening(setup, lesson)), port=port, ready=ready)
+    """Serve what the shell names: nothing (the lessons), a data set, a CSV file, a model file or a link to a page."""
+    if given is not None and "#" in given and not Path(given).exists():
+        opening = _opening(*setups.of_argument(None), linking.stated(given))
+        opening({}, lambda message: None).close()  # what is wrong with the link is said here, not in a tab
+    else:
+        opening = _opening(*setups.of_argument(given, data))
+    serve(Rooms(opening), port=port, ready=ready)
 
 
 def play(model: Model, X: Any = None, y: Any = None, *, port: int | None = None) -> None:
@@ -31,11 +36,13 @@ def play(model: Model, X: Any = None, y: Any = None, *, port: int | None = None)
 
 
 def _opening(
-    setup: Setup, lesson: str | None
+    setup: Setup, lesson: str | None, state: dict[str, Any] | None = None
 ) -> Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], PlaySession]:
     def opened(hello: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> PlaySession:
         session = PlaySession(copy.deepcopy(setup), send)  # each tab has its own
         session.lesson = lesson
+        if state is not None:
+            session.handle({**state, "type": "open"})
         return session
 
     return opened

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..errors import ChainruleError
 from ..traces import Trace
 from ..training.callback import Fit
@@ -57,6 +59,7 @@ class Running:
         if wait and self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
+    @np.errstate(all="ignore")  # the page itself says where numbers overflow
     def _run(self, work: Work) -> None:
         some, error = 1.0, None
         self._pictures, self._shown = 0, time.perf_counter()

@@ -7,17 +7,19 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ChainruleError, ConfigurationError, DataError
+import numpy as np
+
+from ..errors import ChainruleError, ConfigurationError, DataError, NonFiniteError
 from ..explaining import Explanation
 from ..traces import Trace
-from . import guesses, setups, taking
+from . import guesses, linking, setups, taking
 from .following import questions, steps_here
-from .lessons import LESSONS, Setup
+from .lessons import Setup
 from .looks import number, surface
 from .messages import checked, sending
 from .running import Running
 from .state import state_of
-from .telling import told
+from .telling import lost, told
 from .walk import Walk
 from .work import Snapshot, Work
 
@@ -41,17 +43,18 @@ class PlaySession:
         self.lesson: str | None = None
         self.open(setup)
 
-    def open(self, setup: Setup) -> None:
-        """Begin with a setup."""
+    def open(self, setup: Setup, work: Work | None = None) -> None:
+        """Begin with a setup, or with a work that is made of it."""
         self.running.stop()
         with self._lock:
-            self.work = Work(setup)
+            self.work = Work(setup) if work is None else work
             self.chosen: str | None = None
             self.notation = "book"
-            self.seen: dict[str, Any] = {}
+            self.seen: dict[str, float] = {}
             self._stop_terms, self._by_term = 1, False
             self._new_walk()
 
+    @np.errstate(all="ignore")  # the page itself says where numbers overflow
     def handle(self, message: dict[str, Any]) -> None:
         """Do what a message asks for. Raises `ChainruleError` for what cannot be done; nothing is changed then."""
         kind, asked = checked(message)
@@ -66,10 +69,9 @@ class PlaySession:
         self._closed = True
         self.running.stop(wait=False)
 
-    def saw(self, name: str, value: Any) -> None:
-        """Remember what the reader has done, for the lesson's goal."""
-        old = self.seen.get(name)
-        self.seen[name] = value if isinstance(value, str) or old is None else max(old, value)
+    def saw(self, name: str, value: float = 1) -> None:
+        """Remember what the reader has done, or how far it came at best, for the lesson's goal."""
+        self.seen[name] = max(self.seen.get(name, value), value)
 
     # The whole page
 
@@ -92,10 +94,7 @@ class PlaySession:
         self.look()
 
     def _on_lesson(self, name: str) -> None:
-        lesson = next((lesson for lesson in LESSONS if lesson.name == name), None)
-        if lesson is None:
-            raise ConfigurationError(f"There is no lesson named {name!r}.")
-        self.open(lesson.build())
+        self.open(setups.of_lesson(name))
         self.lesson = name
         self.look()
 
@@ -107,12 +106,32 @@ class PlaySession:
     def _on_table(self, name: str, content: str, target: str | None = None) -> None:
         self.open(setups.of_table(name, content, target))
         self.lesson = "table"
-        self.saw("table", 1)
+        self.saw("table")
         self.look()
 
     def _on_controls(self, **controls: Any) -> None:
         self.open(setups.changed(self.work.setup, controls))
         self.look()
+
+    def _on_open(self, lesson: str | None = None, data: str = "", controls: Any = None, **asked: Any) -> None:
+        """What a link holds."""
+        chosen, how = asked.pop("chosen", None), asked.pop("broken", None)
+        work = Work(linking.opened(lesson, data, controls or {}))
+        linking.restored(work, asked)
+        report = None if how is None else work.spoil(how)
+        self.open(work.setup, work)
+        self.lesson = lesson
+        self.look()
+        if how is not None:
+            self._send({"type": "checked", "how": how, "report": report})
+        if chosen is not None:
+            self._derive(chosen)
+
+    def _on_link(self) -> None:
+        with self._lock:
+            found = linking.state(self.work, self.lesson, self.chosen)
+            says = linking.left_out(self.work, found)
+        self._send({"type": "link", "fragment": linking.fragment(found), "says": says})
 
     # The walk
 
@@ -128,7 +147,8 @@ class PlaySession:
             moved = self.walk.go(unit, way, self._stop_terms)
             if moved == "over":
                 self.work.one_step()
-                self.saw("updates", 1)
+                self.saw("updates")
+                self.saw("walked", unit != "batch")
             elif moved == "start" and self.work.frames.position > 0:
                 self.work.frames.show(self.work.frames.position - 1)
             self._by_term = unit == "multiplication"
@@ -143,6 +163,9 @@ class PlaySession:
         for question in questions(self.work, self.walk.moment, self.chosen):
             try:
                 explanation = shot.explain(question, parts=("step",))
+            except NonFiniteError as error:
+                self._tell_lost(shot, question, error)
+                break
             except ChainruleError:  # another layer's unit, which this network has not
                 continue
             here = steps_here(explanation.steps, self.work, self.walk.moment)
@@ -165,7 +188,7 @@ class PlaySession:
 
     def _shows(self, picture: int, one: Trace) -> None:
         self.saw("accuracy", self.work.frames.now.measured.get("accuracy", 0.0))
-        self.saw("updates", 1)
+        self.saw("updates")
         self._send(self.view(one))
         if picture % 10 == 4:
             self._send({"type": "surface", "surface": surface(self.work.setup)})
@@ -196,15 +219,27 @@ class PlaySession:
     def _on_choose(self, what: str, notation: str | None = None) -> None:
         if notation is not None:
             self.notation = notation
-        shot = self.snapshot()
-        self._tell(shot, shot.explain(what, parts=("step",)), [])
-        self.saw("chosen", what.partition("[")[0])
+        self._derive(what)
+        self.saw(f"chosen {what.partition('[')[0]}")
 
     def _tell_again(self) -> None:
         """Tell the chosen gradient anew, after a number has changed."""
         if self.chosen is not None:
-            shot = self.snapshot()
-            self._tell(shot, shot.explain(self.chosen, parts=("step",)), [])
+            self._derive(self.chosen)
+
+    def _derive(self, what: str) -> None:
+        """Tell the gradient of one number, or on the way to it the first number that is not finite."""
+        shot = self.snapshot()
+        try:
+            explanation = shot.explain(what, parts=("step",))
+        except NonFiniteError as error:
+            self._tell_lost(shot, what, error)
+        else:
+            self._tell(shot, explanation, [])
+
+    def _tell_lost(self, shot: Snapshot, what: str, error: NonFiniteError) -> None:
+        self.chosen = what
+        self._send({"type": "why", "step": shot.step, **lost(what, str(error), self.notation, shot)})
 
     def _tell(self, shot: Snapshot, explanation: Explanation, here: list[Any]) -> None:
         self.chosen = str(explanation.quantity)
@@ -233,9 +268,10 @@ class PlaySession:
 
     def _on_guess(self, what: str, value: float, of: str = "gradient") -> None:
         explanation = self.snapshot().explain(what, parts=())
-        self.saw("guessed", 1)
-        judged = guesses.judged if of == "gradient" else guesses.judged_value
-        self._send({"type": "guessed", "of": what, **judged(explanation, value)})
+        verdict = (guesses.judged if of == "gradient" else guesses.judged_value)(explanation, value)
+        if of == "gradient" and explanation.quantity.name == self.work.model.network.flat.output:
+            self.saw("guessed", verdict["close"])
+        self._send({"type": "guessed", "of": what, **verdict})
         self._send({"type": "reached", "reached": state_of(self)["reached"]})
 
     # What the reader changes
@@ -256,8 +292,11 @@ class PlaySession:
         self.look()
 
     def _on_take_out(self, row: int, out: bool) -> None:
-        self.saw("removed", 1)
-        self._changed(self.work.take_out, row, out)
+        def change() -> None:
+            self.work.take_out(row, out)
+            self.saw("removed", out)
+
+        self._changed(change)
 
     def _on_reduction(self, to: str, divided: bool = False) -> None:
         if self.work.setup.upstream:
@@ -271,7 +310,7 @@ class PlaySession:
         """A picture that the reader drew becomes the chosen sample's."""
         with self._lock:
             said = self.work.draw(pixels)
-            self.saw("drawn", 1)
+            self.saw("drawn")
         self._send({"type": "read", "chances": [number(p) for p in said], "classes": list(self.work.setup.class_names)})
         self.look()
 

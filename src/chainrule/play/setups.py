@@ -26,7 +26,18 @@ from ..registry import named
 from .caps import EPOCHS, LAYERS, NEURONS, PARAMETERS, TABLE
 from .lessons import LESSONS, Setup, of_dataset
 
-__all__ = ["DATASETS", "changed", "controls_of", "of_argument", "of_model", "of_name", "of_table", "reduce"]
+__all__ = [
+    "DATASETS",
+    "changed",
+    "chosen",
+    "controls_of",
+    "of_argument",
+    "of_lesson",
+    "of_model",
+    "of_name",
+    "of_table",
+    "reduce",
+]
 
 DATASETS = tuple(name for name in datasets.NAMES if name != "fashion-mnist")  # that one needs files
 _FOR_CLASSES = ("softmax_crossentropy", "categorical_crossentropy")
@@ -48,6 +59,14 @@ def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str 
         setup = of_dataset(datasets.read(path, missing="impute"), sizes=(16,))
         return dataclasses.replace(setup, title=path.name, data="", table=given), "table"
     return of_dataset(datasets.resolve(given), sizes=(32,)), None
+
+
+def of_lesson(name: str) -> Setup:
+    """What a lesson works on. Raises `ConfigurationError` for one that there is not."""
+    lesson = next((lesson for lesson in LESSONS if lesson.name == name), None)
+    if lesson is None:
+        raise ConfigurationError(f"There is no lesson named {name!r}.")
+    return lesson.build()
 
 
 def of_name(name: str) -> Setup:
@@ -122,6 +141,14 @@ def controls_of(setup: Setup) -> dict[str, Any]:
         "fixed": setup.fixed,
         "caps": {"parameters": PARAMETERS, "layers": LAYERS, "neurons": NEURONS, "epochs": EPOCHS, "bytes": TABLE},
     }
+
+
+def chosen(setup: Setup) -> dict[str, Any]:
+    """Those controls that `changed` reads, with the learning rate as it was chosen."""
+    now = controls_of(setup)
+    given = {"rate": now["rate"] and now["rate"] * setup.divided, "optimizer": now["optimizer"]}
+    names = ("sizes", "activation", "loss", "penalty", "dropout", "noise", "seed")
+    return given | {name: now[name] for name in ("batch_size", *(() if setup.fixed else names))}
 
 
 def changed(setup: Setup, controls: dict[str, Any]) -> Setup:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from ..explaining import Explanation
 from ..explaining.derivation import OptimizerStep
@@ -18,7 +21,7 @@ from .looks import number
 from .sums import batch_strip, matrix_view
 from .work import Snapshot
 
-__all__ = ["told"]
+__all__ = ["lost", "told"]
 
 
 def told(explanation: Explanation, notation: str, shot: Snapshot) -> dict[str, Any]:
@@ -42,6 +45,33 @@ def told(explanation: Explanation, notation: str, shot: Snapshot) -> dict[str, A
         "update": None if explanation.step is None else _update(explanation.step),
         **_beside(explanation, shot),
     }
+
+
+def lost(what: str, reason: str, notation: str, shot: Snapshot) -> dict[str, Any]:
+    """In place of a derivation, why there is none: how the numbers grow until one of them is not finite."""
+    largest = {"inputs": shot.X} | {name: one.output for name, one in shot.trace.nodes.items()}
+    return {
+        **{"of": what, "title": what, "kind": "lost", "value": None, "gradient": None, "loss": None},
+        **{
+            "samples": len(shot.X),
+            "answer": reason[:1].upper() + reason[1:],
+            "notes": _growing(largest),
+            "notation": notation,
+            "steps": [],
+        },
+        **{"update": None, "phase": None, "here": [], "term": None},
+    }
+
+
+def _growing(arrays: Mapping[str, Any]) -> list[str]:
+    """The largest number of each node, as far as the first that is not finite."""
+    found: list[str] = []
+    for name, array in arrays.items():
+        size = float(np.abs(array).max())
+        if not math.isfinite(size):
+            return [*found, f"{name}: not finite any more"]
+        found.append(f"{name}: up to {size:.3g} on these samples")
+    return found
 
 
 def _beside(explanation: Explanation, shot: Snapshot) -> dict[str, Any]:
@@ -75,7 +105,16 @@ def _update(step: OptimizerStep) -> dict[str, Any]:
         line.to_dict() | {"mathml": [mathml(line.name), mathml(line.formula), mathml(shown_step(line).terms[0], 17)]}
         for line in step.lines
     ]
-    return step.to_dict() | {"lines": lines}
+    return {name: _finite(value) for name, value in (step.to_dict() | {"lines": lines}).items()}
+
+
+def _finite(told: Any) -> Any:
+    """The same with None for every number that JSON cannot hold."""
+    if isinstance(told, dict):
+        return {name: _finite(value) for name, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_finite(value) for value in told]
+    return number(told) if isinstance(told, float) else told
 
 
 def _what(name: str) -> str | None:

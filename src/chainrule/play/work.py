@@ -137,7 +137,9 @@ class Work:
 
     def take_out(self, row: int, out: bool) -> None:
         """Take a sample out of the batch, or put it back. Raises `DataError` where it is the last."""
-        if out and len(self.rows) <= 1:
+        if row not in self.batch:
+            raise DataError(f"Sample {row} is not in the batch.")
+        if out and self.rows in ([row], []):
             raise DataError("One sample must stay in the batch.")
         (self.removed.add if out else self.removed.discard)(row)
         if self.sample_row() in self.removed:
@@ -161,7 +163,7 @@ class Work:
 
     def data(self) -> dict[str, Any]:
         """The data, and what the network says all over the plane where they lie in one."""
-        return {**data_view(self.setup), "surface": surface(self.setup)}
+        return {**data_view(self.setup, self.batch, self.sample_row()), "surface": surface(self.setup)}
 
     def snapshot(self) -> Snapshot:
         """All that a derivation reads, as it is now."""
@@ -233,7 +235,7 @@ class Work:
     def set(self, what: str, value: float) -> None:
         """Give one number of the network, or of a sample, another value. Raises `DataError` where there is none."""
         parameters = self.model.parameters
-        name, index = written_entry(what, ("inputs", *(("targets",) if self.setup.upstream else ()), *parameters))
+        name, index = written_entry(what, ("inputs", *(("targets",) if _is_real(self.setup.y) else ()), *parameters))
         if index is None:
             raise DataError(f"Say which entry: {what}[0,0].")
         samples = {"inputs": ("X", self.setup.X), "targets": ("y", self.setup.y)}
@@ -253,6 +255,13 @@ class Work:
                 f"changed = np.array(model.parameters[{name!r}])\nchanged[{entry}] = {value!r}\n"
                 f"model.parameters[{name!r}] = changed"
             )
+
+    def change_samples(self, short: str, numbers: Array) -> None:
+        """Give all samples other numbers: X, or the gradients y that arrive."""
+        own = {"X": self.setup.X, "y": self.setup.y}[short]
+        own[:] = numbers
+        self.edits += 1
+        self.keep(f"{short}[:] = {numbers.tolist()!r}")
 
     def draw(self, pixels: list[float]) -> Array:
         """Put a drawn picture in the place of the chosen sample; what the network says of it. Raises `DataError`."""
@@ -279,6 +288,11 @@ class Work:
         network, report = broken.changed(self.model.network, how)
         self.model.run.network, self.broken = network, how
         return report
+
+
+def _is_real(y: Any) -> bool:
+    """Whether targets are numbers, and no classes."""
+    return np.issubdtype(np.asarray(y).dtype, np.floating)
 
 
 def _line(work: Work, *, whole: bool) -> str:

@@ -57,16 +57,10 @@ export function choicesRoom(desk) {
   }
 
   function takeaway() {
-    const copied = make("span", { class: "soft", role: "status" });
     const kinds = { model: "model", picture: "picture", code: "Python code", cell: "notebook cell", page: "offline page" };
     return make("details", { id: "takeaway" }, make("summary", {}, "Take it away"), make("div", { class: "row" },
       ...Object.entries(kinds).map(([what, words]) => make("button", { onclick: () => { send("take", { what }); desk.wait(`Writing the ${words} …`); } }, words)),
-      make("button", { onclick: () => { location.hash = encodeURIComponent(JSON.stringify({ lesson: state.view.lesson, data: state.view.lesson ? "" : state.view.controls.data, controls: wanted() })); navigator.clipboard?.writeText(location.href); copied.textContent = "It is in the address bar, and copied."; } }, "link"), copied));
-  }
-
-  function wanted() {
-    const { activations, caps: _, datasets, losses, data, fixed, ...rest } = state.view.controls;
-    return fixed ? { optimizer: rest.optimizer, rate: rest.rate, batch_size: rest.batch_size } : rest;
+      ...(desk.widget ? [] : [make("button", { onclick: () => send("link") }, "link")])), make("p", { class: "soft", role: "status" }, state.linked ?? ""));
   }
 
   return { controls, file, breaking, takeaway };

@@ -13,7 +13,7 @@ export function dataRoom(desk, dataPane) {
   function drawData() {
     const { data, view } = state;
     if (!data || !view) return;
-    const depends = JSON.stringify([view.lesson, view.title, view.reached, view.sample, view.batch, view.controls, view.broken, state.changes, state.read]);
+    const depends = JSON.stringify([view.lesson, view.title, view.reached, view.sample, view.batch, view.controls, view.broken, state.changes, state.read, state.linked]);
     if (depends === stands) return;
     stands = depends;
     const parts = [];
@@ -40,28 +40,31 @@ export function dataRoom(desk, dataPane) {
     const names = data.features.length ? data.features : data.X[0].map((_, index) => `x${index}`);
     const some = names.slice(0, 8);
     const rest = [...(names.length > 8 ? [`${names.length - 8} more columns`] : []), ...(data.rows.length > 12 ? ["more rows"] : [])];
-    const rows = data.rows.slice(0, 12).map((row, index) => {
+    const first = Math.max(0, Math.min(data.rows.indexOf(view.sample.row) - 5, data.rows.length - 12));
+    const cell = (name, value, chosen) => { // a number that is changed by a click where its row is chosen, or by two
+      const open = desk.link.live && !name.includes("[-1,"); // a sample that is taken out has no number of its own
+      const shown = chosen && open ? make("button", { class: "cell", "aria-label": `Change ${name}, now ${short(value)}`, onclick: (event) => { event.stopPropagation(); edit(name, value); } }, short(value)) : short(value);
+      const made = make("td", { class: name.startsWith("targets") && view.upstream ? "number arriving" : "number" }, shown);
+      if (open) made.addEventListener("dblclick", () => edit(name, value));
+      return made;
+    };
+    const rows = data.rows.slice(first, first + 12).map((row, place) => {
+      const index = first + place;
       const at = view.batch.rows.indexOf(row);
-      const target = data.classes[data.y[index]] ?? (Array.isArray(data.y[index]) ? data.y[index].map((n) => short(n)).join(", ") : short(data.y[index]));
-      const said = view.upstream ? [] : [make("td", {}, target)]; // first: a long table hides its end
-      return make("tr", { "aria-selected": String(view.sample.row === row), ...(at >= 0 ? { "data-place": at, tabindex: "0" } : {}) },
-        ...said, ...data.X[index].slice(0, 8).map((value, column) => {
-          const cell = make("td", { class: "number" }, short(value));
-          if (desk.link.live) cell.addEventListener("dblclick", () => edit(`inputs[${at},${column}]`, value));
-          return cell;
-        }), ...(view.upstream ? data.y[index].map((value, column) => {
-          const cell = make("td", { class: "number arriving" }, short(value));
-          if (desk.link.live) cell.addEventListener("dblclick", () => edit(`targets[${at},${column}]`, value));
-          return cell;
-        }) : []));
+      const chosen = view.sample.row === row;
+      const counted = view.batch.rows.filter((one) => !view.batch.removed.includes(one)).indexOf(row);
+      const targets = Array.isArray(data.y[index]) ? data.y[index].map((value, column) => cell(`targets[${counted},${column}]`, value, chosen)) : [make("td", {}, data.classes[data.y[index]] ?? short(data.y[index]))];
+      const inputs = data.X[index].slice(0, 8).map((value, column) => cell(`inputs[${counted},${column}]`, value, chosen));
+      return make("tr", { "aria-selected": String(chosen), "data-place": at, tabindex: "0" }, ...(view.upstream ? [...inputs, ...targets] : [...targets, ...inputs])); // a long table hides its end
     });
-    return make("div", {}, make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "The table" }, make("table", {}, make("thead", {}, make("tr", {}, view.upstream ? null : make("th", {}, "target"), ...some.map((name) => make("th", {}, name)), view.upstream ? make("th", { colspan: data.y[0].length }, "∂ arriving") : null)), make("tbody", {}, ...rows))),
-      make("p", { class: "soft" }, rest.length ? `And ${rest.join(", ")}. ` : "", data.scaled ? "Each column is scaled: 0 is its mean. " : "", desk.link.live ? "Double-click a number to change it." : ""));
+    return make("div", {}, make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "The table" }, make("table", {}, make("thead", {}, make("tr", {}, view.upstream ? null : make("th", { colspan: Array.isArray(data.y[0]) ? data.y[0].length : 1 }, "target"), ...some.map((name) => make("th", {}, name)), view.upstream ? make("th", { colspan: data.y[0].length }, "∂ arriving") : null)), make("tbody", {}, ...rows))),
+      make("p", { class: "soft" }, rest.length ? `And ${rest.join(", ")}. ` : "", data.scaled ? "Each column is scaled: 0 is its mean. " : "", desk.link.live ? "Click a number of the chosen row to change it." : ""));
   }
 
   function edit(what, value) {
     const input = make("input", { type: "number", step: "any", value, "aria-label": `New value of ${what}` });
-    const form = make("form", { class: "row", onsubmit: (event) => { event.preventDefault(); form.remove(); if (input.value !== "") send("set", { what, value: Number(input.value) }); } }, what, input, make("button", {}, "set"));
+    dataPane.querySelector("#edited")?.remove();
+    const form = make("form", { class: "row", id: "edited", onkeydown: (event) => { if (event.key === "Escape") form.remove(); }, onsubmit: (event) => { event.preventDefault(); form.remove(); if (input.value !== "") send("set", { what, value: Number(input.value) }); } }, what, input, make("button", {}, "set"));
     dataPane.prepend(form);
     input.focus();
   }

@@ -5,6 +5,7 @@ const TOLD = {
   "curve": ["of", "points", "at", "slope"],
   "data": ["kind", "rows", "features", "classes", "scaled", "X", "y", "shape?", "surface"],
   "guessed": ["of", "guess", "right", "close", "says"],
+  "link": ["fragment", "says"],
   "nudged": ["of", "by", "predicted", "measured"],
   "problem": ["says"],
   "proof": ["of", "witnesses"],

@@ -11,7 +11,7 @@ import { pointingRoom } from "./pointing.js";
 import { transportRoom } from "./transport.js";
 import { whyRoom } from "./why.js";
 
-const NONE = { why: null, curve: null, report: null, data: null, read: null, guess: null, painted: null };
+const NONE = { why: null, curve: null, report: null, data: null, read: null, guess: null, painted: null, linked: null };
 
 export function mount(root, connect, { widget = false } = {}) {
   const state = { view: null, mode: "weight", unit: "node", predicts: false, opened: false, changes: 0, ...NONE };
@@ -80,7 +80,7 @@ export function mount(root, connect, { widget = false } = {}) {
     const { view, why } = state;
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    become(drawn, make("div", {}, head, lesson && desk.link.live ? make("p", { class: "brief" }, make("strong", {}, "Your goal: "), lesson.goal) : null, standing(), make("div", { class: "drawing" }, network()), modes,
+    become(drawn, make("div", {}, head, lesson && desk.link.live ? brief(lesson) : null, standing(), make("div", { class: "drawing" }, network()), why ? summary(why) : null, modes,
       why?.matrix && !desk.hides() ? matrices(why.matrix) : null,
       state.report ? make("details", { id: "report", open: true }, make("summary", {}, "What check says of the broken layer"), make("pre", { tabindex: "0" }, state.report)) : null,
       view.frames.count > 1 ? curves(view.frames.curves, view.measured) : null));
@@ -89,7 +89,33 @@ export function mount(root, connect, { widget = false } = {}) {
       if (one.getAttribute("href") !== map) one.setAttribute("href", map);
     }
     desk.relight();
+    follow();
   }
+
+  let followed = ""; // the stop that a narrow page has been scrolled to
+
+  function follow() { // a step is seen, also where the drawing is wider than the page
+    const at = state.view.walk.position;
+    const box = drawn.querySelector(".drawing");
+    const now = box.querySelector(".unit.now");
+    if (`${at}` === followed || !now) return;
+    followed = `${at}`;
+    const [unit, seen] = [now.getBoundingClientRect(), box.getBoundingClientRect()];
+    if (unit.left < seen.left || unit.right > seen.right) box.scrollLeft += unit.left - seen.left - (seen.width - unit.width) / 2;
+  }
+
+  function brief(lesson) { // of the left pane, which lies far below on a phone
+    const { reached, lessons: known } = state.view;
+    const next = known[known.indexOf(lesson) + 1];
+    return make("p", { class: reached ? "brief reached" : "brief" }, make("strong", {}, reached ? "Reached: " : "Your goal: "), `${lesson.goal} `,
+      reached && next ? make("button", { onclick: () => send("lesson", { name: next.name }) }, `Next: ${next.title}`) : null);
+  }
+
+  function summary(why) { // of the right pane, likewise
+    const words = desk.hides() ? "predict it" : why.phase === "forward" ? `value ${short(why.value)}` : `gradient ${short(why.gradient)}`;
+    return make("p", { class: "brief" }, make("button", { onclick: () => whyPane.scrollIntoView({ block: "start" }) }, `${why.title}: ${words} · why ↓`));
+  }
+
   function standing() { // what to do, or where the walk is
     const { walk, playing, upstream } = state.view;
     const { moment } = walk;
@@ -139,16 +165,25 @@ export function mount(root, connect, { widget = false } = {}) {
 
   told.session = ({ name }) => {
     notice("");
+    const again = sessionStorage.getItem("chainrule") === name;
     sessionStorage.setItem("chainrule", name);
-    if (location.hash.length > 1) {
-      try {
-        const { lesson, data, controls: asked } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-        if (lesson) desk.link.send({ type: "lesson", name: lesson });
-        else if (data) desk.link.send({ type: "dataset", name: data });
-        if (asked) desk.link.send({ type: "controls", ...asked });
-      } catch { /* a hash that is none of ours */ }
-      history.replaceState(null, "", location.pathname);
-    }
+    if (!again || location.hash !== sessionStorage.getItem("chainrule-link")) openLink(); // the session is further than its own link
+  };
+  const openLink = () => { // what stands behind the # of the address, once
+    if (location.hash.length < 2) return;
+    const text = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+    try {
+      desk.link.send({ ...JSON.parse(decodeURIComponent(text)), type: "open" });
+    } catch { notice("This link holds no state of the page: copy it whole, from http to its end."); }
+  };
+  if (!widget) window.addEventListener("hashchange", () => { if (desk.link.live) openLink(); });
+  told.link = async ({ fragment, says }) => {
+    history.replaceState(null, "", `#${fragment}`);
+    sessionStorage.setItem("chainrule-link", location.hash);
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => ", and copied", () => "") ?? "";
+    state.linked = `It is in the address bar${copied}. ${says}`;
+    drawView();
   };
   told.view = (view) => {
     const moment = view.walk.moment;
@@ -171,7 +206,7 @@ export function mount(root, connect, { widget = false } = {}) {
     drawWhy();
     answered();
     drawView();
-    say(desk.hides() ? `${why.title}: predict its ${desk.hides()}` : `${why.title}: gradient ${short(why.gradient)}`);
+    say(`${why.title}: ${desk.hides() ? `predict its ${desk.hides()}` : why.phase === "forward" ? `value ${short(why.value)}` : `gradient ${short(why.gradient)}`}`);
   };
   told.proof = ({ witnesses }) => {
     const judged = witnesses.filter((one) => one.agrees !== null);
@@ -188,7 +223,11 @@ export function mount(root, connect, { widget = false } = {}) {
     state.read = `The network reads ${classes[best] ?? best} (${Math.round(100 * chances[best])} %).`;
     drawView();
   };
-  told.checked = ({ report }) => { state.report = report; drawView(); };
+  told.checked = ({ report }) => {
+    state.report = report;
+    drawNetwork();
+    drawn.querySelector("#report")?.scrollIntoView({ block: "nearest" });
+  };
   told.taken = ({ name, kind, content }) => {
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
     const url = URL.createObjectURL(new Blob([bytes], { type: kind }));

@@ -27,8 +27,10 @@ export function whyRoom(desk, whyPane) {
 
   function values(why) {
     const hidden = desk.hides();
-    const gradient = hidden === "value" ? [] : [" · gradient ", make("span", { class: "big", id: "gradient" }, hidden ? "?" : short(why.gradient, 6))];
-    return make("p", { class: "number values" }, "value ", hidden === "value" ? make("span", { class: "big" }, "?") : number(why), ...gradient, " ", make("span", { class: "soft", id: "then" }));
+    const forward = why.phase === "forward"; // whose gradient has not been worked out yet
+    const value = hidden === "value" ? "?" : number(why);
+    const gradient = forward ? [] : [" · gradient ", make("span", { class: "big", id: "gradient" }, hidden ? "?" : short(why.gradient, 6))];
+    return make("p", { class: "number values" }, "value ", forward ? make("span", { class: "big" }, value) : value, ...gradient, " ", make("span", { class: "soft", id: "then" }));
   }
 
   function number(why) { // a parameter or an input is changed where it stands
@@ -59,6 +61,7 @@ export function whyRoom(desk, whyPane) {
       make("button", { "aria-pressed": String(state.predicts), title: "Each number stays hidden until you have said it", onclick: () => { state.predicts = !state.predicts; again(); } }, "Predict first"),
       hidden ? make("button", { onclick: () => { state.opened = true; again(); } }, "Show it") : null,
       make("button", { onclick: () => send("proof", { what: why.of }) }, "Prove it"), make("span", { id: "proof", class: "proof", role: "status" }));
+    if (why.kind === "lost") return [make("h2", {}, why.title), make("p", {}, make("strong", {}, why.answer)), ...why.notes.map((note) => make("p", { class: "number" }, note))];
     const parts = [make("h2", {}, why.title), values(why), desk.link.live ? tools : ""];
     if (hidden) parts.push(predict(why));
     else if (state.guess) parts.push(make("p", { id: "verdict", role: "status" }, state.guess));
