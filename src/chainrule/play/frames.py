@@ -92,7 +92,7 @@ class Frames:
     def curves(self, most: int = 400) -> dict[str, list[float]]:
         """What was measured at up to so many frames, evenly spaced, with their steps."""
         chosen = np.unique(np.linspace(0, len(self._frames) - 1, min(most, len(self._frames))).round().astype(int))
-        names = list(self._frames[-1].measured) if self._frames else []
+        names = {name: None for i in chosen for name in self._frames[i].measured}  # one that is not finite is left out
         found = {name: [self._frames[i].measured.get(name, float("nan")) for i in chosen] for name in names}
         return {"frame": chosen.tolist(), "step": [self._frames[i].step for i in chosen], **found}
 

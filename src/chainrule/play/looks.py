@@ -135,7 +135,8 @@ def data_view(setup: Setup, batch: Sequence[int], chosen: int) -> dict[str, Any]
     most = _POINTS if flat else _ROWS if setup.image is None else _IMAGES
     known = np.arange(len(X)) if flat else np.asarray(batch)
     some = known[np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(int)]
-    some = np.union1d(some, [chosen])
+    if chosen not in some:
+        some[np.abs(some - chosen).argmin()] = chosen
     base: dict[str, Any] = {
         "rows": some.tolist(),
         "features": list(setup.feature_names),

@@ -17,14 +17,15 @@ export function mount(root, connect, { widget = false } = {}) {
   const state = { view: null, mode: "weight", unit: "node", predicts: false, opened: false, changes: 0, ...NONE };
   const told = {};
   const page = make("div", { class: widget ? "cr-play widget" : "cr-play" });
-  const title = make("h1", {}, "chainrule play");
+  const title = make("h1", {}, make("span", {}, "chainrule "), "play");
   const lessons = make("nav", { class: "lessons", "aria-label": "Lessons" });
   const problem = make("div", { class: "problem", role: "alert" });
   const drawn = make("div");
   const dataPane = make("section", { class: "pane data", "aria-label": "Data", tabindex: "0" });
   const netPane = make(widget ? "section" : "main", { class: "pane net", "aria-label": "Network", tabindex: "0" }, problem, drawn);
   const whyPane = make("section", { class: "pane why", "aria-label": "Why", tabindex: "0" });
-  const foot = make("footer", { "aria-label": "Transport" });
+  const beneath = make("div", { class: "brief" });
+  const foot = make("footer", { "aria-label": "Transport" }, beneath);
   const spoken = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
   page.append(make("header", {}, title, lessons), dataPane, netPane, whyPane, foot, spoken);
   root.replaceChildren(page);
@@ -80,7 +81,7 @@ export function mount(root, connect, { widget = false } = {}) {
     const { view, why } = state;
     const lesson = view.lessons.find((one) => one.name === view.lesson);
     const head = make("h2", {}, `${view.title} · ${view.upstream ? "a gradient arrives from the right" : `loss ${short(view.network.loss, 5)}`} · step ${view.step}${view.broken ? " · broken on purpose" : ""}`);
-    become(drawn, make("div", {}, head, lesson && desk.link.live ? brief(lesson) : null, standing(), make("div", { class: "drawing" }, network()), why ? summary(why) : null, modes,
+    become(drawn, make("div", {}, head, lesson && desk.link.live ? brief(lesson) : null, standing(), make("div", { class: "drawing" }, network()), modes,
       why?.matrix && !desk.hides() ? matrices(why.matrix) : null,
       state.report ? make("details", { id: "report", open: true }, make("summary", {}, "What check says of the broken layer"), make("pre", { tabindex: "0" }, state.report)) : null,
       view.frames.count > 1 ? curves(view.frames.curves, view.measured) : null));
@@ -111,9 +112,12 @@ export function mount(root, connect, { widget = false } = {}) {
       reached && next ? make("button", { onclick: () => send("lesson", { name: next.name }) }, `Next: ${next.title}`) : null);
   }
 
-  function summary(why) { // of the right pane, likewise
+  function summary() { // of the right pane, likewise
+    const { why } = state;
+    if (!why) { beneath.replaceChildren(); return; }
     const words = desk.hides() ? "predict it" : why.phase === "forward" ? `value ${short(why.value)}` : `gradient ${short(why.gradient)}`;
-    return make("p", { class: "brief" }, make("button", { onclick: () => whyPane.scrollIntoView({ block: "start" }) }, `${why.title}: ${words} · why ↓`));
+    const says = `${why.title}: ${words} · why ↓`;
+    if (beneath.textContent !== says) beneath.replaceChildren(make("button", { onclick: () => whyPane.scrollIntoView({ block: "start" }) }, says));
   }
 
   function standing() { // what to do, or where the walk is
@@ -126,8 +130,13 @@ export function mount(root, connect, { widget = false } = {}) {
       return make("p", { class: "stand" }, make("strong", {}, "Press step ▶ or the → key"), ` to go through one training step${train}. Click any wire or number to see its gradient derived.`);
     }
     const phases = { forward: "Forward", loss: "Loss", backward: "Backward", update: "Update" };
-    const unit = moment.unit === null || moment.phase === "loss" ? "" : `, number ${moment.unit}`;
-    return make("p", { class: `stand phase-${moment.phase}`, id: "stand" }, make("strong", {}, phases[moment.phase]), ` · ${moment.node}${unit} · stop ${walk.position + 1} of ${walk.stops}`);
+    const unit = moment.unit === null || moment.phase === "loss" ? "" : `, ${moment.node === "inputs" ? "input" : "neuron"} ${called(moment)}`;
+    return make("p", { class: `stand phase-${moment.phase}`, id: "stand" }, make("strong", {}, phases[moment.phase]), `${moment.phase === "loss" ? "" : ` · ${moment.node}`}${unit} · stop ${walk.position + 1} of ${walk.stops}`);
+  }
+
+  function called({ node, unit }) { // a neuron by its name, or its number
+    const caption = state.view.network.nodes.find((one) => one.name === node)?.units.find((one) => one.unit === unit)?.caption ?? "[";
+    return caption.startsWith("[") ? unit : caption;
   }
 
   function drawLessons() {
@@ -135,6 +144,8 @@ export function mount(root, connect, { widget = false } = {}) {
     if (lessons.dataset.at === `${lesson}` && lessons.children.length === known.length) return;
     lessons.dataset.at = `${lesson}`;
     keeping(lessons, () => lessons.replaceChildren(...known.map((one) => make("button", { "aria-current": String(one.name === lesson), disabled: !desk.link.live, onclick: () => send("lesson", { name: one.name }) }, one.title))));
+    const current = lessons.querySelector("[aria-current=true]");
+    if (current) lessons.scrollLeft = current.offsetLeft - lessons.offsetLeft - 40;
   }
 
   // What is told
@@ -159,6 +170,7 @@ export function mount(root, connect, { widget = false } = {}) {
     drawLessons();
     drawNetwork();
     drawFoot();
+    summary();
     outlive();
     if (![...dataPane.querySelectorAll("form")].some((form) => form.contains(document.activeElement))) drawData();
   });

@@ -62,7 +62,9 @@ export function whyRoom(desk, whyPane) {
       hidden ? make("button", { onclick: () => { state.opened = true; again(); } }, "Show it") : null,
       make("button", { onclick: () => send("proof", { what: why.of }) }, "Prove it"), make("span", { id: "proof", class: "proof", role: "status" }));
     if (why.kind === "lost") return [make("h2", {}, why.title), make("p", {}, make("strong", {}, why.answer)), ...why.notes.map((note) => make("p", { class: "number" }, note))];
-    const parts = [make("h2", {}, why.title), values(why), desk.link.live ? tools : ""];
+    const loss = why.phase === "loss" && !hidden ? why.steps.find((one) => why.here.at(-1) === one.id) : null; // its stop is about no gradient yet
+    const head = loss ? [make("h2", {}, loss.title), make("p", { class: "number values" }, "value ", make("span", { class: "big" }, short(loss.value, 6)))] : [make("h2", {}, why.title), values(why)];
+    const parts = [...head, desk.link.live ? tools : ""];
     if (hidden) parts.push(predict(why));
     else if (state.guess) parts.push(make("p", { id: "verdict", role: "status" }, state.guess));
     if (why.answer && !hidden) parts.push(make("p", {}, make("strong", {}, why.answer)));
