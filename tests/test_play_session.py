@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from chainrule import Model, loss_and_gradients
-from chainrule.errors import ChainruleError
-from chainrule.play import offline
+from chainrule.errors import ChainruleError, DataError
+from chainrule.play import linking, offline, pages
 from chainrule.play.lessons import LESSONS, Setup
 from chainrule.play.messages import ASKED, TOLD
 from chainrule.play.script import script
@@ -282,6 +282,62 @@ def test_saturated_units_are_marked() -> None:
     assert [(one["badge"], one["units"]) for one in marks] == [("saturated", [2])]
 
 
+def diverged() -> Page:
+    """A regression whose learning rate is far too large, after the steps that it takes to infinity."""
+    page = Page("neuron")
+    page.ask("dataset", name="diabetes")
+    page.ask("controls", optimizer="sgd", rate=1000.0, sizes=[8])
+    for _ in range(4):
+        page.ask("go", unit="batch", way=1)
+    return page
+
+
+def test_numbers_that_are_not_finite_are_marked_and_lead_to_how_they_grew() -> None:
+    page = diverged()
+    view = page.ask("look")["view"]
+    marks = {(one["node"], one["badge"]): one["what"] for one in view["network"]["badges"]}
+    assert {("loss", "infinite"), ("dense_0", "NaN")} <= marks.keys()
+    for what in marks.values():
+        why = page.ask("choose", what=what)["why"]
+        assert (why["of"], why["kind"], why["gradient"]) == (what, "lost", None)
+        assert "= inf: MeanSquaredError gives it where dense_1 reaches" in why["answer"]
+        assert why["notes"][-1] == "loss: not finite any more"
+        assert [note.partition(":")[0] for note in why["notes"]] == ["inputs", "dense_0", "relu_0", "dense_1", "loss"]
+    assert page.ask("go", unit="node", way=1)["why"]["kind"] == "lost"
+    assert len(view["frames"]["curves"]["loss"]) == 5
+    with pytest.raises(ChainruleError, match="Lower the learning rate"):
+        page.ask("go", unit="batch", way=1)
+    assert page.ask("go", unit="batch", way=-1)["view"]["network"]["loss"] is not None  # which can be undone
+
+
+def test_a_run_into_infinity_is_recorded_whole() -> None:
+    page = diverged()
+    for what in ("dense_0.weights[0,0]", "dense_1.weights[0,0]", "inputs[0,0]"):
+        page.ask("set", what=what, value=9e99)  # a step from here would leave the numbers that there are
+    with np.errstate(all="ignore"):
+        record = json.loads(json.dumps(offline.recorded(page.session._apart()), allow_nan=False))
+    assert len(record["views"]) == len(record["whys"]) == 8
+
+
+def test_targets_that_are_numbers_can_be_changed_and_classes_cannot() -> None:
+    page = Page("neuron")
+    page.ask("dataset", name="diabetes")
+    page.ask("set", what="targets[0,0]", value=2.5)
+    assert page.session.work.setup.y[page.session.work.rows[0], 0] == 2.5
+    with pytest.raises(ChainruleError):
+        Page("softmax").ask("set", what="targets[0,0]", value=2.0)
+
+
+def test_the_chosen_sample_is_among_the_rows_and_all_rows_are_of_the_batch() -> None:
+    for lesson in ("digits", "table"):
+        page = Page(lesson)
+        batch = page.session.work.batch
+        for place in (0, 1, len(batch) - 1):
+            rows = page.ask("sample", place=place)["data"]["rows"]
+            assert batch[place] in rows
+            assert set(rows) <= set(batch)
+
+
 def test_a_guess_is_told_how_far_off_it_is_and_why() -> None:
     page = Page("softmax")
     right = page.ask("choose", what="dense_0[0,0]")["why"]["gradient"]  # (0.7 - 1) / 3
@@ -346,6 +402,8 @@ def test_what_cannot_be_broken_is_said_and_nothing_changes() -> None:
         page.ask("break", how="transpose")
     with pytest.raises(ChainruleError, match="no way to break"):
         page.ask("break", how="nonsense")
+    with pytest.raises(ChainruleError, match="Softmax and its loss"):
+        Page("layer").ask("break", how="transpose")
     assert page.ask("look")["view"]["broken"] is None
 
 
@@ -519,6 +577,134 @@ def test_the_widget_answers_what_the_page_asks() -> None:
     assert all(np.array_equal(value, before[name]) for name, value in lesson.model.parameters.items())
     assert "render" in widget._esm
     widget.close()
+
+
+def test_a_goal_is_reached_by_what_it_asks_for_and_by_nothing_less() -> None:
+    page = Page("neuron")
+    assert not page.ask("go", unit="batch", way=1)["view"]["reached"]  # not walked through
+    while (view := page.ask("go", unit="node", way=1)["view"])["step"] < 2:
+        assert not view["reached"]
+    assert view["reached"]
+    page = Page("layer")
+    page.ask("choose", what="dense_0[0,0]")
+    assert not page.ask("look")["view"]["reached"]
+    page.ask("choose", what="inputs[0,0]")
+    page.ask("choose", what="dense_0[0,0]")
+    assert page.ask("look")["view"]["reached"]  # and stays so
+    page = Page("batch")
+    for row in (0, 99):
+        with pytest.raises(ChainruleError):
+            page.ask("take_out", row=row if row else 99, out=True)
+    assert not page.ask("look")["view"]["reached"]
+    page = Page("softmax")
+    page.ask("guess", what="dense_0[0,0]", value=0.7)  # wrong
+    page.ask("guess", what="dense_0[0,0]", value=float(page.session.work.trace()["dense_0"].output[0, 0]), of="value")
+    page.ask("guess", what="dense_0.weights[0,0]", value=float(page.gradients()["dense_0.weights"][0, 0]))
+    assert not page.ask("look")["view"]["reached"]
+    assert page.ask("guess", what="dense_0[0,0]", value=-0.1)["reached"]["reached"]
+
+
+def linked(page: Page) -> dict[str, Any]:
+    """The state in the link to a page."""
+    return linking.stated(f"http://127.0.0.1:1/#{page.ask('link')['link']['fragment']}")
+
+
+@every_lesson
+def test_a_link_opens_the_very_same_numbers_and_what_is_chosen(lesson: str) -> None:
+    page, other = Page(lesson), Page("neuron")
+    if not page.session.work.setup.upstream:
+        page.ask("go", unit="batch", way=1)
+        page.ask("reduction", to="sum", divided=True)
+    page.ask("set", what="dense_0.weights[0,0]", value=0.1)
+    if len(page.session.work.batch) > 1:
+        page.ask("take_out", row=page.session.work.batch[1], out=True)
+        page.ask("sample", place=2)
+    if page.session.work.setup.fixed:
+        page.ask("set", what="inputs[0,1]", value=1 / 3)
+    page.ask("choose", what="dense_0.weights[0,0]")
+    state = linked(page)
+    told = other.ask("open", **state)
+    assert told["why"]["of"] == "dense_0.weights[0,0]"
+    assert not told["view"]["reached"]
+    here, there = page.session.work, other.session.work
+    assert (here.rows, here.sample_row()) == (there.rows, there.sample_row())
+    assert here.model.optimizer == there.model.optimizer
+    assert np.array_equal(here.setup.X, there.setup.X)
+    same = all(np.array_equal(value, other.model().parameters[name]) for name, value in page.model().parameters.items())
+    assert same == ("parameters" in state) == (lesson != "digits")
+    assert ("2,410; take the model" in page.ask("link")["link"]["says"]) == (lesson == "digits")
+    if same:
+        assert there.trace().loss == here.trace().loss
+        names: dict[str, Any] = {}
+        exec(content(other.ask("take", what="code")).decode(), names)  # the program has the link's numbers too
+        assert np.array_equal(names["model"].parameters["dense_0.weights"], page.model().parameters["dense_0.weights"])
+
+
+def test_a_broken_network_travels_and_a_table_of_ones_own_does_not() -> None:
+    page, other = Page("softmax"), Page("neuron")
+    page.ask("break", how="transpose")
+    told = other.ask("open", **linked(page))
+    assert (told["view"]["broken"], told["checked"]["how"]) == ("transpose", "transpose")
+    table(page, "flowers.csv", CSV.encode())
+    with pytest.raises(ChainruleError, match="take the model"):
+        page.ask("link")
+
+
+def numbers(count: int, value: float = 1.0) -> str:
+    return linking.packed(np.full(count, value))
+
+
+SPIRAL = {"type": "open", "lesson": "spiral"}
+WRONG_LINKS = [
+    {"type": "open", "lesson": "nonsense"},
+    {"type": "open", "data": "/etc/passwd"},
+    {"type": "open", "lesson": "spiral", "controls": {"sizes": [10**9]}},
+    {"type": "open", "lesson": "spiral", "controls": {"sizes": [1024, 1024, 1024]}},
+    {"type": "open", "lesson": "spiral", "controls": []},
+    {"type": "open", "lesson": "spiral", "controls": {"nonsense": 1}},
+    SPIRAL | {"parameters": numbers(386)},
+    SPIRAL | {"parameters": numbers(388)},
+    SPIRAL | {"parameters": numbers(387)[:-9]},
+    SPIRAL | {"parameters": numbers(387) + "AAAA"},
+    SPIRAL | {"parameters": numbers(387, np.nan)},
+    SPIRAL | {"parameters": numbers(387, np.inf)},
+    SPIRAL | {"parameters": numbers(387, 1e200)},
+    SPIRAL | {"parameters": numbers(10**7)[:7000]},  # which unfolds to megabytes
+    SPIRAL | {"parameters": "ä" * 16},
+    SPIRAL | {"parameters": "x" * 9000},
+    SPIRAL | {"parameters": ""},
+    SPIRAL | {"sample": 10**8},
+    SPIRAL | {"removed": [10**8]},
+    SPIRAL | {"removed": list(range(300))},
+    SPIRAL | {"broken": "nonsense"},
+    {"type": "open", "lesson": "batch", "inputs": numbers(3)},
+    {"type": "open", "lesson": "batch", "targets": numbers(3)},
+    {"type": "open", "lesson": "batch", "chosen": 3},
+]
+
+
+@pytest.mark.parametrize("message", WRONG_LINKS, ids=lambda one: str(one)[:60])
+def test_a_link_that_is_wrong_is_refused_in_words_and_changes_nothing(message: dict[str, Any]) -> None:
+    page = Page("neuron")
+    before = page.ask("look")
+    with pytest.raises(ChainruleError) as refused:
+        page.session.handle(message)
+    assert str(refused.value)
+    assert page.ask("look") == before
+
+
+def test_the_shell_opens_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, served = Page("spiral"), list[Any]()
+    page.ask("set", what="dense_0.weights[0,0]", value=0.1)
+    monkeypatch.setattr(pages, "serve", lambda rooms, **options: served.append(rooms._opened))
+    pages.serve_argument(f"http://127.0.0.1:1/#{page.ask('link')['link']['fragment']}")
+    session = served[0]({}, lambda message: None)
+    assert session.lesson == "spiral"
+    assert session.work.model.parameters["dense_0.weights"][0, 0] == 0.1
+    for wrong in ("http://127.0.0.1:1/#", "#{", "#[1]", "#%7B%22lesson%22%3A1%7D"):
+        with pytest.raises(DataError):
+            pages.serve_argument(wrong)
+    assert len(served) == 1
 
 
 BAD = [

@@ -274,7 +274,7 @@ def explain(
 def play(
     data: Annotated[
         str | None,
-        typer.Argument(help="A data set by name, a CSV file, a model file, or a link to a page.", show_default="the lessons"),
+        typer.Argument(help="A data set, a CSV file, a model file, or a page's link.", show_default="the lessons"),
     ] = None,
     rows: Annotated[
         str | None, typer.Option("--data", help="With a model file: the data set or table to show it on.")

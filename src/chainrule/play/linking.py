@@ -35,7 +35,7 @@ def state(work: Work, lesson: str | None, chosen: str | None) -> dict[str, Any]:
         )
     found: dict[str, Any] = {"lesson": lesson, "data": setup.data, "controls": setups.chosen(setup), "chosen": chosen}
     found |= {"sample": work.sample_row(), "removed": sorted(work.removed), "broken": work.broken}
-    found |= {"reduction": setup.model.run.loss.reduction, "divided": setup.divided > 1}
+    found |= {"reduction": setup.model.run.loss.reduction, "divided": setup.divided}
     numbers = {"parameters": np.concatenate([np.ravel(value) for value in setup.model.parameters.values()])}
     if setup.fixed:
         numbers |= {"inputs": np.ravel(setup.X)} | ({"targets": np.ravel(setup.y)} if setup.upstream else {})
@@ -47,9 +47,7 @@ def left_out(work: Work, found: Mapping[str, Any]) -> str:
     said = []
     if "parameters" not in found:
         count = sum(np.size(value) for value in work.model.parameters.values())
-        said.append(
-            f"It begins untrained: {count:,} weights are more than the {_MOST} that a link carries; take the model."
-        )
+        said.append(f"It begins untrained: a link carries {_MOST} weights, and here are {count:,}; take the model.")
     if work.edits and "inputs" not in found:
         said.append("It has the data set's own samples, without those that you changed.")
     return " ".join(said)
@@ -95,7 +93,7 @@ def restored(work: Work, asked: Mapping[str, Any]) -> None:
         raise DataError("The link names samples that are not in the batch.")
     work.removed, work.sample = removed, work.batch.index(sample)
     if not setup.upstream:
-        work.reduce(asked.get("reduction", "mean"), asked.get("divided", False))
+        setups.reduce(setup, asked.get("reduction", "mean"), asked.get("divided", 1))
 
 
 def _filled(flat: Array, like: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -125,7 +123,7 @@ def unpacked(text: str) -> Array:
         )
     except (binascii.Error, ValueError, zlib.error):
         raise DataError("The numbers of this link did not arrive whole: copy it again, from http to its end.") from None
-    if not unfolding.eof or len(plain) % 8 or len(plain) > 8 * _MOST:
+    if not unfolding.eof or unfolding.unused_data or len(plain) % 8 or len(plain) > 8 * _MOST:
         raise DataError(f"The numbers of this link are cut off, or more than {_MOST}.")
     numbers = np.frombuffer(plain, dtype="<f8").astype(np.float64)
     if not (np.abs(numbers) < 1e100).all():

@@ -41,6 +41,8 @@ def number(value: Any) -> float | None:
 
 def numbers(values: Any) -> Any:
     """An array as lists of numbers."""
+    if isinstance(values, np.ndarray) and np.isfinite(values).all():
+        return values.tolist()
     if isinstance(values, np.ndarray | list | tuple):
         return [numbers(value) for value in values]
     return number(values)
@@ -163,14 +165,9 @@ def surface(setup: Setup) -> dict[str, Any] | None:
         "side": _SIDE,
         "low": numbers(grid[0]),
         "high": numbers(grid[-1]),
-        "values": _rounded(np.asarray(chances, dtype=np.float64).reshape(len(grid), -1)),
+        "values": numbers(np.round(np.asarray(chances, dtype=np.float64).reshape(len(grid), -1), 3)),
         "maps": _maps(setup),
     }
-
-
-def _rounded(values: Array) -> Any:
-    rounded = np.round(values, 3)
-    return rounded.tolist() if np.isfinite(rounded).all() else numbers(rounded)
 
 
 def _grid(setup: Setup, side: int) -> Array:

@@ -106,7 +106,7 @@ ASKED: Mapping[str, Mapping[str, Check]] = {
         "sample?": _whole(0, 10**9),
         "removed?": _wholes(1000, 10**9, low=0),
         "reduction?": _one_of("mean", "sum"),
-        "divided?": _one_of(True, False),
+        "divided?": _whole(1, 100_000),
         "broken?": _or_none(_text(40)),
         "chosen?": _or_none(_text()),
     },

@@ -70,13 +70,13 @@ export function become(old, wanted) { // a drawing turns into the next one; what
   const left = new Set(old.childNodes);
   const named = new Map([...left].filter((child) => child.id).map((child) => [child.id, child]));
   const others = [...left].filter((child) => !child.id);
+  const pairs = [...wanted.childNodes].map((child) => [child.id ? named.get(child.id) : others.shift(), child]);
+  for (const [same] of pairs) left.delete(same);
+  for (const child of left) child.remove(); // first, so that what follows them need not move
   let at = old.firstChild;
-  for (const child of [...wanted.childNodes]) {
-    const same = child.id ? named.get(child.id) : others.shift();
-    left.delete(same);
+  for (const [same, child] of pairs) {
     if (same && same === at) at = at.nextSibling;
     else old.insertBefore(same ?? child, at);
     if (same) become(same, child);
   }
-  for (const child of left) child.remove();
 }

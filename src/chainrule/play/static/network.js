@@ -82,7 +82,8 @@ export function networkRoom(desk) {
     const value = !hasValue ? "·" : secret(what, chosen, "value") ? "?" : short(unit.value);
     const gradient = hasGradient ? `∂ ${secret(what, chosen, "gradient") ? "?" : short(unit.gradient)}` : "";
     const caption = unit.caption.startsWith("[") ? "" : unit.caption.slice(0, 16);
-    const words = `${[value, gradient].filter(Boolean).join(" ")}: ${gradient ? "value and gradient" : "value"} of ${node.name} ${unit.caption}`;
+    const name = `${node.name} ${unit.caption}`;
+    const words = state.view.playing ? name : `${[value, gradient].filter(Boolean).join(" ")}: ${gradient ? "value and gradient" : "value"} of ${name}`;
     const group = make("g", {
       class: ["unit", phase ? `now phase-${phase}` : "", what && what === chosen ? "chosen" : ""].join(" "),
       id: `unit-${node.name}-${unit.unit}`, "data-what": what, "aria-label": words,
@@ -175,11 +176,11 @@ export function networkRoom(desk) {
       const hidden = state.mode !== "weight" && secret(what, chosen, "gradient");
       const words = hidden ? "?" : walks && moment.phase === "update" && wire.after ? `${short(wire.weight[i][j], 4)} → ${short(wire.after[i][j], 4)}` : short(number);
       const classes = ["wire", number > 0 ? "plus" : number < 0 ? "minus" : "", walks ? `walk-${moment.phase === "loss" ? "forward" : moment.phase}` : "", what && what === chosen ? "chosen" : ""];
-      const thick = number === null ? 1 : 0.6 + 3.2 * Math.abs(number) / largest;
+      const thick = number === null ? 1 : Number((0.6 + 3.2 * Math.abs(number) / largest).toFixed(1));
       const line = make("path", {
-        class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - left(wire.to)},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick.toFixed(2),
+        class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - left(wire.to)},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick,
         "stroke-opacity": walks ? 1 : 0.75, "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
-        ...(what ? { ...PRESSED, tabindex: "-1", "aria-label": `${what}: ${state.mode} ${words}` } : {}),
+        ...(what ? { ...PRESSED, tabindex: "-1", "aria-label": state.view.playing ? what : `${what}: ${state.mode} ${words}` } : {}), // thirty times a second nobody reads them
       });
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;

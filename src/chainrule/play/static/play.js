@@ -28,6 +28,7 @@ export function mount(root, connect, { widget = false } = {}) {
   const foot = make("footer", { "aria-label": "Transport" }, beneath);
   const spoken = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
   page.append(make("header", {}, title, lessons), dataPane, netPane, whyPane, foot, spoken);
+  root.classList.add("cr-room"); // whose width decides how the panes lie
   root.replaceChildren(page);
 
   // What the rooms share

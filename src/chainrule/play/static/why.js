@@ -15,12 +15,18 @@ export function whyRoom(desk, whyPane) {
     }
     keeping(whyPane, () => whyPane.replaceChildren(...(why ? reasons(why) : [make("h2", {}, "Why?"),
       make("p", { class: "soft" }, "Every number of the network has a gradient: by how much the loss rises when the number does. Click a wire, a neuron, a bias or a pixel, and its gradient is derived here, with the numbers of this network.")]), naming));
-    whyPane.querySelector(".step.now")?.scrollIntoView({ block: "nearest" });
+    reveal(whyPane.querySelector(".step.now"));
     desk.relight();
     clearTimeout(measured);
     measured = setTimeout(() => { // what is wider than the pane is scrolled with the keyboard too
       for (const one of whyPane.querySelectorAll(".formula")) if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
     }, 100);
+  }
+
+  function reveal(now) { // within the pane: where the panes lie below each other, the network stays in view
+    if (!now || whyPane.scrollHeight <= whyPane.clientHeight) return;
+    const [one, seen] = [now.getBoundingClientRect(), whyPane.getBoundingClientRect()];
+    if (one.top < seen.top || one.bottom > seen.bottom) whyPane.scrollTop += one.top - seen.top - 8;
   }
 
   let measured = null;
