@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -328,6 +330,32 @@ def test_what_is_broken_is_named_and_mended(tab: Tab) -> None:
     assert np.allclose(tab.session.work.trace().gradients["dense_0.weights"], right["dense_0.weights"])
 
 
+@pytest.mark.parametrize(
+    ("how", "mistake", "line"),
+    [
+        ("Mean for sum", "It is divided by the batch size", "dweights=xp.matmul(inputs.T, dvalues),"),
+        (
+            "Forget the transpose",
+            "It computes xp.matmul(dvalues, weights); the derivative is",
+            "dinputs=xp.matmul(dvalues, weights.T),",
+        ),
+    ],
+)
+def test_every_break_is_named_with_its_mistake_and_the_line_that_mends_it(
+    tab: Tab, how: str, mistake: str, line: str
+) -> None:
+    tab.open("A layer")
+    tab.page.get_by_text("Break it").click()
+    tab.press("Forget the transpose")
+    tab.shows(".problem", "try it on Softmax and its loss")  # a way on, where the shapes would not fit
+    tab.open("Softmax and its loss")
+    tab.press(how)
+    tab.shows("#report", mistake)
+    tab.shows("#report", line)
+    report = tab.page.locator("#report").bounding_box()
+    assert report["y"] < 800  # it has come into view
+
+
 CSV = "length,width,kind\n" + "".join(f"{1 + i % 7 / 7},{2 - i % 5 / 5},{'ab'[i % 2]}\n" for i in range(40))
 
 
@@ -359,6 +387,34 @@ def test_a_digit_that_is_drawn_is_read(tab: Tab) -> None:
     tab.page.mouse.up()
     tab.shows("#read", "The network reads")
     assert tab.session.work.setup.X[tab.session.work.sample_row()].max() == 1.0
+
+
+def test_a_digit_is_drawn_with_the_keyboard_alone(tab: Tab) -> None:
+    tab.open("Digits")
+    tab.page.locator("canvas.paint").focus()
+    for key in ("ArrowRight", "ArrowRight", *["ArrowDown", "Space"] * 3, "Enter"):
+        tab.key(key)
+    tab.shows("#read", "The network reads")
+    drawn = tab.session.work.setup.X[tab.session.work.sample_row()].reshape(8, 8)
+    assert np.argwhere(drawn).tolist() == [[1, 2], [2, 2], [3, 2]]
+    assert tab.session.walk.position == -1  # the arrow keys were no steps
+
+
+def test_the_focus_stays_near_what_it_was_on_when_that_is_gone(tab: Tab) -> None:
+    def focused() -> str:
+        return str(tab.page.evaluate("() => document.activeElement.id || document.activeElement.ariaLabel"))
+
+    tab.open("A batch of three")
+    tab.click("dense_0.weights[1,2]")
+    tab.why("dense_0.weights[1,2]")
+    tab.page.locator(".strip button").nth(2).focus()
+    tab.key("Enter")
+    tab.page.locator(".goal.reached").wait_for()
+    until(lambda: focused() == "pull-2", lambda: f"the focus is on {focused()}")
+    tab.page.get_by_role("button", name="Next: Softmax and its loss").first.focus()
+    tab.key("Enter")
+    tab.shows(".net h2", "Softmax")
+    until(lambda: focused() == "Data", lambda: f"the focus is on {focused()}")
 
 
 def test_the_exported_page_works_with_the_network_off(tab: Tab, browser: Any, tmp_path: Path) -> None:
@@ -477,6 +533,43 @@ def test_nothing_runs_out_of_a_phone(browser: Any, server: tuple[str, list[PlayS
     context.close()
 
 
+def test_on_a_phone_a_step_is_followed_and_what_it_derives_is_said(browser: Any, server: tuple[str, Any]) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    phone = Tab(context.new_page(), server[1])
+    phone.page.goto(server[0])
+    phone.page.locator(".unit").first.wait_for()
+    phone.open("Softmax and its loss")
+    for stop in range(1, 5):
+        phone.press("One step on")
+        phone.shows(".stand", f"stop {stop} of")
+    until(
+        lambda: phone.page.evaluate(
+            """() => { const place = (one) => document.querySelector(one).getBoundingClientRect();
+                const [unit, box] = [place(".unit.now"), place(".drawing")];
+                return unit.left >= box.left && unit.right <= box.right; }"""
+        ),
+        lambda: "the loss is not in view",
+    )
+    phone.page.get_by_role("button", name="why ↓").click()
+    until(lambda: phone.page.locator(".why h2").bounding_box()["y"] < 100, lambda: "the derivation is not in view")
+    assert phone.page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_a_number_of_the_table_is_changed_with_the_keyboard_alone(tab: Tab) -> None:
+    cell = tab.page.get_by_role("button", name="Change inputs[0,1], now −2")
+    cell.focus()
+    tab.key("Enter")
+    tab.key("Control+a")
+    tab.page.keyboard.type("4")
+    tab.key("Enter")
+    tab.shows("#unit-inputs-1 text.value", "4")
+    tab.page.get_by_role("button", name="Change targets[0,0], now 1").focus()
+    tab.key("Enter")
+    tab.key("Escape")
+    until(lambda: tab.page.locator("#edited").count() == 0, lambda: "the form stays")
+
+
 def test_a_click_is_derived_while_the_spiral_trains(tab: Tab) -> None:
     tab.open("The spiral")
     tab.press("train")
@@ -558,6 +651,30 @@ def test_a_badge_opens_its_proof(tab: Tab) -> None:
     tab.shows("#proof", "ways agree")
 
 
+def test_a_number_that_is_no_number_any_more_has_a_badge_and_its_proof_says_where_it_began(tab: Tab) -> None:
+    tab.page.get_by_text("Data, network and training").click()
+    tab.page.get_by_label("Data set").select_option("diabetes")
+    tab.shows(".net h2", "Diabetes")
+    tab.page.get_by_label("optimizer").select_option("sgd")
+    tab.page.get_by_label("learning rate").fill("1000")
+    tab.press("Begin anew")
+    tab.page.get_by_label("Size of a step").select_option("batch")
+    for step in range(1, 5):
+        tab.press("One step on")
+        tab.shows(".net h2", f"step {step}")
+    tab.shows(".net h2", "loss not finite")
+    for badge in ("NaN", "infinite"):
+        tab.page.locator(f".badge:text-is('{badge}')").first.click()
+        tab.shows(".why", "The first such number is the loss of sample")
+        tab.shows(".why", "dense_0: up to")
+        tab.shows(".why", "loss: not finite any more")
+    tab.press("train")
+    tab.shows(".problem", "Lower the learning rate (1000 now)")  # a way on
+    tab.page.get_by_label("Size of a step").select_option("batch")
+    tab.press("One step back")
+    until(lambda: "not finite" not in tab.text(".net h2"), lambda: "the step is not taken back")
+
+
 def test_the_caps_are_stated_and_what_is_beyond_them_is_refused_in_words(
     tab: Tab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -596,6 +713,31 @@ def test_the_link_holds_the_lesson_and_its_controls_and_no_secret(tab: Tab) -> N
     assert state["lesson"] == "spiral"
     assert state["controls"]["sizes"] == [64]
     assert "token" not in tab.page.url
+    tab.page.reload()
+    tab.page.wait_for_selector(".unit")
+    assert tab.page.url.endswith(tab.page.url.partition("#")[2])  # it is the session's own: nothing is opened anew
+
+
+def test_a_link_opens_the_trained_weights_on_another_page(tab: Tab) -> None:
+    tab.open("The spiral")
+    tab.page.get_by_label("Size of a step").select_option("batch")
+    tab.press("One step on")
+    tab.shows(".net h2", "step 1")
+    tab.page.locator('.wire[data-what^="dense_1.weights"]').first.dispatch_event("click")
+    until(lambda: tab.text("#gradient") != "", lambda: "nothing is derived")
+    weights = np.array(tab.session.work.model.parameters["dense_0.weights"])
+    tab.page.get_by_text("Take it away").click()
+    tab.press("link")
+    until(lambda: "#" in tab.page.url, lambda: "no link stands in the address")
+    link, gradient = tab.page.url, tab.text("#gradient")
+    tab.open("One neuron")
+    tab.page.evaluate("(link) => { location.href = link; }", link.replace("#", "#%20"))  # another text, the same state
+    tab.shows(".net h2", "Spiral")
+    tab.shows("#gradient", gradient)
+    assert np.array_equal(tab.session.work.model.parameters["dense_0.weights"], weights)
+    assert "#" not in tab.page.url
+    tab.page.evaluate("() => { location.hash = 'cut off%'; }")
+    tab.shows(".problem", "copy it whole")
 
 
 def test_nothing_on_the_page_moves_by_itself(tab: Tab) -> None:
@@ -621,15 +763,30 @@ WIDGET = """(text) => import(URL.createObjectURL(new Blob([text], { type: "text/
     const model = { on: (_, then) => { window.tell = then; }, send: (message) => window.ask(message) };
     window.leave = module.default.render({ model, el: document.body }); })"""
 
+# VS Code shows a notebook's outputs in a sandboxed frame. Its policy below is the stricter of the two that it has, but
+# for blob:, by which anywidget brings in every module.
+VSCODE = """<meta http-equiv="Content-Security-Policy" content="default-src 'none';
+    script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; img-src https: http: data:;
+    font-src https:; connect-src https:; child-src https: data:"><body class="vscode-dark">"""
 
-def test_the_same_module_is_the_widget(browser: Any) -> None:
+
+@pytest.mark.parametrize("where", ["page", "VS Code"])
+def test_the_same_module_is_the_widget(browser: Any, where: str) -> None:
     lesson = next(one for one in LESSONS if one.name == "softmax").build()
-    told = list[dict[str, Any]]()
+    told, asked = list[dict[str, Any]](), list[str]()
     session = PlaySession(lesson, told.append)
     context = browser.new_context()
-    page = context.new_page()
-    page.expose_function("ask", session.handle)
+    tab = Tab(context.new_page(), [session])
+    tab.page.expose_function("ask", session.handle)
+    page: Any = tab.page
+    if where == "VS Code":
+        frame = f'<iframe sandbox="allow-scripts allow-forms" srcdoc="{html.escape(VSCODE)}" width=900 height=700>'
+        tab.page.set_content(frame)
+        page = tab.page.frames[1]
+    tab.page.on("request", lambda request: asked.append(request.url))
     page.evaluate(WIDGET, script())
+    style = "(text) => { const one = document.createElement('style'); one.append(text); document.head.append(one); }"
+    page.evaluate(style, (files("chainrule.play") / "static" / "play.css").read_text(encoding="utf-8"))
 
     def answered() -> Any:  # what a notebook passes on
         page.wait_for_timeout(20)
@@ -642,6 +799,19 @@ def test_the_same_module_is_the_widget(browser: Any) -> None:
     until(lambda: answered().count() > 0, lambda: "nothing is derived")
     gradient = session.work.trace().gradients["dense_0.weights"][0, 1]
     assert parsed(page.locator("#gradient").inner_text()) == pytest.approx(gradient, rel=1e-5)
+    page.get_by_role("button", name="One step on").click()
+    until(lambda: answered() and page.locator("#stand").count() > 0, lambda: "no step is taken")
+    dark = page.evaluate("() => getComputedStyle(document.querySelector('.cr-play')).colorScheme")
+    assert dark == ("dark" if where == "VS Code" else "normal")  # as what is around it
     page.evaluate("() => window.leave()")
     assert page.locator(".cr-play").count() == 0
+    assert tab.complaints == []
+    assert [url for url in asked if not url.startswith(("blob:", "data:"))] == []
     context.close()
+
+
+def test_the_module_imports_nothing_and_exports_what_anywidget_reads() -> None:
+    text = script()
+    assert not re.search(r"^\s*import\b|\bimport\(", text, re.MULTILINE)
+    assert re.search(r"^export default \{\n  render\(\{ model, el \}\)", text, re.MULTILINE)
+    assert re.findall(r"https?://[^\s\"']+", text) == ["http://www.w3.org/2000/svg"]  # a name, which nobody opens

@@ -588,7 +588,7 @@ def test_a_goal_is_reached_by_what_it_asks_for_and_by_nothing_less() -> None:
     page = Page("layer")
     page.ask("choose", what="dense_0[0,0]")
     assert not page.ask("look")["view"]["reached"]
-    page.ask("choose", what="inputs[0,0]")
+    assert page.ask("choose", what="inputs[0,0]")["reached"]["reached"]  # said at once
     page.ask("choose", what="dense_0[0,0]")
     assert page.ask("look")["view"]["reached"]  # and stays so
     page = Page("batch")

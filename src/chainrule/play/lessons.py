@@ -186,7 +186,8 @@ LESSONS = (
     Lesson(
         "digits",
         "Digits",
-        "Real handwriting, 8 by 8 pixels. Draw one with the mouse and ask what the network sees.",
+        "Real handwriting, 8 by 8 pixels. Draw one, with the mouse or with arrow keys and space bar, and see what the "
+        "network makes of it.",
         "Train until 95 in 100 are right, then draw a digit and see what it reads.",
         {"accuracy": 0.95, "drawn": 1},
         lambda: of_dataset(datasets.load("digits"), sizes=(32,), optimizer=Adam(0.005)),

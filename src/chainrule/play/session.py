@@ -18,7 +18,7 @@ from .lessons import Setup
 from .looks import number, surface
 from .messages import checked, sending
 from .running import Running
-from .state import state_of
+from .state import reached, state_of
 from .telling import lost, told
 from .walk import Walk
 from .work import Snapshot, Work
@@ -221,6 +221,7 @@ class PlaySession:
             self.notation = notation
         self._derive(what)
         self.saw(f"chosen {what.partition('[')[0]}")
+        self._send({"type": "reached", "reached": reached(self)})
 
     def _tell_again(self) -> None:
         """Tell the chosen gradient anew, after a number has changed."""
@@ -272,7 +273,7 @@ class PlaySession:
         if of == "gradient" and explanation.quantity.name == self.work.model.network.flat.output:
             self.saw("guessed", verdict["close"])
         self._send({"type": "guessed", "of": what, **verdict})
-        self._send({"type": "reached", "reached": state_of(self)["reached"]})
+        self._send({"type": "reached", "reached": reached(self)})
 
     # What the reader changes
 

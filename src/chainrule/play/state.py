@@ -10,7 +10,7 @@ from . import setups
 from .lessons import LESSONS
 from .looks import number
 
-__all__ = ["state_of"]
+__all__ = ["reached", "state_of"]
 
 _CURVE = 200  # points of a curve, at most
 
@@ -23,7 +23,7 @@ def state_of(session: Any) -> dict[str, Any]:
         "title": setup.title,
         "lesson": session.lesson,
         "lessons": [{"name": o.name, "title": o.title, "text": o.text, "goal": o.goal} for o in LESSONS],
-        "reached": _reached(session.lesson, session.seen),
+        "reached": reached(session),
         "sample": {
             "place": work.sample,
             "row": work.sample_row(),
@@ -55,8 +55,9 @@ def state_of(session: Any) -> dict[str, Any]:
     }
 
 
-def _reached(lesson: str | None, seen: dict[str, Any]) -> bool:
-    goals = {one.name: one.done for one in LESSONS}.get(lesson or "", {})
+def reached(session: Any) -> bool:
+    """Whether the reader has done what the lesson asks for."""
+    goals, seen = {one.name: one.done for one in LESSONS}.get(session.lesson or "", {}), session.seen
     return bool(goals) and all(seen.get(name, 0) >= wanted for name, wanted in goals.items())
 
 

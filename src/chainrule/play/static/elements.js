@@ -19,6 +19,8 @@ export const PRESSED = { tabindex: "0", role: "button" }; // what is clicked, or
 export function onPressed(box, selector, handler) { // one listener for all that a box draws, now and later
   const pressed = (event) => {
     const one = event.target.closest(selector);
+    const inner = event.target.closest("button, input");
+    if (inner && inner !== one && one?.contains(inner)) return; // which acts for itself
     if (!one || (event.type === "keydown" && !["Enter", " "].includes(event.key))) return;
     if (event.type === "keydown") event.preventDefault();
     handler(one);
@@ -46,7 +48,9 @@ export function keeping(box, draw) { // what has the focus, what is open and wha
   const open = new Map([...box.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
   draw();
   for (const one of box.querySelectorAll("details[id]")) if (open.has(one.id)) one.open = open.get(one.id);
-  if (focused) [...box.querySelectorAll("button, input, select, summary, [tabindex]")].find((one) => named(one) === focused)?.focus({ preventScroll: true });
+  if (!focused) return;
+  const same = [...box.querySelectorAll("button, input, select, summary, [tabindex]")].find((one) => named(one) === focused);
+  (same ?? box).focus({ preventScroll: true }); // a pane itself, where what had the focus is gone
 }
 
 const SINCE = ["open", "href"]; // what an element is given after it was drawn

@@ -71,7 +71,7 @@ export function painting(desk) {
   const [high, wide] = state.data.shape;
   const pixels = state.painted ?? Array(high * wide).fill(0);
   state.painted = pixels;
-  const canvas = make("canvas", { class: "paint", width: wide, height: high, "aria-label": "Draw a digit with the mouse" });
+  const canvas = make("canvas", { class: "paint", width: wide, height: high, tabindex: "0", role: "application", "aria-label": "Draw a digit: with the mouse, or with the arrow keys and the space bar; Enter asks what it is" });
   const context = canvas.getContext("2d");
   const draw = () => pixels.forEach((value, index) => {
     const shade = Math.round(255 * (1 - value));
@@ -88,6 +88,25 @@ export function painting(desk) {
     }
     draw();
   };
+  const pen = [0, 0]; // row and column of the pixel that the keys are at
+  const turn = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  const type = (event) => {
+    if (event.key === "Enter") send("draw", { pixels });
+    else if (event.key === " ") pixels[pen[0] * wide + pen[1]] = 1 - Math.round(pixels[pen[0] * wide + pen[1]]);
+    else if (turn[event.key]) [high, wide].forEach((size, index) => { pen[index] = Math.max(0, Math.min(size - 1, pen[index] + turn[event.key][index])); });
+    else return;
+    event.preventDefault();
+    event.stopPropagation(); // the arrow keys are no steps here
+    show();
+  };
+  const show = () => {
+    draw();
+    context.fillStyle = "rgb(213 94 0 / 60%)";
+    context.fillRect(pen[1], pen[0], 1, 1);
+  };
+  canvas.addEventListener("keydown", type);
+  canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) show(); });
+  canvas.addEventListener("blur", () => draw());
   canvas.addEventListener("pointerdown", paint);
   canvas.addEventListener("pointermove", paint);
   canvas.addEventListener("pointerup", () => send("draw", { pixels }));

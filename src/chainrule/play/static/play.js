@@ -230,7 +230,7 @@ export function mount(root, connect, { widget = false } = {}) {
   told.curve = (curve) => { state.curve = curve; drawWhy(); };
   told.nudged = ({ predicted, measured }) => { const slot = whyPane.querySelector("#nudged"); if (slot) slot.textContent = `predicted ${short(predicted, 5)}, measured ${short(measured, 5)}`; };
   told.guessed = ({ close, says }) => { state.guess = says; if (close) state.opened = true; drawWhy(); drawView(); say(says); };
-  told.reached = ({ reached }) => { if (state.view) { state.view.reached = reached; drawView(); } };
+  told.reached = ({ reached }) => { if (state.view && state.view.reached !== reached) { state.view.reached = reached; drawView(); } };
   told.read = ({ chances, classes }) => {
     const best = chances.indexOf(Math.max(...chances));
     state.read = `The network reads ${classes[best] ?? best} (${Math.round(100 * chances[best])} %).`;

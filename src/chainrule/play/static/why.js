@@ -172,7 +172,7 @@ export function whyRoom(desk, whyPane) {
       bar.style.height = `${tall}%`;
       bar.style[pull < 0 ? "top" : "bottom"] = "50%";
       const words = out ? `sample ${row} is out; put it back` : `sample ${row} pulls ${short(pull)}${desk.link.live ? "; take it out" : ""}`;
-      bars.append(make("button", { class: pull < 0 ? "minus" : "", title: words, "aria-label": words, "aria-pressed": String(out), disabled: !desk.link.live, onclick: () => send("take_out", { row, out: !out }) }, bar));
+      bars.append(make("button", { id: `pull-${row}`, class: pull < 0 ? "minus" : "", title: words, "aria-label": words, "aria-pressed": String(out), disabled: !desk.link.live, onclick: () => send("take_out", { row, out: !out }) }, bar));
     };
     of.rows.forEach((row, index) => add(row, of.pulls[index], false));
     batch.removed.filter((row) => batch.rows.includes(row)).forEach((row) => add(row, null, true));
