@@ -20,6 +20,7 @@ __all__ = ["Running"]
 _PICTURE = 1 / 33  # seconds from one picture of a training network to the next, so that thirty are seen
 _CHUNK = 0.018  # seconds of it that the training itself takes
 _SLICE = 0.006  # seconds until training looks whether somebody waits
+_BREATH = 0.005  # seconds of a long epoch that follow each picture, in which the browser has the processor to draw it
 _LONG = 1.0  # seconds of an epoch, after which a pause does not wait for its end
 
 
@@ -107,5 +108,6 @@ class Running:
             self._give_way()
             if now - self._shown > _PICTURE:
                 self._show(work, work.trace())
+                time.sleep(_BREATH)
 
         return then

@@ -60,12 +60,13 @@ export function become(old, wanted) { // a drawing turns into the next one; what
   if (old.isEqualNode(wanted)) return;
   if (old.nodeType !== wanted.nodeType || old.nodeName !== wanted.nodeName || old.id !== wanted.id) { old.replaceWith(wanted); return; }
   if (old.nodeType === Node.TEXT_NODE) { if (old.data !== wanted.data) old.data = wanted.data; return; }
-  for (const name of old.getAttributeNames()) if (!wanted.hasAttribute(name) && !SINCE.includes(name)) old.removeAttribute(name);
-  for (const name of wanted.getAttributeNames()) {
-    const value = wanted.getAttribute(name);
+  for (const { name, value } of wanted.attributes) {
     if (old.getAttribute(name) === value || SINCE.includes(name)) continue;
     if (name === "style") old.style.cssText = value; // which the page's policy allows a script, and the attribute not
     else old.setAttribute(name, value);
+  }
+  if (old.attributes.length > wanted.attributes.length) {
+    for (const name of old.getAttributeNames()) if (!wanted.hasAttribute(name) && !SINCE.includes(name)) old.removeAttribute(name);
   }
   if (!old.firstElementChild && !wanted.firstElementChild) {
     if (old.textContent !== wanted.textContent) old.textContent = wanted.textContent;

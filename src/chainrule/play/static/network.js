@@ -179,8 +179,8 @@ export function networkRoom(desk) {
       const thick = number === null ? 1 : Number((0.6 + 3.2 * Math.abs(number) / largest).toFixed(1));
       const line = make("path", {
         class: classes.join(" "), d: `M${a[0] + 29},${a[1]} L${b[0] - left(wire.to)},${b[1]}`, "stroke-width": walks ? Math.max(2.5, thick) : thick,
-        "stroke-opacity": walks ? 1 : 0.75, "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
-        ...(what ? { ...PRESSED, tabindex: "-1", "aria-label": state.view.playing ? what : `${what}: ${state.mode} ${words}` } : {}), // thirty times a second nobody reads them
+        "data-what": what, id: what ? `wire-${wire.parameter}-${source}-${reader}` : null,
+        ...(what ? { ...PRESSED, tabindex: "-1", "aria-label": state.view.playing ? null : `${what}: ${state.mode} ${words}` } : {}), // thirty times a second nobody reads them
       });
       found.push(line);
       if (number === null || wire.sources.length * wire.readers.length > 16) return;

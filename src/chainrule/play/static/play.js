@@ -155,11 +155,11 @@ export function mount(root, connect, { widget = false } = {}) {
   let asked = false; // a derivation, which is on its way
   let patience = null;
   let waits = false;
-  const calm = (draw) => { // at most one drawing a picture of the screen
+  const calm = (draw) => { // one drawing for all that arrives together; at once, for waiting for the next frame costs pictures
     let planned = false;
     const later = () => {
       if (held || asked) { waits = true; return; }
-      if (!planned) { planned = true; requestAnimationFrame(() => { planned = false; if (held || asked) waits = true; else draw(); }); }
+      if (!planned) { planned = true; setTimeout(() => { planned = false; if (held || asked) waits = true; else draw(); }); }
     };
     return later;
   };

@@ -13,8 +13,8 @@ export function pointingRoom(page, pixelWords) {
   }
 
   function light(target) {
-    const one = target?.closest?.(".wire[aria-label], .pixel"); // a thousand wires and pixels need no thousand titles
-    if (one) one.replaceChildren(make("title", {}, one.getAttribute("aria-label") ?? pixelWords(one.dataset.what)));
+    const one = target?.closest?.(".wire[data-what], .pixel"); // a thousand wires and pixels need no thousand titles
+    if (one) one.replaceChildren(make("title", {}, one.getAttribute("aria-label") ?? (one.matches(".pixel") ? pixelWords(one.dataset.what) : one.dataset.what)));
     const names = namesOf(target?.closest?.("[data-what], [data-lights]"));
     if (names.join(" ") === lit.join(" ")) return;
     lit = names;
