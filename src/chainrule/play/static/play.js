@@ -168,6 +168,7 @@ export function mount(root, connect, { widget = false } = {}) {
   page.addEventListener("pointerdown", () => { held = true; });
   for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => { setTimeout(() => { held = false; catchUp(); }, 0); });
   const drawView = calm(() => {
+    if (!state.view) return;
     drawLessons();
     drawNetwork();
     drawFoot();
