@@ -53,14 +53,16 @@ def require_known(name: str) -> Engine:
     return cast(Engine, name)
 
 
-def prepare(name: str, task: Task, steps: int) -> Choice:
+def prepare(name: str, task: Task, steps: int, behind: int = 0) -> Choice:
     """The engine that will carry out a task of `steps` steps: the one named, or the best for "auto".
+
+    So many lie `behind` the model.
 
     Where the fused engine does not cover the task, NumPy takes its place and the reason says why.
     """
     require_known(name)
     if name == "auto":
-        return choose(task, steps)
+        return choose(task, steps, behind)
     if name == "fused":
         from .fused.program import why_not
 

@@ -83,11 +83,16 @@ def _has_jax() -> bool:
     return find_spec("jax") is not None
 
 
-def choose(task: Task, steps: int) -> Choice:
-    """The engine on which `steps` steps of a task end first, NumPy where it is close."""
-    seconds = {engine: steps * micro / 1e6 for engine, micro in estimate(task).items()}
+def choose(task: Task, steps: int, behind: int = 0) -> Choice:
+    """The engine on which `steps` steps of a task end first, NumPy where it is close.
+
+    A run is short together with the steps that lie `behind` the model: who often calls `fit` for a few steps waits
+    once for what another engine has to load.
+    """
+    costs = estimate(task)
+    seconds = {engine: steps * micro / 1e6 for engine, micro in costs.items()}
     reasons = {"numpy": "the run is short"}
-    if seconds["numpy"] < _SHORT:
+    if (steps + behind) * costs["numpy"] / 1e6 < _SHORT:
         return Choice("numpy", reasons["numpy"])
     from .fused import library
     from .fused.program import why_not

@@ -51,12 +51,11 @@ def diagnose(case: Examined) -> list[str]:
     """What every symptom of the table says of a case, without those that another one has caused."""
     found: list[str] = []
     explained: set[Any] = set()
-    with np.errstate(all="ignore"):
-        for symptom in SYMPTOMS if case.data is not None else WITHOUT_DATA:
-            findings = [] if symptom.find in explained else symptom.findings(case)
-            if findings:
-                explained.update(symptom.causes)
-                found += map(Note.of, findings)
+    for symptom in SYMPTOMS if case.data is not None else WITHOUT_DATA:
+        findings = [] if symptom.find in explained else symptom.findings(case)
+        if findings:
+            explained.update(symptom.causes)
+            found += map(Note.of, findings)
     return found
 
 
@@ -76,5 +75,4 @@ def case_of(fit: Fit, plan: Plan, history: History) -> Examined:
         [feature for feature, _ in inputs],
         [column for _, column in inputs],
         fit.model.class_names or (() if prepared is None else prepared.class_names),
-        history.curve("loss"),
     )

@@ -165,8 +165,6 @@ class FusedSession:
         program = self.program
         if self.names_held != (values.keys(), slots.keys()):
             self._place(values, slots)
-        for name in ("P", "M", "V"):
-            self.held[name].fill(0)
         for vector, begin, end, name, _ in self.value_places:
             vector[begin:end] = values[name].reshape(-1)
         for vector, begin, end, name, _ in self.slot_places:
@@ -212,7 +210,7 @@ class FusedSession:
             "epoch_steps", "epoch_losses", "epoch_counts", "epoch_penalties", "epoch_metrics", "epoch_weights",
             "squares", "alive",
         )  # fmt: skip
-        self._lend(**dict(zip(names, records or (None,) * len(names), strict=True)))
+        _set(self.call, self.lent, dict(zip(names, records or (None,) * len(names), strict=True)))
         return records
 
     def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
