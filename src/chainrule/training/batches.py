@@ -51,7 +51,7 @@ def are_batches(given: Any, alone: bool = True) -> bool:
     >>> are_batches([(1.0, 2.0), (3.0, 4.0)])
     False
     """
-    if isinstance(given, Mapping | str | bytes | tuple) or is_array(given):
+    if is_array(given) or isinstance(given, Mapping | str | bytes | tuple):
         return False
     if isinstance(given, list):
         return bool(given) and all(_is_batch(item, alone) for item in given)

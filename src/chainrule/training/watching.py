@@ -63,7 +63,7 @@ def case_of(fit: Fit, plan: Plan, history: History) -> Examined:
     """The case of a run that has ended, and whose history this is."""
     run = fit.run
     prepared = getattr(fit.model, "preprocessing", None)
-    inputs = () if prepared is None else [(f, c.name) for c in prepared.columns for f in c.feature_names]
+    columns = () if prepared is None else [c.name for c in prepared.columns for _ in c.feature_names]
     broken = fit.history.stopped is not None and not all(np.isfinite(v).all() for v in run.values.values())
     return Examined(
         history,
@@ -72,7 +72,7 @@ def case_of(fit: Fit, plan: Plan, history: History) -> Examined:
         run.optimizer.rate(max(run.step - 1, 0) if fit.first else 0) * run.rate_scale,
         type(run.optimizer).__name__,
         plan.validation is not None,
-        [feature for feature, _ in inputs],
-        [column for _, column in inputs],
+        () if prepared is None else prepared.feature_names,
+        columns,
         fit.model.class_names or (() if prepared is None else prepared.class_names),
     )
