@@ -156,9 +156,7 @@ class Steps:
                 total = total + squares[:, column]
             columns[name] = np.sqrt(total)
         for name, begin, end in spans[DEAD]:
-            # a product with ones adds short rows in a fraction of the time that `sum` takes, and as exactly
-            living = np.matmul(alive[:, begin:end].astype(np.float32), np.ones(end - begin, np.float32))
-            columns[name] = 1 - living.astype(np.float64) / (end - begin)
+            columns[name] = 1 - np.add.reduce(alive[:, begin:end], 1) / (end - begin)
         return columns
 
     def _up_to_date(self, settings: _Settings) -> tuple[Session, Arrays]:
