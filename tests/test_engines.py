@@ -443,6 +443,21 @@ def test_auto_takes_numpy_for_a_short_run_and_otherwise_what_suits_the_network()
     assert prepare("auto", own, 10**8).engine == "jax"
 
 
+def test_auto_counts_the_steps_that_lie_behind_a_model() -> None:
+    """Who calls `fit` for one step again and again waits once for the machine code, and not for NumPy every time."""
+    from chainrule.engines import prepare
+
+    task = task_of(NETWORKS["relu"](), LOSSES["huber"], OPTIMIZERS["adam"], "float32")
+    assert prepare("auto", task, 1, behind=10**6).engine == "fused"
+    model = Model([Dense(INPUTS, OUTPUTS)], MeanSquaredError())
+    taken = []
+    for _ in range(100):
+        model.fit(X, VALUES, epochs=1, batch_size=len(X), verbose=False)
+        taken.append(model.run.engine)
+    first = taken.index("fused")
+    assert taken == ["numpy"] * first + ["fused"] * (100 - first) and 0 < first < 60
+
+
 def test_auto_takes_a_gpu_for_large_networks_only(monkeypatch: pytest.MonkeyPatch) -> None:
     from chainrule.engines import costs, prepare
 

@@ -47,6 +47,7 @@ LEVELS = [
     ("distributed",),
     ("training",),
     ("recipe",),
+    ("planning",),
     ("model",),
     ("ensemble",),
     ("book",),

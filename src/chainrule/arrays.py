@@ -44,7 +44,7 @@ def is_array(given: Any) -> bool:
     >>> is_array(np.zeros(2)), is_array(memoryview(b"ab")), is_array([1, 2])
     (True, True, False)
     """
-    if any(hasattr(given, name) for name in ("__array__", "shape", "columns")):
+    if hasattr(given, "__array__") or hasattr(given, "shape") or hasattr(given, "columns"):
         return True
     try:
         memoryview(given)  # whatever lies in memory as one, such as array.array

@@ -23,6 +23,7 @@ from .graph import Graph
 from .layer import KINDS, Context
 from .loss import ClassLoss, Loss
 from .nodes import INPUTS, parts_of
+from .rows import Samples
 
 __all__ = ["require_batches", "require_compatible", "require_fitting_output"]
 
@@ -104,7 +105,7 @@ def require_compatible(network: Graph, loss: Loss) -> None:
         )
 
 
-def require_fitting_output(network: Graph, loss: Loss, X: NDArray[Any]) -> None:
+def require_fitting_output(network: Graph, loss: Loss, X: Samples) -> None:
     """The same by what the network gives for the first samples of X, for layers that declare nothing.
 
     Raises `DataError` with what was found, and what to write or to declare.
@@ -138,7 +139,7 @@ def require_batches(network: Graph, batch_size: int, samples: int) -> str | None
     >>> require_batches(Sequential(Dense(2, 3), BatchNorm(3)), 32, 33)
     'The last batch of each epoch has 1 sample: BatchNorm takes its running statistics for it, and leaves them.'
     """
-    least, size = network.least_batch, min(batch_size, samples)
+    least, size = network.derived("least batch", lambda: network.least_batch), min(batch_size, samples)
     if network.frozen or least == 1:
         return None
     names = _needing(network)

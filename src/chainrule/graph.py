@@ -14,7 +14,7 @@ from .forking import cached_property
 from .layer import Array, Arrays, Context, Layer, Shape, as_arrays
 from .nodes import INPUTS, FlatView, Leaf, Node, check_names, in_order, node_of, output_of
 from .penalties import Penalty
-from .store import Place, settings_assigned
+from .store import ASSIGNED, Place
 
 __all__ = ["INPUTS", "Graph", "Node", "Sequential"]
 
@@ -143,7 +143,7 @@ class Graph(Layer):
 
         A layer of a user's own may be changed in other ways: with one inside, it is made each time.
         """
-        assigned = settings_assigned()
+        assigned = ASSIGNED[0]
         kept = vars(self).get("_derived")
         if kept is None or kept[0] != assigned:
             closed = all(layer.closed for leaf in self.flat for layer in (leaf.layer, *leaf.around))

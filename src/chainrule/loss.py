@@ -252,7 +252,7 @@ class ClassLoss(Loss):
             )
         if targets.dtype.kind not in "iu":
             raise DataError(f"{self.name}: class indices must be integers, {_as_classes(targets)}.")
-        wrong = ((targets < 0) | (targets >= classes)).nonzero()[0]
+        wrong = (targets.astype(np.uint64) >= classes).nonzero()[0]  # below 0 is beyond all of them
         if len(wrong):
             raise DataError(
                 f"{self.name}: class indices must lie in 0..{classes - 1} for {classes} outputs; y[{wrong[0]}] is "

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .arrays import is_array, plain_array
 from .backprop import as_inputs, check_arrays, loss_and_gradients
 from .compatibility import require_compatible, require_fitting_output
+from .datasets.target import encoded
 from .engines import ENGINES, Engine, predictor, require_known
-from .engines.contract import encode
 from .errors import ChainruleError, ConfigurationError, DataError
 from .graph import Graph, Sequential
 from .layer import Arrays, Layer
@@ -21,22 +21,19 @@ from .limits import require_seed
 from .loss import Loss
 from .metrics.naming import Metric
 from .optimizers import Adam, Optimizer
+from .planning import request_of
 from .ranks import working
-from .recipe import batch_size_for, epochs_for, held_out_of, stopping
 from .registry import named
 from .rows import Samples, as_they_lie
 from .store import ArrayView, being_fitted
 from .summary import Summary, brief, summarize, summary_page
 from .traces import Trace, trace
 from .training import modelfile
-from .training.batches import Batches, are_batches
-from .training.callback import Callback, as_callbacks
-from .training.fitting import run_plan, settled_plan
+from .training.batches import Batches, are_batches, require_batches_alone
+from .training.callback import Callback
 from .training.history import History
 from .training.measuring import Held, HeldBatches, evaluate, forward, known_metrics
-from .training.plan import Plan
 from .training.run import Run
-from .training.settling import Settling
 from .weighting import checked_weights, require_counting
 
 if TYPE_CHECKING:
@@ -229,55 +226,23 @@ class Model:
         if distributed and engine not in ("auto", "numpy"):
             raise ConfigurationError(f'fit: distributed=True computes with NumPy, not {engine!r}; leave engine="auto".')
         with working(distributed, deterministic) as team:
-            validation = self._held(validation_data)
-            if y is None or are_batches(X, False):
-                given = {"y": y, "sample_weights": sample_weights, "validation_split": validation_split or None}
-                _require_batches_alone("fit", X, given)
-                if epochs == "auto":
-                    raise ConfigurationError("fit: epochs='auto' needs all samples, and batches come one by one.")
-                settings: dict[str, Any] = dict(
-                    epochs=epochs, record_every=record_every, steps_per_epoch=steps_per_epoch
-                )
-                plan = Plan.of_batches(self, X, class_weights, validation=validation, **settings)
-            else:
-                if steps_per_epoch is not None:
-                    raise ConfigurationError(
-                        "fit: steps_per_epoch belongs to batches; X and y have as many as batch_size says."
-                    )
-                inputs, targets = self.checked(X, y, sample_weights)
-                weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64).reshape(-1)
-                outputs = self.network.output_shape(inputs.shape[1:])[0]
-                if batch_size == "auto":
-                    batch_size = batch_size_for(len(inputs))
-                if epochs == "auto":
-                    epochs = epochs_for(len(inputs), batch_size)
-                    validation_split = validation_split or (0.0 if validation is not None else held_out_of(len(inputs)))
-                    callbacks = [*callbacks, stopping(validates=validation is not None or bool(validation_split))]
-                    callbacks += [Settling()] if validation_split else []
-                encoded = encode(self.loss, targets, outputs, self.dtype, weights)
-                settings = dict(epochs=epochs, record_every=record_every, batch_size=batch_size, shuffle=shuffle)
-                plan = Plan(inputs, targets, encoded, sample_weights=weights, validation=validation, **settings)
-                plan = plan.weighted(class_weights, self.loss, outputs, self.names())
-            crew = team if distributed else None
+            request = request_of(
+                self,
+                X,
+                y,
+                sample_weights,
+                validation_data,
+                validation_split,
+                callbacks,
+                epochs=epochs,
+                batch_size=batch_size,
+                steps_per_epoch=steps_per_epoch,
+                shuffle=shuffle,
+                class_weights=class_weights,
+                record_every=record_every,
+            )
             with being_fitted(self.network):
-                options = (as_callbacks(callbacks), verbose, checkpoint, resume, engine)
-                settling = Settling.of(callbacks, validation_split)
-                if settling is not None:
-                    return settled_plan(self, plan, settling, validation_split, weights, *options, team=crew)
-                if validation_split:
-                    plan = plan.split(validation_split, self.run, weights)
-                return run_plan(self, plan, *options, crew)
-
-    def _held(self, data: Any) -> Held | HeldBatches | None:
-        """Samples to measure on: a pair (X, y), with or without what each counts, or batches of them."""
-        if data is None:
-            return None
-        if are_batches(data):
-            return HeldBatches(Batches(data, self, name="validation_data"))
-        if not isinstance(data, Sequence) or len(data) not in (2, 3):
-            raise ConfigurationError("fit: validation_data must be a pair, (X, y), (X, y, sample_weights), or batches.")
-        inputs, targets = self.checked(*data)
-        return Held.of(self.run, inputs, targets, None if len(data) == 2 else np.asarray(data[2]).reshape(-1))
+                return request.carry_out(self, verbose, checkpoint, resume, engine, team if distributed else None)
 
     def evaluate(
         self, X: Any, y: ArrayLike | None = None, *, sample_weights: ArrayLike | None = None
@@ -287,7 +252,7 @@ class Model:
         X may be batches, as in `fit`; y is left out then.
         """
         if y is None or are_batches(X, False):
-            _require_batches_alone("evaluate", X, {"y": y, "sample_weights": sample_weights})
+            require_batches_alone("evaluate", X, {"y": y, "sample_weights": sample_weights})
             held = HeldBatches(Batches(X, self, name="evaluate"))
             return evaluate(self.run, *held.read(self.run, lambda part: forward(self.run, part)))
         inputs, targets = self.checked(X, y, sample_weights)
@@ -493,8 +458,6 @@ class Model:
 
     def targets(self, y: Any) -> NDArray[Any]:
         """y as the loss reads it: class names as numbers, a data frame's column through `preprocessing`."""
-        from .datasets.target import encoded
-
         return encoded(y, None if self.preprocessing is None else self.preprocessing.outcome, self.class_names)
 
     def names(self) -> tuple[str, ...]:
@@ -507,7 +470,7 @@ class Model:
         output = self.network.output_shape(inputs.shape[1:])
         if not len(inputs):
             raise DataError("X is empty; pass at least one sample.")
-        require_fitting_output(self.network, self.loss, inputs[:256])
+        require_fitting_output(self.network, self.loss, inputs)
         if targets.ndim == 0 or len(targets) != len(inputs):
             self.loss.prepare(targets, (len(inputs), *output))
         weights = None if sample_weights is None else plain_array(sample_weights, "sample_weights")
@@ -542,25 +505,6 @@ def _fitting(network: Graph, preprocessing: Preprocessing | None) -> Preprocessi
             f"Model: the preprocessing gives {len(preprocessing.feature_names)} features, the network reads {shape[0]}."
         )
     return preprocessing
-
-
-def _require_batches_alone(where: str, batches: Any, beside: Mapping[str, Any]) -> None:
-    """That these are batches, and nothing is given that batches bring along or cannot have."""
-    if not are_batches(batches, beside["y"] is None):
-        kind = type(batches).__name__
-        if hasattr(batches, "X_train"):
-            raise ConfigurationError(
-                f"{where}: a {kind} is not read as a whole; write {where}(data.X_train, data.y_train)."
-            )
-        raise ConfigurationError(
-            f"{where}: y is missing; write {where}(X, y), or pass batches, tuples (X, y), in a list, a function or an "
-            f"iterator, not {kind}."
-        )
-    for name, value in beside.items():
-        if value is not None:
-            raise ConfigurationError(
-                f"{where}: batches are tuples (X, y) or (X, y, sample_weights); leave {name} out beside them."
-            )
 
 
 def _class_names(network: Graph, names: Sequence[str]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def as_they_lie(X: Any, dtype: Any) -> Rows | None:
 
     Raises `NonFiniteError` where it holds NaN or infinity.
     """
-    if not isinstance(X, np.ndarray) or isinstance(X, np.ma.MaskedArray) or X.dtype.kind not in "fiub" or X.ndim < 2:
+    if type(X) not in (np.ndarray, np.memmap) or X.dtype.kind not in "fiub" or X.ndim < 2:  # others are converted
         return None
     ready = X.dtype == dtype and X.flags.c_contiguous and not isinstance(X, np.memmap)
     if ready or X.size * np.dtype(dtype).itemsize <= _LARGE:

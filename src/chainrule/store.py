@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from .errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from .forking import forkable
 
-__all__ = ["ArrayView", "Store", "being_fitted", "settings_assigned"]
+__all__ = ["ASSIGNED", "ArrayView", "Store", "being_fitted", "let_change"]
 
 Array = Any
 Place = tuple["Store", str]  # a layer and the name of one of its arrays
@@ -29,7 +29,8 @@ SEED = 0  # what is read before anything was set is drawn from this seed, the sa
 # No reader sees some arrays before a block of steps and others after it
 _SETTLING = forkable(threading.RLock())
 _BUSY: dict[int, Any] = {}  # the layers that a run is training, by identity
-_ASSIGNED = [0]  # how many settings of layers have been assigned in this process
+# How many settings of layers have been assigned in this process: as long as it stays, none has changed
+ASSIGNED = [0]
 _WORDS = {"requires_grad": "trainable", "kernel": "weights", "weight": "weights", "bias": "biases"}
 
 
@@ -83,24 +84,21 @@ class Store:
             raise UnknownNameError(f"parameter or setting of {cls.__name__}", name, known, meant=_WORDS.get(name))
         else:
             object.__setattr__(self, name, value)
-            _ASSIGNED[0] += 1
+            ASSIGNED[0] += 1
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
-        _ASSIGNED[0] += 1
+        ASSIGNED[0] += 1
 
     @classmethod
     def assignable(cls) -> frozenset[str]:
         """What may be assigned beside the attributes of the class: settings, and what a pass leaves behind."""
         return frozenset(getattr(cls, "__dataclass_fields__", ()))
 
-    @property
-    def _ties(self) -> Mapping[str, Place]:
-        return vars(self).get("_tied", {})  # type: ignore[no-any-return]
-
     def home(self, name: str) -> Place:
         """Where an array lives: here, or with the layer that it is tied to."""
-        return self._ties[name][0].home(self._ties[name][1]) if name in self._ties else (self, name)
+        tied = vars(self).get("_tied", {}).get(name)
+        return (self, name) if tied is None else tied[0].home(tied[1])
 
     def hold(self, name: str, value: Any) -> None:
         """Take over the value of a parameter or a state array. Raises `ShapeError`, `DataError`."""
@@ -254,11 +252,6 @@ def _checksum(array: NDArray[Any]) -> int:
     return zlib.crc32(np.ascontiguousarray(array).tobytes())
 
 
-def settings_assigned() -> int:
-    """How many settings of layers have been assigned in this process: as long as it stays, none has changed."""
-    return _ASSIGNED[0]
-
-
 @contextlib.contextmanager
 def being_fitted(network: Store) -> Iterator[None]:
     """Inside, the network's layers are trained by this run alone, and their arrays can be replaced but not changed in
@@ -278,19 +271,19 @@ def being_fitted(network: Store) -> Iterator[None]:
     try:
         yield
     finally:
-        for array in network.values().values():
-            set_writeable(array, True)
+        let_change(network.values(), True)
         with _SETTLING:
             for key in layers:
                 del _BUSY[key]
 
 
-def set_writeable(array: Any, writeable: bool) -> None:
-    """Let an array be changed in place, or not."""
-    try:  # `suppress` takes longer than all else here, and every step comes here for every array
-        array.flags.writeable = writeable
-    except (AttributeError, ValueError):
-        return
+def let_change(arrays: Mapping[str, Any], writeable: bool) -> None:
+    """Let arrays be changed in place, or not; those of other libraries are as they are."""
+    for array in arrays.values():
+        try:  # `suppress` takes longer than all else here, and every block comes here
+            array.flags.writeable = writeable
+        except (AttributeError, ValueError):
+            continue
 
 
 class ArrayView(Mapping[str, Any]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,17 +50,19 @@ def require_known(name: str) -> Engine:
         raise ConfigurationError(
             f'engine {name!r} needs {package}: pip install "chainrule[{extra}]", or take engine="numpy".'
         )
-    return cast(Engine, name)
+    return name  # type: ignore[return-value]
 
 
-def prepare(name: str, task: Task, steps: int) -> Choice:
+def prepare(name: str, task: Task, steps: int, behind: int = 0) -> Choice:
     """The engine that will carry out a task of `steps` steps: the one named, or the best for "auto".
+
+    So many lie `behind` the model.
 
     Where the fused engine does not cover the task, NumPy takes its place and the reason says why.
     """
     require_known(name)
     if name == "auto":
-        return choose(task, steps)
+        return choose(task, steps, behind)
     if name == "fused":
         from .fused.program import why_not
 

@@ -85,7 +85,7 @@ class Task:
         """The number of samples."""
         return len(self.X)
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Steps in an epoch; the last batch may be smaller."""
         return -(-self.samples // self.batch_size)
@@ -111,7 +111,7 @@ class Task:
 
 
 def encode(
-    loss: Loss, y: NDArray[Any], outputs: int, dtype: Any, sample_weights: NDArray[Any] | None = None
+    loss: Loss, y: NDArray[Any], outputs: int, dtype: np.dtype[Any], sample_weights: NDArray[Any] | None = None
 ) -> NDArray[Any] | None:
     """The targets (S, C) as the loss reads them; None where they are large, because a class becomes a row of C numbers.
 
@@ -125,7 +125,7 @@ def encode(
         found: NDArray[Any] = loss.prepare(own, shape, sample_weights[rows], dtype, weightless=True)[0]
         return found
 
-    if y.ndim and len(y) * outputs * np.dtype(dtype).itemsize <= _ENCODED_BYTES:
+    if y.ndim and len(y) * outputs * dtype.itemsize <= _ENCODED_BYTES:
         return np.ascontiguousarray(part(slice(None)))
     for start in range(0, len(y), _CHECKED_ROWS):
         try:

@@ -83,22 +83,27 @@ def _has_jax() -> bool:
     return find_spec("jax") is not None
 
 
-def choose(task: Task, steps: int) -> Choice:
-    """The engine on which `steps` steps of a task end first, NumPy where it is close."""
-    seconds = {engine: steps * micro / 1e6 for engine, micro in estimate(task).items()}
-    reasons = {"numpy": "the run is short"}
-    if seconds["numpy"] < _SHORT:
-        return Choice("numpy", reasons["numpy"])
+def choose(task: Task, steps: int, behind: int = 0) -> Choice:
+    """The engine on which `steps` steps of a task end first, NumPy where it is close.
+
+    A run is short together with the steps that lie `behind` the model: who often calls `fit` for a few steps waits
+    once for what another engine has to load.
+    """
+    costs = estimate(task)
+    if (steps + behind) * costs["numpy"] / 1e6 < _SHORT:
+        return Choice("numpy", "the run is short")
     from .fused import library
     from .fused.program import why_not
 
     missing, uncovered = library.why_missing(), why_not(task)
+    reasons = {"numpy": "the run is short"}
     if missing is None and uncovered is None:
         reasons["fused"] = "compiled code"
     elif missing is not None:
         reasons["numpy"] = f"the fused engine has no machine code here: {missing.rstrip('.')}"
     else:
         reasons["numpy"] = f"the fused engine does not cover {uncovered}"
+    seconds = {engine: steps * micro / 1e6 for engine, micro in costs.items()}
     if _has_jax():
         seconds["jax"] += _GPU_START if has_gpu() else _JAX_START
         reasons["jax"] = "on the GPU" if has_gpu() else "a network beyond the fused engine"

@@ -15,7 +15,7 @@ from ..layer import Arrays, Context
 from ..rows import Samples
 from .contract import Block, Outcome, Task
 from .flat import LIBRARY, FlatUpdate, covers
-from .quick import QuickNumpy
+from .quick import QUICK
 from .recorder import Recorder
 
 __all__ = ["NumpySession", "Updates", "UpdatesSession", "inferred", "sum_of_squares"]
@@ -30,7 +30,7 @@ class Updates:
     """
 
     def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
-        self.task, self.xp, self.names = task, QuickNumpy(), task.network.trainable_names()
+        self.task, self.xp, self.names = task, QUICK, task.network.trainable_names()
         self.load(values, slots)
 
     def load(self, values: Arrays, slots: Arrays) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["QuickNumpy"]
+__all__ = ["QUICK", "QuickNumpy"]
 
 _INTEGERS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # of the same size
 _SUM_COLUMNS = 7  # up to here NumPy adds a row from left to right, beyond in another order
@@ -70,3 +70,6 @@ def _is_plain(x: Any) -> bool:
 def _short_rows(x: Any, axis: Any, most: int) -> bool:
     """Whether a reduction is that of many rows (B, C), C up to `most`."""
     return axis in (1, -1) and _is_plain(x) and x.ndim == 2 and 0 < x.shape[1] <= most and len(x) >= _ROWS
+
+
+QUICK = QuickNumpy()

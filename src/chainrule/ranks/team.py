@@ -57,7 +57,7 @@ class Team:
     @property
     def leads(self) -> bool:
         """Whether this is rank 0, which runs the callbacks, prints and writes files."""
-        return self.rank == 0
+        return self.comm is None or self.rank == 0
 
     def share(self, count: int) -> range:
         """Which of so many parts are this rank's."""
@@ -161,16 +161,17 @@ class Team:
 ALONE = Team()
 
 
-@contextlib.contextmanager
-def working(distributed: bool, deterministic: bool = True) -> Iterator[Team]:
+def working(distributed: bool, deterministic: bool = True) -> contextlib.AbstractContextManager[Team]:
     """The team of a run, whose ranks are watched inside; within another such block it is the same team.
 
     Where an error leaves the block on every rank, as bad data do, each rank raises its own. Where it leaves it on some
     of them, rank 0 prints the first in a line, and the others end.
     """
-    if not distributed:
-        yield ALONE
-        return
+    return _meeting(deterministic) if distributed else contextlib.nullcontext(ALONE)
+
+
+@contextlib.contextmanager
+def _meeting(deterministic: bool) -> Iterator[Team]:
     from . import meeting
 
     comm, watch = meeting.joined()

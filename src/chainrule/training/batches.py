@@ -16,7 +16,7 @@ from ..trained import Trained
 from ..weighting import checked_weights
 from .run import Run
 
-__all__ = ["Batches", "ReadBatch", "are_batches", "checksum"]
+__all__ = ["Batches", "ReadBatch", "are_batches", "checksum", "require_batches_alone"]
 
 _WRITE = "a tuple (X, y) or (X, y, sample_weights)"
 
@@ -51,7 +51,7 @@ def are_batches(given: Any, alone: bool = True) -> bool:
     >>> are_batches([(1.0, 2.0), (3.0, 4.0)])
     False
     """
-    if isinstance(given, Mapping | str | bytes | tuple) or is_array(given):
+    if is_array(given) or isinstance(given, Mapping | str | bytes | tuple):
         return False
     if isinstance(given, list):
         return bool(given) and all(_is_batch(item, alone) for item in given)
@@ -173,6 +173,25 @@ class Batches:
         if (weights is None) != (first.weights is None):
             had, has = ("none", "some") if first.weights is None else ("some", "none")
             raise DataError(f"the first batch had {had} sample_weights, this one has {has}.")
+
+
+def require_batches_alone(where: str, batches: Any, beside: Mapping[str, Any]) -> None:
+    """That these are batches, and nothing is given that batches bring along or cannot have."""
+    if not are_batches(batches, beside["y"] is None):
+        kind = type(batches).__name__
+        if hasattr(batches, "X_train"):
+            raise ConfigurationError(
+                f"{where}: a {kind} is not read as a whole; write {where}(data.X_train, data.y_train)."
+            )
+        raise ConfigurationError(
+            f"{where}: y is missing; write {where}(X, y), or pass batches, tuples (X, y), in a list, a function or an "
+            f"iterator, not {kind}."
+        )
+    for name, value in beside.items():
+        if value is not None:
+            raise ConfigurationError(
+                f"{where}: batches are tuples (X, y) or (X, y, sample_weights); leave {name} out beside them."
+            )
 
 
 def checksum(arrays: Iterable[NDArray[Any]]) -> int:

@@ -92,7 +92,8 @@ class Callback:
 
 def as_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
     """The callbacks as a tuple. Raises `ConfigurationError` for one alone, and for what is no callback."""
-    if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence):
+    # tuple and list first: to find them among all sequences takes longer than many a step
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, tuple | list | Sequence):
         raise ConfigurationError(f"fit: callbacks must be a list of callbacks; write callbacks=[{callbacks!r}].")
     for callback in callbacks:
         if not isinstance(callback, Callback):

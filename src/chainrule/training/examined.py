@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +40,11 @@ class Examined:
     features: Sequence[str] = ()
     columns: Sequence[str] = ()  # of the table, for each input
     classes: Sequence[str] = ()
-    losses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    @cached_property
+    def losses(self) -> NDArray[np.float64]:
+        """The loss of each epoch."""
+        return self.history.curve("loss")
 
     @cached_property
     def last(self) -> list[tuple[Column, float]]:

@@ -6,11 +6,10 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
+import numpy as np
 
 from .. import engines
 from ..blasthreads import one_thread
@@ -24,14 +23,13 @@ from ..interrupt import CtrlC
 from ..ranks import ALONE, Team
 from ..weighting import require_counting
 from .callback import Callback, Fit, of_batches
-from .checkpoint import Checkpoint, write_settled
+from .checkpoint import Checkpoint
 from .following import facts_of, followed
 from .history import INTERRUPTED, History
 from .learner import Learner
 from .measuring import HeldBatches, evaluate
 from .plan import Plan
 from .progress import Progress, report
-from .settling import Falling, Settling, said_before
 from .steps import Columns, Steps
 from .threads import blas_threads
 from .watching import case_of, diagnose
@@ -39,7 +37,7 @@ from .watching import case_of, diagnose
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["run_plan", "settled_plan"]
+__all__ = ["run_plan"]
 
 # By which a cluster, and mpirun, ask a process to leave
 LEAVING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
@@ -124,39 +122,6 @@ def run_plan(
     return fit.history.since(fit.first) if fit.own is None else fit.own
 
 
-def settled_plan(
-    model: Learner,
-    whole: Plan,
-    settling: Settling,
-    part: float,
-    weights: NDArray[Any] | None,
-    callbacks: Sequence[Callback],
-    verbose: bool,
-    checkpoint: str | Path | None,
-    resume: bool,
-    engine: str,
-    team: Team | None = None,
-) -> History:
-    """Carry the plan out on all its samples but a `part`, where `weights` count, and then let the model settle on all.
-
-    Where the checkpoint of a run that ended is resumed it settles anew, and so ends with the same parameters.
-    """
-    plan = replace(whole.split(part, model.run, weights), epochs=settling.before(whole.epochs))
-    history = run_plan(model, plan, callbacks, verbose, checkpoint, resume, engine, team)
-    crew = ALONE if team is None else team
-    epochs = crew.heard(settling.after(history, whole.epochs, callbacks) if crew.leads else 0)
-    if not epochs:
-        return history
-    if verbose and crew.leads:
-        print(f"Settling: {epochs} epochs on all {len(whole.X)} samples, at a rate that falls to 0.", flush=True)
-    with said_before(model.history):
-        settled = replace(whole, epochs=epochs)
-        run_plan(model, settled, [Falling()], verbose, None, False, model.run.engine, team, introduced=True)
-    if checkpoint is not None and crew.leads and model.history.stopped != INTERRUPTED:
-        write_settled(checkpoint, model)
-    return model.history.since(int(history["epoch"][0]) - 1)
-
-
 @contextlib.contextmanager
 def _calling(crew: Team, fit: Fit, ctrl_c: CtrlC) -> Iterator[None]:
     """Callbacks at work: on rank 0, whose changes the others take over, an interrupt of theirs included."""
@@ -223,13 +188,15 @@ def _ending(
 def _notes(fit: Fit, plan: Plan, history: History) -> list[str]:
     """What the doctor says; its look at the data leaves no thread of BLAS spinning, which the next run would meet."""
     case, run = case_of(fit, plan, history), fit.run
-    with contextlib.nullcontext() if case.data is None else blas_threads(run.engine, run.network, plan.batch_size):
+    if case.data is None:
+        return diagnose(case)
+    with np.errstate(all="ignore"), blas_threads(run.engine, run.network, plan.batch_size):
         return diagnose(case)
 
 
 def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps, crew: Team) -> Columns:
     """Add epochs to the history, with what the validation data give now; returns what was added."""
-    own = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
+    own = columns
     if plan.validation is not None:
         held = plan.validation
         if isinstance(held, HeldBatches):
@@ -237,8 +204,8 @@ def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps, crew: Team) ->
         else:
             pair = held, steps.outputs(held.X)
         measured = crew.heard(evaluate(fit.run, *pair) if crew.leads else None)
-        own |= {Column(name, validation=True).name: [value] for name, value in measured.items()}
-    own |= columns
+        first = {name: columns[name] for name in (EPOCH, "loss", fit.run.loss.metric)}
+        own = first | {Column(name, validation=True).name: [value] for name, value in measured.items()} | columns
     fit.history.extend(own)
     return own
 
@@ -263,7 +230,7 @@ def _choose(fit: Fit, plan: Plan, task: Task, engine: str, verbose: bool) -> Non
     run = fit.model.run
     name = run.engine if engine == "auto" else engine
     steps = (plan.epochs - (run.epoch - fit.first)) * plan.steps
-    run.engine, reason = engines.prepare(name, task, steps)
+    run.engine, reason = engines.prepare(name, task, steps, run.step)
     if verbose:
         print(f"Engine {run.engine}: {reason if name == engine else 'as in the checkpoint'}.", flush=True)
     problem = engines.trouble(run.engine)

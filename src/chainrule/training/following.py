@@ -21,6 +21,7 @@ __all__ = ["Standing", "facts_of", "followed"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a function, in a repr
 _NUMBERS = ("seed", "step", "epoch", "rate_scale", "engine")
+_ALONE = contextlib.nullcontext()
 _PARTS = ("loss", "optimizer")  # objects, sent where another has taken their place
 
 
@@ -44,7 +45,7 @@ class Standing:
 
 def followed(team: Team, fit: Fit) -> contextlib.AbstractContextManager[None]:
     """What changes on rank 0 inside, the others take over at the end; all must come to it together."""
-    return contextlib.nullcontext() if team.size == 1 else _followed(team, fit)
+    return _ALONE if team.size == 1 else _followed(team, fit)
 
 
 @contextlib.contextmanager

@@ -21,110 +21,42 @@ __all__ = ["INTERRUPTED", "History", "summary_line"]
 INTERRUPTED = "interrupted"
 
 
-_FEW = 64  # numbers that are kept one by one
-
-
-class _Growing:
-    """A column: numbers, None where an epoch has none. What comes as an array stays one until somebody reads it."""
-
-    __slots__ = ("_arrays", "_first")
-
-    def __init__(self, numbers: list[Any] | None = None) -> None:
-        self._first: list[Any] = [] if numbers is None else numbers
-        self._arrays: list[NDArray[Any]] = []  # what follows, never changed in place
-
-    def extend(self, numbers: Sequence[Any] | NDArray[Any]) -> None:
-        """Add some at the end."""
-        if isinstance(numbers, np.ndarray) and len(numbers) > _FEW:
-            self._arrays.append(numbers)
-        else:
-            self.read().extend(numbers.tolist() if isinstance(numbers, np.ndarray) else numbers)
-
-    def read(self) -> list[Any]:
-        """All of them, the list in which they lie."""
-        for array in self._arrays:
-            self._first.extend(array.tolist())
-        self._arrays.clear()
-        return self._first
-
-    def array(self) -> NDArray[Any]:
-        """All of them that are not None."""
-        own = [value for value in self._first if value is not None]
-        return np.concatenate([own, *self._arrays]) if own or not self._arrays else np.concatenate(self._arrays)
-
-    def part(self, start: int, stop: int) -> _Growing:
-        """Those from `start` to `stop`."""
-        found = _Growing(self._first[start:stop])
-        if not self._arrays:
-            return found
-        before = len(self._first)
-        for array in self._arrays:
-            within = array[max(start - before, 0) : max(stop - before, 0)]
-            if len(within):
-                found.extend(within)
-            before += len(array)
-        return found
-
-    def holds(self) -> bool:
-        """Whether any epoch has the number."""
-        return bool(self._arrays) or self._first.count(None) < len(self._first)
-
-    def __len__(self) -> int:
-        return len(self._first) + sum(map(len, self._arrays)) if self._arrays else len(self._first)
-
-    def __getitem__(self, index: int) -> Any:
-        if index < len(self._first):
-            return self._first[index]
-        index -= len(self._first)
-        for array in self._arrays:
-            if index < len(array):
-                return array[index].item()
-            index -= len(array)
-        raise IndexError(index)
-
-    @property
-    def last(self) -> Any:
-        """The last one; None without any."""
-        if self._arrays:
-            return self._arrays[-1][-1].item()
-        return self._first[-1] if self._first else None
-
-
-Columns = dict[str, _Growing]
+_FEW = 64  # epochs that are kept as lists
 
 
 class _LastRow(MutableMapping[str, float]):
-    """The last row of some columns."""
+    """What was measured last."""
 
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def _row(self) -> dict[str, float]:
+        history = self._history
+        if history._later:
+            return {name: column[-1].item() for name, column in history._later[-1].items()}
+        return {name: column[-1] for name, column in history._columns.items() if column and column[-1] is not None}
 
     def __getitem__(self, name: str) -> float:
-        column = self._columns.get(name)
-        value = None if column is None else column.last
-        if value is None:
-            raise KeyError(name)
-        return value  # type: ignore[no-any-return]
+        return self._row()[name]
 
     def __setitem__(self, name: str, value: float) -> None:
-        if name not in self._columns:
-            self._columns[name] = _Growing([None] * len(self._columns[EPOCH]))
-        self._columns[name].read()[-1] = value
+        columns = self._history._read()
+        columns.setdefault(name, [None] * len(columns[EPOCH]))[-1] = value
 
     def __delitem__(self, name: str) -> None:
-        self._columns[name].read()[-1] = None
+        self._history._read()[name][-1] = None
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, column in self._columns.items() if column.last is not None)
+        return iter(self._row())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._row())
 
     def items(self) -> ItemsView[str, float]:
-        return {name: column.last for name, column in self._columns.items() if column.last is not None}.items()
+        return self._row().items()
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return repr(self._row())
 
 
 @record
@@ -144,7 +76,8 @@ class History:
         self, records: list[dict[str, float]] | None = None, stopped: str | None = None, notes: list[str] | None = None
     ) -> None:
         self.stopped, self.notes = stopped, list(notes or ())
-        self._columns: Columns = {EPOCH: _Growing()}
+        self._columns: dict[str, list[Any]] = {EPOCH: []}  # None where an epoch has no such number
+        self._later: list[dict[str, NDArray[Any]]] = []  # more epochs: they stay arrays until somebody reads them
         for index, measured in enumerate(records or ()):
             epoch = measured.get(EPOCH)
             if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch < STEPS:
@@ -153,49 +86,78 @@ class History:
 
     def extend(self, columns: Mapping[str, Sequence[float] | NDArray[Any]]) -> None:
         """Add epochs: a column for each number, all of one length. An array is nobody's to change afterwards."""
-        added, before = max(map(len, columns.values()), default=0), len(self)
+        before = len(self._columns[EPOCH])
         for name in columns:
             if name not in self._columns:
-                self._columns[name] = _Growing([None] * before)
+                self._columns[name] = [None] * before
+        arrays = {name: column for name, column in columns.items() if isinstance(column, np.ndarray)}
+        if len(arrays) == len(columns) and len(arrays.get(EPOCH, ())) > _FEW:
+            self._later.append(arrays)
+        else:
+            self._read()
+            self._add(columns)
+
+    def _add(self, columns: Mapping[str, Any]) -> None:
+        """Add epochs to the lists."""
+        added = len(columns[EPOCH]) if columns else 0
         for name, column in self._columns.items():
-            column.extend(columns[name] if name in columns else [None] * added)
+            own = columns.get(name)
+            column.extend([None] * added if own is None else own.tolist() if isinstance(own, np.ndarray) else own)
+
+    def _read(self) -> dict[str, list[Any]]:
+        """All columns as lists, those in which they lie."""
+        for later in self._later:
+            self._add(later)
+        self._later.clear()
+        return self._columns
 
     def cut(self, epochs: int) -> History:
         """The first so many epochs alone."""
+        self._read()
         return self._part(0, epochs)
 
     def since(self, epoch: int) -> History:
         """The epochs after this one alone."""
-        return self._part(bisect.bisect_right(self._columns[EPOCH], epoch), len(self))
+        part = self._part(bisect.bisect_right(self._columns[EPOCH], epoch), None)
+        for later in self._later:
+            start = int(np.searchsorted(later[EPOCH], epoch, "right"))
+            if start < len(later[EPOCH]):
+                part.extend({name: column[start:] for name, column in later.items()})
+        return part
 
-    def _part(self, start: int, stop: int) -> History:
+    def _part(self, start: int, stop: int | None) -> History:
+        """Of the lists a part, without columns that are empty there."""
         part = History(None, self.stopped, self.notes)
-        cut = {name: column.part(start, stop) for name, column in self._columns.items()}
-        part._columns = {name: column for name, column in cut.items() if name == EPOCH or column.holds()}
+        for name, column in self._columns.items():
+            own = column[start:stop]
+            if own.count(None) < len(own):
+                part._columns[name] = own
         return part
 
     @property
     def records(self) -> list[dict[str, float]]:
         """A dict for each epoch, made of the columns."""
-        rows = zip(*[column.read() for column in self._columns.values()], strict=True)
+        rows = zip(*self._read().values(), strict=True)
         return [{n: v for n, v in zip(self._columns, row, strict=True) if v is not None} for row in rows]
 
     @property
     def last(self) -> MutableMapping[str, float]:
         """What was measured last, empty before the first epoch; a number put into it is one more in the history."""
-        return _LastRow(self._columns)
+        return _LastRow(self)
 
     def __len__(self) -> int:
-        return len(self._columns[EPOCH])
+        return len(self._columns[EPOCH]) + sum(len(later[EPOCH]) for later in self._later)
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.names:
             raise UnknownNameError("column of the history", name, self.names)
-        return [value for value in self._columns[name].read() if value is not None]
+        return [value for value in self._read()[name] if value is not None]
 
     def curve(self, name: str) -> NDArray[Any]:
         """A column as an array; empty where there is none of the name."""
-        return self._columns[name].array() if name in self._columns else np.zeros(0)
+        own = [value for value in self._columns.get(name, ()) if value is not None]
+        arrays = [later[name] for later in self._later if name in later]
+        return np.concatenate([own, *arrays] if own or not arrays else arrays)
 
     __hash__ = None  # type: ignore[assignment]
 

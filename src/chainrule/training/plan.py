@@ -25,6 +25,8 @@ from .supply import RowSupply, StreamSupply, Supply, Whole
 
 __all__ = ["Plan", "weighed"]
 
+# Settings that are whole numbers: the least, and whether they may be left out
+_WHOLE = (("epochs", 0, False), ("batch_size", 1, False), ("record_every", 1, True), ("steps_per_epoch", 1, True))
 _MANY = 1000  # steps of an epoch whose length nobody knows
 
 
@@ -47,10 +49,10 @@ class Plan:
     def __post_init__(self) -> None:
         if not isinstance(self.shuffle, bool | np.bool_):
             raise ConfigurationError(f"fit: shuffle must be True or False, not {self.shuffle!r}.")
-        least = {"epochs": 0, "batch_size": 1}
-        least |= {name: 1 for name in ("record_every", "steps_per_epoch") if getattr(self, name) is not None}
-        for name, smallest in least.items():
+        for name, smallest, left_out in _WHOLE:
             value = getattr(self, name)
+            if value is None and left_out:
+                continue
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < smallest:
                 raise ConfigurationError(f"fit: {name} must be a whole number of at least {smallest}, not {value!r}.")
 

@@ -64,14 +64,15 @@ class Run:
         """The learning rate of every trainable parameter at each of the next `steps` steps, (steps, T)."""
         names, optimizer = self.network.trainable_names(), self.optimizer
         rates = [optimizer.member(name).learning_rate for name in names]
+        table = np.empty((steps, len(rates)))
         if not any(map(callable, rates)):
-            return np.full((steps, len(rates)), np.array(rates, np.float64) * self.rate_scale)
+            table[:] = [float(rate) * self.rate_scale for rate in rates]  # type: ignore[arg-type]
+            return table
         found: dict[int, Any] = {}
         for rate in rates:
             if id(rate) not in found:
                 ahead = range(self.step, self.step + steps)
                 found[id(rate)] = [rate_at(rate, step) for step in ahead] if callable(rate) else float(rate)
-        table = np.empty((steps, len(rates)))
         for column, rate in enumerate(rates):
             table[:, column] = found[id(rate)]
         return table * self.rate_scale

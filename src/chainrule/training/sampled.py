@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines.quick import QUICK
 from ..forking import cached_property
 from .measuring import Held, forward
 from .plan import Plan
@@ -150,5 +151,5 @@ class Sampled:
         return chosen if chosen is not None and chosen.sum() > 0 else None
 
     def _mean_loss(self, outputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None) -> float:
-        losses, _ = self.run.loss.forward_pass(np, outputs, targets)  # (B,)
+        losses, _ = self.run.loss.forward_pass(QUICK, outputs, targets)  # (B,)
         return float(np.average(losses, weights=weights))

@@ -20,7 +20,7 @@ from ..engines.records import Records
 from ..errors import NonFiniteError
 from ..layer import Arrays, Context
 from ..rows import Rows, Samples
-from ..store import set_writeable
+from ..store import let_change
 from .measuring import forward
 from .run import Run
 from .supply import Supply
@@ -65,7 +65,7 @@ class Steps:
     def _open(self, settings: _Settings) -> Session:
         run = self.run
         self.values, self.slots, self.opened = run.values, run.slots, settings
-        _hold_still(self.values)
+        let_change(self.values, False)  # a callback assigns another, which every engine sees
         self.task = self.supply.task
         return self.start(self.task, self.values, self.slots)
 
@@ -116,7 +116,7 @@ class Steps:
         if records is None:
             return {}
         self.before, self.newest = self.begun, records
-        total = int(records.steps.sum())
+        total = int(np.add.reduce(records.steps))
         ended, self.done = self.supply.ended(total)
         self.begun = records.last() if self.done else None
         now = time.perf_counter()
@@ -183,10 +183,10 @@ class Steps:
     def _stand(self, session: Session, steps: int) -> None:
         run = self.run
         if steps:
-            values, run.slots = session.values(), session.slots()
-            _hold_still(values)
-            run.values, run.step = values, run.step + steps
-        self.values, self.slots = run.values, run.slots
+            self.values, run.slots = session.values(), session.slots()
+            let_change(self.values, False)
+            run.values, run.step = self.values, run.step + steps
+        self.slots = run.slots
 
     def _explain(self, block: Block, steps: int) -> NonFiniteError:
         """The error that names what stopped being finite, found by the reference in the step that failed."""
@@ -212,12 +212,6 @@ def _columns_of(trainable: Sequence[str], units: Mapping[str, int]) -> dict[str,
         named = zip(sizes.items(), ends, strict=True)
         found[quantity] = [(Column(quantity, node=node).name, end - size, end) for (node, size), end in named]
     return found
-
-
-def _hold_still(values: Arrays) -> None:
-    """No array of a run is changed in place: a callback assigns another, which every engine sees."""
-    for array in values.values():
-        set_writeable(array, False)
 
 
 class _Settings(NamedTuple):

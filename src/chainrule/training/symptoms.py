@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,8 @@ def dead_units(case: Examined) -> Iterator[Remedy]:
 def vanishing(case: Examined) -> Remedy | None:
     """Gradients that do not reach the first layer."""
     norms = {column.node: norm for column, norm in case.last if column.quantity == GRADIENT_NORM}
+    if norms and min(norms.values()) >= _UNLEARNED * max(norms.values()):
+        return None
     trainable = {name.rpartition(".")[0] for name in case.network.trainable_names()}
     trained = [node for node in norms if node in trainable]
     if len(trained) < 2:
@@ -68,8 +70,8 @@ def vanishing(case: Examined) -> Remedy | None:
 
 def rate_zero(case: Examined) -> Remedy | None:
     """A learning rate of 0 in every epoch."""
-    rates = case.history.curve(LEARNING_RATE)
-    if len(rates) < 2 or rates.any():  # the first step of a warm-up has the rate 0
+    # the first step of a warm-up has the rate 0
+    if len(case.history) < 2 or len(rates := case.history.curve(LEARNING_RATE)) < 2 or rates.any():
         return None
     python = f"{case.optimizer}()" if case.optimizer else "another optimizer"
     return Remedy(
@@ -221,8 +223,7 @@ def uneven_classes(case: Examined) -> Remedy | None:
     )
 
 
-@dataclass(frozen=True)
-class Symptom:
+class Symptom(NamedTuple):
     """A row of the table: how it is found, and the symptoms that need no word where it is, because it causes them."""
 
     find: Callable[[Examined], Remedy | Iterator[Remedy] | None]

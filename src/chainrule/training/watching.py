@@ -51,12 +51,11 @@ def diagnose(case: Examined) -> list[str]:
     """What every symptom of the table says of a case, without those that another one has caused."""
     found: list[str] = []
     explained: set[Any] = set()
-    with np.errstate(all="ignore"):
-        for symptom in SYMPTOMS if case.data is not None else WITHOUT_DATA:
-            findings = [] if symptom.find in explained else symptom.findings(case)
-            if findings:
-                explained.update(symptom.causes)
-                found += map(Note.of, findings)
+    for symptom in SYMPTOMS if case.data is not None else WITHOUT_DATA:
+        findings = [] if symptom.find in explained else symptom.findings(case)
+        if findings:
+            explained.update(symptom.causes)
+            found += map(Note.of, findings)
     return found
 
 
@@ -64,7 +63,7 @@ def case_of(fit: Fit, plan: Plan, history: History) -> Examined:
     """The case of a run that has ended, and whose history this is."""
     run = fit.run
     prepared = getattr(fit.model, "preprocessing", None)
-    inputs = () if prepared is None else [(f, c.name) for c in prepared.columns for f in c.feature_names]
+    columns = () if prepared is None else [c.name for c in prepared.columns for _ in c.feature_names]
     broken = fit.history.stopped is not None and not all(np.isfinite(v).all() for v in run.values.values())
     return Examined(
         history,
@@ -73,8 +72,7 @@ def case_of(fit: Fit, plan: Plan, history: History) -> Examined:
         run.optimizer.rate(max(run.step - 1, 0) if fit.first else 0) * run.rate_scale,
         type(run.optimizer).__name__,
         plan.validation is not None,
-        [feature for feature, _ in inputs],
-        [column for _, column in inputs],
+        () if prepared is None else prepared.feature_names,
+        columns,
         fit.model.class_names or (() if prepared is None else prepared.class_names),
-        history.curve("loss"),
     )

@@ -66,7 +66,7 @@ class FusedSession:
         self._areas(task)
         self.settings: tuple[Any, ...] = ()
         self.inference: Inference | None = None
-        self.names_held: tuple[Any, Any] = ({}, {})
+        self._place(values, slots)
         self.begin(task, values, slots)
 
     def begin(self, task: Task, values: Arrays, slots: Arrays) -> None:
@@ -163,14 +163,12 @@ class FusedSession:
 
     def load(self, values: Arrays, slots: Arrays) -> None:
         program = self.program
-        if self.names_held != (values.keys(), slots.keys()):
+        if self.own_values.keys() != values.keys() or self.own_slots.keys() != slots.keys():
             self._place(values, slots)
-        for name in ("P", "M", "V"):
-            self.held[name].fill(0)
-        for vector, begin, end, name, _ in self.value_places:
-            vector[begin:end] = values[name].reshape(-1)
-        for vector, begin, end, name, _ in self.slot_places:
-            vector[begin:end] = slots[name].reshape(-1)
+        for name, own in self.own_values.items():
+            own[...] = values[name]
+        for name, own in self.own_slots.items():
+            own[...] = slots[name]
         P = self.held["P"]
         for copy, own in self.task.network.flat.ties.items():
             P[slice(*program.places[copy])] = P[slice(*program.places[own])]
@@ -182,11 +180,13 @@ class FusedSession:
         kinds = {_SLOTS[kind] for _, kind in owners.values()}
         room = {"P": program.total} | {kind: program.size if kind in kinds else 0 for kind in ("M", "V")}
         self._hold(**{kind: aligned_zeros(size, self.dtype) for kind, size in room.items()})
-        self.value_places = [(self.held["P"], *program.places[name], name, shapes[name]) for name in values]
-        self.slot_places = [
-            (self.held[_SLOTS[kind]], *program.places[own], name, shapes[own]) for name, (own, kind) in owners.items()
-        ]
-        self.names_held = dict.fromkeys(values).keys(), dict.fromkeys(slots).keys()
+
+        def place(kind: str, name: str) -> NDArray[Any]:
+            begin, end = program.places[name]
+            return self.held[kind][begin:end].reshape(shapes[name])
+
+        self.own_values: Arrays = {name: place("P", name) for name in values}
+        self.own_slots: Arrays = {name: place(_SLOTS[kind], own) for name, (own, kind) in owners.items()}
         self.bytes = sum(array.nbytes for array in self.held.values())
 
     def run(self, block: Block) -> Outcome:
@@ -212,7 +212,7 @@ class FusedSession:
             "epoch_steps", "epoch_losses", "epoch_counts", "epoch_penalties", "epoch_metrics", "epoch_weights",
             "squares", "alive",
         )  # fmt: skip
-        self._lend(**dict(zip(names, records or (None,) * len(names), strict=True)))
+        _set(self.call, self.lent, dict(zip(names, records or (None,) * len(names), strict=True)))
         return records
 
     def outputs(self, X: NDArray[Any]) -> NDArray[Any]:
@@ -222,10 +222,10 @@ class FusedSession:
         return self.inference(self.held["P"], X)
 
     def values(self) -> Arrays:
-        return {name: own[begin:end].reshape(shape).copy() for own, begin, end, name, shape in self.value_places}
+        return {name: own.copy() for name, own in self.own_values.items()}
 
     def slots(self) -> Arrays:
-        return {name: own[begin:end].reshape(shape).copy() for own, begin, end, name, shape in self.slot_places}
+        return {name: own.copy() for name, own in self.own_slots.items()}
 
 
 def _set(call: Call, arrays: dict[str, NDArray[Any]], members: dict[str, Any]) -> None:
