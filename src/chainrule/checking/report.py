@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..display.spelling import printable
 from .findings import CheckResult
 from .page import as_fragment, as_page
 from .render import as_rich, as_text
@@ -24,7 +25,7 @@ class Report(CheckResult):
     """
 
     def __str__(self) -> str:
-        return as_text(self)
+        return printable(as_text(self))
 
     def __rich__(self) -> Any:
         return as_rich(self)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ..jsontext import parse_json, to_json
+from ..display.spelling import printable
 from .derivation import Derivation
 from .formula import symbol
 from .render.page import as_fragment, as_page
@@ -63,8 +64,8 @@ class Explanation(Derivation):
         """
         return as_text(self, width, full=full, notation=notation)
 
-    def __str__(self) -> str:
-        return as_text(self)
+    def __str__(self) -> str:  # to_text() has every character, whatever standard output can show
+        return printable(as_text(self))
 
     def to_latex(self) -> str:
         """The derivation as an align* environment."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..display import Html, article, folded, fragment, page, scrolled, table, tag
 from ..display.palette import shade
+from ..display.spelling import printable
 from ..display.svg import picture
 from ..errors import DataError
 from ..nodes import INPUTS, parts_of
@@ -72,7 +73,7 @@ class PredictionExplanation:
         return tuple(sorted((one for one in self.inputs if one.share < 0), key=lambda one: one.share))
 
     def __str__(self) -> str:
-        return "\n".join(self._lines(100))
+        return printable("\n".join(self._lines(100)))
 
     def to_text(self, width: int = 100) -> str:
         """As plain text, with the chain of the weightiest input."""

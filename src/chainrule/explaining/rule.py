@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..display.spelling import printable
 from ..errors import DefinitionError
 from .formula import index_sizes, parse, pattern
 
@@ -89,4 +90,4 @@ class Rule:
     def __str__(self) -> str:
         from .notation import text
 
-        return "\n".join(f"{text(left)} = {text(right)}" for left, right in self.statements())
+        return printable("\n".join(f"{text(left)} = {text(right)}" for left, right in self.statements()))

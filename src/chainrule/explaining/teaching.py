@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import layers, losses, optimizers, penalties, schedules
 from ..display import article, fragment, table, tag
+from ..display.spelling import printable
 from ..errors import ConfigurationError, UnknownNameError
 from ..graph import Graph
 from ..optimizers import Optimizer
@@ -50,7 +51,7 @@ class RuleDerivation(Data):
         for by in self.derivatives:
             lines += ["", text(by.symbol)]
             lines += _beside([(f"  = {text(formula)}", why) for why, formula in by.steps])
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_latex(self) -> str:
         """An align* environment with the reason beside each step."""
