@@ -307,6 +307,8 @@ def reasons() -> str:
         given(relu, rows, 1.0, "inputs[0,1]", *half),
         given(Sequential(Dense(1, 3)), [[1.0], [2.0]], 1.0, "inputs[1,0]", [1, -3, 2], [0, 0, 0]),
         given(Sequential(two), rows, 1.0, "inputs[1,0]", [[0, 0], [1, 1]], [0, 0]),
+        given(Sequential(two), rows, [[0.0, 1.0]], "inputs[1,0]", [[1, 0], [1, 1]], [0, 0]),
+        given(net, rows, 1.0, "inputs[1,0]", [[0, -2], [1, 1]], [0, 0], [1, 1], [0]),
         given(Sequential(two), rows, [[0.0, 1.0]], "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
         given(Sequential(two), rows, 0.0, "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
         given(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ..jsontext import parse_json, to_json
 from ..display.spelling import printable
+from ..jsontext import parse_json, to_json
 from .derivation import Derivation
 from .formula import symbol
 from .render.page import as_fragment, as_page
