@@ -310,6 +310,8 @@ def reasons() -> str:
         given(Sequential(two), rows, [[0.0, 1.0]], "inputs[1,0]", [[1, 0], [1, 1]], [0, 0]),
         given(net, rows, 1.0, "inputs[1,0]", [[0, -2], [1, 1]], [0, 0], [1, 1], [0]),
         given(Sequential(two), rows, [[0.0, 1.0]], "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
+        given(net, rows, 1.0, "dense_0.weights[0,0]", np.eye(2), [0, 0], [0, 0], [0]),
+        given(Sequential(two, Dense(2, 1), ReLU()), rows, 1.0, "dense_0.weights[0,0]", np.eye(2), [0, 0], [-1, 0], [0]),
         given(Sequential(two), rows, 0.0, "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
         given(
             Sequential(two), [[1.0, 0.0], [-0.5, 0.0]], [[1.0, 0], [2.0, 0]], "dense_0.weights[0,0]", np.eye(2), [0, 0]

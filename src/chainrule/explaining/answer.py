@@ -148,6 +148,7 @@ def explain(
             labels=tuple(AxisNames(n, axis, names) for n, axes in labels.axes.items() for axis, names in axes.items()),
             answer=why_zero(cells, lines[-1], value, labels),
             objective=compared.objective if isinstance(compared, Upstream) else "the loss",
+            modes=any(cell.modes for cell in cells.cells),
         )
 
 

@@ -92,7 +92,7 @@ def _flatten(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
 
 def _dropout(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
     if not cell.training:
-        return "In inference Dropout lets every number pass."
+        return "When the network predicts, Dropout lets every number pass."
     assert isinstance(cell.pair, layers.Dropout)
     if float(cells.output(cell.name)[index]):
         kept = f"{1 - cell.pair.rate:g}"
