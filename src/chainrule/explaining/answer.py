@@ -22,13 +22,14 @@ from .derivation import AxisNames, Line, OptimizerStep, Paths, Quantity, Witness
 from .explanation import Explanation
 from .finite import require_finite, require_finite_values
 from .labels import Labels
+from .oracle import scalar_oracle
 from .question import resolve
 from .stepping import optimizer_step
 from .steps import steps_of
 from .upstream import Upstream, objective
 from .views import batch_view, diagram, path_view
 from .why import why_zero
-from .witnesses import central_difference, loss_curve, scalar_oracle
+from .witnesses import central_difference, loss_curve
 
 __all__ = ["PARTS", "explain"]
 

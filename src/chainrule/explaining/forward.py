@@ -15,9 +15,9 @@ from .cell import LOSS, Cell
 from .cells import Cells
 from .derivation import Line, Quantity, ReadingStep, Term
 from .formula import ARRAYS, bound, evaluate, fixed, parse, pattern, substituted, unparsed
+from .forwardwords import said_forward
 from .labels import Labels, named, symbols_of
 from .numpylines import forward_line
-from .words import said_forward
 
 __all__ = ["forward_steps"]
 

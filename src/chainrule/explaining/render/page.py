@@ -87,7 +87,7 @@ def _step(step: ReadingStep, colors: dict[str, int], notation: str, sentence: st
     if step.folded:
         told = [tag("p", sentence)] if sentence and is_told(step, "") else []
         block = folded(tag("span", math(form.left), " = ", value), tag("div", *rows, cls="block"))
-        return tag("div", *told, block) if told else block
+        return tag("div", *told, block, cls="block") if told else block
     words = [tag("p", sentence)] if sentence else []
     return tag("div", *words, *rows, cls="block", id=step.id)
 
