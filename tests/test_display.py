@@ -40,6 +40,7 @@ from chainrule.display.palette import LAYERS, OKABE_ITO, TOKENS, shade
 from chainrule.display.spelling import spelled
 from chainrule.display.svg import edge, picture_style
 from chainrule.display.terminal import LAYER_STYLES, terminal
+from chainrule.explaining.render.spans import cells
 from chainrule.explaining.rules import rule_of
 
 X, Y = np.linspace(-1, 1, 8).reshape(4, 2), np.linspace(0, 1, 4)
@@ -222,6 +223,24 @@ def test_print_spells_what_standard_output_cannot_write(name: str, monkeypatch: 
     screen.seek(0)
     assert screen.read() == spelled(whole, "ascii") + "\n"
     assert whole.isascii() == (name in ("model", "trace"))
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("wide", [80, 120])
+@pytest.mark.parametrize("name", PRINTED)
+def test_print_keeps_to_the_width_of_the_terminal(name: str, wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, screen = PRINTED[name](), Screen()
+    monkeypatch.setenv("COLUMNS", str(wide))
+    monkeypatch.setattr("sys.stdout", screen)
+    print(one)
+    monkeypatch.undo()
+    assert max(map(cells, screen.getvalue().splitlines())) <= wide
 
 
 def test_every_color_has_its_twin_for_the_terminal() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..display import article, fragment, table
 from ..display.spelling import printable
+from ..display.terminal import columns
 from ..errors import ConfigurationError, DataError, NonFiniteError, ShapeError
 from ..graph import snake_case
 from ..layer import Layer
@@ -61,7 +62,7 @@ class NeuronExplanation(Data):
         return "\n".join("\n".join(lines) for lines in wrapped)
 
     def __str__(self) -> str:
-        return printable(self.to_text())
+        return printable(self.to_text(columns(120)))
 
     def _repr_html_(self) -> str:
         rows = [

@@ -9,6 +9,7 @@ from ..display import Html, article, folded, fragment, page, scrolled, table, ta
 from ..display.palette import ink, shade
 from ..display.spelling import printable
 from ..display.svg import picture
+from ..display.terminal import columns as columns_of_terminal
 from .explanation import Explanation
 from .notation import counted, number
 from .render.page import as_fragment
@@ -60,7 +61,7 @@ class PredictionExplanation:
         return tuple(sorted((one for one in self.inputs if one.share < 0), key=lambda one: one.share))
 
     def __str__(self) -> str:
-        return printable("\n".join(self._lines(100)))
+        return printable("\n".join(self._lines(columns_of_terminal(100))))
 
     def to_text(self, width: int = 100) -> str:
         """As plain text, with the chain of the weightiest input."""
