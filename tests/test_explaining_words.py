@@ -235,8 +235,11 @@ def test_weights_of_samples_and_classes_are_explained() -> None:
     loss = SoftmaxCrossentropy(class_weights=(1.0, 3.0))
     one = explain(network, loss, [[1.0, 2.0], [3.0, 1.0]], [0, 1], "dense_0.biases[1]", parts=())
     said = " ".join(step.sentence for step in one.steps)
-    assert "weighted mean" in said and re.search(r"sample \d has the share 0\.(75|25)", said)
-    assert "the weight of its class" in said
+    row, weight = ("1", "3") if "sample 1 has" in said else ("0", "1")
+    assert f"sample {row} has the weight {weight} (that of its class), all samples together 4, so" in said
+    both = explain(network, loss, [[1.0, 2.0]] * 2, [0, 1], "dense_0[1,1]", parts=(), sample_weights=[0.5, 2.0])
+    said = " ".join(step.sentence for step in both.steps)
+    assert "has the weight 6 (that of its class, 3, times its own, 2), all samples together 6.5, so its share" in said
     smooth = explain(
         network, SoftmaxCrossentropy(label_smoothing=0.2), [[1.0, 2.0]], [1], "dense_0.biases[1]", parts=()
     )

@@ -30,23 +30,29 @@ def said_of_share(cells: Cells, row: int) -> str:
         return "There is one sample, so its loss is the whole loss."
     if (shares == 1 / total).all():
         return f"The loss is the mean over {counted(total, 'sample')}, so sample {row} has 1/{total} of it."
-    why = ["its sample weight"]
-    classes = getattr(loss, "class_weights", None)
-    if classes is not None:
-        own = float(np.dot(np.asarray(classes), _one_hot(cells, row)))
-        why = [f"the weight of its class, {number(own)}", "its sample weight if it was given one"]
     if share == 0:
         return f"Sample {row} has weight 0: its loss does not count."
+    if np.count_nonzero(shares) == 1:
+        return f"Only the loss of sample {row} counts."
+    of_class, own = _class_weights(cells), cells.sample_weights
+    weights = of_class * (1.0 if own is None else own)  # (B,)
+    why = "its own" if (of_class == 1).all() else "that of its class"
+    if own is not None and why != "its own":
+        why = f"that of its class, {number(float(of_class[row]))}, times its own, {number(float(own[row]))}"
     return (
-        f"The loss is a weighted mean: sample {row} has the share {number(share)} of it, its weight over the sum of "
-        f"all weights ({', times '.join(why)})."
+        f"The loss is a weighted mean: sample {row} has the weight {number(float(weights[row]))} ({why}), all samples "
+        f"together {number(float(weights.sum()))}, so its share is {number(share)}."
     )
 
 
-def _one_hot(cells: Cells, row: int) -> Any:
-    target = cells.targets[row]
-    smoothing = getattr(cells[LOSS].pair, "label_smoothing", 0.0)
-    return (target - smoothing / len(target)) / (1 - smoothing)
+def _class_weights(cells: Cells) -> Any:
+    """The weight of the class of each sample, (B,); 1 where classes have none."""
+    loss, targets = cells[LOSS].pair, cells.targets
+    weights = getattr(loss, "class_weights", None)
+    if weights is None:
+        return np.ones(len(targets))
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    return (targets - smoothing / targets.shape[-1]) / (1 - smoothing) @ np.asarray(weights)  # (B,C)(C,) -> (B,)
 
 
 def said_backward(cells: Cells, line: Line, labels: Labels) -> str:
