@@ -267,9 +267,21 @@ def test_a_dead_unit_is_named() -> None:
     assert "the largest number it reads is -3" in one.answer and escape(one.answer) in one.to_html()
 
 
+def test_of_one_sample_alone_that_sample_is_followed_where_its_gradient_is_zero() -> None:
+    one = by_hand(
+        ([[-1, 1], [1, 1]], [[0, 0]], [[1], [1]], [[0]]),
+        [[1.0, 2.0], [2.0, 1.0], [1.0, 3.0]],
+        [9.0, 9.0, 9.0],
+        "dense_0.weights[1,0]",
+        sample=1,
+    )
+    assert one.value == 0 and "neuron 0 of relu_0 is off for sample 1 (it reads -1" in one.answer
+    assert "what the network computed for sample 1\n" in str(one) and "the loss of sample 1 alone is L = " in str(one)
+
+
 def test_an_input_that_is_always_zero_is_named() -> None:
     one = by_hand(ALIVE, [[1.0, 0.0], [2.0, 0.0]], [0.0, 0.0], "dense_0.weights[1,0]")
-    assert one.value == 0 and "is 0 in every one of the 2 samples" in one.answer
+    assert one.value == 0 and "is 0 in every sample" in one.answer
 
 
 def test_a_perfect_fit_is_named() -> None:

@@ -56,26 +56,35 @@ def why_zero(cells: Cells, last: Line, value: float, labels: Labels) -> str:
 
 
 def _rows(cells: Cells, quantity: Quantity) -> slice:
-    """The samples that count: all for a parameter, its own for a value."""
-    mixed = any(cell.mixes for cell in cells.cells)
-    return slice(None) if quantity.name in cells.values or mixed else slice(quantity.index[0], quantity.index[0] + 1)
+    """The samples that count: its own for a value, all for a parameter, unless one alone has a share in the loss."""
+    if any(cell.mixes for cell in cells.cells):
+        return slice(None)
+    shares = np.flatnonzero(cells.shares[:, 0])
+    if quantity.name in cells.values and (len(shares) != 1 or len(cells.shares) == 1):
+        return slice(None)
+    row = int(shares[0]) if quantity.name in cells.values else quantity.index[0]
+    return slice(row, row + 1)
+
+
+def _in_samples(rows: slice) -> str:
+    return "in every sample" if rows == slice(None) else f"for sample {rows.start}"
 
 
 def _of_weight(cells: Cells, cell: Cell, local: str, quantity: Quantity, labels: Labels) -> str:
     """What makes the gradient of a weight or a bias vanish: its input, its neuron, or a sum that cancels."""
-    upstream = cells.gradient(cell.name)  # (B,N)
-    neuron = quantity.index[-1]
+    upstream, rows = cells.gradient(cell.name), _rows(cells, quantity)  # (B,N)
     if upstream.ndim != 2:
         return ""
-    at_neuron = upstream[:, neuron]  # (B,)
+    at_neuron = upstream[rows, quantity.index[-1]]  # (B,)
     if local == "weights" and isinstance(cell.reads, str):
-        read = cells.output(cell.reads)[:, quantity.index[0]]  # (B,)
+        read = cells.output(cell.reads)[rows, quantity.index[0]]  # (B,)
         what = labels.entry(cell.parameters["weights"], -2, quantity.index[0])
         of = f"what it multiplies, {what if isinstance(what, str) else f'{cell.reads}[b,{what}]'},"
         if not read.any():
             why = " (that neuron is off)" if cell.reads in cells.order and cells[cell.reads].kind == "ReLU" else ""
-            why = " (a pixel or column that is always 0 teaches nothing)" if cell.reads == INPUTS else why
-            return f"{of} is 0 in every one of the {len(read)} samples{why}."
+            always = cell.reads == INPUTS and rows == slice(None)
+            why = " (a pixel or column that is always 0 teaches nothing)" if always else why
+            return f"{of} is 0 {_in_samples(rows)}{why}."
         if at_neuron.any() and not (read * at_neuron).any():
             return f"in each sample either {of} is 0 or no gradient arrives at the neuron."
         products = read * at_neuron
@@ -174,7 +183,7 @@ def _of_unit(cells: Cells, path: list[Cell], quantity: Quantity) -> str:
     if quantity.name in cells.values or isinstance(first.pair, layers.Dense):
         of_neuron = isinstance(first.pair, layers.Dense) and quantity.name in cells.values
         entry = quantity.index[-1:] if of_neuron else None  # of what the first layer gives: None for all of it
-    samples = "in every sample" if rows == slice(None) else f"for sample {quantity.index[0]}"
+    samples = _in_samples(rows)
     for cell in path[::-1]:
         if isinstance(cell.pair, layers.Dense) and cell is not first:
             break

@@ -72,12 +72,11 @@ def slope_in_words(e: Derivation) -> str:
 
 def circumstances(e: Derivation) -> str:
     """What L is, and on what the gradient was taken."""
-    which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
-    if e.sample is not None:
-        which = f"the loss of sample {e.sample} alone"
+    which = f", on {e.samples} sample{'s' if e.samples != 1 else ''}" if e.sample is None else ""
+    of = "" if e.sample is None else f" of sample {e.sample} alone"
     mode = f", as when the network {'trains' if e.training else 'predicts'}" if e.modes else ""
-    what = f"L = {e.objective} =" if e.objective.startswith("Σ") else f"{e.objective} is L ="
-    return f"{what} {short(e.loss)}, on {which}{mode}"
+    what = f"L = {e.objective}{of} =" if e.objective.startswith("Σ") else f"{e.objective}{of} is L ="
+    return f"{what} {short(e.loss)}{which}{mode}"
 
 
 def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tuple[int, Spans]]:
