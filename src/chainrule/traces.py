@@ -84,7 +84,7 @@ class Trace:
 
     def _rows(self) -> list[tuple[str, ...]]:
         """A row for each node, and below it one for each of its parameters."""
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for name, node in self.nodes.items():
             rows.append((name, str(np.shape(node.output)), _range(node.output), _range(node.dvalues)))
             rows += [(f"{name}.d{own}", str(np.shape(of)), "", _range(of)) for own, of in node.gradients.items()]
