@@ -70,7 +70,7 @@ def unmoved(samples: int) -> str:
 def _short(witness: Witness) -> str:
     """The name of a way, and in a word how it goes."""
     name = witness.name.partition(",")[0]
-    return {"central difference": f"{name} (nudging it)", "Value": f"{name} (number by number)"}.get(name, name)
+    return {"central difference": "nudging it", "Value": f"{name} (number by number)"}.get(name, name)
 
 
 def _witnesses(e: Derivation) -> Iterator[Spans]:
