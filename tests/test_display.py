@@ -29,6 +29,8 @@ from chainrule import (
     SoftmaxCrossentropy,
     check,
     draw,
+    explain_neuron,
+    explain_prediction,
     explain_rule,
 )
 from chainrule.display import Html, article, page, table, tag
@@ -38,6 +40,8 @@ from chainrule.display.palette import LAYERS, OKABE_ITO, TOKENS, shade
 from chainrule.display.spelling import spelled
 from chainrule.display.svg import edge, picture_style
 from chainrule.display.terminal import LAYER_STYLES, terminal
+from chainrule.explaining.render.spans import cells
+from chainrule.explaining.rules import rule_of
 
 X, Y = np.linspace(-1, 1, 8).reshape(4, 2), np.linspace(0, 1, 4)
 
@@ -193,6 +197,50 @@ def test_what_a_terminal_cannot_show_is_spelled_out() -> None:
     kept = Path(__file__).parent / "explained"
     foreign = {c for page in kept.glob("*.txt") for c in page.read_text(encoding="utf-8") if ord(c) > 127}
     assert {"Σ", "ŷ", "½"} < foreign and "?" not in spelled("".join(foreign), "ascii")
+
+
+PRINTED: dict[str, Callable[[], Any]] = {
+    "explanation": lambda: model().explain(X, Y, "a.weights[0,1]"),
+    "prediction": lambda: explain_prediction(model(), X[0]),
+    "neuron": lambda: explain_neuron([1.0, -2.0], [3.0, 4.0], 1.0, ReLU()),
+    "a line of it": lambda: explain_neuron([1.0], [3.0], 1.0, ReLU()).lines[0],
+    "derivation": lambda: explain_rule("Softmax"),
+    "rule": lambda: rule_of(ReLU()),
+    "drawing": lambda: draw(model(), X=X, y=Y),
+    "report": lambda: check(Doubling(), X),
+    "model": model,
+    "trace": lambda: model().trace(X, Y),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_print_spells_what_standard_output_cannot_write(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, screen = PRINTED[name](), io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="")
+    whole = str(one)
+    monkeypatch.setattr("sys.stdout", screen)
+    print(one)
+    monkeypatch.undo()
+    screen.seek(0)
+    assert screen.read() == spelled(whole, "ascii") + "\n"
+    assert whole.isascii() == (name in ("model", "trace"))
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("wide", [80, 120])
+@pytest.mark.parametrize("name", PRINTED)
+def test_print_keeps_to_the_width_of_the_terminal(name: str, wide: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, screen = PRINTED[name](), Screen()
+    monkeypatch.setenv("COLUMNS", str(wide))
+    monkeypatch.setattr("sys.stdout", screen)
+    print(one)
+    monkeypatch.undo()
+    assert max(map(cells, screen.getvalue().splitlines())) <= wide
 
 
 def test_every_color_has_its_twin_for_the_terminal() -> None:

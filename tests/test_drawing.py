@@ -172,7 +172,7 @@ def texts(svg: str, usual: float = 0.0) -> Iterator[Text]:
         size = next((SIZES[name] for name in (*classes[::-1],) if name in SIZES), usual)
         assert size
         width = 0.62 * size * len(element.text or "")
-        left = x - width if "end" in classes else x - width / 2 if {"middle", "along"} & {*classes} else x
+        left = x - width if "end" in classes else x - width / 2 if "middle" in classes else x
         yield Text(str(element.text), left, y - 0.8 * size, left + width, y + 0.2 * size)
 
 
@@ -206,6 +206,22 @@ def require_apart(svg: str, found: list[Text]) -> None:
 def test_no_two_texts_of_a_picture_meet_and_all_lie_inside_it(name: str) -> None:
     svg = NETWORKS[name]().svg
     require_apart(svg, list(texts(svg)))
+
+
+@every_network
+def test_the_numbers_of_an_edge_stand_at_the_end_of_that_edge_and_of_no_other(name: str) -> None:
+    root = ElementTree.fromstring(NETWORKS[name]().svg)
+    ends = {}
+    for path in root.iter(f"{SVG}path"):
+        if "term" in path.attrib["class"]:
+            x, y = re.findall(r"-?[\d.]+", path.attrib["d"].split("M")[1])[-2:]
+            ends[path.attrib["id"]] = float(x), float(y)
+    labels = [text for text in root.iter(f"{SVG}text") if text.get("class") == "along"]
+    for text in labels:
+        x, y = float(text.attrib["x"]), float(text.attrib["y"]) - 3
+        nearest = min(ends, key=lambda edge: math.dist(ends[edge], (x, y)))
+        assert text.attrib["id"] == f"{nearest}.label" and ends[nearest][0] < x and abs(ends[nearest][1] - y) < 0.1
+    assert len(labels) == {"neuron": 3, "layer-4x3": 12, "4-to-4": 16, "16-to-one": 16}.get(name, len(labels))
 
 
 @every_network

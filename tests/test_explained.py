@@ -279,11 +279,11 @@ def answers() -> str:
     return "\n\n".join("\n".join([one.answer, *_ways(one), *(s.numpy for s in one.steps)]) for one in shown)
 
 
-def given(network: Graph, X: Any, dvalue: Any, asked: str, *weights: Any) -> Explanation:
+def given(network: Graph, X: Any, dvalue: Any, asked: str, *weights: Any, **options: Any) -> Explanation:
     """A gradient that is given at the output."""
     values = {n: np.reshape(w, s) for (n, s), w in zip(network.parameter_shapes().items(), weights, strict=True)}
     floats = {name: np.asarray(value, dtype=float) for name, value in values.items()}
-    return explain(network, X=X, dvalue=dvalue, name=asked, parameters=floats, points=0)
+    return explain(network, X=X, dvalue=dvalue, name=asked, parameters=floats, points=0, **options)
 
 
 def deep(layers: int, asked: str = "dense_0.weights[0,0]") -> Explanation:
@@ -307,7 +307,13 @@ def reasons() -> str:
         given(relu, rows, 1.0, "inputs[0,1]", *half),
         given(Sequential(Dense(1, 3)), [[1.0], [2.0]], 1.0, "inputs[1,0]", [1, -3, 2], [0, 0, 0]),
         given(Sequential(two), rows, 1.0, "inputs[1,0]", [[0, 0], [1, 1]], [0, 0]),
+        given(Sequential(two), rows, [[0.0, 1.0]], "inputs[1,0]", [[1, 0], [1, 1]], [0, 0]),
+        given(net, rows, 1.0, "inputs[1,0]", [[0, -2], [1, 1]], [0, 0], [1, 1], [0]),
         given(Sequential(two), rows, [[0.0, 1.0]], "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
+        given(net, rows, 1.0, "dense_0.weights[0,0]", np.eye(2), [0, 0], [0, 0], [0]),
+        given(Sequential(two, Dense(2, 1), ReLU()), rows, 1.0, "dense_0.weights[0,0]", np.eye(2), [0, 0], [-1, 0], [0]),
+        given(net, rows, 1.0, "dense_0.weights[0,0]", [[-1, 1], [1, 1]], [0, 0], [1, 1], [0], sample=1),
+        given(net, [[0, 1], [2, 1]], 1.0, "dense_0.weights[0,0]", np.eye(2), [0, 1], [1, 1], [0], sample=0),
         given(Sequential(two), rows, 0.0, "dense_0.weights[1,0]", [[1, 0], [1, 1]], [0, 0]),
         given(
             Sequential(two), [[1.0, 0.0], [-0.5, 0.0]], [[1.0, 0], [2.0, 0]], "dense_0.weights[0,0]", np.eye(2), [0, 0]

@@ -38,11 +38,16 @@ from chainrule import (
     explain_prediction,
     explain_rule,
 )
+from chainrule import layers as all_layers
+from chainrule import losses as all_losses
 from chainrule.datasets import Preprocessing, read_table
-from chainrule.display.palette import shade
+from chainrule.display.palette import ink, shade
 from chainrule.errors import ConfigurationError, DataError, NonFiniteError, ShapeError, UnknownNameError
 from chainrule.explaining.notations import NOTATIONS
 from chainrule.explaining.render.spans import cells
+from chainrule.explaining.rules import rule_of
+from chainrule.explaining.teaching import an_object
+from chainrule.pair import Pair
 
 IRIS = datasets.load("iris")
 WEIGHT = "dense_0.weights[petal length,1]"
@@ -235,8 +240,11 @@ def test_weights_of_samples_and_classes_are_explained() -> None:
     loss = SoftmaxCrossentropy(class_weights=(1.0, 3.0))
     one = explain(network, loss, [[1.0, 2.0], [3.0, 1.0]], [0, 1], "dense_0.biases[1]", parts=())
     said = " ".join(step.sentence for step in one.steps)
-    assert "weighted mean" in said and re.search(r"sample \d has the share 0\.(75|25)", said)
-    assert "the weight of its class" in said
+    row, weight = ("1", "3") if "sample 1 has" in said else ("0", "1")
+    assert f"sample {row} has the weight {weight} (that of its class), all samples together 4, so" in said
+    both = explain(network, loss, [[1.0, 2.0]] * 2, [0, 1], "dense_0[1,1]", parts=(), sample_weights=[0.5, 2.0])
+    said = " ".join(step.sentence for step in both.steps)
+    assert "has the weight 6 (that of its class, 3, times its own, 2), all samples together 6.5, so its share" in said
     smooth = explain(
         network, SoftmaxCrossentropy(label_smoothing=0.2), [[1.0, 2.0]], [1], "dense_0.biases[1]", parts=()
     )
@@ -259,9 +267,21 @@ def test_a_dead_unit_is_named() -> None:
     assert "the largest number it reads is -3" in one.answer and escape(one.answer) in one.to_html()
 
 
+def test_of_one_sample_alone_that_sample_is_followed_where_its_gradient_is_zero() -> None:
+    one = by_hand(
+        ([[-1, 1], [1, 1]], [[0, 0]], [[1], [1]], [[0]]),
+        [[1.0, 2.0], [2.0, 1.0], [1.0, 3.0]],
+        [9.0, 9.0, 9.0],
+        "dense_0.weights[1,0]",
+        sample=1,
+    )
+    assert one.value == 0 and "neuron 0 of relu_0 is off for sample 1 (it reads -1" in one.answer
+    assert "what the network computed for sample 1\n" in str(one) and "the loss of sample 1 alone is L = " in str(one)
+
+
 def test_an_input_that_is_always_zero_is_named() -> None:
     one = by_hand(ALIVE, [[1.0, 0.0], [2.0, 0.0]], [0.0, 0.0], "dense_0.weights[1,0]")
-    assert one.value == 0 and "is 0 in every one of the 2 samples" in one.answer
+    assert one.value == 0 and "is 0 in every sample" in one.answer
 
 
 def test_a_perfect_fit_is_named() -> None:
@@ -421,8 +441,10 @@ def test_a_pixel_has_the_colour_of_its_value_and_of_its_share() -> None:
     net = Model([Dense(64, 1)], "mean_squared_error")
     net.parameters = {"dense_0.weights": [[1.0], [-3.0]] + [[0.0]] * 62, "dense_0.biases": [[0.0]]}
     page = explain_prediction(net, np.array([2.0, 1.0] + [0.0] * 62)).to_html()
-    first, second = (re.findall(rf'fill="(#\w+)"><title>input {i}: ', page) for i in (0, 1))
-    assert (first, second) == ([shade(1, 1), shade(2, 3)], [shade(1, 2), shade(-1, 1)])
+    first, second = (re.findall(rf'fill="(#\w+)"><title>pixel 0 {i}: ', page) for i in (0, 1))
+    assert (first, second) == ([ink(1, 1), shade(2, 3)], [ink(1, 2), shade(-1, 1)])
+    below = explain_prediction(net, np.array([2.0, -1.0] + [0.0] * 62)).to_html()
+    assert re.findall(r'fill="(#\w+)"><title>pixel 0 1: ', below)[0] == shade(-1, 2)
 
 
 def test_inputs_without_a_share_say_why() -> None:
@@ -504,6 +526,34 @@ def test_what_has_no_rule_says_what_to_write(asked: Any, says: str) -> None:
         explain_rule(asked)
 
 
+def test_every_letter_and_index_of_the_formulas_is_told_where_they_begin() -> None:
+    network = Sequential(Dense(2, 2), Tanh(), Dense(2, 2))
+    values = {n: np.ones(s) for n, s in network.parameter_shapes().items()}
+    given = {"X": [[1.0, 2.0], [3.0, 1.0]], "parameters": values, "parts": ()}
+    scores = explain(network, SoftmaxCrossentropy(), y=[0, 1], name="dense_0.weights[0,0]", **given)
+    numbers = explain(network, MeanSquaredError(), y=[[1.0, 2]] * 2, name="dense_0.weights[0,0]", **given)
+    alone = explain(network, dvalue=1.0, name="dense_1[0,1]", **given)
+    for one, letters in (
+        (scores, "x w z out ŷ y ℓ b i n c B"),
+        (numbers, "x w z out p y ℓ b i n o B O"),
+        (alone, "x w z b i n"),
+    ):
+        key = re.search(r"In the formulas [^.]*\.( An index[^.]*\.)?", " ".join(one.to_text(10**4).split()))
+        assert key is not None
+        told = re.findall(r"(?:formulas|,|:|are) (\S+)(?= )", key[0])
+        assert told == letters.split() and key[0] in " ".join(one.to_html().split())
+
+
+def test_no_rule_calls_anything_y_but_its_targets() -> None:
+    named = (vars(module)[name] for module in (all_layers, all_losses) for name in module.__all__)
+    pairs = [an_object(pair) for pair in named if isinstance(pair, type) and issubclass(pair, Pair)]
+    rules = [rule for pair in (*pairs, Dense(2, 3, bias=False)) for rule in [rule_of(pair, True, 2)] if rule]
+    assert len(rules) > 20
+    for rule in rules:
+        assert not rule.output.startswith("y[") and rule.arrays.get("targets", "y[").startswith("y[")
+        assert not any(shown.startswith("y[") for entry, shown in rule.arrays.items() if entry != "targets")
+
+
 def test_a_rule_keeps_to_the_width_of_a_page() -> None:
     for name in ("Softmax", "BatchNorm", "Dense", "GELU", "SoftmaxCrossentropy", "RMSprop"):
         assert max(map(cells, str(explain_rule(name)).splitlines())) <= 100, name
@@ -516,7 +566,7 @@ def test_a_gradient_that_is_given_for_a_batch_names_the_sample_it_follows() -> N
         network, X=[[1.0, 2.0], [3.0, 1.0]], dvalue=1.0, name="dense_0.weights[0,0]", parameters=values, points=0
     )
     assert "what the network computed for sample 1, which counts most" in str(one)
-    assert "relu_0[1,0] = max(x[1,0], 0)" in str(one) and "Σ dvalues·output is L = 11" in str(one)
+    assert "relu_0[1,0] = max(x[1,0], 0)" in str(one) and "L = Σ dvalues·output = 11" in str(one)
     assert "All paths to L that carry" in one.to_text(full=True) and "Backward: from the output down" in str(one)
 
 

@@ -83,19 +83,15 @@ class Trace:
         return f"Trace of {samples}: loss {self.loss:.6g}{penalty}"
 
     def _rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
-                name,
-                str(np.shape(node.output)),
-                _range(node.output),
-                _range(node.dvalues),
-                ", ".join(f"d{own} {_range(gradient)}" for own, gradient in node.gradients.items()),
-            )
-            for name, node in self.nodes.items()
-        ]
+        """A row for each node, and below it one for each of its parameters."""
+        rows: list[tuple[str, ...]] = []
+        for name, node in self.nodes.items():
+            rows.append((name, str(np.shape(node.output)), _range(node.output), _range(node.dvalues)))
+            rows += [(f"{name}.d{own}", str(np.shape(of)), "", _range(of)) for own, of in node.gradients.items()]
+        return rows
 
 
-_HEAD = ("node", "shape", "output", "dvalues", "gradients")
+_HEAD = ("node", "shape", "output", "gradient")
 
 
 def _range(array: Array) -> str:

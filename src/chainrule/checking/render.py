@@ -7,9 +7,9 @@ from typing import Any
 from ..display.terminal import STYLES, as_plain_text
 from .findings import Checked, CheckResult, Finding, Grid, number, tolerance
 
-__all__ = ["as_rich", "as_text", "compared", "following", "headline", "how"]
+__all__ = ["WIDTH", "as_rich", "as_text", "compared", "following", "headline", "how"]
 
-_WIDTH = 88
+WIDTH = 88
 _SIGNS = {"error": ("✗", STYLES["bad"]), "warning": ("!", STYLES["warn"]), "note": ("·", STYLES["note"])}
 _CELLS = {
     "wrong": ("✗", STYLES["bad"]),
@@ -19,7 +19,7 @@ _CELLS = {
 }
 
 
-def as_text(result: CheckResult, width: int = _WIDTH) -> str:
+def as_text(result: CheckResult, width: int = WIDTH) -> str:
     """A check as plain text.
 
     >>> print(as_text(CheckResult("Dense")))

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..display.spelling import printable
+from ..display.terminal import columns
 from .findings import CheckResult
 from .page import as_fragment, as_page
-from .render import as_rich, as_text
+from .render import WIDTH, as_rich, as_text
 
 __all__ = ["Report", "joined"]
 
@@ -24,7 +26,7 @@ class Report(CheckResult):
     """
 
     def __str__(self) -> str:
-        return as_text(self)
+        return printable(as_text(self, columns(WIDTH)))
 
     def __rich__(self) -> Any:
         return as_rich(self)

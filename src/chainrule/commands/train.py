@@ -253,9 +253,13 @@ def train(
     quoted = shlex.quote(str(path))
     example = shlex.quote(example)
     weight = f'--weight "{_busiest(members[0], data)}"'
-    seen = "  (it was trained on most of these rows: judge it by new ones)" if is_table else ""
-    for command in (f"info {quoted}", f"predict {quoted} {example}{seen}", f"explain {quoted} {example} {weight}"):
-        say(console, f"  next: chainrule {command}")
+    rows = "row (it was trained on most of these: judge it by new ones)" if is_table else "row that was held out"
+    for command, what in (
+        (f"info {quoted}", "its layers, and how it was trained"),
+        (f"predict {quoted} {example}", f"what it says of each {rows}"),
+        (f"explain {quoted} {example} {weight}", "why the gradient of this weight is what it is, step by step"),
+    ):
+        say(console, f"  next: chainrule {command}\n        {what}")
     if interrupted:
         say(console, "  go on: the same command with --resume")
     elif not notes and measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:

@@ -15,6 +15,7 @@ __all__ = [
     "OKABE_ITO",
     "TOKENS",
     "VERMILLION",
+    "ink",
     "layer_numbers",
     "shade",
     "variables",
@@ -78,6 +79,16 @@ def shade(value: float, largest: float) -> str:
     share = 0.85 * min(1.0, abs(value) / largest) if largest else 0.0
     full = _ABOVE if value > 0 else _BELOW
     return "#" + "".join(f"{round(255 - (255 - channel) * share):02x}" for channel in full)
+
+
+def ink(value: float, largest: float) -> str:
+    """The fill of a pixel of what was written in ink: white at 0, all but black at the largest.
+
+    >>> ink(0.0, 2.0), ink(2.0, 2.0)
+    ('#ffffff', '#141414')
+    """
+    grey = round(255 * (1 - 0.92 * value / largest))
+    return f"#{grey:02x}{grey:02x}{grey:02x}"
 
 
 def variables(dark: bool) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import sys
 
-__all__ = ["SPELLED", "spelled"]
+__all__ = ["SPELLED", "printable", "spelled"]
 
 SPELLED = "chainrule.spelled"  # how a stream is told to spell what its encoding lacks: `errors=SPELLED`
 
@@ -50,3 +51,12 @@ def spelled(text: str, encoding: str) -> str:
     'dL/dyhat = sum_n w[n]^2'
     """
     return text.encode(encoding, SPELLED).decode(encoding)
+
+
+def printable(text: str) -> str:
+    """The text as `print` can write it: what the encoding of standard output lacks is spelled out."""
+    encoding = getattr(sys.stdout, "encoding", None)
+    try:
+        return text if text.isascii() or not encoding else spelled(text, encoding)
+    except LookupError:  # an encoding that Python does not know
+        return text

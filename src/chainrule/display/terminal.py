@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["LAYER_STYLES", "STYLES", "as_plain_text", "terminal", "visible"]
+__all__ = ["LAYER_STYLES", "STYLES", "as_plain_text", "columns", "terminal", "visible"]
 
 # What a terminal would obey: names of columns and classes come from files of strangers.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
@@ -35,6 +37,14 @@ def visible(text: str) -> str:
     a\\x1b[2J
     """
     return text.translate(_CONTROLS)
+
+
+def columns(usual: int) -> int:
+    """How wide `print` should write: as wide as the terminal, if it writes to one, but no wider than 120."""
+    stream = sys.stdout
+    if stream is None or stream.closed or not stream.isatty():
+        return usual
+    return max(40, min(120, shutil.get_terminal_size((usual, 24)).columns))
 
 
 class _Visible:

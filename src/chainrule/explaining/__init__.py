@@ -9,8 +9,9 @@ from .answer import explain
 from .drawing import Drawing, draw
 from .explanation import Explanation
 from .neuron import NeuronExplanation, explain_neuron
-from .prediction import PredictionExplanation, explain_prediction
+from .prediction import explain_prediction
 from .rules import Rule
+from .shares import PredictionExplanation
 from .teaching import explain_rule
 
 __all__ = [

@@ -22,13 +22,14 @@ from .derivation import AxisNames, Line, OptimizerStep, Paths, Quantity, Witness
 from .explanation import Explanation
 from .finite import require_finite, require_finite_values
 from .labels import Labels
+from .oracle import scalar_oracle
 from .question import resolve
 from .stepping import optimizer_step
 from .steps import steps_of
 from .upstream import Upstream, objective
 from .views import batch_view, diagram, path_view
 from .why import why_zero
-from .witnesses import central_difference, loss_curve, scalar_oracle
+from .witnesses import central_difference, loss_curve
 
 __all__ = ["PARTS", "explain"]
 
@@ -148,6 +149,7 @@ def explain(
             labels=tuple(AxisNames(n, axis, names) for n, axes in labels.axes.items() for axis, names in axes.items()),
             answer=why_zero(cells, lines[-1], value, labels),
             objective=compared.objective if isinstance(compared, Upstream) else "the loss",
+            modes=any(cell.modes for cell in cells.cells),
         )
 
 

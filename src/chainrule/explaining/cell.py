@@ -63,6 +63,11 @@ class Cell:
         """Whether the samples of a batch take part in each other's output here."""
         return bool(getattr(self.pair, "mixes_samples", False)) and self.training
 
+    @property
+    def modes(self) -> bool:
+        """Whether the layer does something else while the network trains."""
+        return bool({"training", "noise"} & {*self.pair.forward_reads})
+
     @cached_property
     def rule(self) -> Rule | None:
         """The rule that the layer carries."""

@@ -46,6 +46,7 @@ class Cells:
     trace: Trace
     penalty_terms: Mapping[str, tuple[Any, ...]]
     available: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sample_weights: Array | None = None  # (B,), as they were given
 
     @classmethod
     def of_network(
@@ -80,6 +81,7 @@ class Cells:
         cells = cls(
             found, dict(flat.outputs), dict(values), inputs, prepared, shares, context, one, network.penalty_terms()
         )
+        cells.sample_weights = None if sample_weights is None else np.asarray(sample_weights, dtype=np.float64)
         cells.available = cells.run()
         for cell in found:
             if cell.rule is not None and not cell.rule.fits(np.ndim(cells.available[cell.name][cell.pair.result])):

@@ -274,6 +274,7 @@ class Derivation(Data):
     labels: tuple[AxisNames, ...] = ()
     answer: str = ""  # why the gradient is 0, or nearly so; empty where it is not
     objective: str = "the loss"  # what L is
+    modes: bool = False  # whether a layer does something else while the network trains
 
     @property
     def goal(self) -> str:

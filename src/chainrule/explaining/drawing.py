@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..display.spelling import printable
 from ..display.svg import fitting
 from ..errors import ConfigurationError, DataError, ShapeError, UnknownNameError
 from ..graph import Graph
@@ -46,6 +47,9 @@ class Drawing:
     def __repr__(self) -> str:
         size = re.search(r'width="(\d+)" height="(\d+)"', self.svg)
         return f"Drawing of {size[1]}×{size[2]} pixels; .save(path) writes it" if size else "Drawing"
+
+    def __str__(self) -> str:
+        return printable(repr(self))
 
     def _repr_svg_(self) -> str:
         return self.svg

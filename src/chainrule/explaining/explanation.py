@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..display.spelling import printable
+from ..display.terminal import columns
 from ..jsontext import parse_json, to_json
 from .derivation import Derivation
 from .formula import symbol
@@ -63,8 +65,8 @@ class Explanation(Derivation):
         """
         return as_text(self, width, full=full, notation=notation)
 
-    def __str__(self) -> str:
-        return as_text(self)
+    def __str__(self) -> str:  # to_text() has every character, whatever standard output can show
+        return printable(as_text(self, columns(100)))
 
     def to_latex(self) -> str:
         """The derivation as an align* environment."""

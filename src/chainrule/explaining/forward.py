@@ -15,9 +15,9 @@ from .cell import LOSS, Cell
 from .cells import Cells
 from .derivation import Line, Quantity, ReadingStep, Term
 from .formula import ARRAYS, bound, evaluate, fixed, parse, pattern, substituted, unparsed
+from .forwardwords import said_forward
 from .labels import Labels, named, symbols_of
 from .numpylines import forward_line
-from .words import said_forward
 
 __all__ = ["forward_steps"]
 
@@ -38,13 +38,21 @@ def forward_steps(
     return found
 
 
+def _followed(cells: Cells, target: Quantity, first: Quantity | None) -> int:
+    """The sample that is followed: that of the largest term, of a parameter, if it has a share in the loss."""
+    if target.name not in cells.values:
+        return target.index[0]
+    shares = np.flatnonzero(cells.shares[:, 0])
+    if first is not None and (not len(shares) or cells.shares[first.index[0], 0]):
+        return first.index[0]
+    return int(shares[0]) if len(shares) else 0
+
+
 def _on_the_path(cells: Cells, lines: Sequence[Line], target: Quantity) -> dict[str, list[Index]]:
     """The entries of one sample that the derivation passes, by the name of the cell; that sample is the weightiest."""
     last = lines[-1]
     first = next((term.upstream for term in last.terms if term.upstream is not None), None)
-    row = target.index[0] if first is None or target.name not in cells.values else first.index[0]
-    if target.name == LOSS:
-        row = target.index[0]
+    row = _followed(cells, target, first)
     found: dict[str, list[Index]] = {}
     for line in lines:
         name, index = line.quantity.name, line.quantity.index

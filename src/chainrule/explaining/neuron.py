@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..display import article, fragment, table
+from ..display.spelling import printable
+from ..display.terminal import columns
 from ..errors import ConfigurationError, DataError, NonFiniteError, ShapeError
 from ..graph import snake_case
 from ..layer import Layer
@@ -31,10 +33,15 @@ class NeuronLine(Data):
     numbers: str
     values: tuple[float, ...]
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
+        """The line as it is printed."""
         values = ", ".join(number(value) for value in self.values)
         parts = dict.fromkeys([", ".join(self.names), self.formula, self.numbers, values])
         return " = ".join(parts)
+
+    def __str__(self) -> str:
+        return printable(self.text)
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,11 @@ class NeuronExplanation(Data):
 
     def to_text(self, width: int = 120) -> str:
         """As plain text, a line for each step where it fits into `width` characters."""
-        wrapped = (textwrap.wrap(str(line), width, subsequent_indent="    ") for line in self.lines)
+        wrapped = (textwrap.wrap(line.text, width, subsequent_indent="    ") for line in self.lines)
         return "\n".join("\n".join(lines) for lines in wrapped)
 
     def __str__(self) -> str:
-        return self.to_text()
+        return printable(self.to_text(columns(120)))
 
     def _repr_html_(self) -> str:
         rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..display.spelling import printable
 from ..errors import DefinitionError
 from .formula import index_sizes, parse, pattern
 
@@ -26,14 +27,14 @@ class Rule:
     - `clipped` are formulas above 0 where forward is held at a constant, by clipping, and the derivative is not 0.
     - `steps` derive a derivative, each step (why, formula) equal to the one before; the last is the derivative.
 
-    A layer that computes y = a·x² carries it so, and `explain` shows formula and numbers, checked against its backward:
+    A layer that computes out = a·x² carries it so, and `explain` shows formula and numbers, checked by its backward:
 
-    >>> rule = Rule("y[b,n]", "a[0,n]*x[b,n]**2", {"inputs": "x[b,n]", "scale": "a[0,n]"},
+    >>> rule = Rule("out[b,n]", "a[0,n]*x[b,n]**2", {"inputs": "x[b,n]", "scale": "a[0,n]"},
     ...             {"inputs": "2*a[0,n]*x[b,n]", "scale": "x[b,n]**2"})
     >>> print(rule)
-    y[b,n] = a[0,n]·x[b,n]²
-    ∂y[b,n]/∂x[b,n] = 2·a[0,n]·x[b,n]
-    ∂y[b,n]/∂a[0,n] = x[b,n]²
+    out[b,n] = a[0,n]·x[b,n]²
+    ∂out[b,n]/∂x[b,n] = 2·a[0,n]·x[b,n]
+    ∂out[b,n]/∂a[0,n] = x[b,n]²
 
     Raises `DefinitionError` for a formula that cannot be read.
     """
@@ -89,4 +90,4 @@ class Rule:
     def __str__(self) -> str:
         from .notation import text
 
-        return "\n".join(f"{text(left)} = {text(right)}" for left, right in self.statements())
+        return printable("\n".join(f"{text(left)} = {text(right)}" for left, right in self.statements()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from .backwardwords import said_backward
 from .building import share_of
 from .cell import LOSS
 from .cells import Cells
@@ -12,7 +13,6 @@ from .derivation import Line, Quantity, ReadingStep, Term
 from .forward import forward_steps
 from .labels import Labels
 from .numpylines import backward_line
-from .words import said_backward
 
 __all__ = ["steps_of"]
 

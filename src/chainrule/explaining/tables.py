@@ -55,7 +55,7 @@ DENSE = Rule(
 )
 
 DENSE_WITHOUT_BIAS = Rule(
-    "y[b,n]",
+    "z[b,n]",
     "sum(i, x[b,i]*w[i,n])",
     {"inputs": "x[b,i]", "weights": "w[i,n]"},
     {"inputs": "w[i,n]", "weights": "x[b,i]"},

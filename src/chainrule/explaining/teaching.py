@@ -8,6 +8,8 @@ from typing import Any
 
 from .. import layers, losses, optimizers, penalties, schedules
 from ..display import article, fragment, table, tag
+from ..display.spelling import printable
+from ..display.terminal import columns
 from ..errors import ConfigurationError, UnknownNameError
 from ..graph import Graph
 from ..optimizers import Optimizer
@@ -43,13 +45,17 @@ class RuleDerivation(Data):
     note: str
 
     def __str__(self) -> str:
+        return printable(self.to_text(columns(WIDTH)))
+
+    def to_text(self, width: int = WIDTH) -> str:
+        """As plain text, in lines of at most `width` characters."""
         equations = [(f"  {text(left)} = {text(right)}", "".join(why)) for left, right, *why in self.forward]
-        lines = [self.name, *_beside(equations)]
+        lines = [self.name, *_beside(equations, width)]
         if self.note:
-            lines += _wrapped(f"  {self.note}")
+            lines += _wrapped(f"  {self.note}", width)
         for by in self.derivatives:
             lines += ["", text(by.symbol)]
-            lines += _beside([(f"  = {text(formula)}", why) for why, formula in by.steps])
+            lines += _beside([(f"  = {text(formula)}", why) for why, formula in by.steps], width)
         return "\n".join(lines)
 
     def to_latex(self) -> str:
@@ -149,20 +155,22 @@ def _update(optimizer: Any) -> RuleDerivation:
     return RuleDerivation(name, update_formulas(made, traced), (), note)
 
 
-def _beside(rows: list[tuple[str, str]]) -> list[str]:
+def _beside(rows: list[tuple[str, str]], width: int) -> list[str]:
     """Equations with the reason beside each; on a line of its own where there is no room."""
-    wide = min(max(cells(line) for line, _ in rows), WIDTH * 2 // 3) if rows else 0
+    wide = min(max(cells(line) for line, _ in rows), width * 2 // 3) if rows else 0
     found = []
     for line, why in rows:
         beside = f"{pad(line, wide)}   {why}".rstrip()
-        found += (
-            [beside] if cells(beside) <= WIDTH else [*_wrapped(line, 6), *(_wrapped(f"      {why}", 6) if why else ())]
-        )
+        if cells(beside) <= width:
+            found.append(beside)
+        else:
+            found += _wrapped(line, width, 6)
+            found += _wrapped(f"      {why}", width, 6) if why else []
     return found
 
 
-def _wrapped(line: str, indent: int = 2) -> list[str]:
-    return ["".join(span.text for span in spans).rstrip() for spans in wrapped([Span(line)], WIDTH, indent)]
+def _wrapped(line: str, width: int, indent: int = 2) -> list[str]:
+    return ["".join(span.text for span in spans).rstrip() for spans in wrapped([Span(line)], width, indent)]
 
 
 def _derived(rule: Rule, source: str) -> DerivativeSteps:

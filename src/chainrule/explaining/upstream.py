@@ -34,8 +34,8 @@ class Upstream(Loss):
 
     rule: ClassVar[Rule] = Rule(
         "ell[b]",
-        "sum(n, dvalues[b,n]*y[b,n])",
-        {"predictions": "y[b,n]", "targets": "dvalues[b,n]"},
+        "sum(n, dvalues[b,n]*out[b,n])",
+        {"predictions": "out[b,n]", "targets": "dvalues[b,n]"},
         {"predictions": "dvalues[b,n]"},
         note="The gradient is given: it is what the layers that follow have passed back.",
     )

@@ -20,6 +20,7 @@ from .upstream import Upstream
 __all__ = ["why_zero"]
 
 SMALL = 1e-7  # of the largest gradient at the predictions: below this the gradient has vanished
+UNDERFLOW = 1e-200  # gradients below this are lost in products, however far from 0 each factor is
 MOST_TOLD = 8  # layers whose gradients are told
 FLAT = 1e-3  # a slope below this is that of a saturated unit
 Array = NDArray[Any]
@@ -55,27 +56,35 @@ def why_zero(cells: Cells, last: Line, value: float, labels: Labels) -> str:
 
 
 def _rows(cells: Cells, quantity: Quantity) -> slice:
-    """The samples that count: all for a parameter, its own for a value."""
-    mixed = any(cell.mixes for cell in cells.cells)
-    return slice(None) if quantity.name in cells.values or mixed else slice(quantity.index[0], quantity.index[0] + 1)
+    """The samples that count: its own for a value, all for a parameter, unless one alone has a share in the loss."""
+    if any(cell.mixes for cell in cells.cells):
+        return slice(None)
+    shares = np.flatnonzero(cells.shares[:, 0])
+    if quantity.name in cells.values and (len(shares) != 1 or len(cells.shares) == 1):
+        return slice(None)
+    row = int(shares[0]) if quantity.name in cells.values else quantity.index[0]
+    return slice(row, row + 1)
+
+
+def _in_samples(rows: slice) -> str:
+    return "in every sample" if rows == slice(None) else f"for sample {rows.start}"
 
 
 def _of_weight(cells: Cells, cell: Cell, local: str, quantity: Quantity, labels: Labels) -> str:
     """What makes the gradient of a weight or a bias vanish: its input, its neuron, or a sum that cancels."""
-    upstream = cells.gradient(cell.name)  # (B,N)
-    neuron = quantity.index[-1]
+    upstream, rows = cells.gradient(cell.name), _rows(cells, quantity)  # (B,N)
     if upstream.ndim != 2:
         return ""
-    at_neuron = upstream[:, neuron]  # (B,)
+    at_neuron = upstream[rows, quantity.index[-1]]  # (B,)
     if local == "weights" and isinstance(cell.reads, str):
-        read = cells.output(cell.reads)[:, quantity.index[0]]  # (B,)
+        read = cells.output(cell.reads)[rows, quantity.index[0]]  # (B,)
         what = labels.entry(cell.parameters["weights"], -2, quantity.index[0])
         of = f"what it multiplies, {what if isinstance(what, str) else f'{cell.reads}[b,{what}]'},"
         if not read.any():
-            inputs = (
-                "a pixel or column that is always 0 teaches nothing" if cell.reads == INPUTS else "that neuron is off"
-            )
-            return f"{of} is 0 in every one of the {len(read)} samples ({inputs})."
+            why = " (that neuron is off)" if cell.reads in cells.order and cells[cell.reads].kind == "ReLU" else ""
+            always = cell.reads == INPUTS and rows == slice(None)
+            why = " (a pixel or column that is always 0 teaches nothing)" if always else why
+            return f"{of} is 0 {_in_samples(rows)}{why}."
         if at_neuron.any() and not (read * at_neuron).any():
             return f"in each sample either {of} is 0 or no gradient arrives at the neuron."
         products = read * at_neuron
@@ -102,7 +111,9 @@ def _where_lost(cells: Cells, first: Cell, last: Line, labels: Labels) -> str:
     shrunk = [(after / before if before else 1.0, above, below) for (above, before), (below, after) in pairwise(sizes)]
     factor, above, below = min(shrunk, default=(1.0, "", ""))
     if factor == 0:
-        return f"no gradient gets below {above}: every entry of {below} receives 0."
+        return f"no gradient gets below {above}: {_of_layer(cells, cells[above], rows)}."
+    if last.value == 0 and sizes[-1][1] > UNDERFLOW:  # lost at one place, not on the way
+        return _of_wires(cells, first, last)
     if factor < 1:
         shown = sizes[:: 1 + len(sizes) // MOST_TOLD]
         shown += sizes[-1:] if shown[-1] is not sizes[-1] else []
@@ -111,9 +122,37 @@ def _where_lost(cells: Cells, first: Cell, last: Line, labels: Labels) -> str:
             f"it vanishes on the way down, most between {above} and {below} (to {number(factor, 2)} of what it was). "
             f"The largest gradient of {'each layer' if shown == sizes else 'some layers'} from the loss down: {told}."
         )
-    if not any(term.upstream_gradient for term in last.terms):
-        return f"no gradient arrives at what it feeds in {first.name}."
-    return f"the slope of {first.name} by it is 0 wherever a gradient arrives."
+    return _of_wires(cells, first, last)
+
+
+def _of_layer(cells: Cells, cell: Cell, rows: slice) -> str:
+    """Why a layer passes nothing of what arrives at it."""
+    if isinstance(cell.pair, layers.ReLU):
+        return "every neuron at which one arrives is off"
+    if isinstance(cell.pair, layers.Dense):
+        arrives = cells.gradient(cell.name)[rows].reshape(-1, cells.output(cell.name).shape[-1]).any(axis=0)  # (N,)
+        if cells.values[cell.parameters["weights"]][:, arrives].any():
+            return "what its neurons send back cancels"
+        return "every weight of a neuron at which one arrives is 0"
+    return "its slope is 0 wherever one arrives"
+
+
+def _of_wires(cells: Cells, first: Cell, last: Line) -> str:
+    """Why nothing at all comes back through the layer above: from its neurons, or along the wires to them."""
+    gradient, quantity = cells.gradient(first.name), last.quantity
+    if not isinstance(first.pair, layers.Dense) or gradient.ndim != 2:
+        if gradient.shape == cells.gradient(quantity.name).shape and not gradient[quantity.index]:
+            return f"no gradient arrives at {Quantity(first.name, quantity.index)}, which it feeds."
+        return f"the slope of {first.name} by it is 0 wherever a gradient arrives."
+    if quantity.name in cells.values:
+        return f"no gradient arrives at neuron {quantity.index[-1]} of {first.name}."
+    weights = cells.values[first.parameters["weights"]][quantity.index[-1]]  # (N,)
+    at_neurons = gradient[quantity.index[0]]  # (N,)
+    if not at_neurons.any():
+        return f"no gradient arrives at any neuron of {first.name} that it feeds."
+    if not weights.any():
+        return f"every weight from it to the neurons of {first.name} is 0."
+    return f"every wire from it to {first.name} has the weight 0, or leads to a neuron at which no gradient arrives."
 
 
 def _of_terms(last: Line) -> str:
@@ -144,7 +183,7 @@ def _of_unit(cells: Cells, path: list[Cell], quantity: Quantity) -> str:
     if quantity.name in cells.values or isinstance(first.pair, layers.Dense):
         of_neuron = isinstance(first.pair, layers.Dense) and quantity.name in cells.values
         entry = quantity.index[-1:] if of_neuron else None  # of what the first layer gives: None for all of it
-    samples = "in every sample" if rows == slice(None) else f"for sample {quantity.index[0]}"
+    samples = _in_samples(rows)
     for cell in path[::-1]:
         if isinstance(cell.pair, layers.Dense) and cell is not first:
             break

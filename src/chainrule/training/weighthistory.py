@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..display import Html, article, fragment, table, tag
+from ..display.spelling import printable
 from ..errors import ConfigurationError
 from ..layer import Arrays
 from ..traces import per_sample_gradient_chunks
@@ -135,7 +136,7 @@ class WeightHistory(Callback):
         ]
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return printable("\n".join(self._lines()))
 
     def _repr_html_(self) -> str:
         title, *rest = self._lines()

@@ -7,9 +7,9 @@ import functools
 from .markup import MathML
 from .plain import Text
 from .tex import LaTeX
-from .walk import Notation, number
+from .walk import Notation, counted, number
 
-__all__ = ["LaTeX", "MathML", "Notation", "Text", "latex", "mathml", "number", "text"]
+__all__ = ["LaTeX", "MathML", "Notation", "Text", "counted", "latex", "mathml", "number", "text"]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ import ast
 from ...errors import DefinitionError
 from ..formula import parse
 
-__all__ = ["FUNCTIONS", "LETTERS", "PRODUCT", "UNARY", "Notation", "number"]
+__all__ = ["FUNCTIONS", "LETTERS", "PRODUCT", "UNARY", "Notation", "counted", "number"]
 
 # name: (text, LaTeX)
 LETTERS = {
@@ -216,3 +216,13 @@ class Notation:
     def call(self, name: str, arguments: list[str]) -> str:
         """A function of something."""
         raise NotImplementedError
+
+
+def counted(number: int, word: str) -> str:
+    """A number and what it counts.
+
+    >>> counted(1, "sample"), counted(3, "class")
+    ('1 sample', '3 classes')
+    """
+    plural = word if number == 1 else word + ("es" if word.endswith("s") else "s")
+    return f"{number:,} {plural}"

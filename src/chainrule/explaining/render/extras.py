@@ -47,13 +47,13 @@ def verdict_in_a_line(e: Derivation) -> str:
     agreeing = [_short(w) for w in e.witnesses if w.agrees]
     others = [w for w in e.witnesses if not w.agrees]
     if not e.agrees:
-        wrong = " and ".join(_short(w) for w in others if w.agrees is False)
+        wrong = " and ".join(w.name.partition(",")[0] for w in others if w.agrees is False)
         return f"The ways to this number DISAGREE ({wrong}): a backward pass is not the derivative of its forward pass."
     said = f"{len(agreeing)} ways agree: {', '.join(agreeing)}."
     for w in others:
-        said += (
-            f" {_short(w)} was {w.note}." if w.note.startswith("left out") else f" {_short(w)} cannot tell: {w.note}."
-        )
+        name = _short(w)
+        told = f"was {w.note}" if w.note.startswith("left out") else f"cannot tell: {w.note}"
+        said += f" {name[:1].upper()}{name[1:]} {told}."
     return said
 
 
@@ -68,8 +68,9 @@ def unmoved(samples: int) -> str:
 
 
 def _short(witness: Witness) -> str:
-    """The name of a way, without what is said about it after a comma."""
-    return witness.name.partition(",")[0]
+    """The name of a way, and in a word how it goes."""
+    name = witness.name.partition(",")[0]
+    return {"central difference": "nudging it", "Value": f"{name} (number by number)"}.get(name, name)
 
 
 def _witnesses(e: Derivation) -> Iterator[Spans]:

@@ -11,7 +11,7 @@ from ...display import Html, tag
 from ...display.layout import arranged
 from ...display.svg import picture, text_width
 from ..pictured import LOSS, Pictured, Wires
-from .places import APART, GAP, NOTE, ElementIds, column_of, count_of, pitch_of, room_for
+from .places import APART, GAP, NOTE, ElementIds, column_of, count_of, room_for, slots_of
 from .units import body, heading
 from .wires import BUNDLE, is_labelled, labels_of, lines_of
 
@@ -22,7 +22,8 @@ def network_picture(nodes: Mapping[str, Pictured], wires: Sequence[Wires], sampl
     """The picture of the nodes and of what runs between them."""
     sources = {name: tuple(dict.fromkeys(w.source for w in wires if w.reader == name)) for name in nodes}
     labelled = [w for w in wires if is_labelled(w, nodes)]
-    columns = {name: column_of(node, pitch_of(node, nodes, labelled)) for name, node in nodes.items()}
+    slots = slots_of(nodes, wires, labelled)
+    columns = {name: column_of(node, slots[name]) for name, node in nodes.items()}
     layout = arranged(
         sources,
         {name: (column.width, column.height) for name, column in columns.items()},

@@ -12,7 +12,8 @@ from ..notations import asked_in, require_notation, written_in
 from .beside import beside, soft
 from .digits import short, shown_line
 from .formulas import equation, math
-from .plain import alike, circumstances, heading, is_told, signed
+from .key import key_of
+from .plain import alike, circumstances, heading, is_told, signed, slope_in_words
 from .svg import as_svg
 
 __all__ = ["as_fragment", "as_page"]
@@ -37,9 +38,8 @@ def _sections(e: Derivation, notation: str) -> Iterator[Html]:
         yield tag("p", e.answer, cls="strong")
     yield soft(f"{e.title} is {short(e.current)}; {circumstances(e)}.")
     if e.value:
-        way = "up" if e.value > 0 else "down"
-        yield soft(f"If it grew by a little, L would go {way} by {short(abs(e.value))} times as much.")
-    yield from map(soft, e.notes)
+        yield soft(slope_in_words(e))
+    yield from map(soft, filter(None, (*e.notes, key_of(e))))
     yield scrolled(as_svg(e))
     yield soft(
         "Each row: sample and neuron, value, gradient. The lines are terms of the chain rule, wide where large, ",
@@ -85,8 +85,9 @@ def _step(step: ReadingStep, colors: dict[str, int], notation: str, sentence: st
         statement = tag("div", equation(form.left, form.right) if form.right else math(form.left), cls="eq")
     rows = [tag("div", statement, _numbers(step, shown.terms, shown.rest, form.terms, colors, value))]
     if step.folded:
-        told = f": {step.sentence}" if sentence and is_told(step, "") else ""
-        return folded(tag("span", math(form.left), " = ", value, told), tag("div", *rows, cls="block"))
+        told = [tag("p", sentence)] if sentence and is_told(step, "") else []
+        block = folded(tag("span", math(form.left), " = ", value), tag("div", *rows, cls="block"))
+        return tag("div", *told, block, cls="block") if told else block
     words = [tag("p", sentence)] if sentence else []
     return tag("div", *words, *rows, cls="block", id=step.id)
 

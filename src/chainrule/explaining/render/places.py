@@ -13,31 +13,41 @@ from ..pictured import LOSS, Map, Pictured, Wires, short
 
 __all__ = [
     "APART",
+    "BUNDLED",
     "GAP",
     "HEAD",
-    "LABEL",
     "NOTE",
     "PAD",
     "UNIT",
     "ElementIds",
     "Measures",
+    "Slot",
     "clipped",
     "column_of",
     "count_of",
-    "pitch_of",
     "pixel",
     "place_of",
+    "port_of",
     "room_for",
+    "slots_of",
     "subtitle",
     "weights_of",
 ]
 
 HEAD, UNIT, NOTE, APART, MORE = 44.0, 22.0, 13.0, 8.0, 20.0  # heights in pixels; HEAD holds a column's two titles
 PAD, GAP = 8.0, 84.0  # inside a unit's box; between columns whose edges carry no numbers
-ROOM = 180.0  # between columns whose edges carry numbers, at least
-LABEL = 9.5  # the height of these numbers, font size
+WAY = 120.0  # between columns whose edges carry numbers: for the edges alone
+LABEL, ROW = 9.5, 13.0  # the size of these numbers, and from one edge's to the next's
+BUNDLED = 16.0  # from these numbers to the unit's box, where its edges come together
 LONGEST = 26  # characters of a name
 SPACE = "\u2002"  # wider than a space, between a weight and its gradient
+
+
+class Slot(NamedTuple):
+    """The space of one unit of a column: from it to the next, and how far below its top the box begins."""
+
+    pitch: float
+    drop: float = 0.0
 
 
 class Measures(NamedTuple):
@@ -47,7 +57,7 @@ class Measures(NamedTuple):
     value: float
     width: float
     height: float
-    pitch: float
+    slot: Slot
 
 
 class ElementIds:
@@ -76,27 +86,43 @@ def count_of(node: Pictured) -> str:
     return f"{node.size} {word}{'s' * (node.size != 1)}"
 
 
-def pitch_of(node: Pictured, nodes: Mapping[str, Pictured], labelled: Sequence[Wires]) -> float:
-    """From one unit to the next; where edges have labels the same in every column, so that these keep apart."""
+def slots_of(nodes: Mapping[str, Pictured], wires: Sequence[Wires], labelled: Sequence[Wires]) -> dict[str, Slot]:
+    """The space of a unit of each node: room for its notes and for the numbers of the edges that it reads.
 
-    def notes(node: Pictured) -> int:
-        return max((len(unit.notes) for unit in node.units), default=0)
-
-    most = max(map(notes, nodes.values()))
-    fewer = max((min(len(nodes[w.source].units), len(nodes[w.reader].units)) for w in labelled), default=0)
-    if labelled:
-        return max(UNIT + NOTE * most + APART, (LABEL + 3.5) * (fewer + 1))
-    return UNIT + NOTE * max(notes(node), min(1, most)) + APART
+    Where units are joined one to one they stand at the same height.
+    """
+    rows = {w.reader: len(nodes[w.source].units) for w in labelled}
+    notes = {name: max((len(unit.notes) for unit in node.units), default=0) for name, node in nodes.items()}
+    some = min(1, max(notes.values()))
+    found: dict[str, Slot] = {}
+    for name, node in nodes.items():
+        high = ROW * rows.get(name, 0)
+        drop = max(0.0, (high - UNIT) / 2)
+        found[name] = own = Slot(max(drop + UNIT + NOTE * max(notes[name], some), high) + APART, drop)
+        for w in wires:
+            beside = w.reader == name and w.offset is not None and len(nodes[w.source].units) == len(node.units)
+            if beside and found[w.source].pitch >= own.pitch:
+                found[name] = found[w.source]
+    return found
 
 
 def room_for(nodes: Mapping[str, Pictured], w: Wires) -> float:
-    """Between two columns: enough for the labels nearest to a side."""
-    widest = max(text_width(text, LABEL) for _, _, text in weights_of(w, nodes))
-    fewer = min(len(nodes[w.source].units), len(nodes[w.reader].units))
-    return max(ROOM, (fewer + 1) * (widest / 2 + 6))
+    """Between two columns: enough for the edges, their numbers, and where they come together."""
+    return WAY + _widest(nodes, w) + BUNDLED
 
 
-def column_of(node: Pictured, pitch: float) -> Measures:
+def _widest(nodes: Mapping[str, Pictured], w: Wires) -> float:
+    return max(text_width(text, LABEL) for _, _, text in weights_of(w, nodes))
+
+
+def port_of(place: Box, nodes: Mapping[str, Pictured], w: Wires, i: int) -> Box:
+    """Where the numbers of the edge from the i-th unit of a source stand, left of the unit at `place` that reads it."""
+    wide, rows = _widest(nodes, w), len(nodes[w.source].units)
+    y = place.y + UNIT / 2 + ROW * (i - rows / 2)
+    return Box(place.x - BUNDLED - wide, y, wide, ROW)
+
+
+def column_of(node: Pictured, slot: Slot) -> Measures:
     """How large a node's column is."""
     titles = max(text_width(clipped(node.name), 13.5, bold=True), text_width(subtitle(node), 11.5))
     if node.maps:
@@ -104,13 +130,13 @@ def column_of(node: Pictured, pitch: float) -> Measures:
         side = pixel(node.maps[0])
         tall = sum(side * rows + (NOTE if one.caption else 0) + APART for one in node.maps) + NOTE
         more = MORE if node.more else 0
-        return Measures(0, 0, max(titles, 2 * side * across + 12), HEAD + tall + more, pitch)
+        return Measures(0, 0, max(titles, 2 * side * across + 12), HEAD + tall + more, slot)
     caption = max((text_width(clipped(unit.caption), 10) for unit in node.units), default=0.0)
     value = max((text_width(short(unit.value), 11, bold=True) for unit in node.units), default=0.0)
     gradient = max((text_width(f"∂ {short(unit.gradient)}", 11) for unit in node.units), default=0.0)
     notes = max((text_width(note, 10) for unit in node.units for note in unit.notes), default=0.0)
     width = max(titles, PAD + caption + PAD + value + 10 + gradient + PAD, notes + 2 * PAD)
-    return Measures(caption, value, width, HEAD + pitch * len(node.units) + (MORE if node.more else 0), pitch)
+    return Measures(caption, value, width, HEAD + slot.pitch * len(node.units) + (MORE if node.more else 0), slot)
 
 
 def pixel(one: Map) -> float:
@@ -130,7 +156,7 @@ def subtitle(node: Pictured) -> str:
 
 def place_of(box: Box, column: Measures, k: int) -> Box:
     """The box of the k-th unit that is drawn."""
-    return Box(box.x, box.y + HEAD + column.pitch * k, column.width, UNIT)
+    return Box(box.x, box.y + HEAD + column.slot.pitch * k + column.slot.drop, column.width, UNIT)
 
 
 def weights_of(w: Wires, nodes: Mapping[str, Pictured]) -> Iterator[tuple[int, int, str]]:

@@ -12,9 +12,10 @@ from ..notation import number, text
 from ..notations import asked_in, require_notation, written_in
 from .digits import short, shown_line
 from .extras import extras
+from .key import key_of
 from .spans import Span, Spans, cells, wrapped
 
-__all__ = ["alike", "as_text", "circumstances", "heading", "is_told", "signed", "written"]
+__all__ = ["alike", "as_text", "circumstances", "heading", "is_told", "signed", "slope_in_words", "written"]
 
 NARROWEST = 40
 _NUMBERS = re.compile(r"-?\d[\d.]*(e-?\d+)?")
@@ -57,20 +58,25 @@ def _head(e: Derivation, notation: str) -> Iterator[Spans]:
         yield [Span(f"  {e.answer}", "value")]
     yield [Span(f"  {e.title} is {short(e.current)}; {circumstances(e)}.", "faint")]
     if e.value:
-        way = "up" if e.value > 0 else "down"
-        size = short(abs(e.value))
-        yield [Span(f"  If it grew by a little, L would go {way} by {size} times as much.", "faint")]
-    for note in e.notes:
-        yield [Span(f"  {note}", "faint")]
+        yield [Span(f"  {slope_in_words(e)}", "faint")]
+    for line in (*e.notes, key_of(e)):
+        if line:
+            yield [Span(f"  {line}", "faint")]
+
+
+def slope_in_words(e: Derivation) -> str:
+    """What the gradient says of a small change."""
+    way, size = "up" if e.value > 0 else "down", short(abs(e.value))
+    return f"If it grew by a little, L would go {way} by {'just' if size == '1' else f'{size} times'} as much."
 
 
 def circumstances(e: Derivation) -> str:
     """What L is, and on what the gradient was taken."""
-    which = f"{e.samples} sample{'s' if e.samples != 1 else ''}"
-    if e.sample is not None:
-        which = f"the loss of sample {e.sample} alone"
-    mode = "training" if e.training else "inference"
-    return f"{e.objective} is L = {short(e.loss)}, on {which}, in {mode} mode and float64"
+    which = f", on {e.samples} sample{'s' if e.samples != 1 else ''}" if e.sample is None else ""
+    of = "" if e.sample is None else f" of sample {e.sample} alone"
+    mode = f", as when the network {'trains' if e.training else 'predicts'}" if e.modes else ""
+    what = f"L = {e.objective}{of} =" if e.objective.startswith("Σ") else f"{e.objective}{of} is L ="
+    return f"{what} {short(e.loss)}{which}{mode}"
 
 
 def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tuple[int, Spans]]:
@@ -85,13 +91,14 @@ def _steps(e: Derivation, width: int, full: bool, notation: str) -> Iterator[tup
         group = step.nodes or (step.node,)
         if group != before and step.node in heads and part != "loss":
             yield 0, []
-            yield from ((4, line) for line in _layers(step, heads, rules=step.part == "forward"))
+            yield from ((4, line) for line in _layers(step, heads, width if step.part == "forward" else 0))
         before, known = group, said
         said = step.sentence
         if step.folded and not full:
-            told = f": {step.sentence}" if is_told(step, known) else ""
+            if is_told(step, known):
+                yield 2, [Span(f"  {step.sentence}")]
             left = text(written_in(step, notation).left)
-            yield 4, [Span(f"  {left}", step.node), Span(" = "), Span(short(step.value), "value"), Span(told, "faint")]
+            yield 4, [Span(f"  {left}", step.node), Span(" = "), Span(short(step.value), "value")]
             continue
         if step.sentence and not alike(step.sentence, known):
             yield 2, [Span(f"  {step.sentence}")]
@@ -124,12 +131,17 @@ def heading(step: ReadingStep, e: Derivation) -> str:
     return f"{shown} to {e.title}" if step.part == "backward" else shown
 
 
-def _layers(step: ReadingStep, heads: dict[str, DiagramNode], rules: bool) -> Iterator[Spans]:
+def _layers(step: ReadingStep, heads: dict[str, DiagramNode], width: int) -> Iterator[Spans]:
+    """The layers of a step, each with its formulas beside it, or below where there is no room; none for width 0."""
     for name in step.nodes or (step.node,):
         node = heads[name]
-        shown = ", ".join(f"{text(left)} = {text(right)}" for left, right in node.rule[:2]) if rules else ""
-        title = f"{name} · {node.kind}" if node.kind else name
-        yield [Span(title, name), Span(f"   {shown}" if shown else "", "faint")]
+        rules = [f"{text(left)} = {text(right)}" for left, right in node.rule[:2]] if width else []
+        title, beside = f"{name} · {node.kind}" if node.kind else name, f"   {', '.join(rules)}"
+        if rules and cells(title + beside) <= width:
+            yield [Span(title, name), Span(beside, "faint")]
+        else:
+            yield [Span(title, name)]
+            yield from ([Span(f"  {rule}", "faint")] for rule in rules)
 
 
 def _step(step: ReadingStep, width: int, notation: str) -> Iterator[tuple[int, Spans]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...display import Html, tag
 from ...display.layout import Box
-from ...display.palette import shade
+from ...display.palette import ink, shade
 from ...nodes import INPUTS
 from ..pictured import Pictured, Unit, short
 from .places import APART, HEAD, NOTE, PAD, UNIT, ElementIds, Measures, clipped, pixel, place_of, subtitle
@@ -114,8 +114,7 @@ def _pixels(x: float, y: float, side: float, array: np.ndarray, grey: bool, word
     cells = []
     for (i, j), value in np.ndenumerate(array):
         if value:
-            ink = round(255 * (1 - 0.92 * float(value) / largest)) if grey else 0
-            fill = f"#{ink:02x}{ink:02x}{ink:02x}" if grey else shade(float(value), largest)
+            fill = ink(float(value), largest) if grey else shade(float(value), largest)
             place = {"x": x + side * j, "y": y + side * i, "width": side, "height": side}
             cells.append(tag("rect", fill=fill, id=f"{name}.{i}.{j}", **place))
     frame = tag(

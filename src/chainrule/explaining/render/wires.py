@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...display import Html, tag
 from ...display.layout import Box, Layout
-from ...display.svg import edge, sign, text_width
+from ...display.svg import edge, sign
 from ..pictured import Pictured, Wires, short
-from .places import HEAD, LABEL, UNIT, ElementIds, Measures, place_of, weights_of
+from .places import HEAD, UNIT, ElementIds, Measures, place_of, port_of, weights_of
 
 __all__ = ["BUNDLE", "is_labelled", "labels_of", "lines_of"]
 
@@ -28,6 +28,16 @@ def _ends(
     start = place_of(layout.boxes[w.source], columns[w.source], i)
     end = place_of(layout.boxes[w.reader], columns[w.reader], j)
     return (start.right, start.y + UNIT / 2), (end.x, end.y + UNIT / 2)
+
+
+def _to_port(port: Box) -> tuple[float, float]:
+    return port.x - 2, port.y + port.height / 2
+
+
+def _bundled(port: Box, end: tuple[float, float]) -> str:
+    """The rest of an edge, from the far side of its numbers to the unit."""
+    x, y = port.right, port.y + port.height / 2
+    return f"M{x:.1f} {y:.1f}L{end[0]:.1f} {end[1]:.1f}"
 
 
 def lines_of(
@@ -50,9 +60,13 @@ def lines_of(
             if w.weights is None and w.offset is not None and reader.place != source.place + w.offset:
                 continue
             start, end = _ends(layout, columns, w, i, j)
-            way = f"M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1]:.1f}"
+            rest = ""
+            if is_labelled(w, nodes):
+                port = port_of(place_of(layout.boxes[w.reader], columns[w.reader], j), nodes, w, i)
+                end, rest = _to_port(port), _bundled(port, end)
+            way = f"M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1]:.1f}{rest}"
             if lane is not None:
-                way = edge(start, end, lane, offset=BUNDLE * (len(sources) - 1 - i))
+                way = edge(start, end, lane, offset=BUNDLE * (len(sources) - 1 - i)) + rest
             if w.weights is None or w.gradients is None:
                 yield tag("path", cls=wire, d=way, id=ids(w.reader, "from", w.source, source.place, reader.place))
                 continue
@@ -93,29 +107,10 @@ def labels_of(
     labelled: Sequence[Wires],
     ids: ElementIds,
 ) -> Iterator[Html]:
-    """The numbers of the edges, on them: where they meet no other; an edge without such a place has its title only."""
-    taken: list[Box] = []
+    """The numbers of the edges, each at the end of its own, left of the unit that reads it."""
     for w in labelled:
-        if (w.source, w.reader) in layout.lanes:
-            continue
-        sources, readers = len(nodes[w.source].units), len(nodes[w.reader].units)
-        first = 1 / (readers + 1) if sources >= readers else sources / (sources + 1)
         for i, j, text in weights_of(w, nodes):
-            (x1, y1), (x2, y2) = _ends(layout, columns, w, i, j)
-            wide = text_width(text, LABEL)
-            for share in (first, 0.5, *(k / 20 for k in range(4, 17))):
-                x, y = x1 + share * (x2 - x1), y1 + share * (y2 - y1)
-                box = Box(x - wide / 2, y - LABEL / 2 - 1, wide, LABEL + 2)
-                inside = x1 + 2 <= box.x and box.right <= x2 - 2
-                if inside and not any(_meet(box, other) for other in taken):
-                    taken.append(box)
-                    place = nodes[w.source].units[i].place, nodes[w.reader].units[j].place
-                    name = ids(w.reader, "weights", *place, "label")
-                    yield tag("rect", cls="paper", **box._asdict(), rx=2, id=f"{name}.paper")
-                    yield tag("text", text, cls="along", x=x, y=y + 3, id=name)
-                    break
-
-
-def _meet(one: Box, other: Box) -> bool:
-    across = one.x < other.right and other.x < one.right
-    return across and one.y < other.y + other.height and other.y < one.y + one.height
+            port = port_of(place_of(layout.boxes[w.reader], columns[w.reader], j), nodes, w, i)
+            place = nodes[w.source].units[i].place, nodes[w.reader].units[j].place
+            name = ids(w.reader, "weights", *place, "label")
+            yield tag("text", text, cls="along", x=port.x, y=port.y + port.height / 2 + 3, id=name)

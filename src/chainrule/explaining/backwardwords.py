@@ -1,181 +1,21 @@
-"""One plain sentence for each step, forward and backward."""
+"""One plain sentence for each step of the backward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import layers, losses
-from ..nodes import INPUTS, parts_of
+from ..nodes import INPUTS
 from .cell import LOSS, Cell
 from .cells import Cells
 from .derivation import Line
 from .labels import Labels
-from .notation import number
+from .notation import counted, number
 from .upstream import Upstream
 
-__all__ = ["said_backward", "said_forward", "said_of_share"]
-
-Index = tuple[int, ...]
-
-
-def counted(number: int, word: str) -> str:
-    """A number and what it counts.
-
-    >>> counted(1, "sample"), counted(3, "class")
-    ('1 sample', '3 classes')
-    """
-    plural = word if number == 1 else word + ("es" if word.endswith("s") else "s")
-    return f"{number:,} {plural}"
-
-
-def _neuron(cell: Cell, index: Index, labels: Labels) -> str:
-    name = labels.entry(cell.name, -1, index[-1]) if index else ""
-    if isinstance(name, int):
-        return f"neuron {name}"
-    return f"the neuron for {'class ' if name.isdigit() else ''}{name}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-# Forward
-
-
-def said_forward(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    """What a cell computes at one entry of its output, in one sentence."""
-    if cell.name == LOSS:
-        return _said_of_loss(cells, cell, index, labels)
-    for kind, says in _FORWARD.items():
-        if type(cell.pair) is kind:
-            return says(cells, cell, index, labels)
-    value = _read(cells, cell, index)
-    reads = f"reads {number(value)} and " if value is not None else ""
-    return f"{cell.kind} {reads}gives {number(float(cells.output(cell.name)[index]))} here."
-
-
-def _read(cells: Cells, cell: Cell, index: Index) -> float | None:
-    """The entry at the same place of what the cell reads, if there is one."""
-    if not isinstance(cell.reads, str):
-        return None
-    array = cells.output(cell.reads)
-    return float(array[index]) if array.shape == cells.output(cell.name).shape else None
-
-
-def _dense(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    size = cells.values[cell.parameters["weights"]].shape[0]
-    of = "input" if cell.reads == INPUTS else f"number of {cell.reads}"
-    each = f"each of its {counted(size, of)} by a weight" if size > 1 else f"its {of} by a weight"
-    if cell.reads != INPUTS and size > 1:
-        each = f"each of the {size:,} numbers of {cell.reads} by a weight"
-    added = ", adds them up and adds its bias" if size > 1 else " and adds its bias"
-    return f"{_capital(_neuron(cell, index, labels))} multiplies {each}{added}."
-
-
-def _relu(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    value = _read(cells, cell, index)
-    if value is None or value > 0:
-        return "The number is above 0, so ReLU lets it pass as it is: the neuron is on."
-    return "The number is not above 0, so ReLU gives 0: the neuron is off."
-
-
-def _softmax(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    return "Softmax turns scores into probabilities: e to the score, over the sum of that over the whole row."
-
-
-def _flatten(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    return "The layer writes its numbers in one row; none changes."
-
-
-def _dropout(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    if not cell.training:
-        return "In inference Dropout lets every number pass."
-    assert isinstance(cell.pair, layers.Dropout)
-    if float(cells.output(cell.name)[index]):
-        kept = f"{1 - cell.pair.rate:g}"
-        return f"The random number u lets this number stay; it is divided by {kept}, the part that stays on average."
-    return f"The random number u is below {cell.pair.rate:g}, so Dropout drops this number: it gives 0."
-
-
-def _normalized(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    over = "its column" if isinstance(cell.pair, layers.BatchNorm) else "its row"
-    which = "over the batch" if cell.training else "as kept from training"
-    which = which if isinstance(cell.pair, layers.BatchNorm) else "of this sample"
-    return (
-        f"{cell.kind} subtracts μ, the mean of {over} ({which}), and multiplies by r, one over the spread; then γ "
-        "stretches the result and β shifts it."
-    )
-
-
-def _joined(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    names = [name for _, name in parts_of(cell.reads)]
-    verbs: dict[type, str] = {layers.Add: "added", layers.Multiply: "multiplied"}
-    verb = verbs.get(type(cell.pair), "set side by side")
-    return f"{' and '.join(names)} are {verb}."
-
-
-_FORWARD: dict[type, Callable[[Cells, Cell, Index, Labels], str]] = {
-    layers.Dense: _dense,
-    layers.ReLU: _relu,
-    layers.Softmax: _softmax,
-    layers.Flatten: _flatten,
-    layers.Dropout: _dropout,
-    layers.BatchNorm: _normalized,
-    layers.LayerNorm: _normalized,
-    layers.Add: _joined,
-    layers.Multiply: _joined,
-    layers.Concatenate: _joined,
-}
-
-
-def _said_of_loss(cells: Cells, cell: Cell, index: Index, labels: Labels) -> str:
-    row = index[0]
-    target = cells.targets[row]
-    reads = cell.reads if isinstance(cell.reads, str) else ""
-    clipped = ""
-    if isinstance(cell.pair, losses.CategoricalCrossentropy | losses.BinaryCrossentropy):
-        clipped = f" q is the probability p, kept from a = {number(cell.pair.clip)} to 1 - a: no logarithm is infinite."
-    if isinstance(cell.pair, losses.SoftmaxCrossentropy | losses.CategoricalCrossentropy):
-        true = labels.entry(reads, -1, int(np.argmax(target)))
-        smoothing = cell.pair.label_smoothing
-        if smoothing:
-            return (
-                f"The loss is minus the logarithm of the probabilities, weighted by the targets: with smoothing "
-                f"{smoothing:g} the true class {true} has the target {number(float(np.max(target)))} in place of 1, "
-                f"each other class {number(float(np.min(target)))} in place of 0.{clipped}"
-            )
-        if float(np.max(target)) == 1:
-            return f"The true class is {true}: the loss is minus the logarithm of the probability that it got.{clipped}"
-        return f"The loss is minus the logarithm of the probabilities, weighted by the targets.{clipped}"
-    if isinstance(cell.pair, losses.SigmoidCrossentropy | losses.BinaryCrossentropy):
-        over = f", a mean over {counted(len(target), 'output')}" if len(target) > 1 else ""
-        of = f"The target is {number(float(target[0]))}: the" if len(target) == 1 else "The"
-        return f"{of} loss is minus the logarithm of the probability that the right answer got{over}.{clipped}"
-    in_table = _said_of_table(cells, row, reads, labels)
-    if isinstance(cell.pair, losses.MeanSquaredError):
-        over = f", a mean over {counted(len(target), 'output')}" if len(target) > 1 else ""
-        return f"The loss is the squared error, prediction minus target{over}.{in_table}"
-    if isinstance(cell.pair, losses.MeanAbsoluteError):
-        return f"The loss is the size of the error, prediction minus target.{in_table}"
-    return f"{cell.kind} says how far the prediction is from the target.{in_table}"
-
-
-def _said_of_table(cells: Cells, row: int, reads: str, labels: Labels) -> str:
-    """Target and prediction in the units of the table, where the network learns them scaled."""
-    column = labels.outcome
-    if column is None or not reads or cells.targets.shape[1:] != (1,):
-        return ""
-    target, said = (column.original(float(array[row, 0])) for array in (cells.targets, cells.output(reads)))
-    return (
-        f" In the table {column.name} is {target:,.10g} and the prediction means {said:,.10g}; minus the mean "
-        f"{number(column.center)} and over the spread {number(column.scale)} they are what is compared."
-    )
-
-
-# Backward
+__all__ = ["said_backward", "said_of_share"]
 
 
 def said_of_share(cells: Cells, row: int) -> str:
@@ -190,23 +30,29 @@ def said_of_share(cells: Cells, row: int) -> str:
         return "There is one sample, so its loss is the whole loss."
     if (shares == 1 / total).all():
         return f"The loss is the mean over {counted(total, 'sample')}, so sample {row} has 1/{total} of it."
-    why = ["its sample weight"]
-    classes = getattr(loss, "class_weights", None)
-    if classes is not None:
-        own = float(np.dot(np.asarray(classes), _one_hot(cells, row)))
-        why = [f"the weight of its class, {number(own)}", "its sample weight if it was given one"]
     if share == 0:
         return f"Sample {row} has weight 0: its loss does not count."
+    if np.count_nonzero(shares) == 1:
+        return f"Only the loss of sample {row} counts."
+    of_class, own = _class_weights(cells), cells.sample_weights
+    weights = of_class * (1.0 if own is None else own)  # (B,)
+    why = "its own" if (of_class == 1).all() else "that of its class"
+    if own is not None and why != "its own":
+        why = f"that of its class, {number(float(of_class[row]))}, times its own, {number(float(own[row]))}"
     return (
-        f"The loss is a weighted mean: sample {row} has the share {number(share)} of it, its weight over the sum of "
-        f"all weights ({', times '.join(why)})."
+        f"The loss is a weighted mean: sample {row} has the weight {number(float(weights[row]))} ({why}), all samples "
+        f"together {number(float(weights.sum()))}, so its share is {number(share)}."
     )
 
 
-def _one_hot(cells: Cells, row: int) -> Any:
-    target = cells.targets[row]
-    smoothing = getattr(cells[LOSS].pair, "label_smoothing", 0.0)
-    return (target - smoothing / len(target)) / (1 - smoothing)
+def _class_weights(cells: Cells) -> Any:
+    """The weight of the class of each sample, (B,); 1 where classes have none."""
+    loss, targets = cells[LOSS].pair, cells.targets
+    weights = getattr(loss, "class_weights", None)
+    if weights is None:
+        return np.ones(len(targets))
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    return (targets - smoothing / targets.shape[-1]) / (1 - smoothing) @ np.asarray(weights)  # (B,C)(C,) -> (B,)
 
 
 def said_backward(cells: Cells, line: Line, labels: Labels) -> str:
