@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ALONE", "Team", "quiet", "share_of", "working"]
 
 _AWAKE, _NAP = 1e-3, 5e-5  # seconds
+_SMALL = 2**16  # bytes
 
 
 def share_of(count: int, rank: int, size: int) -> range:
@@ -90,7 +91,7 @@ class Team:
 
     def agreed(self, pressed: bool) -> bool:
         """Whether any rank was asked to stop."""
-        return pressed if self.comm is None else bool(self._together().allreduce(int(pressed)))
+        return bool(self.summed(np.array([pressed], np.int32))[0])
 
     def gathered(self, own: Any) -> list[Any]:
         """What each rank has, in the order of the ranks, on every rank."""
@@ -132,15 +133,19 @@ class Team:
 
     def summed(self, vector: NDArray[Any]) -> NDArray[Any]:
         """The sum over all ranks, in an order of MPI's own."""
+        if self.comm is None:
+            return vector
         total = np.empty_like(vector)
-        self._together().Allreduce(vector, total)
+        if vector.nbytes <= _SMALL:
+            self._await([self.comm.Iallreduce(vector, total)])
+        else:  # MPI is faster where it waits awake
+            self._together().Allreduce(vector, total)
         return total
 
     def merged(self, numbers: NDArray[Any], flags: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Numbers of which each is 0 on all ranks but one, and flags that are set if they are on any rank."""
-        if self.comm is None:
-            return numbers, flags
-        return self.summed(numbers), self.summed(flags.astype(np.int32)) > 0
+        both = self.summed(np.concatenate([numbers.reshape(-1), flags.reshape(-1)]))  # a 0 or 1 is exact
+        return both[: numbers.size].reshape(numbers.shape), both[numbers.size :].reshape(flags.shape) > 0
 
     def require_alike(self, facts: Mapping[str, Any]) -> None:
         """That all ranks say the same. Raises `ConfigurationError` on every one of them, naming what differs where."""
