@@ -497,10 +497,15 @@ def test_a_stopped_rank_ends_the_run_and_a_long_callback_does_not(tmp_path: Path
 
 
 @under_mpirun
-def test_a_signal_to_one_rank_ends_all_with_a_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["a rank", "mpirun"])
+def test_a_signal_ends_all_ranks_with_a_checkpoint_in_ten_seconds(who: str, tmp_path: Path) -> None:
     job = Job(2, "long.py", str(tmp_path / "file"), "500")
     job.until("epoch 3")
-    os.kill(job.number(1), signal.SIGTERM)
+    begin = time.monotonic()
+    os.kill(*(job.number(1), signal.SIGTERM) if who == "a rank" else (job.process.pid, signal.SIGUSR1))
     code, said, errors = job.end()
+    assert time.monotonic() - begin < 10
     assert (code, errors) == (0, []) and said[-1].endswith("interrupted")
-    assert (tmp_path / "file").exists()
+    assert job.errors.count("Stopped at step") == 1  # by rank 0
+    epochs = sum(line.startswith("epoch") for line in said)
+    assert Model.load(tmp_path / "file").run.epoch == epochs

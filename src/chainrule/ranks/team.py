@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALONE", "Team", "quiet", "share_of", "working"]
 
-_AWAKE, _NAP = 1e-3, 5e-5  # seconds
+_AWAKE, _NAP, _LONG_NAP = 1e-3, 5e-5, 2e-4  # seconds
 _SMALL = 2**16  # bytes
 
 
@@ -120,8 +120,9 @@ class Team:
             return
         test, begin = type(requests[0]).Testall, time.perf_counter()
         while not test(requests):
-            if time.perf_counter() - begin > _AWAKE:
-                time.sleep(_NAP)
+            waited = time.perf_counter() - begin
+            if waited > _AWAKE:
+                time.sleep(min(max(_NAP, waited / 50), _LONG_NAP))
 
     def joined(self, own: NDArray[Any], sizes: Sequence[int], into: NDArray[Any] | None = None) -> NDArray[Any]:
         """The vectors of all ranks, one after another, on every rank; a new array, or the one given."""
