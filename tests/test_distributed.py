@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,7 @@ from chainrule.datasets import disktable, shards
 from chainrule.distributed import ALONE, Team, sums
 from chainrule.distributed.pieces import added, nodes_of, pieces_of, share_of
 from chainrule.errors import ConfigurationError, NonFiniteError
+from chainrule.ranks import watch
 from chainrule.ranks.arrivals import Arrivals
 from ranks import long, same
 from ranks.threads import on_ranks
@@ -494,6 +496,22 @@ def test_a_stopped_rank_ends_the_run_and_a_long_callback_does_not(tmp_path: Path
     code, _, errors = job.end()
     assert code != 0 and len(errors) == 1
     assert errors[0].startswith("chainrule: rank 1 of 2 has not been heard of for 3 s, since step ")
+
+
+def test_a_rank_0_that_was_stopped_and_wakes_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who judged it has told it so, before it was gone itself."""
+    said, ended = list[str](), list[int]()
+    monkeypatch.setattr(watch, "say", said.append)
+    monkeypatch.setattr(watch.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(watch.os, "_exit", ended.append)
+    one, other = socket.socketpair()
+    leader, judge = watch.Watch(0, 2, {1: one}), watch.Watch(1, 2, {0: other})
+    judge._judge_leader(time.monotonic() + 60)
+    assert len(said) == 1 and said[0].startswith("rank 0 of 2 has not been heard of for 15 s") and ended == [1]
+    other.close()
+    leader._listen(leader.peers[1])  # what lies in the wire comes before its end
+    assert ended == [1, 1] and not leader.peers[1].closed and len(said) == 1
+    one.close()
 
 
 @under_mpirun
