@@ -4,11 +4,12 @@
 
 A step of R ranks, each on a machine of its own, with a batch of B samples takes
 
-    ceil(pieces / R) · piece + update + local · N + 2 · (R-1) · latency + 2 · 4 · N · (R-1) / R / bandwidth
+    ceil(pieces / R) · piece + update + local · N + 2 · (R-1) · latency + 2 · 4 · N · (R-1) / R / (0.93 · bandwidth)
 
 for a network of N parameters, in float32. `piece`, the passes over 128 samples, and `update`, the optimizer's step,
 which every rank makes whole, are measured: a step of one sample, and one of 8 pieces. `local`, what
-packing and adding a parameter takes, is measured on eight parts that lie in memory. Latency and bandwidth are those of
+packing and adding a parameter takes, is measured on eight parts that lie in memory. Of a wire's bandwidth 0.93 is what
+sums of 1 MB had on wires of 1 Gb/s (`wires.py`). Latency and bandwidth are those of
 the networks below: no such network is here, and nothing that disturbs it (other jobs, switches that are too narrow, a
 rank that is late) is in the model. Sending does not overlap with computing, as in the engine.
 """
@@ -28,6 +29,7 @@ NETWORKS = ([784, 128, 10], [784, 1024, 1024, 10], [784, 2048, 2048, 10])
 WIRES = {"10 Gb/s Ethernet": (30e-6, 10e9 / 8), "200 Gb/s InfiniBand": (2e-6, 200e9 / 8)}  # s a message, bytes/s
 RANKS = (8, 16, 32, 64, 128, 256)
 STEPS = 6
+SHARE = 0.93  # of the bandwidth
 BATCH, PIECE = 32_768, 128  # samples: 256 pieces, as many as there can be
 
 
@@ -79,7 +81,7 @@ def modelled(found: Measured, each: float, ranks: int, latency: float, bandwidth
     computed = -(-(BATCH // PIECE) // ranks) * found.piece + found.update
     if ranks == 1:
         return computed
-    sent = 2 * 4 * found.parameters * (ranks - 1) / ranks / bandwidth
+    sent = 2 * 4 * found.parameters * (ranks - 1) / ranks / (SHARE * bandwidth)
     return computed + each * found.parameters + 2 * (ranks - 1) * latency + sent
 
 

@@ -89,7 +89,7 @@ def run(path, memory):
     model.fit(data.train.batches(500), epochs=2, validation_data=held, verbose=False)
     model.evaluate(data.test.batches(1000))
 
-run(path.replace("large", "small"), "10MB")  # what is loaded once
+run(path.replace("large", "small"), "100MB")  # what is loaded once
 before, most, over = own(), [0.0], threading.Event()
 
 def watch():
@@ -126,7 +126,7 @@ def stream() -> None:
                     file.write_table(pyarrow.table(columns, schema), row_group_size=GROUP)
         print(f"{GROUP * GROUPS:,} rows of {FEATURES} numbers, {8 * GROUP * GROUPS * FEATURES / 1e6:.0f} MB in float64")
         print(f"{'memory':>10}{'MB added':>12}{'s':>12}", flush=True)
-        for memory in ("25MB", "50MB", "100MB", "200MB"):
+        for memory in ("90MB", "100MB", "200MB"):
             command = [sys.executable, "-c", STREAM, f"{folder}/large.parquet", memory]
             subprocess.run(command, check=True)
 

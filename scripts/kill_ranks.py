@@ -62,6 +62,29 @@ def disturb(rng: random.Random, ranks: int, disk: Path | None, said: str) -> tup
     return victim, number.name
 
 
+def ends(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether it ends in so many seconds for which this process ran, too: where all stood still, nobody was slow."""
+    before = time.monotonic()
+    while seconds > 0 and process.poll() is None:
+        time.sleep(0.02)
+        now = time.monotonic()
+        seconds, before = seconds - min(now - before, 1.0), now
+    return process.poll() is not None
+
+
+def standing(said: Path) -> str:
+    """What each rank does, as the system says, what was said of errors, and how busy the machine is."""
+    found = []
+    for rank, number in re.findall(r"^rank (\d+) (\d+)", said.read_text(), re.M):
+        try:
+            state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            state = "gone"
+        found.append(f"rank {rank} {state}")
+    errors = said.with_suffix(".err").read_text().splitlines()[-3:]
+    return f"{', '.join(found)}; {errors}; load {os.getloadavg()[0]:.1f}"
+
+
 def disturbed(rng: random.Random, path: Path, said: Path, disk: Path | None, tally: Counter[str]) -> str | None:
     """One run with one rank killed or stopped, or its disk full; what is wrong with how it ended."""
     ranks = rng.choice((2, 3))
@@ -82,11 +105,11 @@ def disturbed(rng: random.Random, path: Path, said: Path, disk: Path | None, tal
         return None
     tally[what] += 1
     begin = time.monotonic()
-    try:
-        code = process.wait(timeout=30)
-    except subprocess.TimeoutExpired:
+    if not ends(process, 30):
+        stand = standing(said)
         process.kill()
-        return f"30 s after {what} of rank {victim} of {ranks} it had not ended"
+        return f"30 s after {what} of rank {victim} of {ranks} it had not ended: {stand}"
+    code = process.wait()
     lines, over = LINE.findall(said.with_suffix(".err").read_text()), "model " in said.read_text()
     if over:
         return None  # it came when all was done
@@ -120,6 +143,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rng, failed, tried = random.Random(given.seed), 0, 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the disk goes, too
     tally: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder) / "disk") as disk:
         said = Path(folder) / "said"

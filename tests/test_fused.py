@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import itertools
+import platform
 import re
 import weakref
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from chainrule import (
     L2,
     SGD,
     Adam,
+    AdamW,
     Add,
     BatchNorm,
     BinaryCrossentropy,
@@ -46,7 +49,7 @@ from chainrule import (
 from chainrule.backprop import advance
 from chainrule.engines import loss_gradient, predictor, start
 from chainrule.engines.contract import Block, Task
-from chainrule.engines.fused import layout, library
+from chainrule.engines.fused import adam, layout, library
 from chainrule.engines.fused import session as fused_session
 from chainrule.engines.fused.gradient import Gradient
 from chainrule.engines.fused.prediction import FEW, Prediction
@@ -486,3 +489,20 @@ def test_a_layer_of_ones_own_is_read_anew_by_each_fit() -> None:
             model.fit(X_KEPT, Y_KEPT, epochs=2, batch_size=48, verbose=False, engine=engine)
         found.append(model.parameters["dense_0.weights"])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", [Adam(), AdamW(0.01, beta_1=0.3, epsilon=1e-3)], ids=["adam", "adamw"])
+def test_adams_step_in_one_pass_has_the_bits_of_its_pair(
+    optimizer: Adam, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adam, "_LARGE", 0)
+    assert adam._function(dtype) is not None or platform.machine() != "x86_64"
+    rng = np.random.default_rng(0)
+    for size, step, exponent in itertools.product((1, 7, 16, 33, 203), (0, 5, 10**6), (-35, 0, 25)):
+        p, g, m, v = (rng.normal(size=(4, size)) * 10.0**exponent).astype(dtype)
+        with np.errstate(all="ignore"):
+            moved, slots = optimizer.pure_update(np, step, 0.01, p, g, m, abs(v))
+            found, own = adam.step_in_one_pass(optimizer, np, step, 0.01, p, g, m, abs(v))
+        for expected, array in zip((moved, *slots.values()), (found, *own.values()), strict=True):
+            assert not np.isnan(expected).any() and expected.tobytes() == array.tobytes(), (size, step, exponent)

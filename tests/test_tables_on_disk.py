@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,7 @@ def test_the_same_bits_as_from_the_whole_in_memory(path: Path, target: str) -> N
 
 def test_an_order_that_follows_from_seed_and_epoch_in_little_memory(path: Path) -> None:
     """A buffer of a few rows: every row once in each epoch, in full batches, another order for epoch and seed."""
-    found = datasets.stream(path, missing="impute", memory=34_000)
+    found = datasets.stream(path, missing="impute", memory=60_000)
     assert found.buffer_rows < len(found.train) // 2
     epochs = [np.concatenate([X for X, _ in found.train.batches(16)(epoch=e)]) for e in (0, 1, 0)]
     np.testing.assert_array_equal(epochs[0], epochs[2])
@@ -96,7 +98,7 @@ def test_an_order_that_follows_from_seed_and_epoch_in_little_memory(path: Path) 
         np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(in_order, axis=0))
     sizes = [len(X) for X, _ in found.train.batches(16)(epoch=0)]
     assert sizes[:-1] == [16] * (len(sizes) - 1) and len(sizes) == len(found.train.batches(16))
-    other = datasets.stream(path, missing="impute", memory=34_000, seed=1)
+    other = datasets.stream(path, missing="impute", memory=60_000, seed=1)
     first = next(other.train.batches(16)(epoch=0))[0]
     assert first.shape != epochs[0][:16].shape or (first != epochs[0][:16]).any()
 
@@ -210,3 +212,49 @@ def test_sizes() -> None:
     for wrong in ("", "0", "-1MB", "MB", True, "1 XB"):
         with pytest.raises(ConfigurationError, match="memory must be a size"):
             bytes_of(wrong)
+
+
+def test_reading_takes_no_more_than_the_memory_of_a_table_several_times_as_large(path: Path, tmp_path: Path) -> None:
+    """Learning, and rows to train on and to validate on at the same time; what pyarrow holds counts, too."""
+    rng, names = np.random.default_rng(0), [f"x{i}" for i in range(40)]
+    X = rng.normal(size=(12_000, 40))  # 3.8 MB
+    columns = dict(zip(names, X.T, strict=True)) | {"y": np.where(X[:, 0] > 0, "a", "b")}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "large.parquet", row_group_size=250)
+    del columns, X
+
+    def read(path: Path, target: str, memory: int) -> Any:
+        found = datasets.stream(path, target=target, missing="impute", memory=memory)
+        train, held = found.train.batches(200), found.validation.batches(200, shuffle=False)
+        for _ in itertools.islice(zip(train(epoch=0), held(epoch=0), strict=False), 3):  # when the buffers are full
+            pass
+        return found
+
+    read(path, "sold", 10**6)  # what is loaded once
+    usual = pyarrow.default_memory_pool()
+    pool = pyarrow.proxy_memory_pool(usual)  # which remembers its own peak
+    pyarrow.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        found = read(tmp_path / "large.parquet", "y", 1_100_000)
+        peak = tracemalloc.get_traced_memory()[1] + pool.max_memory()
+    finally:
+        tracemalloc.stop()
+        pyarrow.set_memory_pool(usual)
+    assert found.buffer_rows < len(found.train) // 4
+    assert pool.max_memory() > 0 and peak <= 1_100_000
+
+
+def test_texts_that_do_not_fit_into_the_memory_are_refused(tmp_path: Path) -> None:
+    texts = [f"{i} {'x' * 400}" for i in range(2000)]
+    columns = {"size": list(range(2000)), "said": texts, "y": ["a", "b"] * 1000}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "wide.parquet", row_group_size=100)
+    options: dict[str, Any] = {"target": "y", "memory": 700_000}
+    with pytest.raises(ConfigurationError, match=r"'said' holds more different texts .* drop=\['said'\]"):
+        datasets.stream(tmp_path / "wide.parquet", **options)
+    assert len(datasets.stream(tmp_path / "wide.parquet", drop=["said"], **options).feature_names) == 1
+    parquet.write_table(pyarrow.table(columns), tmp_path / "wide.parquet", row_group_size=2000)
+    with pytest.raises(ConfigurationError, match=r"row groups of 3 columns takes [0-9] MB; .* smaller row groups"):
+        datasets.stream(tmp_path / "wide.parquet", drop=["said"], **options)
+    (tmp_path / "long.csv").write_text("x,y\n" + "1,2\n" * 30_000)
+    with pytest.raises(ConfigurationError, match=r"long\.csv takes at least 1 MB .* read whole; write memory="):
+        datasets.stream(tmp_path / "long.csv", memory="300KB")

@@ -10,7 +10,10 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-__all__ = ["CtrlC"]
+__all__ = ["LEAVING", "CtrlC", "ignore_leaving"]
+
+# By which a cluster, and mpirun, ask a process to leave
+LEAVING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 # The same functions without the enumerations around them, which take most of the time of a call
 _PLAIN: Any = sys.modules.get("_signal", signal)
@@ -59,3 +62,10 @@ class CtrlC(AbstractContextManager["CtrlC"]):
         """Raise `KeyboardInterrupt` if Ctrl-C was pressed."""
         if self.pressed:
             raise KeyboardInterrupt
+
+
+def ignore_leaving() -> None:
+    """From now on nothing asks this process to leave: it does so by itself, with an exit code of its own."""
+    if threading.current_thread() is threading.main_thread():
+        for number in LEAVING:
+            signal.signal(number, signal.SIG_IGN)

@@ -44,9 +44,6 @@ class Comm:
         everyone = self.allgather(mine)
         return everyone if self.rank == 0 else None
 
-    def allreduce(self, mine: int) -> int:
-        return sum(self.allgather(mine))
-
     def Allreduce(self, mine: Any, total: Any) -> None:
         total[...] = sum(self.allgather(mine.copy()))
 
@@ -55,6 +52,10 @@ class Comm:
         parts = self.allgather(mine.reshape(-1).copy())
         assert [len(part) for part in parts] == sizes
         array[:] = np.concatenate(parts)
+
+    def Iallreduce(self, mine: Any, total: Any) -> Sending:
+        self.Allreduce(mine, total)
+        return Sending()
 
     def Ibarrier(self) -> Sending:
         return Sending()  # what follows it waits for all

@@ -21,10 +21,11 @@ from ..engines import require_known
 from ..ensemble import Ensemble, member_path, members_of
 from ..errors import ConfigurationError
 from ..files import save_figure, write_atomically
+from ..interrupt import ignore_leaving
 from ..loss import Loss
 from ..losses import MeanSquaredError, SoftmaxCrossentropy
 from ..model import Model
-from ..ranks import working
+from ..ranks import Team, working
 from ..recipe import (
     ENOUGH,
     HIDDEN_FOR_CLASSES,
@@ -178,6 +179,13 @@ def _require_memory(sizes: list[int], rows: int) -> None:
         )
 
 
+def _leaves_at_once(team: Team, in_pieces: bool) -> bool:
+    """Whether an interrupted run ends without all that follows: whoever sent the signal may not wait for it."""
+    if team.size > 1:
+        ignore_leaving()  # srun sends it again when the first of the ranks has left
+    return in_pieces or team.size > 1
+
+
 def train(
     name: str,
     reading: dict[str, Any],
@@ -220,7 +228,7 @@ def train(
         fit(data, model, fitting | where | {"callbacks": callbacks})
         members = members_of(model)
         interrupted = any(each.history.stopped == INTERRUPTED for each in members)
-        leaves = interrupted and in_pieces  # whoever sent the signal may not wait for another pass over the table
+        leaves = interrupted and _leaves_at_once(team, in_pieces)
         measured = _measured(data, model) if not leaves and (team.leads or in_pieces) else {}  # all ranks read pieces
     if leaves:
         say(console, f"Saved {path.name} in {folder}; go on: the same command with --resume")

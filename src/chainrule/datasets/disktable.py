@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from ..ranks import ALONE, Team
 from .frames import as_text
 from .shards import ROWS, Shards, parts_of
@@ -17,6 +18,8 @@ from .tables import Table
 from .textfile import Origin
 
 __all__ = ["DiskTable"]
+
+_ENTRY = 100  # bytes that a dict takes for a key and its value, at most
 
 
 class _Columns(Mapping[str, NDArray[Any]]):
@@ -42,6 +45,27 @@ class _Columns(Mapping[str, NDArray[Any]]):
         return len(self.names)
 
 
+class _Texts:
+    """The different texts of a column: one that comes again is the same object."""
+
+    def __init__(self, name: str, room: int) -> None:
+        self.name, self.room, self.found = name, room, dict[Any, Any]()
+
+    def same(self, part: NDArray[Any]) -> NDArray[Any]:
+        """The part, with those objects. Raises `ConfigurationError` where the texts take more than the room."""
+        if part.dtype != object:
+            return part
+        before = len(self.found)
+        part[:] = [self.found.setdefault(value, value) for value in part]
+        self.room -= sum(_ENTRY + sys.getsizeof(value) for value in itertools.islice(self.found, before, None))
+        if self.room < 0:
+            raise ConfigurationError(
+                f"memory: the column {self.name!r} holds more different texts than fit; leave it out with "
+                f"drop=[{self.name!r}], or write more memory."
+            )
+        return part
+
+
 class DiskTable(Table):
     """A table whose columns are read from its row groups, one at a time; `keep` are the rows that count.
 
@@ -57,8 +81,10 @@ class DiskTable(Table):
         team: Team = ALONE,
         keep: NDArray[np.bool_] | None = None,
         other: Mapping[str, NDArray[Any]] | None = None,
+        memory: int = sys.maxsize,
     ) -> None:
-        vars(self).update(shards=shards, name=name, origin=origin, texts=texts, team=team)
+        """`memory` are the bytes that the texts of a column may take."""
+        vars(self).update(shards=shards, name=name, origin=origin, texts=texts, team=team, memory=memory)
         vars(self).update(keep=keep, other=dict(other or {}), rows=shards.rows if keep is None else int(keep.sum()))
         vars(self)["columns"] = _Columns(shards.names, self._load)
 
@@ -67,16 +93,17 @@ class DiskTable(Table):
     team: Team
     keep: NDArray[np.bool_] | None
     other: dict[str, NDArray[Any]]
+    memory: int
     rows: int
 
     def _load(self, name: str) -> NDArray[Any]:
         if name in self.other:
             return self.other[name]
-        same: dict[Any, Any] = {}  # a text that comes again is the same object
+        texts = _Texts(name, self.memory - 8 * self.rows)
         lanes = self.team.share(self.shards.lanes)
-        own = [self._same(part, same) for part in self._parts(name, lanes)]
+        own = [texts.same(part) for part in self._parts(name, lanes)]
         everyone = self.team.gathered(own)  # a lane after another, and so in the order of the table
-        parts = own if len(everyone) == 1 else [self._same(part, same) for each in everyone for part in each]
+        parts = own if len(everyone) == 1 else [texts.same(part) for each in everyone for part in each]
         column: NDArray[Any] = np.concatenate(_alike(parts))
         return column if self.keep is None else column[self.keep]
 
@@ -86,12 +113,6 @@ class DiskTable(Table):
             for part in parts_of(list(pieces), ROWS, [name]):
                 yield as_text(part[name]) if name in self.texts else part[name]
 
-    @staticmethod
-    def _same(part: NDArray[Any], same: dict[Any, Any]) -> NDArray[Any]:
-        if part.dtype == object:
-            part[:] = [same.setdefault(value, value) for value in part]
-        return part
-
     def where(self, keep: NDArray[np.bool_]) -> DiskTable:
         """The table of the rows that are kept."""
         whole = keep
@@ -99,12 +120,12 @@ class DiskTable(Table):
             whole = self.keep.copy()
             whole[whole] = keep
         other = {name: column[keep] for name, column in self.other.items()}
-        return DiskTable(self.shards, self.name, self.origin, self.texts, self.team, whole, other)
+        return DiskTable(self.shards, self.name, self.origin, self.texts, self.team, whole, other, self.memory)
 
     def replacing(self, columns: Mapping[str, NDArray[Any]]) -> DiskTable:
         """The table with other values in some columns, which stay in memory."""
         other = {**self.other, **columns}
-        return DiskTable(self.shards, self.name, self.origin, self.texts, self.team, self.keep, other)
+        return DiskTable(self.shards, self.name, self.origin, self.texts, self.team, self.keep, other, self.memory)
 
     def at(self, row: int) -> str:
         """The number of the row in the whole table, from 1."""

@@ -113,7 +113,8 @@ class Preprocessing:
             raise ConfigurationError(f'missing must be "error" or "impute", not {missing!r}.')
         targets = (target,) if isinstance(target, str) else tuple(target)
         for name in (*targets, *drop):
-            table[name]
+            if name not in table.names:
+                table[name]
         for name in targets:
             if name in drop:
                 raise ConfigurationError(f"The target {name!r} is among the dropped columns.")

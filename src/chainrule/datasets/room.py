@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import ConfigurationError
 from .frames import optional
 
-__all__ = ["free_memory", "require_room"]
+__all__ = ["free_memory", "require_memory", "require_room"]
 
 _CELL = 12  # bytes: a number in float64, and once more in float32 among the inputs
 _SAMPLE = 65536  # bytes of a file of text that tell how long its cells are
@@ -29,6 +29,16 @@ def require_room(path: str | os.PathLike[str]) -> None:
         raise ConfigurationError(
             f"{os.fspath(path)} takes at least {needed / 1e9:,.1f} GB as a table in memory, and {there / 1e9:,.1f} GB "
             "are free; write datasets.stream(..., memory='500MB'), which reads it in pieces."
+        )
+
+
+def require_memory(path: str, memory: int) -> None:
+    """That the table in a file of text fits into so many bytes, as it is read whole. Raises `ConfigurationError`."""
+    needed = _needed(path)
+    if needed > memory:
+        raise ConfigurationError(
+            f"memory: {path} takes at least {-(-needed // 10**6)} MB as a table, and a file of text is read whole; "
+            f"write memory='{-(-needed * 3 // 2 // 10**6)}MB', cut it into smaller files, or write it as Parquet."
         )
 
 

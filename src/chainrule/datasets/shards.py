@@ -17,6 +17,7 @@ from ..errors import DataError, FileFormatError
 from ..ranks import ALONE, Team
 from .columns import is_missing
 from .frames import from_frame, optional
+from .room import require_memory
 from .tables import Table, read_table
 from .textfile import Origin
 
@@ -25,6 +26,7 @@ __all__ = ["ROWS", "RowGroup", "Shards", "files_of", "parquet_shards", "parts_of
 ROWS = 2**16  # that are read at once where a column is
 _LANES = 8  # row groups that are read at the same time, at most
 _PAGE, _BUFFER = 2**20, 2**16  # bytes that an open row group holds of each column, unpacked and packed
+_OPEN = 4  # times that, in each lane: to train on and to validate on, and of both what pyarrow makes of it
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,12 @@ class Shards:
     pieces: tuple[RowGroup, ...]
     names: tuple[str, ...]
     lanes: int
+    held: int  # bytes of a row group that is open, at most
+
+    @property
+    def reading(self) -> int:
+        """Bytes that are taken while every lane is read."""
+        return _OPEN * self.lanes * self.held
 
     @property
     def rows(self) -> int:
@@ -134,7 +142,7 @@ def parquet_shards(files: Sequence[str], memory: int) -> Shards:
             for group in range(meta.num_row_groups):
                 found.append((path, group, meta.row_group(group).num_rows))
                 most = max(most, _held(meta.row_group(group)))
-    return _numbered(found, names or (), max(1, min(_LANES, memory // 4 // most)))
+    return _numbered(found, names or (), max(1, min(_LANES, memory // 4 // (_OPEN * most))), most)
 
 
 def _held(group: Any) -> int:
@@ -143,7 +151,7 @@ def _held(group: Any) -> int:
     return sum(min(c.total_uncompressed_size, _PAGE) + min(c.total_compressed_size, _BUFFER) for c in columns)
 
 
-def _numbered(found: Sequence[tuple[str, int, int]], names: tuple[str, ...], lanes: int) -> Shards:
+def _numbered(found: Sequence[tuple[str, int, int]], names: tuple[str, ...], lanes: int, held: int) -> Shards:
     """Row groups one after another, cut into lanes; those without rows are left out."""
     full = [each for each in found if each[2]]
     firsts = itertools.accumulate((rows for *_, rows in full), initial=0)
@@ -151,7 +159,7 @@ def _numbered(found: Sequence[tuple[str, int, int]], names: tuple[str, ...], lan
         RowGroup(path, group, rows, first, i * lanes // len(full))
         for i, ((path, group, rows), first) in enumerate(zip(full, firsts, strict=False))
     ]
-    return Shards(tuple(pieces), names, lanes)
+    return Shards(tuple(pieces), names, lanes, held)
 
 
 class _Written(NamedTuple):
@@ -162,6 +170,7 @@ class _Written(NamedTuple):
     kinds: Mapping[str, np.dtype[Any]]
     path: str
     groups: Sequence[int]  # rows of each
+    held: int  # bytes of one that is open
     lane: int
 
 
@@ -175,6 +184,8 @@ def text_shards(
     lanes = min(_LANES, len(files))
     of = {i: i * lanes // len(files) for i in range(len(files))}
     own = [i for i in of if of[i] in team.share(lanes)]
+    for i in own:
+        require_memory(files[i], memory)
     first = read_table(files[0], **options) if 0 in own else None
     head = None if first is None else (first.names, replace(first.origin, lines=()))
     names, origin = next(each for each in team.gathered(head) if each is not None)
@@ -183,12 +194,13 @@ def text_shards(
         table = first if i == 0 else read_table(files[i], written=origin.written or None, expected=names, **options)
         assert table is not None
         path = os.path.join(folder, f"{i:06}.parquet")
-        written.append(_Written(files[i], table.names, _kinds(table), path, _write(table, path, memory), of[i]))
+        written.append(_Written(files[i], table.names, _kinds(table), path, *_write(table, path, memory), of[i]))
         first = None
     everyone = [each for rank in team.gathered(written) for each in rank]
     _require_one_table(everyone)
     found = [(each.path, group, rows) for each in everyone for group, rows in enumerate(each.groups)]
-    shards, lane_of = _numbered(found, names, lanes), {each.path: each.lane for each in everyone}
+    held = max(each.held for each in everyone)
+    shards, lane_of = _numbered(found, names, lanes, held), {each.path: each.lane for each in everyone}
     return replace(shards, pieces=tuple(replace(p, lane=lane_of[p.path]) for p in shards.pieces)), origin
 
 
@@ -197,13 +209,16 @@ def _kinds(table: Table) -> dict[str, np.dtype[Any]]:
     return {name: column.dtype for name, column in table.columns.items() if not is_missing(column).all()}
 
 
-def _write(table: Table, path: str, memory: int) -> list[int]:
-    """Write a table as Parquet, in row groups that are small beside the memory; returns the rows of each."""
+def _write(table: Table, path: str, memory: int) -> tuple[list[int], int]:
+    """Write a table as Parquet, in row groups that are small beside the memory; returns the rows of each, and the bytes
+    that one holds while it is open."""
     pyarrow, parquet = optional("pyarrow", _WHY), optional("pyarrow.parquet", _WHY)
     arrays = {n: pyarrow.array(c.tolist() if c.dtype == object else c) for n, c in table.columns.items()}
-    rows = min(ROWS, max(1000, memory // 4 // _LANES // (16 * len(table.names))))
+    rows = min(ROWS, max(1000, memory // 8 // _LANES // (16 * len(table.names))))
     parquet.write_table(pyarrow.table(arrays), path, row_group_size=rows)
-    return [min(rows, len(table) - start) for start in range(0, len(table), rows)]
+    meta = parquet.read_metadata(path)
+    held = max((_held(meta.row_group(i)) for i in range(meta.num_row_groups)), default=1)
+    return [min(rows, len(table) - start) for start in range(0, len(table), rows)], held
 
 
 def _require_one_table(written: Sequence[_Written]) -> None:

@@ -29,7 +29,7 @@ from .textfile import Origin
 
 __all__ = ["Stream", "StreamPart", "bytes_of", "stream"]
 
-_BYTES_A_ROW = 48  # of a column while its statistics are computed
+_BYTES_A_ROW = 80  # of a column while its statistics are computed
 _TRAIN, _VALIDATION, _TEST = range(3)
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -84,7 +84,8 @@ class StreamPart:
         """Batches (X, y) for `fit`, `evaluate` and `validation_data`."""
         if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
             raise ConfigurationError(f"batch_size must be a whole number of at least 1, not {batch_size!r}.")
-        return Batched(self, int(batch_size), shuffle, len(self), self.stream.buffer_rows, self.stream.seed)
+        room = self.stream.buffer_rows if shuffle else self.stream.buffer_rows // 4
+        return Batched(self, int(batch_size), shuffle, len(self), room, self.stream.seed)
 
     def targets(self) -> NDArray[Any]:
         """All the targets, in the order of the table: one number a row, so that they fit where the table does not."""
@@ -142,11 +143,7 @@ class Stream:
     def __init__(
         self, table: DiskTable, memory: int, validation: float, seed: int, team: Team = ALONE, **options: Any
     ) -> None:
-        if _BYTES_A_ROW * len(table) > memory:
-            raise ConfigurationError(
-                f"memory: the statistics of a column of {len(table):,} rows take {_BYTES_A_ROW} bytes a row; write at "
-                f"least {-(-_BYTES_A_ROW * len(table) // 10**6)}MB."
-            )
+        _require_enough(table, memory)
         learned = learn(table, seed=seed, **options)
         self.name, self.seed = table.name, seed
         self.preprocessing: Preprocessing = learned.fitted
@@ -160,8 +157,9 @@ class Stream:
         roles[train[validation_order(len(train), seed)[:held]]] = _VALIDATION
         self.roles[slice(None) if kept.keep is None else kept.keep] = roles
         width = 4 * len(self.preprocessing.feature_names) + 16
-        self.buffer_rows = max(1, memory // 2 // width)
-        self.rows_at_once = max(1, memory // 8 // self.shards.lanes // (width + 16 * len(table.names)))
+        room = memory - self.shards.reading
+        self.buffer_rows = max(1, room // 2 // width)
+        self.rows_at_once = max(1, room // 8 // self.shards.lanes // (width + 16 * len(table.names)))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -204,6 +202,21 @@ class Stream:
         )
 
 
+def _require_enough(table: DiskTable, memory: int) -> None:
+    """That the memory is enough to learn from a column and to read a row group. Raises `ConfigurationError`."""
+    if _BYTES_A_ROW * len(table) > memory:
+        raise ConfigurationError(
+            f"memory: the statistics of a column of {len(table):,} rows take {_BYTES_A_ROW} bytes a row; write at "
+            f"least {-(-_BYTES_A_ROW * len(table) // 10**6)}MB."
+        )
+    reading = table.shards.reading
+    if reading > memory * 3 // 4:
+        raise ConfigurationError(
+            f"memory: reading row groups of {len(table.shards.names)} columns takes {-(-reading // 10**6)} MB; write "
+            f"at least {-(-reading * 4 // 3 // 10**6)}MB, or write the table with smaller row groups."
+        )
+
+
 def stream(
     source: str | os.PathLike[str],
     *,
@@ -222,12 +235,13 @@ def stream(
 ) -> Stream:
     """A table that need not fit into memory: a Parquet file, a folder of them, or several files of text, as shards.
 
-    `source` is a path, a folder, or a pattern such as "sales-*.csv". `memory` is what reading aims at beside what
-    the process has already, no bound of it: half of it is the buffer that rows are shuffled in, and a process was seen
-    to take up to 1.6 times as much from 50 MB on. The other options are those of `read`, and
-    `validation` is the part of the training rows that is held out to validate. Files of text are written to Parquet
-    files in a temporary folder first, one after another, each of which must fit into memory; how the first writes its
-    columns holds for all.
+    `source` is a path, a folder, or a pattern such as "sales-*.csv". `memory` bounds what reading takes: the columns
+    while they are learned from, the row groups that are open, and the buffer that rows are shuffled in. Outside of it
+    are the interpreter and what it has loaded, the network and its optimizer, and up to 30 MB in which `fit` and
+    `evaluate` gather samples. What does not fit into it is refused, with the size to write. The other options are those
+    of `read`, and `validation` is the part of the training rows that is held out to validate. Files of text are written
+    to Parquet files in a temporary folder first, one after another, each of which must fit into that memory; how the
+    first writes its columns holds for all.
 
     With `distributed=True` under mpirun or srun every rank makes the same call, reads its own part of the row groups,
     or of the files of text, and hears of the others: all have the same statistics and the same batches, those of one
@@ -259,7 +273,7 @@ def stream(
             shards, origin = text_shards(files, folder, size, team, text=text, **options)
         if not shards.pieces:
             raise DataError(f"{path} has no rows.")
-        table = DiskTable(shards, os.path.basename(path.rstrip(os.sep)), origin, frozenset(text), team)
+        table = DiskTable(shards, os.path.basename(path.rstrip(os.sep)), origin, frozenset(text), team, memory=size)
         learning: dict[str, Any] = dict(target=target, test=test, missing=missing, task=task, standardize=standardize)
         found = Stream(table, size, validation, seed, team, drop=drop, text=text, **learning)
         failing.pop_all()

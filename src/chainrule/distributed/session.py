@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..backprop import Pass
 from ..engines.contract import Block, Outcome, Task
+from ..engines.fused.adam import step_in_one_pass
 from ..engines.numpy import Updates, UpdatesSession, inferred, sum_of_squares
 from ..layer import Arrays, Context
 from ..ranks import Team
@@ -28,7 +29,7 @@ class PiecesSession(UpdatesSession):
 
     def __init__(self, team: Team, task: Task, values: Arrays, slots: Arrays) -> None:
         self.team, self.task = team, task
-        self.updates = Updates(task, values, slots)
+        self.updates = Updates(task, values, slots, step_in_one_pass)
         self.room = Scratch() if self.updates.keeps_no_gradient() else None
 
     def run(self, block: Block) -> Outcome:

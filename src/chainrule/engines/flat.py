@@ -6,7 +6,7 @@ of all of them. An optimizer of one's own may compare entries: it is not covered
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +17,19 @@ from ..layer import Arrays
 from ..optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from .contract import Task
 
-__all__ = ["LIBRARY", "FlatUpdate", "covers"]
+__all__ = ["LIBRARY", "FlatUpdate", "Rule", "as_written", "covers"]
 
 _ENTRIES = 2**14  # parameters are joined up to this size; beyond it, joining their gradients costs more than a call
 LIBRARY = (SGD, Adagrad, RMSprop, Adam, AdamW)
 
 Vectors = tuple[NDArray[Any], list[NDArray[Any]]]  # parameters, and each slot
+Rule = Callable[..., tuple[NDArray[Any], Arrays]]  # an optimizer, and what its `pure_update` takes
+
+
+def as_written(member: Optimizer, *given: Any) -> tuple[NDArray[Any], Arrays]:
+    """The step of an optimizer, by its own `pure_update`."""
+    found: tuple[NDArray[Any], Arrays] = member.pure_update(*given)
+    return found
 
 
 def covers(task: Task, values: Arrays, slots: Arrays, result: Pass) -> bool:
@@ -74,7 +81,9 @@ def pieces_of(optimizer: Optimizer, shapes: Mapping[str, tuple[int, ...]]) -> li
 class FlatUpdate:
     """The parameters that are trained, and their slots, as a few vectors. No vector is changed once it is there."""
 
-    def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
+    def __init__(self, task: Task, values: Arrays, slots: Arrays, rule: Rule) -> None:
+        """`rule` carries out the step of an optimizer of the library, as that writes it or in another way."""
+        self.rule = rule
         self.optimizer, self.names = task.optimizer, task.network.trainable_names()
         self.limits = self.optimizer.clip_norm is not None or self.optimizer.clip_value is not None
         self.pieces = pieces_of(self.optimizer, {name: values[name].shape for name in self.names})
@@ -90,7 +99,7 @@ class FlatUpdate:
         for piece, (parameter, slots) in zip(self.pieces, self.vectors, strict=True):
             member, rate = piece.member, rates[piece.column]
             decayed = member._decayed(rate, parameter, piece.join(gradients))
-            following, moved = member.pure_update(xp, step, rate, *decayed, *slots)
+            following, moved = self.rule(member, xp, step, rate, *decayed, *slots)
             vectors.append((following, [moved[slot] for slot in piece.slots]))
         return vectors
 

@@ -14,7 +14,7 @@ from ..graph import Graph
 from ..layer import Arrays, Context
 from ..rows import Samples
 from .contract import Block, Outcome, Task
-from .flat import LIBRARY, FlatUpdate, covers
+from .flat import LIBRARY, FlatUpdate, Rule, as_written, covers
 from .quick import QUICK
 from .recorder import Recorder
 
@@ -29,8 +29,8 @@ class Updates:
     From the second step on an optimizer of the library works on flat vectors, with the same bits.
     """
 
-    def __init__(self, task: Task, values: Arrays, slots: Arrays) -> None:
-        self.task, self.xp, self.names = task, QUICK, task.network.trainable_names()
+    def __init__(self, task: Task, values: Arrays, slots: Arrays, rule: Rule = as_written) -> None:
+        self.task, self.xp, self.names, self.rule = task, QUICK, task.network.trainable_names(), rule
         self.load(values, slots)
 
     def load(self, values: Arrays, slots: Arrays) -> None:
@@ -50,7 +50,7 @@ class Updates:
     def step(self, step: int, result: Pass, rates: list[float]) -> bool:
         """Go on to the next values and slots; where they are not finite, stay and say so."""
         if self._again and self._flat is None and covers(self.task, self.values, self._slots, result):
-            self._flat = FlatUpdate(self.task, self.values, self._slots)
+            self._flat = FlatUpdate(self.task, self.values, self._slots, self.rule)
         self._again = False
         if self._flat is not None:
             return self._step_vectors(self._flat, step, result, rates)

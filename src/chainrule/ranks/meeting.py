@@ -110,14 +110,21 @@ class _Deadline:
     """Ends the process where the ranks have not all come within twice the time for which a rank may be silent."""
 
     def __enter__(self) -> None:
-        self.arrivals, self.seconds = Arrivals().__enter__(), 2 * patience()
-        self.timer = threading.Timer(self.seconds, self._end)
-        self.timer.daemon = True
-        self.timer.start()
+        self.arrivals, self.seconds, self.met = Arrivals().__enter__(), 2 * patience(), threading.Event()
+        threading.Thread(target=self._count, daemon=True).start()
 
     def __exit__(self, *error: object) -> None:
-        self.timer.cancel()
+        self.met.set()
         self.arrivals.__exit__()
+
+    def _count(self) -> None:
+        """Seconds in which this process ran: where it stood still, the others may have, too."""
+        left, before = self.seconds, time.monotonic()
+        while not self.met.wait(0.1):
+            now = time.monotonic()
+            left, before = left - min(now - before, 1.0), now
+            if left <= 0:
+                self._end()
 
     def _end(self) -> None:
         """The first that is there says it. Who seems away may have said it and gone: then mpirun ends all soon."""

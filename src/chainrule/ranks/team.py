@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ALONE", "Team", "quiet", "share_of", "working"]
 
-_AWAKE, _NAP = 1e-3, 5e-5  # seconds
+_AWAKE, _NAP, _LONG_NAP = 1e-3, 5e-5, 2e-4  # seconds
+_SMALL = 2**16  # bytes
 
 
 def share_of(count: int, rank: int, size: int) -> range:
@@ -90,7 +91,7 @@ class Team:
 
     def agreed(self, pressed: bool) -> bool:
         """Whether any rank was asked to stop."""
-        return pressed if self.comm is None else bool(self._together().allreduce(int(pressed)))
+        return bool(self.summed(np.array([pressed], np.int32))[0])
 
     def gathered(self, own: Any) -> list[Any]:
         """What each rank has, in the order of the ranks, on every rank."""
@@ -119,8 +120,9 @@ class Team:
             return
         test, begin = type(requests[0]).Testall, time.perf_counter()
         while not test(requests):
-            if time.perf_counter() - begin > _AWAKE:
-                time.sleep(_NAP)
+            waited = time.perf_counter() - begin
+            if waited > _AWAKE:
+                time.sleep(min(max(_NAP, waited / 50), _LONG_NAP))
 
     def joined(self, own: NDArray[Any], sizes: Sequence[int], into: NDArray[Any] | None = None) -> NDArray[Any]:
         """The vectors of all ranks, one after another, on every rank; a new array, or the one given."""
@@ -132,15 +134,19 @@ class Team:
 
     def summed(self, vector: NDArray[Any]) -> NDArray[Any]:
         """The sum over all ranks, in an order of MPI's own."""
+        if self.comm is None:
+            return vector
         total = np.empty_like(vector)
-        self._together().Allreduce(vector, total)
+        if vector.nbytes <= _SMALL:
+            self._await([self.comm.Iallreduce(vector, total)])
+        else:  # MPI is faster where it waits awake
+            self._together().Allreduce(vector, total)
         return total
 
     def merged(self, numbers: NDArray[Any], flags: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Numbers of which each is 0 on all ranks but one, and flags that are set if they are on any rank."""
-        if self.comm is None:
-            return numbers, flags
-        return self.summed(numbers), self.summed(flags.astype(np.int32)) > 0
+        both = self.summed(np.concatenate([numbers.reshape(-1), flags.reshape(-1)]))  # a 0 or 1 is exact
+        return both[: numbers.size].reshape(numbers.shape), both[numbers.size :].reshape(flags.shape) > 0
 
     def require_alike(self, facts: Mapping[str, Any]) -> None:
         """That all ranks say the same. Raises `ConfigurationError` on every one of them, naming what differs where."""

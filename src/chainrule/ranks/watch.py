@@ -21,7 +21,7 @@ from typing import Any
 
 __all__ = ["Watch", "patience", "say"]
 
-_BEAT, _TICK, _PAUSE, _TOGETHER = 1.0, 0.1, 5.0, 2.0  # seconds
+_BEAT, _TICK, _TOGETHER = 1.0, 0.1, 2.0  # seconds
 _IDLE, _INSIDE, _GONE = "idle", "inside", "gone"
 
 
@@ -159,7 +159,7 @@ class Watch(threading.Thread):
             for connection in select.select(list(connections), [], [], _TICK)[0]:
                 self._listen(connections[connection])
             now = time.monotonic()
-            if now - before > _PAUSE:  # it was this process that stood still
+            if now - before > patience() / 3:  # it was this process that stood still
                 for peer in self.peers.values():
                     peer.heard = now
             before = now
@@ -205,12 +205,16 @@ class Watch(threading.Thread):
     def _judge_leader(self, now: float) -> None:
         if self.verdict == "alone":
             sys.exit()  # of this thread: the line is printed, and the main one has an error to raise
-        leader, turn = self.peers[0], 0.3 * (self.rank - 1)  # one after another, so that one of them prints
+        leader, turn = (
+            self.peers[0],
+            min(self.rank - 1.0, 5.0),
+        )  # seconds: one after another, so that one of them prints
         trouble = self._trouble(leader, now - turn, self.own.place == _INSIDE)
         if trouble is None:
             return
-        time.sleep(min(turn, 5.0) if leader.closed else 0.0)
+        time.sleep(turn if leader.closed else 0.0)
         say(f"rank 0 of {self.size} {trouble}")
+        self._tell(0, end=True)  # where mpirun wakes it before it ends it, it blames nobody
         os._exit(1)
 
     def _trouble(self, peer: Peer, now: float, busy: bool) -> str | None:

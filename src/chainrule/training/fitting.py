@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -19,7 +18,7 @@ from ..distributed import PiecesSession
 from ..distributed.pieces import pieces_of
 from ..engines.contract import Task
 from ..errors import ConfigurationError, NonFiniteError
-from ..interrupt import CtrlC
+from ..interrupt import LEAVING, CtrlC
 from ..ranks import ALONE, Team
 from ..weighting import require_counting
 from .callback import Callback, Fit, of_batches
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["run_plan"]
-
-# By which a cluster, and mpirun, ask a process to leave
-LEAVING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
 
 
 def run_plan(
@@ -117,7 +113,7 @@ def run_plan(
                 if crew.agreed(ctrl_c.pressed):
                     raise KeyboardInterrupt
             steps.close()
-    if verbose or model.history.stopped == INTERRUPTED:
+    if verbose or (crew.leads and model.history.stopped == INTERRUPTED):
         report(model.history, run.step, run.epoch, sys.stdout if verbose else sys.stderr)
     return fit.history.since(fit.first) if fit.own is None else fit.own
 

@@ -52,7 +52,8 @@ class Steps:
         self.timed = start is None
         task = supply.task
         self.units = relu_units(task.network, task.X.shape[1:])
-        self.size = max(1.0, BLOCK_SECONDS / 4 / engines.seconds_per_step(engine, task))  # steps in the next block
+        seconds = BLOCK_SECONDS / 4 if self.timed else BLOCK_SECONDS  # the first block shows what a step takes
+        self.size = max(1.0, seconds / engines.seconds_per_step(engine, task))  # steps in the next block
         self.done = 0  # steps into the epoch that has begun
         self.begun: Records | None = None  # what they came to
         self.newest: Records | None = None  # those of the last block, whose last epoch is that one,
