@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,12 @@ def construct(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -
     return next(constructed(kind, arguments, inputs))
 
 
-def constructed(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -> Iterator[Any]:
+def constructed(
+    kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None, named: Mapping[str, Any] | None = None
+) -> Iterator[Any]:
     """Objects of the class, the likeliest first: numbers for its arguments, then tuples and lists of numbers.
+
+    `named` are settings that have a default.
 
     Raises `ConfigurationError` where every way fails, saying what was tried first.
 
@@ -61,7 +65,7 @@ def constructed(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None)
     for chosen in [arguments] if arguments else _guesses(kind, inputs):
         try:
             seed_streams(_SEED)
-            made = kind(*chosen)
+            made = kind(*chosen, **(named or {}))
         except (Exception, SystemExit) as error:  # a constructor that is not ours: anything may come
             tried = ", ".join(_shown(each) for each in chosen)
             failed = failed or ConfigurationError(
