@@ -129,13 +129,24 @@ def _written(
     `changed` are values for settings that have a default.
     """
     first: ConfigurationError | None = None
+    broken: list[Subject] = []
     for call in _calls(item, arguments, inputs, changed):
         for way in _ways(call):
             try:
-                yield from _by_word(call._replace(way=way), inputs, targets, reduction)
-                return
+                subjects = _by_word(call._replace(way=way), inputs, targets, reduction)
+                if not isinstance(item, type) or arguments:
+                    yield from subjects
+                    return
+                known = list(subjects)
+                if not any(subject.broken for subject in known):
+                    yield from known
+                    return
+                broken = broken or known  # the arguments of its constructor were guessed: others may be meant
             except ConfigurationError as error:
                 first = first or error
+    if broken:
+        yield from broken
+        return
     if first is not None:
         raise first
     operations = _operations(item)

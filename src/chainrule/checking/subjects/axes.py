@@ -106,6 +106,8 @@ def _combinations(
             sharing.append((name, along[0]))
     lead = ((first, axis),)
     likely = tuple(place for place in sharing if place[0] in inputs)
+    if arrays[first].dtype.kind in "iu":  # what they are numbers of may have as many rows by chance
+        yield lead
     yield lead + likely
     yield lead
     for many in range(1, min(len(sharing), _TOGETHER) + 1):

@@ -100,7 +100,8 @@ def _guesses(kind: type, inputs: Any, depth: int = _DEPTH) -> Iterator[tuple[Any
     for made in _ARRAYS if any(_MATRIX.match(name) for name in names) else ():
         arrays = {name: array for name in names if (array := made(name, features)) is not None}
         yield tuple({**objects, **arrays}.get(name, value) for name, value in zip(names, plain, strict=True))
-    for words, several in ((_WIDTHS, _widths), (_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple)):
+    ways = ((_WIDTHS, _widths), (_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple), (("shape",), _triple))
+    for words, several in ways:
         places = [any(word in name.lower() for word in words) for name in names]
         if any(places):
             changed = [several(v) if here and isinstance(v, int) else v for v, here in zip(plain, places, strict=True)]
@@ -186,11 +187,30 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
     for method in (getattr(made, name, None) for name in _BUILD):
         if not callable(method):
             continue
-        wanted = len(_required_of(method))
+        names = _required_of(method)
+        if len(names) == 1 and "optim" in names[0].lower():
+            with contextlib.suppress(Exception, SystemExit):
+                if getattr(made, "input_shape", ()) is None:
+                    made.input_shape = (features,)
+                method(_Steps())
+                made.learning_rate = _Steps.learning_rate  # that of the steps that backward takes
+                yield made
+            continue
+        wanted = len(names)
         for shape in shapes if wanted == 1 else [None] if wanted == 0 else []:
             with contextlib.suppress(Exception, SystemExit):
                 method(*([shape] if wanted else []))
                 yield made
+
+
+class _Steps:
+    """An optimizer such as a layer is handed that takes the step itself."""
+
+    learning_rate = 0.5
+
+    def update(self, parameter: Any, gradient: Any) -> Any:
+        """The parameter after a step."""
+        return parameter - self.learning_rate * gradient
 
 
 def _required_of(method: Any) -> list[str]:

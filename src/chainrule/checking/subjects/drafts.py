@@ -20,7 +20,7 @@ from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, ran
 from .objects import arrays_of, copied, write
 from .outputs import stored_output
 from .plans import Passes, SavingContext
-from .sources import axes_in, bias_in_rows, layered_in, parameters_of, ranks_in, ranks_told, required_of, returned_names, role_in, source_of
+from .sources import axes_in, layered_in, parameters_of, ranks_in, ranks_told, required_of, returned_names, role_in, rows_in, source_of
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 
@@ -197,15 +197,15 @@ def _wants_integers(error: BaseException) -> bool:
 def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
     """A draft from each combination of shapes with which the value runs, the exception from each other."""
     ranks = _ranks(call)
-    sizes = _sizes(call.item)
+    sizes, told = _sizes(call.item), _shapes_told(call.item)
     axes = axes_in(base.names, *(call.of(each, call.item) for each in (call.value, call.gradient) if each is not None))
-    rows = call.gradient is not None and bias_in_rows(source_of(call.of(call.gradient, call.item)))
+    rows = rows_in(source_of(call.of(call.gradient or call.value, call.item)), base.names)
     upright = re.search(r"assert\b.*\bshape\b.*, *1\)", source_of(call.of(call.value, call.item))) is not None
     choices, eager = Choices(), False  # eager: arrays at once, for code that takes nothing else
     for _ in range(_RUNS):
         rng = np.random.default_rng(_SEED)
         world = World(choices, rng, ranks, sizes)
-        world.compares = bool(base.target)
+        world.compares, world.told = bool(base.target), told
         world.single = 1 in (rank_of(name) for name in base.names)
         world.axes, world.rows, world.upright = axes, rows, upright
         world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
@@ -247,6 +247,13 @@ def _sizes(item: Any) -> list[int]:
     parts = [abs(row - column) for row in rows for column in columns if row != column]  # inputs beside a state
     told = [v for v in getattr(item, "__dict__", {}).values() if type(v) is int and 1 < v < _WIDEST]
     return list(dict.fromkeys([*rows, *columns, *(a.shape[0] for a in held if a.ndim == 1), *parts, *told]))
+
+
+def _shapes_told(item: Any) -> tuple[tuple[int, ...], ...]:
+    """What an object holds as the shape of its inputs."""
+    held = {n: v for n, v in getattr(item, "__dict__", {}).items() if re.search(r"(?i)in(put)?s?_?(shape|dims?)$", n)}
+    plain = [v for v in held.values() if isinstance(v, tuple) and v and all(type(size) is int for size in v)]
+    return tuple(dict.fromkeys(plain))
 
 
 def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:

@@ -152,7 +152,7 @@ def _sources(
         found = [c for c in found if not named or not c.name or len(c.source.path) > 1 or is_gradient_name(c.name)]
     if plan.kind == "derivative":
         key = _local(plan, wanted)
-        one = not isinstance(returned, tuple) and np.ndim(returned) <= dvalues.ndim + 1
+        one = not isinstance(returned, tuple | dict) and np.ndim(returned) <= dvalues.ndim + 1
         return {key: Place("local", ())} if key and one else {}
     if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
         return {wanted[0].key: found[0].source}

@@ -17,7 +17,6 @@ from .world import tells_sides
 
 __all__ = [
     "axes_in",
-    "bias_in_rows",
     "indexes_with",
     "layered_in",
     "mentions",
@@ -28,6 +27,7 @@ __all__ = [
     "required_of",
     "returned_names",
     "role_in",
+    "rows_in",
     "small_in_logarithm",
     "source_of",
     "subtracted_in",
@@ -200,13 +200,18 @@ _INSIDE = re.compile(
 )
 
 
-def bias_in_rows(source: str) -> bool:
-    """Whether the gradient of a bias keeps the axis that it is summed along.
+def rows_in(source: str, names: Iterable[str]) -> dict[str, bool]:
+    """Of which arguments the gradient keeps the axis that it is summed along: these are rows, the others flat.
 
-    >>> bias_in_rows("db1 = dZ1.sum(axis=0, keepdims=True)"), bias_in_rows("db1 = dZ1.sum(axis=0)")
-    (True, False)
+    >>> rows_in("db1 = dz.sum(axis=0, keepdims=True); grads['b2'] = d.sum(0)", ["b1", "b2", "W"])
+    {'b1': True, 'b2': False}
     """
-    return re.search(r"(?m)^.*\b(d|grad|d_|grad_)b(ias(es)?)?_?\d?\b.*=.*keepdims *= *(True|1)", source) is not None
+    found = {}
+    for name in names:
+        line = re.search(rf"""(?<![^\W_])(?:d_?|grad_?|\w+\[['"]d?){name}\b['"\]]*\s*\+?=([^=\n;].*?)(?:$|[\n;])""", source)
+        if line is not None and re.search(r"sum|mean", line[1]):
+            found[name] = re.search(r"keepdims *= *(True|1)", line[1]) is not None
+    return found
 
 
 def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:

@@ -130,7 +130,8 @@ class Unknown:
             column = (shape[0], 1) if len(shape) == 2 else shape[1:2]
             channels = [(1, shape[1], 1, 1), (shape[1], 1, 1)] if len(shape) == 4 else []
             options = [column, shape[:1]] if self.world.columns else [flat, row, *channels]
-            options[:2] = options[1::-1] if self.world.rows and not self.world.columns else options[:2]
+            row_first = self.world.rows.get(self.name, False) and not self.world.columns
+            options[:2] = options[1::-1] if row_first else options[:2]
             options = [(), (1,)] if len(shape) == 1 and self.role == "bias" and not entrywise else options
             options += [()] * (self.role == "bias" and self.world.compares and self.world.columns and () not in options)
             options = [shape, *options] if self.role == "weights" or (entrywise and self.role == "bias") else options
@@ -143,7 +144,7 @@ class Unknown:
             options += [(max(shape),) * 2] * (len(shape) == 2 and 1 in shape)  # a step of a table from state to state
         rank = self.world.ranks.get(self.name)
         options = [o for o in options if len(o) == rank] or options
-        if self.role != "bias" or self.array is not None or len(options) < 2:
+        if self.role != "bias" or self.array is not None or len(options) < 2 or self.name in self.world.rows:
             return self.become(*options)
         if self.world.kept not in range(len(options)):  # all biases are kept alike, as rows or flat
             self.world.kept = self.world.choices.of(range(len(options)))

@@ -73,8 +73,9 @@ class World:
         self.single = False  # whether an index is one number, beside vectors that are called so
         self.axes: dict[str, tuple[str, ...]] = {}  # how the source calls the axes of arguments that share some,
         self.measured: dict[str, int] = {}  # and how long those are
+        self.told: tuple[Shape, ...] = ()  # shapes that an object holds as that of its inputs
         self.upright = False  # whether the source asserts the shape of a column
-        self.rows = False  # whether biases are rows rather than flat, as far as the source tells
+        self.rows: dict[str, bool] = {}  # which biases are rows and which are flat, as far as the source tells
         self.kept = -1  # which of the shapes that a bias may have the first of them took
 
 
@@ -142,6 +143,8 @@ def _input(name: str, world: World) -> Iterator[Shape]:
     n = world.samples
     widths = world.sizes
     ranks = world.ranks.get(name)
+    for shape in world.told:
+        yield from (each for each in (shape, (n, *shape)) if ranks in (None, len(each)))
     if ranks in (None, 2):
         yield from ((width, n) for width in widths if world.columns)
         yield from ((n, width) for width in widths)
@@ -156,6 +159,7 @@ def _input(name: str, world: World) -> Iterator[Shape]:
         yield from ((2, width, SIDE, SIDE) for width in dict.fromkeys((2, *widths, 1, 3)))
         yield from ((2, SIDE, SIDE, width) for width in dict.fromkeys((2, *widths, 1, 3)))
     if ranks in (None, 1):
+        yield from ((width, 1) for width in widths if not ranks)  # one sample, as a column
         yield (n,)
         yield from ((width,) for width in widths)
     for sides in range(1, 3):  # longer ones, for windows that do not fit into the others

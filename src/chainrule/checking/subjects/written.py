@@ -199,6 +199,8 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         any_rank=_any_rank(plan, own, fixed, point, reading.output),
         undefined=undefined,
         slack=slack,
+        plain=bool(plan.call.way),
+        broken=reading.error is not None,
         on_purpose=declared_by(gradient) or ("" if functions else declared_by(plan.call.item)),
         notes=tuple(_notes(reading, values, undefined, small, one)),
     )
