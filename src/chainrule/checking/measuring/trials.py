@@ -94,7 +94,7 @@ def kinked_point(subject: Subject, rng: np.random.Generator, training: bool) -> 
         return None
     point = redrawn(subject, rng, 2 if groups_of(subject) else batch_of(subject.inputs), training)
     for name in subject.inputs:
-        array = point.values[name]
+        array = point.values[name] = np.array(point.values[name])  # of one number, too
         array[rng.random(array.shape) < 0.3] = 0.0
         if array.size:
             array.flat[0] = 0.0

@@ -129,12 +129,12 @@ def _named(axes: tuple[str, ...], role: str, world: World) -> Shape:
     for place, axis in enumerate(axes):
         if axis in world.measured:
             size = world.measured[axis]
-        elif role == "input" and not place:
+        elif role in ("input", "state") and not place:
             size = 2
         elif axes.count(axis) > 1 or _SIDES.search(axis):
             size = NEURONS if role == "weights" else SIDE
         else:
-            size = 2 if role == "input" else NEURONS
+            size = 2 if role in ("input", "state") else NEURONS
         shape.append(world.measured.setdefault(axis, size) if axes.count(axis) > 1 else size)
     return tuple(shape)
 

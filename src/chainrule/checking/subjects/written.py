@@ -138,8 +138,11 @@ def _of_usual_loss(call: Passes, target: str, output: str, inputs: Any, reductio
             _, found = _best(call._replace(value=value), inputs, None, reduction, ((_FEW, _FEWEST),))
             if found is not None and found.whole:
                 return found
-            half = found is not None and found.coherent and found.fitting > 1 and 2 * found.fitting >= found.matched
-            mostly = mostly or (found if half else None)
+            if found is None or not found.coherent:
+                continue
+            half = found.fitting > 1 and 2 * found.fitting >= found.matched
+            if (half or (output and found.fitting)) and (mostly is None or found.fitting > mostly.fitting):
+                mostly = found  # the last layer's gradients may be all that are right
     return mostly
 
 
