@@ -70,9 +70,7 @@ def subjects_of(
         yield replace(subject, on_purpose="as it was called" if declared is True else declared)
 
 
-def _varied(
-    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str
-) -> Iterator[Subject]:
+def _varied(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
     """The item with other values for the settings that have a default; what does not run so is left out."""
     from .varied import varied
 
@@ -105,9 +103,7 @@ def _subjects_of(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...
         yield _declared(torch_subject(item, inputs), item)
     else:
         for subject in _written(item, inputs, targets, arguments, reduction):
-            yield replace(
-                subject, variations=functools.partial(_varied, item, inputs, targets, arguments, reduction)
-            )
+            yield replace(subject, variations=functools.partial(_varied, item, inputs, targets, arguments, reduction))
 
 
 def _declared(subject: Subject, item: Any) -> Subject:

@@ -20,7 +20,18 @@ from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, ran
 from .objects import arrays_of, copied, write
 from .outputs import stored_output
 from .plans import Passes, SavingContext
-from .sources import axes_in, layered_in, parameters_of, ranks_in, ranks_told, required_of, returned_names, role_in, rows_in, source_of
+from .sources import (
+    axes_in,
+    layered_in,
+    parameters_of,
+    ranks_in,
+    ranks_told,
+    required_of,
+    returned_names,
+    role_in,
+    rows_in,
+    source_of,
+)
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 

@@ -60,9 +60,7 @@ def _wants(call: Passes, names: tuple[str, ...]) -> list[str]:
     return [
         name
         for i, (name, default) in enumerate(known)
-        if default is inspect.Parameter.empty
-        or name.lower() in (*RATES, *TRAINING)
-        or (name in names and i <= last)
+        if default is inspect.Parameter.empty or name.lower() in (*RATES, *TRAINING) or (name in names and i <= last)
     ]
 
 

@@ -208,7 +208,8 @@ def rows_in(source: str, names: Iterable[str]) -> dict[str, bool]:
     """
     found = {}
     for name in names:
-        line = re.search(rf"""(?<![^\W_])(?:d_?|grad_?|\w+\[['"]d?){name}\b['"\]]*\s*\+?=([^=\n;].*?)(?:$|[\n;])""", source)
+        front = r"(?<![^\W_])(?:d_?|grad_?|\w+\[['\"]d?)"
+        line = re.search(rf"""{front}{name}\b['"\]]*\s*\+?=([^=\n;].*?)(?:$|[\n;])""", source)
         if line is not None and re.search(r"sum|mean", line[1]):
             found[name] = re.search(r"keepdims *= *(True|1)", line[1]) is not None
     return found
@@ -238,7 +239,9 @@ def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
         left = right = None
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
             left, right = _name(node.left), {n.id for n in ast.walk(node.right) if isinstance(n, ast.Name)}
-        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) and isinstance(node.target, ast.Subscript):
+        elif (
+            isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript) and node.op.__class__ is ast.Sub
+        ):
             left = _name(node.target.value)
             right = {n.id for n in ast.walk(node.target.slice) if isinstance(n, ast.Name)}
         if left in origin and right and right & made:

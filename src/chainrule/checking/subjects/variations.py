@@ -116,7 +116,8 @@ def _held(item: Any, name: str, default: Any) -> Any:
 
 def cropped(array: Any) -> Iterator[Any]:
     """Arrays of pictures or rows that are one shorter along their sides, into which other windows fit."""
-    for axes in {3: [(2,), (1,)], 4: [(2, 3), (1, 2)]}.get(np.ndim(array), []):
+    sides: dict[int, tuple[tuple[int, ...], ...]] = {3: ((2,), (1,)), 4: ((2, 3), (1, 2))}
+    for axes in sides.get(np.ndim(array), ()):
         if all(array.shape[axis] > 2 for axis in axes):
             yield array[tuple(slice(None, -1) if axis in axes else slice(None) for axis in range(array.ndim))]
 
@@ -124,4 +125,3 @@ def cropped(array: Any) -> Iterator[Any]:
 def said(changed: dict[str, Any]) -> str:
     """The settings as a title names them."""
     return ", ".join(f"{name}={value!r}" for name, value in changed.items())
-
