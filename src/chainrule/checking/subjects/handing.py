@@ -67,8 +67,8 @@ def ways_of(function: Callable[..., Any], source: str, alone: bool) -> Iterator[
     """
     known = getattr(inspect_unwrapped(function), "__globals__", {})
     numpy = any(isinstance(value, types.ModuleType) and value.__name__ == "numpy" for value in known.values())
-    lists = not numpy and _LOOPS.search(source) is not None
-    yield from (LISTS, "") if lists else ("",)
+    lists = _LOOPS.search(source) is not None and not _OF_ARRAYS.search(source)
+    yield from (LISTS, "") if lists and not numpy else ("", LISTS) if lists else ("",)
     yield from (ENTRIES,) if alone and _ONE_NUMBER.search(source) and not _OF_ARRAYS.search(source) else ()
 
 

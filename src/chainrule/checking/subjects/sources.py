@@ -216,7 +216,9 @@ def rows_in(source: str, names: Iterable[str]) -> dict[str, bool]:
 
 
 def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
-    """Which of the things returned a source subtracts the targets from, or what it makes of them; "" for none.
+    """Which of the things returned a source subtracts the targets from, or what it makes of them.
+
+    "" where it subtracts them from nothing, "?" where from something else, such as `sigmoid(z) - y`.
 
     >>> subtracted_in("hot = one_hot(Y); dZ2 = A2 - hot", "Y", ["A1", "A2"])
     'A2'
@@ -235,6 +237,7 @@ def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
                 continue
             made |= {name} if made & {*inside} and not copied else set()
             origin |= {name: copied} if copied and not made & {*inside} else {}
+    other = ""
     for node in nodes:
         left = right = None
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
@@ -246,7 +249,8 @@ def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
             right = {n.id for n in ast.walk(node.target.slice) if isinstance(n, ast.Name)}
         if left in origin and right and right & made:
             return origin[left]
-    return ""
+        other = "?" if right and right & made else other
+    return other
 
 
 def indexes_with(source: str, name: str) -> bool:
