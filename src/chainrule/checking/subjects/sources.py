@@ -227,7 +227,7 @@ def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
     """
     tree, made = _parsed(source), {target}
     nodes = list(ast.walk(tree)) if tree is not None else []
-    origin = {name: name for name in returned if name != target}
+    origin = {name: name for name in returned if name and name != target}
     for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             inside = [n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)]
