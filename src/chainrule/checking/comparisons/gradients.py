@@ -26,6 +26,7 @@ Floats = NDArray[Any]
 
 _GRID = (12, 16)  # rows and columns of the picture of an array
 _DIRECTIONS = 2  # along which every setting but the first is compared
+_SETTINGS = 3  # in which a gradient that is wrong somewhere is known in every entry
 _SHOWN = 5  # entries listed in a finding
 
 
@@ -46,8 +47,8 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     _require_compared(bench, measured)
     for (name, _), items in measured.items():
         wrong = [m for m in items if m.wrong.any()]
-        if wrong:  # right elsewhere along directions alone: for the diagnosis every entry counts
-            items[:] = [m if m.complete else measure(m.setting, name, bench.tolerance, bench.rng, True) for m in items]
+        if wrong:
+            items[:] = _complete(bench, name, items)
         if wrong and not any(f.array == bench.label(name) and f.kind == "gradient" for f in findings):
             findings.append(_finding(bench, name, items))
     if measured and not bench.runner.moves and not any(finding.severity == "error" for finding in findings):
@@ -69,6 +70,18 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
         for name in names
     ]
     return findings, checked
+
+
+def _complete(bench: Bench, name: str, items: Sequence[Comparison]) -> list[Comparison]:
+    """Where it is wrong, and in the smallest of the other settings, every entry: a diagnosis takes all of them."""
+    known = [m for m in items if m.complete or m.wrong.any()]
+    rest = sorted((m for m in items if not (m.complete or m.wrong.any())), key=lambda m: m.value.size)
+    chosen = [*known, *rest[: max(_SETTINGS - len(known), 0)]]
+    return [
+        m if m.complete else measure(m.setting, name, bench.tolerance, bench.rng, True)
+        for m in items
+        if any(m is each for each in chosen)
+    ]
 
 
 def _require_compared(bench: Bench, measured: dict[tuple[str, bool], list[Comparison]]) -> None:

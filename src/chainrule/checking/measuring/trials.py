@@ -48,7 +48,7 @@ def redrawn(
         return tuple(new.get((name, axis), size) for axis, size in enumerate(array.shape))
 
     values = {
-        name: scale * redrawn_inputs(rng, array, shape(name, array), subject.domain)
+        name: np.asarray(scale * redrawn_inputs(rng, array, shape(name, array), subject.domain))  # of one number, too
         for name, array in subject.inputs.items()
     }
     values |= {name: redrawn_parameter(rng, array, shape(name, array)) for name, array in subject.parameters.items()}
@@ -94,7 +94,7 @@ def kinked_point(subject: Subject, rng: np.random.Generator, training: bool) -> 
         return None
     point = redrawn(subject, rng, 2 if groups_of(subject) else batch_of(subject.inputs), training)
     for name in subject.inputs:
-        array = point.values[name]
+        array = point.values[name] = np.array(point.values[name])
         array[rng.random(array.shape) < 0.3] = 0.0
         if array.size:
             array.flat[0] = 0.0

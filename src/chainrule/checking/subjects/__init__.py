@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,16 @@ def subjects_of(
         yield replace(subject, on_purpose="as it was called" if declared is True else declared)
 
 
+def _varied(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
+    """The item with other values for the settings that have a default; what does not run so is left out."""
+    from .varied import varied
+
+    def subjects(other: Any, given: Any, changed: Mapping[str, Any]) -> Iterator[Subject]:
+        return _written(other, given, targets, arguments, reduction, changed)
+
+    yield from varied(item, inputs, subjects)
+
+
 def _subjects_of(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
     if isinstance(item, type) and issubclass(item, Layer | Loss | Penalty):
         from .construct import construct
@@ -91,7 +102,8 @@ def _subjects_of(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...
 
         yield _declared(torch_subject(item, inputs), item)
     else:
-        yield from _written(item, inputs, targets, arguments, reduction)
+        for subject in _written(item, inputs, targets, arguments, reduction):
+            yield replace(subject, variations=functools.partial(_varied, item, inputs, targets, arguments, reduction))
 
 
 def _declared(subject: Subject, item: Any) -> Subject:
@@ -100,15 +112,37 @@ def _declared(subject: Subject, item: Any) -> Subject:
     return replace(subject, on_purpose=declared_by(item))
 
 
-def _written(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
-    """What is no kind of ours: functions, objects and classes. The machinery for these is imported when it is used."""
+def _written(
+    item: Any,
+    inputs: Any,
+    targets: Any,
+    arguments: tuple[Any, ...],
+    reduction: str,
+    changed: Mapping[str, Any] | None = None,
+) -> Iterator[Subject]:
+    """What is no kind of ours: functions, objects and classes. The machinery for these is imported when it is used.
+
+    `changed` are values for settings that have a default.
+    """
     first: ConfigurationError | None = None
-    for call in _calls(item, arguments, inputs):
-        try:
-            yield from _by_word(call, inputs, targets, reduction)
-            return
-        except ConfigurationError as error:
-            first = first or error
+    broken: list[Subject] = []
+    for call in _calls(item, arguments, inputs, changed):
+        for way in _ways(call):
+            try:
+                subjects = _by_word(call._replace(way=way), inputs, targets, reduction)
+                if not isinstance(item, type) or arguments:
+                    yield from subjects
+                    return
+                known = list(subjects)
+                if not any(subject.broken for subject in known):
+                    yield from known
+                    return
+                broken = broken or known  # the arguments of its constructor were guessed: others may be meant
+            except ConfigurationError as error:
+                first = first or error
+    if broken:
+        yield from broken
+        return
     if first is not None:
         raise first
     operations = _operations(item)
@@ -125,6 +159,15 @@ def _written(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], r
     )
 
 
+def _ways(call: Passes) -> list[str]:
+    """How the passes of a call may want to be handed arrays."""
+    from .calls import whole_source
+    from .handing import ways_of
+
+    value = call.of(call.value, call.item)
+    return list(ways_of(value, whole_source(call), call.item is None))
+
+
 def _operations(item: Any) -> list[Any]:
     """The operations of a class of boxes that record what is done with them."""
     from .tape import operations_of
@@ -139,13 +182,13 @@ def _by_word(call: Passes, inputs: Any, targets: Any, reduction: str) -> Iterato
 
     call = _with_what_belongs_to_it(call)
     words = words_for(call.of(call.value, call.item)) if inputs is None or isinstance(inputs, dict) else {}
-    asked = [name for name in words if name not in (inputs or {})]
+    asked = [name for name in words if name not in {**(inputs or {}), **dict(call.words)}]
     if not asked:
         yield written_subject(call, inputs, targets, reduction=reduction)
         return
     first, *others = asked
     for word in words[first]:
-        one = call._replace(words=((first, word), *((other, words[other][0]) for other in others)))
+        one = call._replace(words=(*call.words, (first, word), *((other, words[other][0]) for other in others)))
         subject = written_subject(one, inputs, targets, reduction=reduction)
         yield replace(subject, title=f"{subject.title} with {first}={word!r}")
 
@@ -177,16 +220,18 @@ def _moved(call: Passes, space: Any) -> dict[str, Any]:
     return {"item": space, "value": call.value.__name__, "gradient": call.gradient and call.gradient.__name__}
 
 
-def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passes]:
+def _calls(
+    item: Any, arguments: tuple[Any, ...], inputs: Any, changed: Mapping[str, Any] | None = None
+) -> Iterator[Passes]:
     from .calls import calls_of, is_loss_with_gradient, is_static, pair_of, returns_backward
     from .construct import constructed
     from .costs import behind_activation
     from .plans import Passes
 
     if isinstance(item, Passes):
-        yield item
+        yield item._replace(words=tuple((changed or {}).items()))
     elif isinstance(item, tuple | list) and len(item) == 2 and all(callable(each) for each in item):
-        yield pair_of(item[0], item[1])
+        yield pair_of(item[0], item[1])._replace(words=tuple((changed or {}).items()))
     elif isinstance(item, type):
         calls = list(calls_of(item))
         behind = (behind_activation(item, c.value, c.gradient) for c in calls if isinstance(c.gradient, str))
@@ -195,11 +240,11 @@ def _calls(item: Any, arguments: tuple[Any, ...], inputs: Any) -> Iterator[Passe
         elif any(is_static(item, call) for call in calls):
             yield from (call for call in calls if is_static(item, call))
         elif calls:
-            for made in constructed(item, arguments, inputs):
+            for made in constructed(item, arguments, inputs, changed):
                 yield from calls_of(made)
     elif callable(item) and hasattr(item, "__code__"):
         if is_loss_with_gradient(item) or returns_backward(item) or inputs is not None:
-            yield pair_of(item)
+            yield pair_of(item)._replace(words=tuple((changed or {}).items()))
     else:
         yield from calls_of(item)
 

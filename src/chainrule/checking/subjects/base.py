@@ -141,6 +141,9 @@ class Subject:
     slack: float = 0.0  # a relative error that is none, such as that of a small number inside a logarithm
     notes: tuple[str, ...] = ()  # what was guessed, and what could not be matched
     elsewhere: bool = False  # whether its code runs in another process, where no line of it can be tried
+    variations: Callable[[], Iterator[Subject]] | None = None  # the same with other values of settings with defaults
+    plain: bool = False  # whether it computes in Python's own numbers
+    broken: bool = False  # whether no way was found on which its backward pass runs
     mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say
 
 

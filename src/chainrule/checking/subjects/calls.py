@@ -250,6 +250,7 @@ def whole_source(call: Passes) -> str:
         return "\n".join(source_of(base) for base in kind.__mro__[:-1])
     value = call.of(call.value, call.item)
     parts = getattr(value, "parts", (value,))
+    parts = tuple(getattr(part, "__wrapped__", part) for part in parts)
     known = getattr(parts[0], "__globals__", {})
     called = [known[n] for part in parts for n in getattr(part, "__code__", _NOTHING).co_names if n in known]
     return "\n".join(source_of(function) for function in (*parts, *called) if callable(function))

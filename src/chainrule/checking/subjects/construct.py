@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,12 @@ def construct(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -
     return next(constructed(kind, arguments, inputs))
 
 
-def constructed(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None) -> Iterator[Any]:
+def constructed(
+    kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None, named: Mapping[str, Any] | None = None
+) -> Iterator[Any]:
     """Objects of the class, the likeliest first: numbers for its arguments, then tuples and lists of numbers.
+
+    `named` are settings that have a default.
 
     Raises `ConfigurationError` where every way fails, saying what was tried first.
 
@@ -61,7 +65,7 @@ def constructed(kind: type, arguments: tuple[Any, ...] = (), inputs: Any = None)
     for chosen in [arguments] if arguments else _guesses(kind, inputs):
         try:
             seed_streams(_SEED)
-            made = kind(*chosen)
+            made = kind(*chosen, **(named or {}))
         except (Exception, SystemExit) as error:  # a constructor that is not ours: anything may come
             tried = ", ".join(_shown(each) for each in chosen)
             failed = failed or ConfigurationError(
@@ -96,7 +100,8 @@ def _guesses(kind: type, inputs: Any, depth: int = _DEPTH) -> Iterator[tuple[Any
     for made in _ARRAYS if any(_MATRIX.match(name) for name in names) else ():
         arrays = {name: array for name in names if (array := made(name, features)) is not None}
         yield tuple({**objects, **arrays}.get(name, value) for name, value in zip(names, plain, strict=True))
-    for words, several in ((_WIDTHS, _widths), (_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple)):
+    ways = ((_WIDTHS, _widths), (_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple), (("shape",), _triple))
+    for words, several in ways:
         places = [any(word in name.lower() for word in words) for name in names]
         if any(places):
             changed = [several(v) if here and isinstance(v, int) else v for v, here in zip(plain, places, strict=True)]
@@ -182,11 +187,30 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
     for method in (getattr(made, name, None) for name in _BUILD):
         if not callable(method):
             continue
-        wanted = len(_required_of(method))
+        names = _required_of(method)
+        if len(names) == 1 and "optim" in names[0].lower():
+            with contextlib.suppress(Exception, SystemExit):
+                if getattr(made, "input_shape", ()) is None:
+                    made.input_shape = (features,)
+                method(_Steps())
+                made.learning_rate = _Steps.learning_rate  # that of the steps that backward takes
+                yield made
+            continue
+        wanted = len(names)
         for shape in shapes if wanted == 1 else [None] if wanted == 0 else []:
             with contextlib.suppress(Exception, SystemExit):
                 method(*([shape] if wanted else []))
                 yield made
+
+
+class _Steps:
+    """An optimizer such as a layer is handed that takes the step itself."""
+
+    learning_rate = 0.5
+
+    def update(self, parameter: Any, gradient: Any) -> Any:
+        """The parameter after a step."""
+        return parameter - self.learning_rate * gradient
 
 
 def _required_of(method: Any) -> list[str]:

@@ -13,7 +13,16 @@ import numpy as np
 from .names import TARGETS
 from .sources import parameters_of, required_of, returned_names, source_of
 
-__all__ = ["USUAL", "Loss", "WithCost", "behind_activation", "cost_among", "methods_of", "slope_among", "target_of"]
+__all__ = [
+    "Loss",
+    "WithCost",
+    "behind_activation",
+    "cost_among",
+    "methods_of",
+    "slope_among",
+    "target_of",
+    "usual_losses",
+]
 
 _NODES = 12  # of the rule that integrates a derivative
 _SLOPE = re.compile(
@@ -65,6 +74,18 @@ def _shares(output: Any, targets: Any) -> Any:
     return -np.sum(targets * np.log(output))
 
 
+def _chosen(output: Any, targets: Any) -> Any:
+    """The cross-entropy of class numbers: the samples are columns where these sum to 1."""
+    shares = output.T if np.allclose(np.sum(output, axis=0), 1) else output
+    known = targets.as_index(shares.shape[-1]) if hasattr(targets, "as_index") else targets
+    return -np.mean(np.log(shares[np.arange(len(shares)), known]))
+
+
+# What a backward pass that takes class numbers, and names no loss, may be of.
+OF_CLASSES = (
+    Loss("the mean of the cross-entropy over the samples", value=_chosen),
+    Loss("the cross-entropy", value=lambda o, t: _chosen(o, t) * np.size(t)),
+)
 # What a backward pass that begins with output - target, and names no loss, may be of: the likeliest first.
 USUAL = (
     Loss("half of the squared error", value=lambda o, t: _squares(o, t) / 2),
@@ -80,6 +101,21 @@ USUAL = (
     Loss("the binary cross-entropy", value=_answers),
     Loss("the cross-entropy", value=_shares),
 )
+
+
+def usual_losses(source: str, classes: bool) -> tuple[Loss, ...]:
+    """The usual losses that go with the last activation of a source, or with class numbers; the likeliest first."""
+    if classes:
+        return OF_CLASSES
+    shares = "softmax" in source.lower() or ("exp(" in source and re.search(r"\bsum\(", source))
+    answers = re.search(r"(?i)sigmoid|sigma|logistic|1(\.0?)? ?/ ?\(1(\.0?)? ?\+ ?np\.exp", source)
+    kinds = [*("entropy of shares",) * bool(shares), *("binary",) * bool(answers), "squared"]
+    kinds += ["entropy of shares", "binary"] * (not shares and not answers)
+    return tuple(loss for kind in kinds for loss in USUAL if _kind(loss) == kind)
+
+
+def _kind(loss: Loss) -> str:
+    return next((word for word in ("squared", "binary") if word in loss.called), "entropy of shares")
 
 
 _SCORES = re.compile(r"(?i)^(z\w?|zs|net|scores?|logits?|pre_?act\w*)$")
@@ -123,6 +159,7 @@ class WithCost(NamedTuple):
     forward: str
     cost: str | Loss
     target: str
+    output: str = ""  # which of the things that forward returns the loss is of; the first where it is not known
 
     def on(self, item: Any) -> Callable[..., Any]:
         """The function of one object: the arguments of forward, then the targets."""
@@ -139,10 +176,11 @@ class WithCost(NamedTuple):
             *inputs, target = arguments
             found = forward(*inputs)
             several = found if isinstance(found, tuple | list) else (found,)
+            output = several[returned.index(self.output) if self.output in returned[: len(several)] else 0]
             if hasattr(target, "world"):  # targets whose shape is not known yet
-                target.world.compared = np.shape(several[0])
+                target.world.compared = np.shape(output)
             given = {**dict(zip(names, inputs, strict=True)), **dict(zip(returned, several, strict=False))}
-            return cost(*self._handed(cost, given, several, target)), *several
+            return cost(*self._handed(cost, given, output, target)), *several
 
         loss.__name__ = self.forward
         loss.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -152,13 +190,13 @@ class WithCost(NamedTuple):
         loss.returns = ("", *(returned or ("",)))  # type: ignore[attr-defined]
         return loss
 
-    def _handed(self, cost: Any, given: dict[str, Any], several: Any, target: Any) -> Iterable[Any]:
-        """What the loss is handed: the targets, what it names as forward does, and else what forward gave first."""
+    def _handed(self, cost: Any, given: dict[str, Any], output: Any, target: Any) -> Iterable[Any]:
+        """What the loss is handed: the targets, what it names as forward does, and else the output."""
         for name in required_of(cost):
             if name == self.target or (name.lower() in TARGETS and name not in given):
                 yield target
             else:
-                yield given.get(name, several[0])
+                yield given.get(name, output)
 
 
 def slope_among(functions: dict[str, Callable[..., Any]], target: str) -> Loss | None:

@@ -15,11 +15,23 @@ from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import Arrays, is_shape
 from .calls import whole_source
+from .initializers import initialized
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, rank_of, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
 from .outputs import stored_output
 from .plans import Passes, SavingContext
-from .sources import axes_in, layered_in, parameters_of, ranks_in, ranks_told, returned_names, role_in, source_of
+from .sources import (
+    axes_in,
+    layered_in,
+    parameters_of,
+    ranks_in,
+    ranks_told,
+    required_of,
+    returned_names,
+    role_in,
+    rows_in,
+    source_of,
+)
 from .unknown import AnySettings, TracedArray, Unknown, plain
 from .world import Choices, World
 
@@ -47,6 +59,7 @@ class Draft:
     guessed: tuple[str, ...] = ()
     keywords: frozenset[str] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)  # where the source says more than the name
+    meant: bool = False  # whether the file itself makes parameters of these shapes
     layered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # numbered names in dicts whose length counts
 
 
@@ -81,14 +94,16 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     names, target, training, keywords = arguments_of(call)
     arrays = [n for n in names if n not in (target, training, "xp", "ctx")]
     given, joined = _given(call, inputs, arrays)
-    given |= {name: word for name, word in call.words if name not in given}
+    given |= {name: word for name, word in (*call.words, *_settings_of_both(call)) if name not in given}
     keywords |= {n for n in given if n not in names}
     names += tuple(n for n in given if n not in names and not joined)
     if targets is not None and not target and len(arrays) > 1:
         target = arrays[-1] if len(given) < len(arrays) else ""
     if targets is not None and target:
         given[target] = np.asarray(targets)
-    base = Draft(names, {}, {}, {}, target, None, 0, training, joined, keywords=keywords)
+    made = {} if joined or inputs is not None else initialized(call.of(call.value, call.item), names)
+    given |= {name: value for name, value in made.items() if name not in given}
+    base = Draft(names, {}, {}, {}, target, None, 0, training, joined, keywords=keywords, meant=bool(made))
     source = whole_source(call)
     base.roles = {name: role for name in names if (role := role_in(source, name))}
     base.layered = {name: layered_in(source, name) for name in names}
@@ -118,6 +133,15 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
         found = False
     if not found:
         raise ConfigurationError(_refusal(call, arrays, given, first))
+
+
+def _settings_of_both(call: Passes) -> list[tuple[str, Any]]:
+    """The settings that forward has by default and backward must be handed."""
+    if call.gradient is None:
+        return []
+    wanted = required_of(call.of(call.gradient, call.item))
+    defaults = parameters_of(call.of(call.value, call.item)).items()
+    return [(n, d) for n, d in defaults if n in wanted and isinstance(d, int | float | str | tuple)]
 
 
 def _given(call: Passes, inputs: Any, arrays: list[str]) -> tuple[dict[str, Any], bool]:
@@ -184,15 +208,17 @@ def _wants_integers(error: BaseException) -> bool:
 def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
     """A draft from each combination of shapes with which the value runs, the exception from each other."""
     ranks = _ranks(call)
-    sizes = _sizes(call.item)
+    sizes, told = _sizes(call.item), _shapes_told(call.item)
     axes = axes_in(base.names, *(call.of(each, call.item) for each in (call.value, call.gradient) if each is not None))
+    rows = rows_in(source_of(call.of(call.gradient or call.value, call.item)), base.names)
+    upright = re.search(r"assert\b.*\bshape\b.*, *1\)", source_of(call.of(call.value, call.item))) is not None
     choices, eager = Choices(), False  # eager: arrays at once, for code that takes nothing else
     for _ in range(_RUNS):
         rng = np.random.default_rng(_SEED)
         world = World(choices, rng, ranks, sizes)
-        world.compares = bool(base.target)
+        world.compares, world.told = bool(base.target), told
         world.single = 1 in (rank_of(name) for name in base.names)
-        world.axes = axes
+        world.axes, world.rows, world.upright = axes, rows, upright
         world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
         handed = {name: _first(name, given, base, world) for name in base.names}
         try:
@@ -229,15 +255,23 @@ def _sizes(item: Any) -> list[int]:
     held = [value for _, value in arrays_of(item)] if item is not None and not isinstance(item, type) else []
     rows = [a.shape[0] for a in held if a.ndim == 2 and a.shape[0] > 1]
     columns = [a.shape[1] for a in held if a.ndim >= 2]
-    parts = [row - column for row in rows for column in columns if row > column]  # inputs beside a state
+    parts = [abs(row - column) for row in rows for column in columns if row != column]  # inputs beside a state
     told = [v for v in getattr(item, "__dict__", {}).values() if type(v) is int and 1 < v < _WIDEST]
     return list(dict.fromkeys([*rows, *columns, *(a.shape[0] for a in held if a.ndim == 1), *parts, *told]))
+
+
+def _shapes_told(item: Any) -> tuple[tuple[int, ...], ...]:
+    """What an object holds as the shape of its inputs."""
+    held = {n: v for n, v in getattr(item, "__dict__", {}).items() if re.search(r"(?i)in(put)?s?_?(shape|dims?)$", n)}
+    plain = [v for v in held.values() if isinstance(v, tuple) and v and all(type(size) is int for size in v)]
+    return tuple(dict.fromkeys(plain))
 
 
 def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     if name in given:
         value = given[name]
-        world.samples = len(value) if isinstance(value, np.ndarray) and value.ndim else world.samples
+        samples = isinstance(value, np.ndarray) and value.ndim and role_of(name) not in LIKE_WEIGHTS
+        world.samples = len(value) if samples else world.samples
         world.measured |= dict(zip(world.axes.get(name, ()), np.shape(value), strict=False))
         return value.copy().view(TracedArray) if isinstance(value, np.ndarray) else value
     role = base.roles.get(name) or role_of(name)
@@ -296,8 +330,9 @@ def _drafted(base: Draft, handed: dict[str, Any], given: dict[str, Any], arrays:
         else:
             fixed[key] = made
     return Draft(
-        base.names, keys, values, fixed, base.target, like, below, base.training, False, tuple(guessed), base.keywords
-    )
+        base.names, keys, values, fixed, base.target, like, below, base.training, False, tuple(guessed), base.keywords,
+        meant=base.meant,
+    )  # fmt: skip
 
 
 def _made(value: Any, key: str, values: Arrays) -> Any:

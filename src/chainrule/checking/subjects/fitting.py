@@ -45,7 +45,10 @@ def fitted(
     instance = WrittenInstance(plan)
     seed_streams(_SEED)
     instance.restart()
-    output = np.asarray(instance.forward(point.copied()))
+    try:
+        output = np.asarray(instance.forward(point.copied()))
+    except ValueError:  # several outputs of different shapes, which are no one array
+        return None
     if plan.kind == "loss" and plan.call.gradient is not None and instance.parts[0].ndim > 1:
         return None  # an array of errors, entry by entry, is no loss
     dvalues = np.ones(()) if plan.kind == "loss" else np.asarray(rng.normal(size=output.shape))
@@ -149,7 +152,8 @@ def _sources(
         found = [c for c in found if not named or not c.name or len(c.source.path) > 1 or is_gradient_name(c.name)]
     if plan.kind == "derivative":
         key = _local(plan, wanted)
-        return {key: Place("local", ())} if key and np.ndim(returned) <= dvalues.ndim + 1 else {}
+        one = not isinstance(returned, tuple | dict) and np.ndim(returned) <= dvalues.ndim + 1
+        return {key: Place("local", ())} if key and one else {}
     if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
         return {wanted[0].key: found[0].source}
     sources = matched(wanted, found, instance.item, fits)

@@ -43,7 +43,7 @@ _STATES = re.compile(
     r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)(_\w)?|[hcs]|hidden|state|cell|hx|cx)$"
 )
 _BIASES = re.compile(r"(?i)^(b|bias(es)?|beta|b_?\w{0,3}|\w{0,3}_?bias(es)?)$")
-_SCALES = re.compile(r"(?i)^(gamma|scale_?factor|gain|g)$")
+_SCALES = re.compile(r"(?i)^(gamma|scale_?factor|\w{0,3}_?gain|g)$")
 _WEIGHTS = re.compile(
     r"(?:(?i:^(weights?|kernels?|filters?|theta|w\w{0,4}|\w{1,4}_w|weight_\w+|\w+_weights?)$)|^[UVW]\w{0,2}$)"
 )

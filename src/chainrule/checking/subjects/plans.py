@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .costs import WithCost
+from .handing import handed
 from .objects import BOXES
 from .spaces import Space
 
@@ -51,13 +52,14 @@ class Passes(NamedTuple):
     gradient: Any  # likewise; None where the value comes with its gradients
     words: tuple[tuple[str, str], ...] = ()  # arguments that are words, such as the name of an activation
     box: Any = None  # the class that __call__ wants its inputs in, where forward leaves it to __call__ to keep them
+    way: str = ""  # how arrays are handed over: as they are, as lists or one number after the other
 
     def of(self, which: Any, item: Any) -> Callable[..., Any]:
         """The method of an object, or the function."""
         if isinstance(which, WithCost):
             return which.on(item)
-        found = getattr(item, which) if isinstance(which, str) else which
-        return found  # type: ignore[no-any-return]
+        found: Callable[..., Any] = getattr(item, which) if isinstance(which, str) else which
+        return handed(found, self.way) if self.way else found
 
     @property
     def functions(self) -> bool:

@@ -41,7 +41,7 @@ def manners(call: Passes, names: tuple[str, ...], target: str, returned: Any, va
     if call.gradient is None:
         yield Manner("loss", (), (loss_place(returned_names(call.of(call.value, call.item))),))
         return
-    wants = _wants(call)
+    wants = _wants(call, names)
     number = np.ndim(value) == 0 or (np.size(value) == 1 and bool(target))
     seen: set[Manner] = set()
     for reading in _all(call, names, target, returned, wants, number):
@@ -52,12 +52,15 @@ def manners(call: Passes, names: tuple[str, ...], target: str, returned: Any, va
             return
 
 
-def _wants(call: Passes) -> list[str]:
-    known = parameters_of(call.of(call.gradient, call.item))
+def _wants(call: Passes, names: tuple[str, ...]) -> list[str]:
+    """What backward is handed: what it must be, and settings that forward is handed too."""
+    known = list(parameters_of(call.of(call.gradient, call.item)).items())
+    set_too = [i for i, (name, _) in enumerate(known) if name in dict(call.words) and name in names]
+    last = max(set_too, default=-1)  # arguments go by place: all before it must be known
     return [
         name
-        for name, default in known.items()
-        if default is inspect.Parameter.empty or name.lower() in RATES or name.lower() in TRAINING
+        for i, (name, default) in enumerate(known)
+        if default is inspect.Parameter.empty or name.lower() in (*RATES, *TRAINING) or (name in names and i <= last)
     ]
 
 
@@ -68,7 +71,7 @@ def unknown_to(call: Passes, names: tuple[str, ...], slots: tuple[str, ...]) -> 
     lower = {name.lower() for name in names}
     return [
         name
-        for position, (name, slot) in enumerate(zip(_wants(call), slots, strict=False))
+        for position, (name, slot) in enumerate(zip(_wants(call, names), slots, strict=False))
         if position
         and not slot.startswith(("cache", "returned"))
         and name.lower() not in {*lower, *RATES, *TRAINING, *TARGETS, "xp", "ctx"}

@@ -13,9 +13,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .names import role_of
+from .world import tells_sides
 
 __all__ = [
     "axes_in",
+    "indexes_with",
     "layered_in",
     "mentions",
     "parameters_of",
@@ -25,8 +27,10 @@ __all__ = [
     "required_of",
     "returned_names",
     "role_in",
+    "rows_in",
     "small_in_logarithm",
     "source_of",
+    "subtracted_in",
     "words_for",
 ]
 
@@ -122,7 +126,7 @@ def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, t
             if len(axes) == len(entries) > 2 and _name(node.value.value) in names:
                 found.setdefault(_name(node.value.value), axes)
     every = [axis for axes in found.values() for axis in axes if axis != "_"]
-    return found if len(set(every)) < len(every) else {}
+    return found if len(set(every)) < len(every) else {n: axes for n, axes in found.items() if tells_sides(axes)}
 
 
 def _name(node: ast.AST) -> str:
@@ -196,6 +200,70 @@ _INSIDE = re.compile(
 )
 
 
+def rows_in(source: str, names: Iterable[str]) -> dict[str, bool]:
+    """Of which arguments the gradient keeps the axis that it is summed along: these are rows, the others flat.
+
+    >>> rows_in("db1 = dz.sum(axis=0, keepdims=True); grads['b2'] = d.sum(0)", ["b1", "b2", "W"])
+    {'b1': True, 'b2': False}
+    """
+    found = {}
+    for name in names:
+        front = r"(?<![^\W_])(?:d_?|grad_?|\w+\[['\"]d?)"
+        line = re.search(rf"""{front}{name}\b['"\]]*\s*\+?=([^=\n;].*?)(?:$|[\n;])""", source)
+        if line is not None and re.search(r"sum|mean", line[1]):
+            found[name] = re.search(r"keepdims *= *(True|1)", line[1]) is not None
+    return found
+
+
+def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
+    """Which of the things returned a source subtracts the targets from, or what it makes of them.
+
+    "" where it subtracts them from nothing, "?" where from something else, such as `sigmoid(z) - y`.
+
+    >>> subtracted_in("hot = one_hot(Y); dZ2 = A2 - hot", "Y", ["A1", "A2"])
+    'A2'
+    >>> subtracted_in("d = A2.copy(); d[range(m), Y] -= 1", "Y", ["A1", "A2"])
+    'A2'
+    """
+    tree, made = _parsed(source), {target}
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    origin = {name: name for name in returned if name and name != target}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            inside = [n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)]
+            name = node.targets[0].id
+            copied = next((origin[n] for n in inside if n in origin), "")
+            if isinstance(node.value, ast.BinOp) and target not in inside and not made & {*inside}:
+                continue
+            made |= {name} if made & {*inside} and not copied else set()
+            origin |= {name: copied} if copied and not made & {*inside} else {}
+    other = ""
+    for node in nodes:
+        left = right = None
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            left, right = _name(node.left), {n.id for n in ast.walk(node.right) if isinstance(n, ast.Name)}
+        elif (
+            isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript) and node.op.__class__ is ast.Sub
+        ):
+            left = _name(node.target.value)
+            right = {n.id for n in ast.walk(node.target.slice) if isinstance(n, ast.Name)}
+        if left in origin and right and right & made:
+            return origin[left]
+        other = "?" if right and right & made else other
+    return other
+
+
+def indexes_with(source: str, name: str) -> bool:
+    """Whether a source uses an argument as class numbers: as an index, or to make one-hot rows of them.
+
+    >>> indexes_with("p[np.arange(m), Y] -= 1", "Y"), indexes_with("A - Y", "Y"), indexes_with("one_hot(Y)", "Y")
+    (True, False, True)
+    """
+    word = re.escape(name)
+    as_index = rf"\[[^\[\]]*(?<![\w.]){word}(?![\w.\[(])[^\[\]]*\]"
+    return re.search(rf"(?i:one_?hot|categorical)\w*\(\s*{word}\b|{as_index}", source) is not None
+
+
 def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, str]:
     """A small number that is added inside of a logarithm for safety, and how it is written; (0.0, "") without one.
 
@@ -257,11 +325,13 @@ def words_for(function: Callable[..., Any]) -> dict[str, list[str]]:
     {'kind': ['linear']}
     """
     tree, found = _parsed(source_of(function)), dict[str, list[str]]()
-    required = required_of(function)
+    defaults = parameters_of(function)
+    required = [n for n, default in defaults.items() if default is inspect.Parameter.empty or isinstance(default, str)]
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id in required:
             words = [e.value for e in ast.walk(node.comparators[0]) if isinstance(e, ast.Constant)]
-            found.setdefault(node.left.id, []).extend(w for w in words if isinstance(w, str))
+            default = [defaults[node.left.id]] if isinstance(defaults[node.left.id], str) else []
+            found.setdefault(node.left.id, default).extend(w for w in words if isinstance(w, str))
     return {name: list(dict.fromkeys(words)) for name, words in found.items() if words}
 
 

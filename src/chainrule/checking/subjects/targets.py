@@ -41,8 +41,8 @@ class Redraw:
         found, first = [], self.point.targets
         for form in forms[1:]:
             shape = compared_shape(self.reading.draft, self.point.values)
-            other = first.argmax(-1) if form == "classes" else np.eye(shape[-1])[first] if first.ndim == 1 else None
             with contextlib.suppress(Exception, SystemExit):
+                other = first.argmax(-1) if form == "classes" else np.eye(shape[-1])[first] if first.ndim == 1 else None
                 losses = [self._loss(t) for t in (first, other)]
                 if other is not None and np.isclose(losses[0], losses[1], rtol=1e-9):
                     found.append(form)

@@ -61,8 +61,8 @@ class Unknown:
             self.array = drawn(self.role, shape, self.world).view(TracedArray)
             self.world.measured |= dict(zip(self.world.axes.get(self.name, ()), shape, strict=False))
             self.fresh = np.array(self.array)
-            if self.role == "input" and shape and not self.world.columns:
-                self.world.samples = shape[0]
+            if self.role == "input" and shape and not self.world.columns and not self.world.counted:
+                self.world.samples, self.world.counted = shape[0], True
         return self.array
 
     def as_index(self, below: int) -> NDArray[Any]:
@@ -130,6 +130,8 @@ class Unknown:
             column = (shape[0], 1) if len(shape) == 2 else shape[1:2]
             channels = [(1, shape[1], 1, 1), (shape[1], 1, 1)] if len(shape) == 4 else []
             options = [column, shape[:1]] if self.world.columns else [flat, row, *channels]
+            row_first = self.world.rows.get(self.name, False) and not self.world.columns
+            options[:2] = options[1::-1] if row_first else options[:2]
             options = [(), (1,)] if len(shape) == 1 and self.role == "bias" and not entrywise else options
             options += [()] * (self.role == "bias" and self.world.compares and self.world.columns and () not in options)
             options = [shape, *options] if self.role == "weights" or (entrywise and self.role == "bias") else options
@@ -139,9 +141,10 @@ class Unknown:
             options = [shape, shape[:1], *((s, 1) for s in shape[:1]), ()]
         else:
             options = [shape, shape[:1], shape[-1:], (), *((s, 1) for s in shape[:1])]
+            options += [(max(shape),) * 2] * (len(shape) == 2 and 1 in shape)  # a step of a table from state to state
         rank = self.world.ranks.get(self.name)
         options = [o for o in options if len(o) == rank] or options
-        if self.role != "bias" or self.array is not None or len(options) < 2:
+        if self.role != "bias" or self.array is not None or len(options) < 2 or self.name in self.world.rows:
             return self.become(*options)
         if self.world.kept not in range(len(options)):  # all biases are kept alike, as rows or flat
             self.world.kept = self.world.choices.of(range(len(options)))

@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEATURES", "MULTIPLES", "NEURONS", "SAMPLES", "STEPS", "Choices", "Shape", "World", "drawn", "usual_shapes"]
+__all__ = [
+    "FEATURES",
+    "MULTIPLES",
+    "NEURONS",
+    "SAMPLES",
+    "STEPS",
+    "Choices",
+    "Shape",
+    "World",
+    "drawn",
+    "tells_sides",
+    "usual_shapes",
+]
 
 SAMPLES, FEATURES, NEURONS, STEPS, SIDE = 5, 4, 3, 4, 6
 MULTIPLES = (1, 4, 3, 2)  # of an LSTM's or a GRU's gates in one matrix
@@ -53,6 +65,7 @@ class World:
         self.choices, self.rng, self.ranks = choices, rng, ranks
         self.sizes = tuple(dict.fromkeys([*sizes, FEATURES]))  # how wide the inputs may be
         self.samples = SAMPLES
+        self.counted = False  # whether an input told how many samples there are
         self.compares = False  # whether there are targets,
         self.predicts = False  # and nothing but predictions beside them
         self.compared: Shape = ()  # what targets are compared with, where that is known
@@ -60,6 +73,9 @@ class World:
         self.single = False  # whether an index is one number, beside vectors that are called so
         self.axes: dict[str, tuple[str, ...]] = {}  # how the source calls the axes of arguments that share some,
         self.measured: dict[str, int] = {}  # and how long those are
+        self.told: tuple[Shape, ...] = ()  # shapes that an object holds as that of its inputs
+        self.upright = False  # whether the source asserts the shape of a column
+        self.rows: dict[str, bool] = {}  # which biases are rows and which are flat, as far as the source tells
         self.kept = -1  # which of the shapes that a bias may have the first of them took
 
 
@@ -102,18 +118,23 @@ def usual_shapes(name: str, role: str, world: World) -> Iterator[Shape]:
 _SIDES = re.compile(r"(?i)height|width|rows|cols|(^|_)[hw](_|$)|^i?[hw]\d?$|^[hw]_?in$")
 
 
+def tells_sides(axes: Sequence[str]) -> bool:
+    """Whether axes are called like those of pictures."""
+    return sum(_SIDES.search(axis) is not None for axis in axes) > 1
+
+
 def _named(axes: tuple[str, ...], role: str, world: World) -> Shape:
     """The shape of an array whose axes are called so: those of one name are as long as each other."""
     shape: list[int] = []
     for place, axis in enumerate(axes):
         if axis in world.measured:
             size = world.measured[axis]
-        elif role == "input" and not place:
+        elif role in ("input", "state") and not place:
             size = 2
         elif axes.count(axis) > 1 or _SIDES.search(axis):
             size = NEURONS if role == "weights" else SIDE
         else:
-            size = 2 if role == "input" else NEURONS
+            size = 2 if role in ("input", "state") else NEURONS
         shape.append(world.measured.setdefault(axis, size) if axes.count(axis) > 1 else size)
     return tuple(shape)
 
@@ -122,9 +143,13 @@ def _input(name: str, world: World) -> Iterator[Shape]:
     n = world.samples
     widths = world.sizes
     ranks = world.ranks.get(name)
+    for shape in world.told:
+        yield from (each for each in (shape, (n, *shape)) if ranks in (None, len(each)))
     if ranks in (None, 2):
         yield from ((width, n) for width in widths if world.columns)
         yield from ((n, width) for width in widths)
+    if ranks == 2 or world.upright:
+        yield from ((width, 1) for width in widths)
     if ranks is None and world.compares:
         yield from ((n,), (n, 1), (n, 2))
     if ranks in (None, 3):
@@ -134,6 +159,7 @@ def _input(name: str, world: World) -> Iterator[Shape]:
         yield from ((2, width, SIDE, SIDE) for width in dict.fromkeys((2, *widths, 1, 3)))
         yield from ((2, SIDE, SIDE, width) for width in dict.fromkeys((2, *widths, 1, 3)))
     if ranks in (None, 1):
+        yield from ((width, 1) for width in widths if not ranks)  # one sample, as a column
         yield (n,)
         yield from ((width,) for width in widths)
     for sides in range(1, 3):  # longer ones, for windows that do not fit into the others
@@ -156,6 +182,8 @@ def _bias(name: str, world: World) -> Iterator[Shape]:
 
 def _state(name: str, world: World) -> Iterator[Shape]:
     n = world.samples
+    if world.ranks.get(name, 0) > 2:  # what an earlier layer gave
+        yield from _input(name, world)
     yield from ((NEURONS, n), *((width, n) for width in world.sizes)) if world.columns else ()
     yield from ((n, NEURONS), *((n, width) for width in world.sizes), (NEURONS, n), (NEURONS, 1), (NEURONS,))
     yield from ((width, 1) for width in world.sizes)

@@ -19,7 +19,7 @@ from .axes import find_groups, resized
 from .base import Arrays, Group, Point, Style, Subject, is_shape
 from .calls import whole_source
 from .compared import redrawn_like
-from .costs import USUAL, WithCost, target_of
+from .costs import WithCost, target_of, usual_losses
 from .declared import declared_by
 from .drafts import drafts
 from .held import made_by
@@ -31,7 +31,16 @@ from .readings import readings_of
 from .running import WrittenInstance
 from .slopes import Slopes
 from .slots import unknown_to
-from .sources import mentions, parameters_of, small_in_logarithm, source_of
+from .sources import (
+    indexes_with,
+    mentions,
+    parameters_of,
+    required_of,
+    returned_names,
+    small_in_logarithm,
+    source_of,
+    subtracted_in,
+)
 from .targets import Redraw, counts_classes
 
 __all__ = ["written_subject"]
@@ -44,14 +53,20 @@ _ALIKE = 6  # arguments of the same ranks among them
 
 def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean") -> Subject:
     """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
+    guessed = _by_the_difference(call, inputs, reduction)
+    if guessed is not None and guessed.whole:
+        return _subject(guessed, inputs, targets)
     call, best = _best(call, inputs, targets, reduction)
+    if best is None and guessed is not None:
+        return _subject(guessed, inputs, targets)
     if best is None:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
             "it takes."
         )
     target = "" if best.whole or best.draft.target or call.gradient is None else _loss_wanted(call)
-    if target and (guessed := _of_usual_loss(call, target, inputs, reduction)) is not None:
+    guessed = guessed or (_of_usual_loss(call, target, "", inputs, reduction) if target else None)
+    if target and guessed is not None:
         best = guessed
     elif target:
         raise ConfigurationError(
@@ -102,20 +117,32 @@ def _best(
     return call, best
 
 
-def _of_usual_loss(call: Passes, target: str, inputs: Any, reduction: str) -> Reading | None:
+def _by_the_difference(call: Passes, inputs: Any, reduction: str) -> Reading | None:
+    """The reading with a usual loss, where backward begins with the difference of an output and the targets."""
+    if call.item is None or call.gradient is None or not isinstance(call.value, str) or not (t := _loss_wanted(call)):
+        return None
+    forward, backward = (call.of(each, call.item) for each in (call.value, call.gradient))
+    output = subtracted_in(source_of(backward), t, (*returned_names(forward), *required_of(backward)))
+    return _of_usual_loss(call, t, output, inputs, reduction) if output else None
+
+
+def _of_usual_loss(call: Passes, target: str, output: str, inputs: Any, reduction: str) -> Reading | None:
     """The reading with a usual loss behind forward: that of which all gradients are, or most of them; or None."""
     if call.item is None or not isinstance(call.value, str):
         return None
     mostly: Reading | None = None
-    for loss in USUAL:
+    classes = indexes_with(source_of(call.of(call.gradient, call.item)), target)
+    for loss in usual_losses(whole_source(call), classes):
+        value = WithCost(call.value, loss, target, output)
         with contextlib.suppress(ConfigurationError):
-            _, found = _best(
-                call._replace(value=WithCost(call.value, loss, target)), inputs, None, reduction, ((_FEW, _FEWEST),)
-            )
+            _, found = _best(call._replace(value=value), inputs, None, reduction, ((_FEW, _FEWEST),))
             if found is not None and found.whole:
                 return found
-            half = found is not None and found.coherent and found.fitting > 1 and 2 * found.fitting >= found.matched
-            mostly = mostly or (found if half else None)
+            if found is None or not found.coherent:
+                continue
+            half = found.fitting > 1 and 2 * found.fitting >= found.matched
+            if (half or (output and found.fitting)) and (mostly is None or found.fitting > mostly.fitting):
+                mostly = found  # the last layer's gradients may be all that are right
     return mostly
 
 
@@ -175,6 +202,8 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         any_rank=_any_rank(plan, own, fixed, point, reading.output),
         undefined=undefined,
         slack=slack,
+        plain=bool(plan.call.way),
+        broken=reading.error is not None,
         on_purpose=declared_by(gradient) or ("" if functions else declared_by(plan.call.item)),
         notes=tuple(_notes(reading, values, undefined, small, one)),
     )
@@ -229,6 +258,7 @@ def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Poin
         return output
 
     groups = find_groups(every, run, first, likely, both)
+    groups = groups[:1] if reading.draft.meant else groups
     if groups and reading.error is None and every[groups[0][0][0]].shape[groups[0][0][1]] == 1:
         many = {name: np.repeat(every[name], 3, axis=axis) for name, axis in groups[0]}
         try:

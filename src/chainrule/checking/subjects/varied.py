@@ -1,0 +1,56 @@
+"""The same object or functions with other settings, each as a subject of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...errors import ConfigurationError
+from .base import Subject
+from .plans import Passes
+from .sources import source_of
+from .variations import remade, said, variations_of
+
+__all__ = ["varied"]
+
+Subjects = Callable[[Any, Any, Mapping[str, Any]], Iterator[Subject]]
+
+
+def varied(item: Any, inputs: Any, subjects: Subjects) -> Iterator[Subject]:
+    """A subject for each setting in which it runs; `subjects` makes those of an item with inputs and settings."""
+    for changed, other, named in _items(item):
+        try:
+            for subject in subjects(other, inputs, named):
+                title = f"{subject.title} with {said(changed)}"
+                yield replace(subject, title=title, settings=1, notes=(), variations=None)
+        except (ConfigurationError, TypeError, ValueError, IndexError, AttributeError, KeyError):
+            continue  # it does not run so
+
+
+def _items(item: Any) -> Iterator[tuple[dict[str, Any], Any, dict[str, Any]]]:
+    """What changed, the item with it or without, and what is still to be changed when it is called."""
+    functions = _functions(item)
+    if functions:
+        source = "".join(map(source_of, functions))
+        yield from ((changed, item, changed) for changed in variations_of(functions[0], source))
+    elif isinstance(item, type):
+        yield from ((changed, item, changed) for changed in variations_of(item, _source(item)))
+    elif hasattr(type(item), "__dict__") and not isinstance(item, Passes):
+        for changed in variations_of(type(item), _source(type(item))):
+            if all(hasattr(item, name) or hasattr(item, f"_{name}") for name in changed):
+                other = remade(item, changed)
+                if other is not None:
+                    yield changed, other, {}
+
+
+def _functions(item: Any) -> list[Callable[..., Any]]:
+    if isinstance(item, tuple | list):
+        return [each for each in item if hasattr(each, "__code__")]
+    if isinstance(item, Passes):
+        return [each for each in (item.value, item.gradient) if hasattr(each, "__code__")]
+    return [item] if hasattr(item, "__code__") else []
+
+
+def _source(kind: type) -> str:
+    return "\n".join(source_of(base) for base in kind.__mro__[:-1])
