@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, FileFormatError
 from ..ranks import ALONE, Team
-from .columns import is_missing
 from .frames import from_frame, optional
+from .scaling import is_missing
 from .tables import Table, read_table
 from .textfile import Origin
 
