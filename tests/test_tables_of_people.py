@@ -250,6 +250,12 @@ def test_the_encoding_of_a_spreadsheet_is_told_by_its_letters(encoding: str, tmp
     assert f"read as {encoding}" in table.origin.notes[0]
 
 
+def test_a_model_finds_the_names_that_it_asks_for_below_a_remark_with_some_of_them(tmp_path: Path) -> None:
+    text = "# columns: region, units, price\n" + ROWS
+    table = table_of(tmp_path, text, expected=["region", "units", "price"])
+    assert table.names == ("region", "units", "price") and len(table) == 8
+
+
 def test_a_column_named_with_a_hash_and_colours_in_cells_are_no_remarks(tmp_path: Path) -> None:
     table = table_of(tmp_path, "#,colour\n1,#ff0000\n2,#00ff00\n")
     assert table.names == ("#", "colour") and len(table) == 2

@@ -57,9 +57,9 @@ def lines_above(rows: Sequence[Sequence[str]], expected: Collection[str]) -> int
     1
     """
     known = {*expected}
-    for i, row in enumerate(rows[:_TITLES]):
-        if known and 2 * len(known & {cell.strip() for cell in row}) >= len(known):
-            return i
+    named = [len(known & {cell.strip() for cell in row}) for row in rows[:_TITLES]]
+    if known and 2 * max(named) >= len(known):
+        return named.index(max(named))
     above = _remarks(rows)
     if above:
         return above

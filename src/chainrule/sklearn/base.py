@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
+from ..arrays import refuse_lazy
 from ..engines import Engine
 from ..errors import ConfigurationError
 from ..exchange import to_onnx
@@ -31,7 +32,6 @@ from ..recipe import (
     HELD_OUT,
     HIDDEN_FOR_CLASSES,
     PATIENCE,
-    RATE,
     TOLERANCE,
     batch_size_for,
     dense_network,
@@ -60,6 +60,7 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
     - `learning_rate`: "constant"; "cosine", down to 0 over `max_iter`; "invscaling"; "adaptive", a fifth when the loss
   has not improved for a third of `n_iter_no_change`.
     - `learning_rate_init`, `power_t`, `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`: of the solver.
+      The rate of "auto" is 0.001, and 0.002 for values of 500 samples or more.
     - `max_iter`: epochs at most. `tol`, `n_iter_no_change`: training ends when the loss has not improved by `tol` for
       so many epochs; with early stopping, when the loss of the part held out has not improved.
     - `early_stopping`: hold `validation_fraction` of the samples out, stop by their loss, and keep the parameters with
@@ -70,7 +71,8 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
     - `members`: networks whose predictions are averaged; each holds other samples out.
     - `engine`: "auto", "numpy", "fused" or "jax".
     - `dtype`: "auto" computes in float32 where X is float32, else in float64.
-    - `shuffle`, `random_state`, `verbose`, `warm_start`: as in scikit-learn."""
+    - `shuffle`, `random_state`, `verbose`, `warm_start`: as in scikit-learn. `max_fun` is of a solver that is not
+      offered, "lbfgs", and says nothing here."""
 
 
 @dataclass(eq=False, repr=False)
@@ -87,7 +89,7 @@ class Estimator(BaseEstimator):
     alpha: float = 0.0001
     batch_size: int | str = "auto"
     learning_rate: str = "constant"
-    learning_rate_init: float = RATE
+    learning_rate_init: float | str = "auto"
     power_t: float = 0.5
     max_iter: int = EPOCHS
     shuffle: bool = True
@@ -103,12 +105,14 @@ class Estimator(BaseEstimator):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     n_iter_no_change: int = PATIENCE
+    max_fun: int = 15_000
     dropout: float | Sequence[float] = 0.0
     members: int = 1
     engine: Engine = "auto"
     dtype: Any = "auto"
 
     _y_numeric: ClassVar[bool] = False
+    _score: ClassVar[str] = ""  # what `score` measures, where it is not the loss's own metric
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -193,10 +197,15 @@ class Estimator(BaseEstimator):
                 seed=seed,
                 dtype=dtype,
                 class_names=self._class_names(),
+                metrics=self._score or (),
             )
             for seed in seeds
         ]
         self.validation_scores_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+        self.out_activation_ = {"SoftmaxCrossentropy": "softmax", "SigmoidCrossentropy": "logistic"}.get(
+            type(loss).__name__, "identity"
+        )
 
     def _train_one(
         self,
@@ -278,7 +287,8 @@ class Estimator(BaseEstimator):
         self.loss_ = self.loss_curve_[-1]
         self.best_loss_ = min(self.loss_curve_)
         if "val_loss" in history.names:
-            self.validation_scores_ = list(history[f"val_{model.loss.metric}"])
+            self.validation_scores_ = list(history[f"val_{self._score or model.loss.metric}"])
+            self.best_validation_score_ = max(self.validation_scores_)
             self.validation_losses_ = list(history["val_loss"])
         if epochs is None and any(one.history.stopped is None for one in self.models_):
             warnings.warn(
@@ -290,6 +300,8 @@ class Estimator(BaseEstimator):
     # Reading what comes in
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray[Any], Any]:
+        refuse_lazy(X, "X")
+        refuse_lazy(y, "y")
         inputs, given = validate_data(
             self,
             X,
@@ -307,6 +319,7 @@ class Estimator(BaseEstimator):
     def _inputs(self, X: Any) -> NDArray[Any]:
         """X as a fitted network reads it."""
         check_is_fitted(self)
+        refuse_lazy(X, "X")
         checked = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         return self._dense(checked)
 
