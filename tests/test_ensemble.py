@@ -290,7 +290,7 @@ def test_shell_estimators_and_fit_read_one_recipe() -> None:
         assert kinds[0] == kinds[1]
         assert [a.shape for a in shown.parameters.values()] == [a.shape for a in estimated.parameters.values()]
         assert shown.parameters["dense_0.weights"].shape[1] == hidden[0]
-        assert shown.optimizer.learning_rate == estimated.optimizer.learning_rate == 0.001
+        assert shown.optimizer.learning_rate == kind().learning_rate_init
         assert type(shown.optimizer) is type(estimated.optimizer)
         assert fitting["batch_size"] == recipe.batch_size_for(round(0.9 * len(data.X_train)))
         assert fitting["validation_split"] == kind().validation_fraction == recipe.HELD_OUT

@@ -28,7 +28,6 @@ __all__ = [
     "HELD_OUT",
     "HIDDEN_FOR_CLASSES",
     "HIDDEN_FOR_VALUES",
-    "MANY",
     "PATIENCE",
     "RATE",
     "RATE_FOR_VALUES",
@@ -40,13 +39,11 @@ __all__ = [
     "held_out_of",
     "initializer_for",
     "optimizer_for",
-    "rate_for",
     "stopping",
 ]
 
 HIDDEN_FOR_CLASSES, HIDDEN_FOR_VALUES = (100,), (100, 100)  # neurons of the hidden layers
-RATE, RATE_FOR_VALUES = 0.001, 0.002  # of Adam; the second for values of many samples
-MANY = 500  # samples from which on it is
+RATE, RATE_FOR_VALUES = 0.001, 0.002  # of Adam
 DECAY, DECAY_TIMES_SAMPLES = 0.5, 600  # weight decay of classes: at most the first, and the second over the samples
 EPOCHS = 500  # at most, or what makes 2,000 steps
 PATIENCE = 50  # epochs without a better loss, after which training ends
@@ -105,15 +102,6 @@ def stopping(validates: bool, patience: int = PATIENCE, tolerance: float = TOLER
     if validates:
         return EarlyStopping("val_loss", patience=patience)
     return EarlyStopping("loss", patience=patience, min_delta=tolerance, restore_best=False)
-
-
-def rate_for(classes: bool, samples: int) -> float:
-    """The learning rate: 0.001, and for values of 500 samples or more 0.002.
-
-    >>> rate_for(True, 6000), rate_for(False, 6000), rate_for(False, 300)
-    (0.001, 0.002, 0.001)
-    """
-    return RATE if classes or samples < MANY else RATE_FOR_VALUES
 
 
 def optimizer_for(classes: bool, samples: int, rate: Any = RATE, **settings: Any) -> Optimizer:

@@ -29,12 +29,13 @@ from ..recipe import (
     ENOUGH,
     HIDDEN_FOR_CLASSES,
     HIDDEN_FOR_VALUES,
+    RATE,
+    RATE_FOR_VALUES,
     activation,
     batch_size_for,
     dense_network,
     epochs_for,
     optimizer_for,
-    rate_for,
 )
 from ..registry import named
 from ..training.callback import Callback, Fit
@@ -146,7 +147,7 @@ class Settings:
         chosen = usual if self.optimizer is None else named(self.optimizer, optimizers.Optimizer, "optimizer")
         rate = self.lr
         if rate is None:
-            usual_rate = rate_for(bool(data.class_names), samples)
+            usual_rate = RATE if data.class_names else RATE_FOR_VALUES
             rate = usual_rate if isinstance(chosen, optimizers.Adam) else chosen.rate(0)
         schedule = self.regime.rate(rate, len(data.X_train), self.passes(data), self.batch(data))
         if isinstance(chosen, optimizers.SGD):

@@ -32,6 +32,7 @@ from ..recipe import (
     HELD_OUT,
     HIDDEN_FOR_CLASSES,
     PATIENCE,
+    RATE,
     TOLERANCE,
     batch_size_for,
     dense_network,
@@ -60,7 +61,6 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
     - `learning_rate`: "constant"; "cosine", down to 0 over `max_iter`; "invscaling"; "adaptive", a fifth when the loss
   has not improved for a third of `n_iter_no_change`.
     - `learning_rate_init`, `power_t`, `momentum`, `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`: of the solver.
-      The rate of "auto" is 0.001, and 0.002 for values of 500 samples or more.
     - `max_iter`: epochs at most. `tol`, `n_iter_no_change`: training ends when the loss has not improved by `tol` for
       so many epochs; with early stopping, when the loss of the part held out has not improved.
     - `early_stopping`: hold `validation_fraction` of the samples out, stop by their loss, and keep the parameters with
@@ -89,7 +89,7 @@ class Estimator(BaseEstimator):
     alpha: float = 0.0001
     batch_size: int | str = "auto"
     learning_rate: str = "constant"
-    learning_rate_init: float | str = "auto"
+    learning_rate_init: float = RATE
     power_t: float = 0.5
     max_iter: int = EPOCHS
     shuffle: bool = True

@@ -12,7 +12,7 @@ from sklearn.base import RegressorMixin
 
 from ..errors import ConfigurationError
 from ..loss import Loss
-from ..recipe import HIDDEN_FOR_VALUES
+from ..recipe import HIDDEN_FOR_VALUES, RATE_FOR_VALUES
 from ..registry import named
 from .base import Estimator
 
@@ -40,6 +40,7 @@ class ChainruleRegressor(RegressorMixin, Estimator):
     """
 
     hidden_layer_sizes: int | Sequence[int] = HIDDEN_FOR_VALUES
+    learning_rate_init: float = field(default=RATE_FOR_VALUES, kw_only=True)
     loss: str | Loss = field(default="squared_error", kw_only=True)
 
     _y_numeric: ClassVar[bool] = True

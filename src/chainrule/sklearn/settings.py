@@ -12,7 +12,7 @@ from ..engines import require_known
 from ..errors import ConfigurationError
 from ..limits import require_number
 from ..optimizers import Optimizer
-from ..recipe import optimizer_for, rate_for
+from ..recipe import optimizer_for
 from ..registry import named
 
 __all__ = ["hidden_sizes", "optimizer_of", "require_settings"]
@@ -30,8 +30,7 @@ def optimizer_of(settings: Any, steps: int, samples: int, classes: bool) -> Opti
     """The optimizer for a run of at most so many steps on so many samples."""
     if isinstance(settings.solver, Optimizer):
         return settings.solver
-    given = settings.learning_rate_init
-    rate: Any = rate_for(classes, samples) if isinstance(given, str) else float(given)
+    rate: Any = float(settings.learning_rate_init)
     if settings.learning_rate == "cosine":
         rate = schedules.CosineDecay(rate, max(1, steps))
     elif settings.learning_rate == "invscaling":
@@ -69,8 +68,7 @@ def require_settings(settings: Any) -> None:
     require_number(settings, "epsilon", above=0)
     for name in ("beta_1", "beta_2"):
         require_number(settings, name, at_least=0, below=1)
-    if not isinstance(settings.learning_rate_init, str) or settings.learning_rate_init != "auto":
-        require_number(settings, "learning_rate_init", above=0)
+    require_number(settings, "learning_rate_init", above=0)
     if not isinstance(settings.early_stopping, bool | np.bool_) and settings.early_stopping != "auto":
         raise ConfigurationError(f"early_stopping must be True, False or 'auto', not {settings.early_stopping!r}.")
     fraction: Any = settings.validation_fraction
