@@ -12,10 +12,10 @@ from ..engines import require_known
 from ..errors import ConfigurationError
 from ..limits import require_number
 from ..optimizers import Optimizer
-from ..recipe import optimizer_for
+from ..recipe import ENOUGH, batch_size_for, optimizer_for
 from ..registry import named
 
-__all__ = ["hidden_sizes", "optimizer_of", "require_settings"]
+__all__ = ["batch_size_of", "hidden_sizes", "holds_out", "optimizer_of", "require_settings"]
 
 _RATES = ("constant", "cosine", "invscaling", "adaptive")
 
@@ -24,6 +24,17 @@ def hidden_sizes(settings: Any) -> list[Any]:
     """The neurons of each hidden layer; one number stands for one layer."""
     sizes: list[Any] = np.atleast_1d(np.asarray(settings.hidden_layer_sizes, dtype=object)).tolist()
     return sizes
+
+
+def batch_size_of(settings: Any, samples: int) -> int:
+    """The samples in a step."""
+    given = settings.batch_size
+    return batch_size_for(samples) if given == "auto" else max(1, min(int(given), samples))
+
+
+def holds_out(settings: Any, samples: int) -> bool:
+    """Whether a part of so many samples says when to stop."""
+    return samples >= ENOUGH if settings.early_stopping == "auto" else bool(settings.early_stopping)
 
 
 def optimizer_of(settings: Any, steps: int, samples: int, classes: bool) -> Optimizer:
