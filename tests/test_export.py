@@ -31,7 +31,7 @@ from chainrule import (
     Tanh,
 )
 from chainrule.datasets import Preprocessing, Table, read_table
-from chainrule.datasets.columns import Date
+from chainrule.datasets.datecolumn import Date
 from chainrule.errors import ConfigurationError
 from chainrule.exchange import to_onnx
 from chainrule.exchange.onnx import PROBABILITIES, exported

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from chainrule import Adam, ChainruleError, Huber
+from chainrule import Adam, ChainruleError, Dense, Huber, Model
 from chainrule.sklearn import ChainruleClassifier, ChainruleRegressor, explain
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -47,8 +47,32 @@ def quick(**settings):
 
 @pytest.mark.parametrize(("theirs", "ours"), [(MLPClassifier, ChainruleClassifier), (MLPRegressor, ChainruleRegressor)])
 def test_the_settings_of_scikit_learns_networks_are_taken_under_their_names(theirs, ours):
-    left_out = {"max_fun", "loss"}  # of "lbfgs"; and the regressor's losses differ
-    assert set(theirs().get_params()) - set(ours().get_params()) <= left_out
+    settings = theirs().get_params()
+    assert set(settings) <= set(ours().get_params())
+    ours(**settings | {"max_iter": 1}).fit([[0.0], [1.0]], [0, 1])
+
+
+def test_a_part_held_out_is_judged_by_what_score_measures(iris):
+    X, y = iris
+    classes = quick(max_iter=5).fit(X[::2], y[::2], validation_data=(X[1::2], y[1::2]))
+    values = ChainruleRegressor((8,), max_iter=5, random_state=0)
+    values.fit(X[::2], X.iloc[::2, 0], validation_data=(X[1::2], X.iloc[1::2, 0]))
+    for network, target in ((classes, y[1::2]), (values, X.iloc[1::2, 0])):
+        best = int(np.argmin(network.validation_losses_))
+        assert network.validation_scores_[best] == pytest.approx(network.score(X[1::2], target), abs=1e-5)
+        assert network.best_validation_score_ == max(network.validation_scores_)
+    assert (classes.out_activation_, values.out_activation_) == ("softmax", "identity")
+
+
+def test_a_lazy_frame_is_told_to_collect(iris):
+    class LazyFrame:
+        columns = ("a",)
+
+    for X, y, name in ((LazyFrame(), iris[1], "X"), (iris[0], LazyFrame(), "y")):
+        with pytest.raises(ChainruleError, match=rf"{name} is a LazyFrame.*write {name}\.collect\(\)"):
+            quick().fit(X, y)
+    with pytest.raises(ChainruleError, match=r"write X\.collect\(\)"):
+        Model([Dense(1, 2)], "softmax_crossentropy", "adam").fit(LazyFrame(), [0])
 
 
 def test_a_fitted_classifier_speaks_in_the_users_names(iris):
@@ -235,6 +259,12 @@ def test_settings_that_are_meant_to_work_do(iris, settings):
         ({"alpha": -1.0}, "alpha must be"),
         ({"batch_size": 0}, "batch_size must be"),
         ({"engine": "warp"}, "warp"),
+        ({"activation": None}, "activation must be a name"),
+        ({"momentum": 1.5}, "momentum must be"),
+        ({"power_t": -1.0}, "power_t must be"),
+        ({"epsilon": 0.0}, "epsilon must be"),
+        ({"beta_1": 1.0}, "beta_1 must be"),
+        ({"learning_rate_init": "fast"}, "learning_rate_init must be"),
     ],
 )
 def test_settings_that_cannot_work_say_what_to_write(iris, settings, says):

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.datasets import Table, read_table
-from chainrule.datasets.cells import MISSING
 from chainrule.datasets.csvfile import to_csv
 from chainrule.datasets.numerals import notation_of, read_number
+from chainrule.datasets.vocabulary import MISSING
 from chainrule.errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
 
 NAN = float("nan")

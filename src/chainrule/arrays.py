@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError, NonFiniteError, ShapeError
 
-__all__ = ["is_array", "plain_array", "require_finite"]
+__all__ = ["is_array", "plain_array", "refuse_lazy", "require_finite"]
 
 _PART = 2**20  # entries
 
@@ -18,14 +18,16 @@ _PART = 2**20  # entries
 def plain_array(values: ArrayLike, where: str) -> NDArray[Any]:
     """The values as an array; `where` names them in errors.
 
-    Raises `ShapeError` for rows of different lengths, and `DataError` for a sparse matrix, for a tensor that NumPy
-    cannot read, and for a masked array with masked entries, whose hidden values NumPy would uncover without a word.
+    Raises `ShapeError` for rows of different lengths, and `DataError` for a sparse matrix, for a `LazyFrame`, for a
+    tensor that NumPy cannot read, and for a masked array with masked entries, whose hidden values NumPy would uncover
+    without a word.
 
     >>> plain_array(np.ma.array([1.0, 2.0], mask=[False, True]), "X")
     Traceback (most recent call last):
     chainrule.errors.DataError: X is a masked array, and 1 of its 2 entries are masked, the first at index (1,): leave
     those samples out, or fill the entries with numbers, as in X.filled(0).
     """
+    refuse_lazy(values, where)
     _refuse_masked(values, where)
     if hasattr(values, "toarray"):
         name = where.rpartition(": ")[2]
@@ -38,13 +40,24 @@ def plain_array(values: ArrayLike, where: str) -> NDArray[Any]:
         raise DataError(f"{where}: NumPy cannot read this {type(values).__name__}: {str(error).rstrip('.')}.") from None
 
 
+def refuse_lazy(values: Any, where: str) -> None:
+    """Raise `DataError` for a data frame that is a plan and holds no numbers yet, a `LazyFrame` of Polars."""
+    if type(values).__name__ == "LazyFrame":
+        raise DataError(
+            f"{where} is a LazyFrame, which holds no numbers yet; write {where.rpartition(': ')[2]}.collect()."
+        )
+
+
 def is_array(given: Any) -> bool:
     """Whether this is an array, of whatever library, or a table: something whose rows are samples.
 
     >>> is_array(np.zeros(2)), is_array(memoryview(b"ab")), is_array([1, 2])
     (True, True, False)
     """
-    if hasattr(given, "__array__") or hasattr(given, "shape") or hasattr(given, "columns"):
+    if isinstance(given, np.ndarray):
+        return True
+    own = getattr(given, "__dict__", ())
+    if any(hasattr(type(given), name) or name in own for name in ("__array__", "shape", "columns")):
         return True
     try:
         memoryview(given)  # whatever lies in memory as one, such as array.array

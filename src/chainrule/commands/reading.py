@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import datasets
 from ..datasets import Preprocessing
-from ..datasets.columns import is_missing
+from ..datasets.scaling import is_missing
 from ..datasets.tables import Table
 from ..ensemble import Ensemble
 from ..errors import DataError, ShapeError, UnknownNameError

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from .cells import MISSING
 from .dialect import is_header, is_value, refuse_ragged
+from .vocabulary import MISSING
 
 __all__ = ["Below", "lines_above", "lines_below"]
 
@@ -44,6 +44,7 @@ _TOTALS = frozenset(
     ]
 ) | {"grand total", "sub total", "sub-total"}
 _FEW = 3  # lines of totals
+_LABELS = 3  # lines below the header that say more of the columns, at most
 Record = tuple[int, list[str]]
 
 
@@ -56,14 +57,28 @@ def lines_above(rows: Sequence[Sequence[str]], expected: Collection[str]) -> int
     1
     """
     known = {*expected}
-    for i, row in enumerate(rows[:_TITLES]):
-        if known and 2 * len(known & {cell.strip() for cell in row}) >= len(known):
-            return i
+    named = [len(known & {cell.strip() for cell in row}) for row in rows[:_TITLES]]
+    if known and 2 * max(named) >= len(known):
+        return named.index(max(named))
+    above = _remarks(rows)
+    if above:
+        return above
     width = Counter(map(len, rows)).most_common(1)[0][0]
-    above = 0
     while above < min(_TITLES, len(rows) - 1) and _is_title(rows[above], rows[above + 1 :], width):
         above += 1
     return above
+
+
+def _remarks(rows: Sequence[Sequence[str]]) -> int:
+    """How many of the first rows begin with # and do not name the columns: the last of them may."""
+    count = next((i for i, row in enumerate(rows) if not row[0].startswith("#")), 0)
+    if not count:
+        return 0
+    row, last = rows[count], rows[count - 1]
+    named = not all(map(is_value, row)) and is_header(row, rows[count + 1 :], ())
+    if last[0] == "#" and len(last) == len(row) and any(map(is_value, row)):  # a column named so
+        return count - 1
+    return count if named or len(row) not in (len(last), len(last) - (last[0] == "#")) else count - 1
 
 
 def _is_title(row: Sequence[str], rest: Sequence[Sequence[str]], width: int) -> bool:
@@ -92,10 +107,16 @@ def lines_below(rows: Sequence[Sequence[str]]) -> int:
         if not all(map(_RULE.fullmatch, rows[below])):
             break
         below += 1
-    return below + (below < len(rows) and _are_units(rows[below], rows[below + 1 :]))
+    counts = (n for n in range(_LABELS, 0, -1) if len(rows) > below + n)
+    return below + next((n for n in counts if _are_labels(rows[below : below + n], rows[below + n :])), 0)
 
 
-def _are_units(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+def _are_labels(rows: Sequence[Sequence[str]], rest: Sequence[Sequence[str]]) -> bool:
+    """Units, or questions in full: words in columns of numbers, in each of these rows."""
+    return all(_is_label(row, rest) for row in rows)
+
+
+def _is_label(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     if len(rest) < 3 or len(row) < 2 or any(map(is_value, row)) or any(len(other) != len(row) for other in rest):
         return False
     words = 0
@@ -119,10 +140,13 @@ def _is_sentence(cell: str) -> bool:
 
 
 class Below:
-    """Rows of one width, without what stands below the table; `left_out` has what was there."""
+    """Rows of one width, without what stands below the table and without remarks; `left_out` has what was there.
 
-    def __init__(self, path: str, width: int, unit: str = "line") -> None:
-        self.path, self.width, self.unit = path, width, unit
+    `remarks` says that lines which begin with # stood above the table: then they are none of it elsewhere either.
+    """
+
+    def __init__(self, path: str, width: int, unit: str = "line", remarks: bool = False) -> None:
+        self.path, self.width, self.unit, self.remarks = path, width, unit, remarks
         self.left_out: list[str] = []
         self._waiting: list[tuple[str, Record]] = []
         self._rows = 0  # that came so far
@@ -144,6 +168,9 @@ class Below:
     def rows(self, records: Iterator[Record]) -> Iterator[Record]:
         """The rows of the table. Raises `FileFormatError` for one of another width."""
         for line, row in records:
+            if row[0][:1] == "#" and (self.remarks or (len(row) == 1 < self.width)):
+                self.left_out.append(f"{self.unit} {line}, {' '.join(' '.join(row).split())[:40]!r}")
+                continue
             kind = self.kind(row)
             if kind:
                 self._waiting.append((kind, (line, row)))

@@ -10,113 +10,23 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
-from .dates import dates_of, duration_of, hours_of, order_of, whole_numbers_as_dates
-from .numerals import NumberFormat, is_amount, is_code, notation_of, read_number, without_bound
+from .dates import dates_of, whole_numbers_as_dates
+from .kinds import ColumnFormat, as_number, kind_of
+from .numerals import is_code, notation_of
+from .strays import refuse_strays, with_stand_ins, without_strays
+from .vocabulary import MISSING, OFTEN_WORDS, TRUTHS
 
-__all__ = ["MISSING", "TRUTHS", "ColumnFormat", "TextColumn", "unguarded"]
+__all__ = ["TextColumn", "unguarded"]
 
-_OFTEN_WORDS = frozenset({"-", "--", "---", ".", "None", "none"})  # missing, unless a column of text has them often
-MISSING = _OFTEN_WORDS | {
-    *("", "NA", "N/A", "n/a", "N.A.", "n.a.", "<NA>", "NaN", "nan", "NaT", "null", "Null", "NULL", "nil", "NIL", "?"),
-    *("#N/A", "#NA", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NAME?", "#NULL!", "–", "—"),
-}
-_AMONG_NUMBERS = frozenset(  # missing in a column of numbers or dates; in one of text they may be a category
-    [
-        "na",
-        "n.a",
-        "missing",
-        "unknown",
-        "unk",
-        "blank",
-        "(blank)",
-        "(null)",
-        "(none)",
-        "void",
-        "empty",
-        "tbd",
-        "nd",
-        "n.d.",
-        "n.d",
-        "n/d",
-        "#n/d",
-        "n/v",
-        "k.a.",
-        "s/d",
-        "nc",
-        "nr",
-        "…",
-        "...",
-        "*",
-        "**",
-        "err",
-        "error",
-        "undefined",
-    ]
-) | {"not available", "not applicable", "no data", "not known"}
-TRUTHS = dict.fromkeys(
-    [
-        "true",
-        "yes",
-        "t",
-        "y",
-        "on",
-        "1",
-        "ano",
-        "ja",
-        "oui",
-        "si",
-        "sí",
-        "tak",
-        "да",
-        "wahr",
-        "vrai",
-        "verdadero",
-        "vero",
-        "pravda",
-        "prawda",
-        "✓",
-        "✔",
-        "☑",
-    ],
-    1.0,
-)
-TRUTHS |= dict.fromkeys(
-    [
-        "false",
-        "no",
-        "f",
-        "n",
-        "off",
-        "0",
-        "ne",
-        "nein",
-        "non",
-        "nie",
-        "нет",
-        "falsch",
-        "faux",
-        "falso",
-        "nepravda",
-        "fałsz",
-        "✗",
-        "✘",
-        "☐",
-    ],
-    0.0,
-)
-_TICKS = frozenset(["x", "X", "✓", "✔", "☑", "*", "•", "1", "yes", "y", "true"])  # alone in a column with empty cells
 _OFTEN = 0.1  # of the rows
 _MANY = 20_000  # different texts in a column, beyond which numbers among them are turned into floats at once
-_NOT_PLAIN = re.compile(r"_|^\s*[+-]?0\d|^\s*[+-]?\d{16,}\s*$|^\s*\+\d{8,15}\s*$", re.MULTILINE)
-_TELEPHONE = re.compile(r"\+\d[\d\s()./-]{7,20}|\d{3}\s\d{3}\s\d{3}")
-_TELEPHONES = 10  # different numbers of nine digits, from which on they are no amounts
+_NOT_PLAIN = re.compile(r"_|^\s*[+-]?0\d|^\s*[+-]?\d{16,}\s*$|^\s*\+\d{8,15}\s*$|^\s*\d\d+[eE]\d", re.MULTILINE)
 _SHOWS_POINT = re.compile(r"\.(?!\d{3}\s*$)|\d{4}\.|^\s*[+-]?0?\.|[eE]", re.MULTILINE)
 _GUARDED = re.compile(r"'(?:['\s]*[=+\-@＝＋－＠]|'*[\t\r\n])")
 
@@ -124,37 +34,6 @@ _GUARDED = re.compile(r"'(?:['\s]*[=+\-@＝＋－＠]|'*[\t\r\n])")
 def unguarded(cell: str) -> str:
     """Text without the apostrophe that `to_csv` puts before what a spreadsheet would run."""
     return cell[1:] if _GUARDED.match(cell) else cell
-
-
-@dataclass(frozen=True)
-class ColumnFormat:
-    """How the cells of a column are written, so that a later file is read alike.
-
-    `kind` is number, truth, tick, time, duration, date or text; `mark` the decimal mark of numbers or the order of
-    dates; `unit` what numbers are in; `names` how no and yes are spelt, or what was converted to the unit; `known` are
-    texts that are never missing. `why` says what kept digits text.
-    """
-
-    kind: str
-    mark: str = ""
-    unit: str = ""
-    names: tuple[str, ...] = ()
-    known: frozenset[str] = frozenset()
-    why: str = ""
-    certain: bool = True
-    remarks: tuple[str, ...] = ()  # what else was decided about cells
-
-    @classmethod
-    def of(cls, notation: NumberFormat, *remarks: str) -> ColumnFormat:
-        """How numbers in a notation are written."""
-        return cls(
-            "number",
-            notation.mark,
-            notation.unit,
-            notation.converted,
-            certain=notation.certain,
-            remarks=remarks,
-        )
 
 
 class TextColumn:
@@ -224,7 +103,7 @@ class TextColumn:
         present = {*block.tolist()} - MISSING
         known: dict[str, float] = dict.fromkeys(MISSING | present, nothing)
         for word in present if words is None else present & {*words}:
-            known[word] = _number(word, written)
+            known[word] = as_number(word, written)
         return np.array([known[word] for word in block.tolist()], dtype=np.float64)
 
     @property
@@ -265,53 +144,26 @@ class TextColumn:
             return np.concatenate(blocks), turned
         column = np.concatenate(self.blocks)
         words = {*self.words} - MISSING
-        written = self._kind(words, assumed)
+
+        def kind(words: set[str]) -> ColumnFormat:
+            gaps = {*self.words} - words == {""}
+            return kind_of(words, self.hint, assumed, gaps, self._unit)
+
+        written = kind(words)
         free = self.hint is None or self.hint.kind != "text"
         if written.kind == "text" and free:
-            written, words = self._with_stand_ins(column, words, written, assumed)
+            written, words = with_stand_ins(column, words, written, kind)
         if self.hint is not None and free and written.kind == "text":
-            written, words = self._without_strays(column, words, written, at)
+            written, words = without_strays(column, words, written, self.hint, at, kind)
         if written.kind == "text":
             if free:
-                _refuse_strays(column, words, at, where)
+                refuse_strays(column, words, at, where)
             return self._text(column, words, written)
+        if written.kind == "truth":
+            written = replace(written, names=self._truth_names(words))
         if written.kind == "date":
             return dates_of([word if word in words else None for word in column.tolist()], written.mark), written
         return self._floats(column, written, words), written
-
-    def _with_stand_ins(
-        self, column: NDArray[Any], words: set[str], written: ColumnFormat, assumed: str
-    ) -> tuple[ColumnFormat, set[str]]:
-        """A column of numbers or dates but for words such as "unknown", which are missing there."""
-        stand_ins = {word for word in words if word.lower() in _AMONG_NUMBERS}
-        rest = words - stand_ins
-        rare = bool(stand_ins and rest) and 2 * sum(word in stand_ins for word in column.tolist()) <= len(column)
-        kind = self._kind(rest, assumed) if rare else written
-        if kind.kind not in ("number", "time", "duration", "date"):
-            return written, words
-        listed = ", ".join(map(repr, sorted(stand_ins)))
-        remark = f"{listed} among {'dates' if kind.kind == 'date' else 'numbers'}: missing"
-        return replace(kind, remarks=(*kind.remarks, remark)), rest
-
-    def _without_strays(
-        self, column: NDArray[Any], words: set[str], written: ColumnFormat, at: Callable[[int], str]
-    ) -> tuple[ColumnFormat, set[str]]:
-        """A column for a model that was trained on numbers or dates: what is neither is missing, and is said.
-
-        Where no cell is what belongs there, the column is another one, and stays what it is.
-        """
-        hint = self.hint
-        assert hint is not None
-        strays = {word for word in words if not _is_readable(word, hint)}
-        if not strays or strays == words:
-            return written, words
-        places = [row for row, word in enumerate(column.tolist()) if word in strays]
-        shown = ", ".join(f"{column[row]!r} in {at(row)}" for row in places[:3])
-        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-        what = "date" if hint.kind == "date" else "number"
-        rest = words - strays
-        remark = f"{shown}{more}: no {what} as the model was trained on{_in_unit(hint)}, taken as missing"
-        return replace(self._kind(rest, hint.mark or "."), remarks=(remark,)), rest
 
     def _plain_column(self) -> tuple[NDArray[Any], ColumnFormat]:
         """Numbers; or days, where they are written 20210305; or ticks, where all that are there are 1."""
@@ -327,45 +179,17 @@ class TextColumn:
             return np.where(gaps, 0.0, values), ColumnFormat("tick", names=("", "1"))
         return values, ColumnFormat("number")
 
-    def _kind(self, words: set[str], assumed: str) -> ColumnFormat:
-        hint = self.hint
-        if hint is not None and hint.kind in ("text", "tick"):
-            return hint
-        if not words:
-            return ColumnFormat("number")
-        if hint is None and all(word.isdecimal() for word in words) and any(map(is_code, words)):
-            huge = any(len(word) > 15 and word[0] != "0" for word in words)
-            return ColumnFormat("text", why="whole numbers from 2^53 on" if huge else "leading zeros")
-        if hint is None and _are_telephones(words):
-            return ColumnFormat("text", why="telephone numbers")
-        if hint is None and len(words) == 1 and words <= _TICKS and {*self.words} - words == {""}:
-            return ColumnFormat("tick", names=("", *words))
-        if _are_truths({word.lower() for word in words}, hint):
-            return ColumnFormat("truth", names=self._truth_names(words), certain=len(words) <= 2)
-        number = self._number_kind(words, hint.mark if hint and hint.kind == "number" else assumed)
-        if number is not None:
-            return number
-        order = order_of(words, hint.mark if hint and hint.kind == "date" else None)
-        if order is not None:
-            return ColumnFormat("date", order[0], certain=order[1])
-        if all(hours_of(word) is not None for word in words) and (hint is None or hint.kind != "duration"):
-            return ColumnFormat("time")
-        if all(duration_of(word) is not None for word in words):
-            return ColumnFormat("duration")
-        return ColumnFormat("text")
-
-    def _number_kind(self, words: set[str], assumed: str) -> ColumnFormat | None:
-        """Numbers, some of which may be limits: < 0.5 among many others is 0.5."""
-        notation = notation_of(words, assumed, self._unit)
-        if notation is not None:
-            return ColumnFormat.of(notation)
-        plain = {without_bound(word) for word in words}
-        bounded = sorted(word for word in words if without_bound(word) != word)
-        if not bounded or (2 * len(bounded) > len(words) and self.hint is None):
-            return None
-        notation = notation_of(plain, assumed, self._unit)
-        shown = ", ".join(map(repr, bounded[:3]))
-        return None if notation is None else ColumnFormat.of(notation, f"of limits such as {shown} the number is taken")
+    def _text(self, column: NDArray[Any], words: set[str], written: ColumnFormat) -> tuple[NDArray[Any], ColumnFormat]:
+        often: set[str] = set()
+        present = OFTEN_WORDS & self.words.keys()
+        if present and words and not written.known:
+            counts = Counter(word for word in column.tolist() if word in present)
+            often = {word for word, count in counts.items() if count >= _OFTEN * len(column)}
+        missing = MISSING - written.known - often
+        spelt = {word: None if word in missing else unguarded(word) for word in self.words}
+        result = np.empty(len(column), dtype=object)
+        result[:] = [spelt[word] for word in column.tolist()]
+        return result, ColumnFormat("text", names=tuple(sorted(often)), why=written.why)
 
     def _truth_names(self, words: set[str]) -> tuple[str, ...]:
         """How no and yes are spelt: as in the file where each has one spelling, else the most frequent one in small."""
@@ -379,98 +203,3 @@ class TextColumn:
             words_only = [word for word, _ in small.most_common() if word not in ("0", "1")]
             names.append(next(iter(spelt)) if len(spelt) == 1 else (words_only or [default])[0])
         return tuple(names)
-
-    def _text(self, column: NDArray[Any], words: set[str], written: ColumnFormat) -> tuple[NDArray[Any], ColumnFormat]:
-        often: set[str] = set()
-        present = _OFTEN_WORDS & self.words.keys()
-        if present and words and not written.known:
-            counts = Counter(word for word in column.tolist() if word in present)
-            often = {word for word, count in counts.items() if count >= _OFTEN * len(column)}
-        missing = MISSING - written.known - often
-        spelt = {word: None if word in missing else unguarded(word) for word in self.words}
-        result = np.empty(len(column), dtype=object)
-        result[:] = [spelt[word] for word in column.tolist()]
-        return result, ColumnFormat("text", names=tuple(sorted(often)), why=written.why)
-
-
-def _are_truths(words: set[str], hint: ColumnFormat | None) -> bool:
-    """Whether lower-case words are yes and no; one of the two alone says so only if it is true or false."""
-    if hint is not None or not words <= TRUTHS.keys():
-        return hint is not None and hint.kind == "truth" and words <= TRUTHS.keys()
-    return len({TRUTHS[word] for word in words}) == 2 or words <= {"true", "false"}
-
-
-def _are_telephones(words: set[str]) -> bool:
-    """Whether all of these are telephone numbers: with a plus and eight digits or more, or nine in groups of three.
-
-    >>> _are_telephones({"+420 601 234 567", "+1 (555) 010-9999"}), _are_telephones({"+3.5", "+12"})
-    (True, False)
-    """
-    if not all(map(_TELEPHONE.fullmatch, words)):
-        return False
-    international = [word for word in words if word[0] == "+"]
-    digits = (sum(map(str.isdigit, word)) for word in international)
-    if len(international) == len(words):
-        return min(digits) >= 8
-    return not international and len(words) >= _TELEPHONES
-
-
-def _is_readable(word: str, hint: ColumnFormat) -> bool:
-    """Whether a cell is what a column holds that a model was trained on."""
-    if hint.kind == "date":
-        return order_of([word], hint.mark) is not None
-    if hint.kind == "truth":
-        return word.lower() in TRUTHS
-    if hint.kind in ("time", "duration"):
-        return (hours_of if hint.kind == "time" else duration_of)(word) is not None
-    return hint.kind == "tick" or read_number(without_bound(word), hint.mark or ".", hint.unit) is not None
-
-
-def _in_unit(hint: ColumnFormat) -> str:
-    """What numbers are in, in words."""
-    return f" (in {hint.unit})" if hint.kind == "number" and hint.unit else ""
-
-
-def _number(word: str, written: ColumnFormat) -> float:
-    if written.kind == "truth":
-        return TRUTHS[word.lower()]
-    if written.kind == "tick":
-        return TRUTHS.get(word.lower(), 1.0)
-    if written.kind in ("time", "duration"):
-        return (hours_of if written.kind == "time" else duration_of)(word) or 0.0
-    value = read_number(without_bound(word), written.mark or ".", written.unit)
-    if value is None:
-        value = float(word)  # inf, which a table that is imputed takes as missing
-    return value
-
-
-def _refuse_strays(column: NDArray[Any], words: Collection[str], at: Callable[[int], str], where: str) -> None:
-    """Raise where nine of ten cells or more are numbers, or dates: the others are mistakes rather than names."""
-    name = where.rpartition("the column ")[2]
-    for what, fits in (("numbers", _is_number), ("dates", lambda word: order_of([word]) is not None)):
-        strays = {word for word in words if not fits(word)}
-        places = [row for row, word in enumerate(column.tolist()) if word in strays]
-        present = sum(word not in MISSING for word in column.tolist())
-        if strays and 10 * len(places) <= present:
-            raise DataError(
-                f"{where}: text where {what} belong, {column[places[0]]!r} in {at(places[0])} ({len(places)} of "
-                f"{present} cells); write {'a number' if what == 'numbers' else 'a date'} there, or NA where it is "
-                f"missing. Where the {what} are names, pass text=[{name}]."
-            )
-    if words and all(map(is_amount, words)):
-        _refuse_two_notations(column, words, at, where)
-
-
-def _is_number(word: str) -> bool:
-    return read_number(word) is not None or read_number(word, ",") is not None
-
-
-def _refuse_two_notations(column: NDArray[Any], words: Collection[str], at: Callable[[int], str], where: str) -> None:
-    rows = [(row, word) for row, word in enumerate(column.tolist()) if word in words]
-    first = rows[0][1]
-    for row, word in rows:
-        if notation_of([first, word]) is None:
-            raise DataError(
-                f"{where}: {first!r} in {at(rows[0][0])} and {word!r} in {at(row)} differ in unit or decimal mark; "
-                f"write both alike, or leave the column out with drop=[{where.rpartition('the column ')[2]}]."
-            )

@@ -19,6 +19,7 @@ _AFTER = rf"(?:(?:T|,?\s+){_CLOCK}{_ZONE})?"
 _NUMERIC = re.compile(rf"(?P<a>\d{{1,4}})(?P<s>[-/.])\s?(?P<b>\d{{1,2}})(?P=s)\s?(?P<c>\d{{4}}|\d{{1,2}})\.?{_AFTER}")
 _PERIOD = re.compile(r"(?P<a>\d{4})(?:[-/]|(?P<kind>-?\s?[MmQq]))(?P<b>\d{1,2})")
 _QUARTER = re.compile(r"(?P<kind>[Qq])(?P<b>[1-4])[-/\s]?(?P<a>\d{4})")
+_EAST = re.compile(r"(?P<a>\d{4})[年년]\s?(?P<b>\d{1,2})[月월](?:\s?(?P<c>\d{1,2})[日일])?" + _AFTER)
 _WEEK = re.compile(r"(?P<year>\d{4})-?\s?[Ww](?P<week>\d{1,2})(?:-?(?P<day>[1-7]))?")
 _NAME = r"(?P<name>[^\W\d_]{3,12})\.?"
 _YEAR = r"(?P<a>\d{4}|['’]?\d{2})"
@@ -158,6 +159,9 @@ def _read(cell: str) -> Parts | None:
         fine = len(found["a"]) in (1, 2, 4) and seconds is not None and len(found["c"]) >= (1 if first else 2)
         numbers = (int(found["a"]), int(found["b"]), int(found["c"]))
         return (numbers, 0 if first else 1, seconds or 0, first or len(found["c"]) == 4) if fine else None
+    found = _EAST.fullmatch(cell)
+    if found is not None and (seconds := _seconds(found)) is not None:
+        return (int(found["a"]), int(found["b"]), int(found["c"] or 1)), 0, seconds, True
     found = _WEEK.fullmatch(cell)
     if found is not None:
         return _of_week(int(found["year"]), int(found["week"]), int(found["day"] or 1))

@@ -1,14 +1,16 @@
-"""A file as text: compression, byte order marks, UTF-8 and UTF-16, and the single-byte encodings of spreadsheets."""
+"""A file as text: compression, byte order marks, UTF-8 and UTF-16, and the encodings of spreadsheets."""
 
 from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TextIO, cast
 
 from ..errors import ConfigurationError, FileFormatError
+from .letters import by_letters
 
 __all__ = ["encoding_of", "is_workbook", "opened", "refusing_damage", "start_of"]
 
@@ -19,19 +21,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_WEST = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíóúüñ", "àáâãçéêíóôõú", "àèéìíòóùú", "åäö", "æøåé", "ëéïèöü")
-_CENTRE = ("áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "ăâîşţ", "čćđšž", "äöüß")
-_CYRILLIC = ("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",)
-_LETTERS = {  # encoding: the letters, beyond ASCII, of the languages that are written in it
-    "cp1252": _WEST,
-    "cp1250": _CENTRE,
-    "iso-8859-2": _CENTRE,
-    "cp1251": _CYRILLIC,
-    "cp1253": ("αάβγδεέζηήθιίϊκλμνξοόπρσςτυύφχψωώ",),
-    "cp1254": ("çğıöşüâîû",),
-}
 _SEEN = 2**22  # bytes from which the encoding is told
 _BLOCK = 2**20
+_CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1a]")
 
 
 @contextmanager
@@ -47,8 +39,9 @@ def refusing_damage(path: str) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError):
         raise FileFormatError(f"{path}: the compressed file is damaged or cut short.") from None
     except UnicodeDecodeError as error:
+        known = "" if error.encoding == "charmap" else f" is not {error.encoding}, and"
         raise FileFormatError(
-            f"{path}: not {error.encoding}; name the encoding that it has, such as encoding='cp1250'."
+            f"{path}:{known} its letters do not tell the encoding; name it, such as encoding='cp1250'."
         ) from None
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror or error}.") from None
@@ -74,8 +67,10 @@ def encoding_of(path: str, given: str | None = None) -> tuple[str, bool]:
             if start.startswith(mark):
                 return encoding, False
         zeros = start[:4096:2].count(0), start[1:4096:2].count(0)  # every other byte of plain letters in UTF-16
-        if max(zeros) > len(start[:4096]) / 4:
+        if max(zeros) > len(start[:4096]) / 4 > 8 * min(zeros):
             return ("utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"), False
+        if len(_CONTROLS.findall(start[:4096])) > max(8, len(start[:4096]) / 50):
+            raise FileFormatError(f"{path} is no text; save the table in it as CSV or .xlsx.")
         decoder, block = codecs.getincrementaldecoder("utf-8")(), start
         try:
             while block:
@@ -84,7 +79,7 @@ def encoding_of(path: str, given: str | None = None) -> tuple[str, bool]:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             file.seek(0)
-            return _by_letters(file.read(_SEEN)), True
+            return by_letters(file.read(_SEEN)), True
     return "utf-8", False
 
 
@@ -92,6 +87,20 @@ def start_of(path: str, count: int) -> bytes:
     """The first bytes of the file, unpacked."""
     with _unpacked(path) as file:
         return file.read(count)
+
+
+def refuse_other_text(path: str) -> None:
+    """Raise `FileFormatError` for text that holds a table in another form than rows of cells."""
+    start = start_of(path, 4096).lower().strip()
+    if re.match(rb"(%.*\s+)*@relation\b", start):
+        raise FileFormatError(
+            f"{path} is an ARFF file, as of Weka; replace its lines up to @data by one with the names of the columns."
+        )
+    if re.match(rb"[-+]?\d+(\.\d+)?(\s+\d+:[-+.e\d]+)+\s*?(\n|$)", start):
+        raise FileFormatError(
+            f"{path} is written as LIBSVM does, index:value; load it with sklearn.datasets.load_svmlight_file and fit "
+            "chainrule.sklearn's estimators on it."
+        )
 
 
 def is_workbook(path: str) -> bool:
@@ -125,26 +134,15 @@ def _only_file(path: str) -> BinaryIO:
 
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if name[-1] != "/" and not name.startswith(("__MACOSX/", "."))]
+        if "content.xml" in names:
+            raise FileFormatError(f"{path} is a workbook of LibreOffice; save it as .xlsx or CSV.")
+        if names and all(name.endswith(".npy") for name in names):
+            raise FileFormatError(
+                f"{path} holds NumPy arrays; load it with numpy.load and pass the columns as a dict to datasets.read."
+            )
         if len(names) != 1:
             listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
             raise FileFormatError(f"{path} is an archive of {len(names)} files ({listed}); unpack it, and name one.")
         if archive.getinfo(names[0]).flag_bits & 1:
             raise FileFormatError(f"{path} is locked with a password; unpack it.")
         return cast(BinaryIO, archive.open(names[0]))
-
-
-def _by_letters(content: bytes) -> str:
-    """The encoding in which the bytes beyond ASCII are most nearly the letters of one language.
-
-    >>> _by_letters("Třebíč,déšť".encode("cp1250")), _by_letters("père,où,Noël".encode("cp1252"))
-    ('cp1250', 'cp1252')
-    """
-    beyond = {bytes([byte]): content.count(byte) for byte in {*content} if byte >= 128}
-
-    def covered(encoding: str) -> float:
-        letters = [(byte.decode(encoding, "replace").lower(), count) for byte, count in beyond.items()]
-        shares = (sum(n for letter, n in letters if letter in language) for language in _LETTERS[encoding])
-        strange = sum(n for letter, n in letters if not letter.isalpha() and letter not in "°€£§²³µ–—„“”’«»\u00a0")
-        return max(shares) - strange
-
-    return max(_LETTERS, key=covered)  # the first, where two cover as much

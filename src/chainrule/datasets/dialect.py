@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, FileFormatError
-from .cells import MISSING
 from .dates import order_of
 from .numerals import read_number
+from .vocabulary import MISSING
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -26,6 +26,7 @@ __all__ = [
     "header_of",
     "is_header",
     "is_value",
+    "quote_of",
     "reader_of",
     "refuse_ragged",
 ]
@@ -35,11 +36,30 @@ _SAMPLE = 100  # records that tell the delimiter
 _NUMBERED = re.compile(r"column_\d+")
 
 
-def reader_of(lines: Iterable[str], delimiter: str) -> Reader:
+def reader_of(lines: Iterable[str], delimiter: str, quote: str = '"') -> Reader:
     """Records of cells; a run of spaces is one delimiter."""
     if delimiter == " ":
         lines = (line.replace("\t", " ").strip() + "\n" for line in lines)
-    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True, strict=True)
+
+
+def quote_of(sample: str, delimiter: str) -> str:
+    """What stands around cells of text: apostrophes where some cell of every line has them, else quotation marks.
+
+    >>> quote_of("'a','b'\\n'1','x, y'\\n", ","), quote_of("a,b\\n1,it's\\n", ",")
+    ("'", '"')
+    """
+    if "'" not in sample or '"' in sample or delimiter == " ":
+        return '"'
+    mark = re.escape(delimiter)
+    quoted = re.compile(rf"(?:^|{mark})\s*'(?:[^']|'')*'\s*(?={mark}|$)")
+    lines = [line for line in sample.splitlines()[1:_SAMPLE] if line.strip()]
+    if not lines or not all(map(quoted.search, lines)):
+        return '"'
+    with contextlib.suppress(csv.Error):
+        if len({len(row) for row in reader_of(lines, delimiter, "'")}) == 1:
+            return "'"
+    return '"'
 
 
 def delimiter_of(sample: str, path: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError
-from .cells import ColumnFormat
 from .decoding import encoding_of, opened, refusing_damage
+from .kinds import ColumnFormat
 from .textfile import Origin, read_rows
 from .workbook import cell_of
 
@@ -46,6 +46,10 @@ def _records(path: str, text: str) -> Sequence[Mapping[str, Any]]:
         whole = json.loads(text)
     except json.JSONDecodeError:
         whole = _lines(path, text)
+    if isinstance(whole, dict) and {"columns", "data"} <= whole.keys() <= {"columns", "data", "index"}:
+        names, rows = whole["columns"], whole["data"]  # as pandas splits a frame
+        if isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            return [dict(zip(map(str, names), row, strict=True)) for row in rows]
     if isinstance(whole, dict):
         columns = [value for value in whole.values() if isinstance(value, list)]
         if len(columns) == 1 and columns[0] and all(isinstance(each, dict) for each in columns[0]):

@@ -19,7 +19,8 @@ _BEFORE = "|".join(sorted(map(re.escape, CURRENCIES), key=len, reverse=True))
 _AFTER = rf"%|{_BEFORE}|{UNIT.pattern}"
 _CELL = re.compile(
     rf"""(?P<open>\()?\s* (?P<sign>[-+−–])?\s* (?:(?P<before>{_BEFORE})\s*)? (?P<later>[-+−–])?\s*
-         (?P<body>\d(?:[\d.,'’\s]*\d)?[.,]?|[.,]\d+) (?P<exponent>[eE][-+]?\d+)? (?P<trail>-)?
+         (?P<body>\d(?:[\d.,'’\s]*\d)?[.,]?|[.,]\d+) (?P<exponent>[eE][-+]?\d+)?
+         (?P<trail>(?<=[.,])[-–—]{{1,2}}|-)?
          \s*(?P<after>{_AFTER})?\s*(?P<close>\))?""",
     re.VERBOSE,
 )
@@ -36,8 +37,9 @@ _BODY = {
     for mark, other in ((".", ","), (",", "."))
 }
 _EXACT = 2**53  # from here on a float skips whole numbers
+_WITH_E = re.compile(r"(?:0\d*|[1-9]\d*[1-9])[eE]\d{1,3}", re.ASCII)  # 67e5; no program writes a number so
 _MANY = 12  # different amounts, from which on a word that all of them share is their unit, whatever it is
-_BOUND = re.compile(r"^[<>≤≥~≈]=?\s*(?=[-+−.,\d])|(?<=\d)\s?\+$")
+_BOUND = re.compile(r"^[<>≤≥~≈]=?\s*(?=[-+−.,\d])|(?<=\d)\s?(?:\+|[*†‡]{1,3})$")
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,15 @@ class _Amount:
 def is_code(cell: str) -> bool:
     """Whether digits are a name rather than an amount: they begin with a zero, or a float would round them.
 
+    So are digits around an e that nobody writes in numbers.
+
     >>> is_code("00501"), is_code("9007199254740993"), is_code("0"), is_code("0.5"), is_code("501")
     (True, True, False, False, False)
+    >>> is_code("67e5"), is_code("1e5"), is_code("10e6"), is_code("12e+3"), is_code("1.5e3")
+    (True, False, False, False, False)
     """
+    if _WITH_E.fullmatch(cell):
+        return True
     if not (cell.isascii() and cell.isdigit()):  # ² is a digit to Python, and no number
         return False
     zero = len(cell) > 1 and cell[0] == "0"
@@ -88,12 +96,12 @@ def is_amount(cell: str) -> bool:
 
 
 def without_bound(cell: str) -> str:
-    """A cell without the sign that says it is a limit or about so much.
+    """A cell without the sign that says it is a limit or about so much, or has a footnote.
 
     >>> without_bound("< 0.5"), without_bound("~12"), without_bound(">=5"), without_bound("<b>")
     ('0.5', '12', '5', '<b>')
-    >>> without_bound("65+")
-    '65'
+    >>> without_bound("65+"), without_bound("0.03**")
+    ('65', '0.03')
     """
     return _BOUND.sub("", cell, count=1)
 
@@ -102,10 +110,12 @@ def _amount(cell: str) -> _Amount | None:
     found = _CELL.fullmatch(cell)
     if found is None or not any(body.fullmatch(found["body"].strip()) for body in _BODY.values()):
         return _of_parts(cell)
-    signs = [sign for sign in (found["sign"], found["later"], found["trail"]) if sign]
+    body = found["body"].strip()
+    trail = None if body[-1] in ".," else found["trail"]  # 12,- and 12.– are prices without cents
+    signs = [sign for sign in (found["sign"], found["later"], trail) if sign]
     if bool(found["open"]) != bool(found["close"]) or len(signs) > 1:
         return None
-    if found["trail"] and not {".", ","} & {*found["body"]}:  # 5.00- is an amount, 5- a grade
+    if trail and not {".", ","} & {*body}:  # 5.00- is an amount, 5- a grade
         return None
     before, after = found["before"] or "", found["after"] or ""
     negative = bool(found["open"]) != (signs not in ([], ["+"]))
@@ -116,7 +126,7 @@ def _amount(cell: str) -> _Amount | None:
         unit = f"{after} {CURRENCIES[before]}"
     elif before:
         unit = CURRENCIES[before]
-    return _Amount((found["body"].strip() + (found["exponent"] or ""),), (unit,), negative)
+    return _Amount((body + (found["exponent"] or ""),), (unit,), negative)
 
 
 def _of_parts(cell: str) -> _Amount | None:

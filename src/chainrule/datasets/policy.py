@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import MOST_CATEGORIES, Categorical, Numeric, frequent, is_missing, least
+from .columns import MOST_CATEGORIES, Categorical, Numeric, frequent, least
 from .preprocessing import Preprocessing
+from .scaling import is_missing
 from .tables import Table
 from .target import Target
 
 __all__ = ["left_out", "notes_on_columns", "notes_on_target", "targets_of", "truths_as_classes", "without_gaps"]
 
 # Names of what only tells rows apart.
-_OF_ROWS = re.compile(r"(?i:^(id|index|idx|row|rownum|rowid)$|[^a-z]id$)|[a-z]I[dD]$")
+_OF_ROWS = re.compile(
+    r"(?i:^(id|index|idx|row|rownum|rowid|rownames|obs|nr\.?|no\.?|#|unnamed: \d+)$|[^a-z]id$)|[a-z]I[dD]$"
+)
 _UNEVEN = 0.2  # of an even share: a class with less is rare
 
 

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from ..errors import ConfigurationError, DataError, FileFormatError, NonFiniteError, UnknownNameError
 from ..jsontext import parse_json, to_json
 from ..registry import build, describe, record
-from .columns import Categorical, Date, Numeric, is_missing
+from .columns import Categorical, Numeric
+from .datecolumn import Date
+from .scaling import is_missing
 from .tables import Table, read_table
 from .target import Target, Targets
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, FileFormatError
 from ..ranks import ALONE, Team
-from .columns import is_missing
 from .frames import from_frame, optional
 from .room import require_memory
+from .scaling import is_missing
 from .tables import Table, read_table
 from .textfile import Origin
 

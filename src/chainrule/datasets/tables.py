@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
-from .cells import ColumnFormat
-from .decoding import is_workbook, refusing_damage, start_of
+from .decoding import is_workbook, refuse_other_text, refusing_damage, start_of
 from .frames import as_text, from_frame, from_mapping, label, optional
+from .kinds import ColumnFormat
 from .textfile import Origin, read_text
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ _FORMATS: Mapping[bytes, tuple[str, str]] = {  # files that hold a table and are
     b"\x89HDF": ("an HDF5 file", _FRAME),
     b"ARROW1": ("a Feather file", _FRAME),
     b"ORC": ("an ORC file", _FRAME),
+    b"$FL2": ("an SPSS file", _FRAME),
+    b"$FL3": ("an SPSS file", _FRAME),
+    b"<stata_d": ("a Stata file", _FRAME),
+    bytes(8): ("a SAS file (.sas7bdat), or another that is no text", _FRAME),
+    b"HEADER R": ("a SAS transport file", _FRAME),
+    b"MATLAB 5": ("a MATLAB file", "load it with scipy.io.loadmat and pass the columns as a dict to datasets.read"),
+    b"RDX": ("a file of R", 'write the table out with write.csv(table, "table.csv", row.names = FALSE)'),
+    b"X\n\0\0\0": ("a file of R", 'write the table out with write.csv(table, "table.csv", row.names = FALSE)'),
+    b"\x80\x04\x95": ("a pickle", "save the table in it as CSV"),
+    b"\x80\x05\x95": ("a pickle", "save the table in it as CSV"),
     b"\x93NUMPY": ("a NumPy array", "load it with numpy.load and pass the columns as a dict to datasets.read"),
     b"<!DOCTYP": ("a web page", _SAVED),
     b"<html": ("a web page", _SAVED),
@@ -177,6 +187,7 @@ def _from_file(
         raise ConfigurationError(f"{path} is no workbook, and has no sheets; leave sheet={sheet!r} out.")
     with refusing_damage(path):
         kind = start_of(path, 8)
+        refuse_other_text(path)
     for magic, (what, instead) in _FORMATS.items():
         if kind.startswith(magic):
             raise FileFormatError(f"{path} is {what}; {instead}.")

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ..arrays import plain_array
 from ..errors import ConfigurationError, DataError
 from ..registry import record
-from .cells import TRUTHS, ColumnFormat
-from .columns import is_missing, numbers, standardization
+from .kinds import ColumnFormat
+from .scaling import is_missing, numbers, standardization
 from .tables import Table, as_text, label, read_table
+from .vocabulary import TRUTHS
 
 __all__ = ["Target", "Targets", "encoded", "is_classes"]
 
@@ -99,6 +100,8 @@ class Target:
             raise ConfigurationError(f'task must be "classes" or "values", not {task!r}.')
         if task == "classes" or (task is None and is_classes(column)):
             return cls(name, "classes", _class_names(column, place, table))
+        if column.dtype.kind == "M":
+            raise DataError(f"{place} holds dates; predict a number, such as the days until then.")
         values = numbers(column, place, table.at)
         if values.min() == values.max():
             raise DataError(f"{place} has one value only, {label(float(values[0]))}.")

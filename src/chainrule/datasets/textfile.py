@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from ..errors import FileFormatError
 from .around import Below, lines_above, lines_below
-from .cells import ColumnFormat, TextColumn, unguarded
+from .cells import TextColumn, unguarded
 from .decoding import encoding_of, opened, refusing_damage
-from .dialect import Header, checked_delimiter, delimiter_of, header_of, reader_of
+from .dialect import Header, checked_delimiter, delimiter_of, header_of, quote_of, reader_of
+from .kinds import ColumnFormat
 from .units import CURRENCIES
 
 __all__ = ["Origin", "read_rows", "read_text"]
@@ -64,7 +65,9 @@ def read_text(
         notes.append(f"not UTF-8: read as {codec} ({shown}); where these words are wrong, pass encoding='...'")
     if len(sample) == _SAMPLE:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
-    chosen = delimiter_of(sample, path) if delimiter is None else checked_delimiter(delimiter)
+    below = "".join(line for line in sample.splitlines(keepends=True) if line[0] != "#") or sample
+    chosen = delimiter_of(below, path) if delimiter is None else checked_delimiter(delimiter)
+    quote = quote_of(below, chosen)
     if chosen in "| ":
         notes.append(f"cells are separated by {'pipes' if chosen == '|' else 'spaces'}")
 
@@ -72,7 +75,7 @@ def read_text(
         import csv
 
         with refusing_damage(path), opened(path, codec) as file:
-            reader = reader_of(file, chosen)
+            reader = reader_of(file, chosen, quote)
             try:
                 for row in reader:
                     if row:
@@ -100,15 +103,20 @@ def read_rows(
     if not start:
         raise FileFormatError(f"{path} is empty; its first line must name the columns.")
     notes = [*notes]
+    if not any(cell.strip() for _, row in start for cell in row):
+        raise FileFormatError(f"{path} holds nothing but blanks; its first line must name the columns.")
+    begins = start[0][1][0]
     records, start = _inside(records, start, header, expected, notes, unit)
-    first = [unguarded(cell.strip()) for cell in start[0][1]]
+    first = _uncommented([unguarded(cell.strip()) for cell in start[0][1]], len(start[-1][1]))
+    remarks = begins.startswith("#") and first[0] != "#"
     found = header_of(path, first, [row for _, row in start[1:200]], header, expected)
     lines = array("q")
-    below = Below(path, len(found.names), unit)
+    below = Below(path, len(found.names), unit, remarks)
     columns = {name: TextColumn(name, hints.get(name)) for name in found.names}
     columns = _filled(path, records(), found, columns, lines, below)
     if below.left_out:
-        notes.append(f"left out: {', '.join(below.left_out)}")
+        more = f" and {len(below.left_out) - 6} more" if len(below.left_out) > 6 else ""
+        notes.append(f"left out: {', '.join(below.left_out[:6])}{more}")
         if expected:
             warnings.warn(f"{os.path.basename(path)}: {notes[-1]}.", UserWarning, stacklevel=4)
     if not lines:
@@ -131,6 +139,17 @@ def read_rows(
         _warn_of_remarks(path, written)
     said = (*notes, *found.notes, *_notes(written, tables))
     return tables, Origin(lines, unit, written, found.unnamed, said)
+
+
+def _uncommented(names: list[str], width: int) -> list[str]:
+    """Names of columns without the # with which their line may begin; where cells have spaces between, it is one.
+
+    >>> _uncommented(["# t", "x"], 2), _uncommented(["#", "t", "x"], 2), _uncommented(["#", "name"], 2)
+    (['t', 'x'], ['t', 'x'], ['#', 'name'])
+    """
+    if names[0] == "#" and len(names) > width:
+        return names[1:]
+    return [names[0].lstrip("# ") or names[0], *names[1:]] if names[0].startswith("#") else names
 
 
 def _warn_of_remarks(path: str, written: Mapping[str, ColumnFormat]) -> None:

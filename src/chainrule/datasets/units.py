@@ -13,7 +13,8 @@ __all__ = ["CURRENCIES", "SCALES", "UNIT", "common_unit", "factor", "is_known"]
 _SIGNS = {
     "$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₹": "INR", "₩": "KRW", "₺": "TRY",
     "₴": "UAH", "zł": "PLN", "Kč": "CZK", "kč": "CZK", "Ft": "HUF", "kr": "kr", "kr.": "kr", "lei": "RON", "Fr.": "CHF",
-    "руб": "RUB", "руб.": "RUB", "R$": "BRL",
+    "руб": "RUB", "руб.": "RUB", "R$": "BRL", "円": "JPY", "￥": "JPY", "元": "CNY", "원": "KRW", "TL": "TRY",
+    "грн": "UAH",
 }  # fmt: skip
 _CODES = (
     "USD EUR GBP JPY CHF CZK PLN HUF SEK NOK DKK RON BGN RUB UAH TRY CNY INR KRW BRL MXN AUD CAD NZD ZAR SGD HKD ILS"
@@ -61,7 +62,7 @@ _FAMILIES: tuple[Mapping[str, float], ...] = (
     _words({"months month mo": 1, "years yrs year yr y": 12}),
     *(dict.fromkeys(names.split(), 1.0) for names in _ALONE),
 )  # fmt: skip
-UNIT = re.compile(r"""°\s?[A-Za-z]?|['"′″’]{1,2}|[^\W\d_][\w²³^/.·%€$£-]*(?:\s[^\W\d_][\w²³/.€$£]*){0,2}""")
+UNIT = re.compile(r"""°\s?[A-Za-z]?|['"′″’]{1,2}|(?!h\d)[^\W\d_][\w²³^/.·%€$£-]*(?:\s[^\W\d_][\w²³/.€$£]*){0,2}""")
 
 
 def factor(unit: str, wanted: str) -> float | None:

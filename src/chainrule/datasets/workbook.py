@@ -11,8 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, UnknownNameError
-from .cells import ColumnFormat
 from .frames import optional
+from .kinds import ColumnFormat
 from .numerals import mark_of
 from .textfile import Origin, read_rows
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import Preprocessing
-from ..datasets.columns import Categorical, Date, Numeric
+from ..datasets.columns import Categorical, Numeric
+from ..datasets.datecolumn import Date
 from ..datasets.tables import Table
 from ..errors import ConfigurationError
 from .writer import BATCH, Writer

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
+from ..arrays import refuse_lazy
 from ..engines import Engine
 from ..errors import ConfigurationError
 from ..exchange import to_onnx
@@ -26,22 +27,16 @@ from ..model import Model
 from ..optimizers import Optimizer
 from ..penalties import L2
 from ..recipe import (
-    ENOUGH,
     EPOCHS,
     HELD_OUT,
     HIDDEN_FOR_CLASSES,
     PATIENCE,
     RATE,
     TOLERANCE,
-    batch_size_for,
     dense_network,
-    stopping,
 )
-from ..training.callback import Callback
-from ..training.callbacks import ReduceLROnPlateau
-from ..training.history import INTERRUPTED
-from ..training.settling import Falling, Settling, said_before
-from .settings import hidden_sizes, optimizer_of, require_settings
+from .settings import batch_size_of, hidden_sizes, optimizer_of, require_settings
+from .training import EstimatorRun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +65,8 @@ _SETTINGS = """Settings; those that scikit-learn's MLP has too have the same nam
     - `members`: networks whose predictions are averaged; each holds other samples out.
     - `engine`: "auto", "numpy", "fused" or "jax".
     - `dtype`: "auto" computes in float32 where X is float32, else in float64.
-    - `shuffle`, `random_state`, `verbose`, `warm_start`: as in scikit-learn."""
+    - `shuffle`, `random_state`, `verbose`, `warm_start`: as in scikit-learn. `max_fun` is of a solver that is not
+      offered, "lbfgs", and says nothing here."""
 
 
 @dataclass(eq=False, repr=False)
@@ -103,12 +99,14 @@ class Estimator(BaseEstimator):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     n_iter_no_change: int = PATIENCE
+    max_fun: int = 15_000
     dropout: float | Sequence[float] = 0.0
     members: int = 1
     engine: Engine = "auto"
     dtype: Any = "auto"
 
     _y_numeric: ClassVar[bool] = False
+    _score: ClassVar[str] = ""  # what `score` measures, where it is not the loss's own metric
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -168,8 +166,9 @@ class Estimator(BaseEstimator):
         held = None if validation_data is None else self._held(validation_data)
         if not going_on:
             self._begin(inputs, encoded, weights)
+        run = EstimatorRun(self, epochs, self._strata(encoded))
         for model in self.models_:
-            self._train_one(model, inputs, encoded, weights, held, epochs)
+            run.train(model, inputs, encoded, weights, held)
         self._report(epochs)
         return self
 
@@ -177,7 +176,7 @@ class Estimator(BaseEstimator):
         """New networks, as the settings say."""
         random = check_random_state(self.random_state)
         seeds = [int(random.randint(2**31 - 1)) for _ in range(self.members)]
-        outputs, batch = self._outputs(y), self._batch_size(len(X))
+        outputs, batch = self._outputs(y), batch_size_of(self, len(X))
         total = len(X) if weights is None else float(weights.sum())
         steps = -(-len(X) // batch) * int(self.max_iter)
         sizes = hidden_sizes(self)
@@ -193,79 +192,15 @@ class Estimator(BaseEstimator):
                 seed=seed,
                 dtype=dtype,
                 class_names=self._class_names(),
+                metrics=self._score or (),
             )
             for seed in seeds
         ]
         self.validation_scores_: list[float] | None = None
-
-    def _train_one(
-        self,
-        model: Model,
-        X: NDArray[Any],
-        y: NDArray[Any],
-        weights: NDArray[Any] | None,
-        held: tuple[NDArray[Any], ...] | None,
-        epochs: int | None,
-    ) -> None:
-        """Train one network."""
-        callbacks: list[Callback] = []
-        options: dict[str, Any] = {}
-        whole, before = (X, y, weights), model.run.epoch
-        settles = epochs is None and held is None and self.early_stopping == "auto" and self._holds_out(len(X))
-        if epochs is None:
-            if held is None and self._holds_out(len(X)):
-                X, y, weights, held = self._split(model, X, y, weights)
-            tol, endless = float(self.tol), self.n_iter_no_change == np.inf
-            patience = int(self.max_iter if endless else self.n_iter_no_change)
-            if held is not None:
-                options["validation_data"] = held
-            if held is not None or not endless:
-                callbacks.append(stopping(held is not None, patience, tol))
-            if self.learning_rate == "adaptive":
-                watched = "val_loss" if held is not None else "loss"
-                wait = max(2, patience // 3)
-                callbacks.insert(
-                    0, ReduceLROnPlateau(watched, factor=0.2, patience=wait, min_delta=0.0 if held else tol)
-                )
-        most = int(self.max_iter) if epochs is None else epochs
-        always: dict[str, Any] = dict(shuffle=bool(self.shuffle), verbose=bool(self.verbose), engine=self.engine)
-        model.fit(
-            X,
-            y,
-            epochs=Settling().before(most) if settles else most,
-            batch_size=self._batch_size(len(X)),
-            sample_weights=weights,
-            callbacks=callbacks,
-            **always,
-            **options,
+        self.best_validation_score_: float | None = None
+        self.out_activation_ = {"SoftmaxCrossentropy": "softmax", "SigmoidCrossentropy": "logistic"}.get(
+            type(loss).__name__, "identity"
         )
-        follow = Settling().after(model.history.since(before), most, callbacks) if settles else 0
-        if follow:
-            X, y, weights = whole
-            always |= dict(epochs=follow, batch_size=self._batch_size(len(X)), sample_weights=weights)
-            with said_before(model.history):
-                model.fit(X, y, callbacks=[Falling()], **always)
-        if model.history.stopped == INTERRUPTED:
-            warnings.warn("Training was ended by Ctrl-C; the network is as it stood then.", stacklevel=4)
-
-    def _split(
-        self, model: Model, X: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, tuple[NDArray[Any], ...]]:
-        """Samples to train on, and those held out, with the classes in proportion."""
-        from sklearn.model_selection import train_test_split
-
-        strata = self._strata(y)
-        if strata is not None:
-            _, counts = np.unique(strata, return_counts=True)
-            held = round(self.validation_fraction * len(X))
-            strata = None if counts.min() < 2 or min(held, len(X) - held) < len(counts) else strata
-        rest, test = train_test_split(
-            np.arange(len(X)), test_size=self.validation_fraction, random_state=model.run.seed, stratify=strata
-        )
-        rest, test = np.sort(rest), np.sort(test)
-        own = None if weights is None else weights[rest]
-        held_weights = () if weights is None else (weights[test],)
-        return X[rest], y[rest], own, (X[test], y[test], *held_weights)
 
     def _report(self, epochs: int | None) -> None:
         """What scikit-learn's estimators say after training, and a warning where it did not end by itself."""
@@ -278,7 +213,8 @@ class Estimator(BaseEstimator):
         self.loss_ = self.loss_curve_[-1]
         self.best_loss_ = min(self.loss_curve_)
         if "val_loss" in history.names:
-            self.validation_scores_ = list(history[f"val_{model.loss.metric}"])
+            self.validation_scores_ = list(history[f"val_{self._score or model.loss.metric}"])
+            self.best_validation_score_ = max(self.validation_scores_)
             self.validation_losses_ = list(history["val_loss"])
         if epochs is None and any(one.history.stopped is None for one in self.models_):
             warnings.warn(
@@ -290,6 +226,8 @@ class Estimator(BaseEstimator):
     # Reading what comes in
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray[Any], Any]:
+        refuse_lazy(X, "X")
+        refuse_lazy(y, "y")
         inputs, given = validate_data(
             self,
             X,
@@ -307,6 +245,7 @@ class Estimator(BaseEstimator):
     def _inputs(self, X: Any) -> NDArray[Any]:
         """X as a fitted network reads it."""
         check_is_fitted(self)
+        refuse_lazy(X, "X")
         checked = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         return self._dense(checked)
 
@@ -327,14 +266,6 @@ class Estimator(BaseEstimator):
             return by_class
         weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
         return weights if by_class is None else weights * by_class
-
-    # Settings
-
-    def _holds_out(self, samples: int) -> bool:
-        return samples >= ENOUGH if self.early_stopping == "auto" else bool(self.early_stopping)
-
-    def _batch_size(self, samples: int) -> int:
-        return batch_size_for(samples) if self.batch_size == "auto" else max(1, min(int(self.batch_size), samples))
 
     # What was learned
 

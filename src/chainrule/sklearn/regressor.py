@@ -44,6 +44,7 @@ class ChainruleRegressor(RegressorMixin, Estimator):
     loss: str | Loss = field(default="squared_error", kw_only=True)
 
     _y_numeric: ClassVar[bool] = True
+    _score: ClassVar[str] = "r2"
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> ChainruleRegressor:
         """One epoch over these samples; the first call settles by which mean and scale y is read."""

@@ -12,10 +12,10 @@ from ..engines import require_known
 from ..errors import ConfigurationError
 from ..limits import require_number
 from ..optimizers import Optimizer
-from ..recipe import optimizer_for
+from ..recipe import ENOUGH, batch_size_for, optimizer_for
 from ..registry import named
 
-__all__ = ["hidden_sizes", "optimizer_of", "require_settings"]
+__all__ = ["batch_size_of", "hidden_sizes", "holds_out", "optimizer_of", "require_settings"]
 
 _RATES = ("constant", "cosine", "invscaling", "adaptive")
 
@@ -24,6 +24,17 @@ def hidden_sizes(settings: Any) -> list[Any]:
     """The neurons of each hidden layer; one number stands for one layer."""
     sizes: list[Any] = np.atleast_1d(np.asarray(settings.hidden_layer_sizes, dtype=object)).tolist()
     return sizes
+
+
+def batch_size_of(settings: Any, samples: int) -> int:
+    """The samples in a step."""
+    given = settings.batch_size
+    return batch_size_for(samples) if given == "auto" else max(1, min(int(given), samples))
+
+
+def holds_out(settings: Any, samples: int) -> bool:
+    """Whether a part of so many samples says when to stop."""
+    return samples >= ENOUGH if settings.early_stopping == "auto" else bool(settings.early_stopping)
 
 
 def optimizer_of(settings: Any, steps: int, samples: int, classes: bool) -> Optimizer:
@@ -62,8 +73,12 @@ def require_settings(settings: Any) -> None:
         raise ConfigurationError(
             f"hidden_layer_sizes must be whole numbers above 0, such as (100,), not {settings.hidden_layer_sizes!r}."
         )
-    for name in ("alpha", "tol"):
+    for name in ("alpha", "tol", "power_t"):
         require_number(settings, name, at_least=0)
+    require_number(settings, "momentum", at_least=0, at_most=1)
+    require_number(settings, "epsilon", above=0)
+    for name in ("beta_1", "beta_2"):
+        require_number(settings, name, at_least=0, below=1)
     require_number(settings, "learning_rate_init", above=0)
     if not isinstance(settings.early_stopping, bool | np.bool_) and settings.early_stopping != "auto":
         raise ConfigurationError(f"early_stopping must be True, False or 'auto', not {settings.early_stopping!r}.")
@@ -72,6 +87,8 @@ def require_settings(settings: Any) -> None:
         raise ConfigurationError(f"validation_fraction must lie between 0 and 1, not {fraction!r}.")
     if settings.batch_size != "auto" and not _is_whole(settings.batch_size):
         raise ConfigurationError(f"batch_size must be 'auto' or a whole number above 0, not {settings.batch_size!r}.")
+    if settings.activation is None:
+        raise ConfigurationError("activation must be a name such as 'relu', a layer, or a list of them, not None.")
     require_known(settings.engine)
 
 
