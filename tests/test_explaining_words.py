@@ -526,6 +526,20 @@ def test_what_has_no_rule_says_what_to_write(asked: Any, says: str) -> None:
         explain_rule(asked)
 
 
+def test_wide_characters_take_two_columns() -> None:
+    assert cells("漢字") == 4 and cells("Ａ") == 2 and cells("m\u0302·w") == 3
+
+
+def test_three_samples_stand_on_each_side_in_short_and_five_in_full() -> None:
+    X, y = np.arange(1.0, 13.0)[:, None], [0.0] * 6 + [99.0] * 6
+    network = Sequential(Dense(1, 1))
+    values = {"dense_0.weights": np.ones((1, 1)), "dense_0.biases": np.zeros((1, 1))}
+    one = explain(network, MeanSquaredError(), X, y, "dense_0.weights[0,0]", parameters=values, parts=["batch"])
+    for full, shown in ((False, 3), (True, 5)):
+        text = one.to_text(full=full)
+        assert len(re.findall(r"^    sample \d+ ", text, re.M)) == 2 * shown and text.count(f"{6 - shown} more:") == 2
+
+
 def test_every_letter_and_index_of_the_formulas_is_told_where_they_begin() -> None:
     network = Sequential(Dense(2, 2), Tanh(), Dense(2, 2))
     values = {n: np.ones(s) for n, s in network.parameter_shapes().items()}
