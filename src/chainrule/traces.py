@@ -125,10 +125,12 @@ def trace(
     (['dense_0', 'relu_0', 'loss'], array([[6.]]), array([[2.]]), array([[4.]]))
     >>> one
     Trace of 1 sample: loss 1
-      node     shape   output  dvalues  gradients
-      dense_0  (1, 1)  6       2        dweights 6, dbiases 2
-      relu_0   (1, 1)  6       2
-      loss     (1,)    1       1
+      node              shape   output  gradient
+      dense_0           (1, 1)  6       2
+      dense_0.dweights  (1, 1)          6
+      dense_0.dbiases   (1, 1)          2
+      relu_0            (1, 1)  6       2
+      loss              (1,)    1       1
     """
     record: dict[str, Arrays] = {}
     context = Context(training, seed, step, record=record)
