@@ -48,6 +48,35 @@ def test_the_table_is_as_large_as_promised() -> None:
     assert sum(len(stranger.twins) for stranger in STRANGERS.values()) >= 135
 
 
+@pytest.mark.usefixtures("brief_search")
+def test_a_mistake_that_the_defaults_hide_is_told_with_the_setting_that_shows_it(tmp_path: Path) -> None:
+    source = STRANGERS["convolution of each channel: stride and padding by default"].source
+    wrong = source.replace("p:p+h, p:p+w", ":h, :w")
+    report = next(iter(reports_of(tmp_path / "crop.py", wrong).values()))
+    assert report.errors[0].where == "DepthwiseConv2D with padding=1"
+    assert report.errors[0].mistake == "setting_not_followed"
+    kind = load(tmp_path / "crop.py")["DepthwiseConv2D"]
+    assert not check(kind(2, 3)).passed and check(kind(2, 3), only=("gradients",)).passed
+
+
+def test_what_is_right_where_the_windows_fit_is_not_accused_of_a_row_that_is_left_over() -> None:
+    class Halving:
+        def __init__(self, size=2, stride=1):
+            self.size, self.stride = size, stride
+
+        def forward(self, x):
+            self.shape = x.shape
+            return sum(x[:, :, i : x.shape[2] - self.size + 1 + i : self.stride] for i in range(self.size))
+
+        def backward(self, d):
+            dx = np.zeros((*self.shape[:2], (d.shape[2] - 1) * self.stride + self.size))
+            for i in range(self.size):
+                dx[:, :, i : i + (d.shape[2] - 1) * self.stride + 1 : self.stride] += d
+            return dx
+
+    assert check(Halving, (2, 3, 7)).passed
+
+
 # What is told of a guess
 
 

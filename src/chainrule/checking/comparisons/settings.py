@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...errors import ConfigurationError
-from ..findings import Checked
+from ..findings import Checked, Diagnosis, Finding
 from ..measuring.bench import Bench
 from ..report import Report
 from ..subjects.variations import cropped
@@ -14,6 +14,10 @@ from ..subjects.variations import cropped
 __all__ = ["in_other_settings"]
 
 _KINDS = ("gradient", "shape", "raises", "finite")  # a gradient that is missing may be of what is not in use
+_SAYS_LITTLE = (
+    *("unknown", "one_region", "one_entry", "one_row", "one_column", "one_slice", "filled_in_part", "stray_factor"),
+    *("time_not_carried", "all_zeros", "extra_term"),
+)
 
 
 def in_other_settings(bench: Bench, right: Report, check_one: Callable[[Bench], Report]) -> tuple[Bench, Report]:
@@ -25,11 +29,21 @@ def in_other_settings(bench: Bench, right: Report, check_one: Callable[[Bench], 
             found = check_one(other)
             wrong = [f for f in found.errors if f.kind in _KINDS and f.mistake != "forward_raises"]
             if wrong and not _right_where_windows_fit(other, check_one):
-                return other, replace(found, findings=tuple(wrong))
+                return other, replace(found, findings=tuple(_naming(subject.setting, f) for f in wrong))
         except ConfigurationError:
             continue
         right = right if found.errors else _with_more(right, found)
     return bench, right
+
+
+def _naming(setting: str, finding: Finding) -> Finding:
+    """A finding that blames the setting, where the numbers tell no more."""
+    if finding.diagnoses and finding.mistake not in _SAYS_LITTLE:
+        return finding
+    says = (
+        f"With {setting} it is wrong, and with the defaults it is right: backward does not follow this as forward does."
+    )
+    return replace(finding, diagnoses=(Diagnosis("setting_not_followed", says, ""), *finding.diagnoses[1:]))
 
 
 def _right_where_windows_fit(bench: Bench, check_one: Callable[[Bench], Report]) -> bool:

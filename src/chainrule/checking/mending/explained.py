@@ -21,7 +21,7 @@ _VAGUE = (
     "unknown", "wrong_shape", "one_region", "one_entry", "one_row", "one_column", "one_slice", "filled_in_part",
     "backward_raises", "outside_the_kink", "all_zeros", "stray_factor", "missing_factor", "extra_term",
     "time_not_carried", "branch_missing", "missing_local_derivative", "inverse_factor", "time_mean_doubled",
-    "written_size",
+    "written_size", "setting_not_followed",
 )  # fmt: skip
 # What a line says less well than any words about the numbers.
 _PLAIN = ("wrong_formula", "wrong_array", "wrong_number", "constant_factor", "missing_division")

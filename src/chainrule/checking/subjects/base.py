@@ -142,6 +142,7 @@ class Subject:
     notes: tuple[str, ...] = ()  # what was guessed, and what could not be matched
     elsewhere: bool = False  # whether its code runs in another process, where no line of it can be tried
     variations: Callable[[], Iterator[Subject]] | None = None  # the same with other values of settings with defaults
+    setting: str = ""  # which of them, such as "padding=1"
     plain: bool = False  # whether it computes in Python's own numbers
     broken: bool = False  # whether no way was found on which its backward pass runs
     mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from .names import TRAINING
+from .objects import arrays_of
 
 __all__ = ["cropped", "defaults_in", "remade", "said", "variations_of"]
 
+_SIZES, _LOST = 6, 2  # sizes that are tried for arguments of a constructor, and how many of these
 _MOST = 6  # settings that are tried beside the defaults
 _COUNTS = re.compile(r"(?i)^(stride|pad(ding)?|dilation|n_?heads?|num_heads?|(n_|num_)?groups?)s?(_?[hwxy])?$")
 _AXES = re.compile(r"(?i)^(axis|dim)$")
@@ -94,24 +97,29 @@ def _compared(source: str, name: str) -> list[str]:
 
 
 def remade(item: Any, changed: dict[str, Any]) -> Any:
-    """An object like one that is there, with other settings; None where its constructor's arguments are not known."""
+    """An object like one that is there, with other settings; None where its constructor's arguments are not known.
+
+    What it keeps under no name of its own is found by trial: arrays of the same shapes must come of it.
+    """
     kind = type(item)
+    shapes = [array.shape for _, array in arrays_of(item)]
+    sizes = list(dict.fromkeys(size for shape in shapes for size in shape))[:_SIZES]
     try:
         known = inspect.signature(kind).parameters.values()
         held = {p.name: _held(item, p.name, p.default) for p in known if p.kind is p.POSITIONAL_OR_KEYWORD}
-        return kind(**{**held, **changed})
+        lost = [name for name, value in held.items() if value is inspect.Parameter.empty]
+        for values in itertools.product(sizes, repeat=len(lost)) if len(lost) <= _LOST else ():
+            found = {**held, **dict(zip(lost, values, strict=True))}
+            if not lost or [array.shape for _, array in arrays_of(kind(**found))] == shapes:
+                return kind(**{**found, **changed})
     except Exception:  # the code is not ours: anything may come
         return None
+    return None
 
 
 def _held(item: Any, name: str, default: Any) -> Any:
     """The argument of that name, which the object keeps under its name, with an underscore or not."""
-    for each in (name, f"_{name}"):
-        if hasattr(item, each):
-            return getattr(item, each)
-    if default is inspect.Parameter.empty:
-        raise AttributeError(name)
-    return default
+    return getattr(item, name, getattr(item, f"_{name}", default))
 
 
 def cropped(array: Any) -> Iterator[Any]:

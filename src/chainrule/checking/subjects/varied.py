@@ -22,8 +22,9 @@ def varied(item: Any, inputs: Any, subjects: Subjects) -> Iterator[Subject]:
     for changed, other, named in _items(item):
         try:
             for subject in subjects(other, inputs, named):
-                title = f"{subject.title} with {said(changed)}"
-                yield replace(subject, title=title, settings=1, notes=(), variations=None)
+                setting = said(changed)
+                title = f"{subject.title} with {setting}"
+                yield replace(subject, title=title, setting=setting, settings=1, notes=(), variations=None)
         except (ConfigurationError, TypeError, ValueError, IndexError, AttributeError, KeyError):
             continue  # it does not run so
 
