@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from ...errors import ConfigurationError
 from ..findings import Checked, Diagnosis, Finding
 from ..measuring.bench import Bench
 from ..report import Report
-from ..subjects.variations import cropped
 
 __all__ = ["in_other_settings"]
 
@@ -49,12 +51,20 @@ def _naming(setting: str, finding: Finding) -> Finding:
 def _right_where_windows_fit(bench: Bench, check_one: Callable[[Bench], Report]) -> bool:
     """Whether it is right on inputs one shorter: with a stride of 2 a last row may be left over, which is a limit."""
     first = next(iter(bench.subject.inputs), "")
-    for array in cropped(bench.subject.inputs[first]) if first else ():
+    for array in _cropped(bench.subject.inputs[first]) if first else ():
         subject = replace(bench.subject, inputs={**bench.subject.inputs, first: array})
         report = check_one(Bench(subject, bench.tolerance, bench.seed, bench.at_kinks))
         if report.arrays and not report.errors:
             return True
     return False
+
+
+def _cropped(array: Any) -> Iterator[Any]:
+    """Arrays of pictures or rows that are one shorter along their sides, into which other windows fit."""
+    sides: dict[int, tuple[tuple[int, ...], ...]] = {3: ((2,), (1,)), 4: ((2, 3), (1, 2))}
+    for axes in sides.get(np.ndim(array), ()):
+        if all(array.shape[axis] > 2 for axis in axes):
+            yield array[tuple(slice(None, -1) if axis in axes else slice(None) for axis in range(array.ndim))]
 
 
 def _with_more(right: Report, more: Report) -> Report:

@@ -9,12 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from .names import TRAINING
 from .objects import arrays_of
 
-__all__ = ["cropped", "defaults_in", "remade", "said", "variations_of"]
+__all__ = ["defaults_in", "remade", "said", "variations_of"]
 
 _SIZES, _LOST = 6, 2  # sizes that are tried for arguments of a constructor, and how many of these
 _MOST = 6  # settings that are tried beside the defaults
@@ -120,14 +118,6 @@ def remade(item: Any, changed: dict[str, Any]) -> Any:
 def _held(item: Any, name: str, default: Any) -> Any:
     """The argument of that name, which the object keeps under its name, with an underscore or not."""
     return getattr(item, name, getattr(item, f"_{name}", default))
-
-
-def cropped(array: Any) -> Iterator[Any]:
-    """Arrays of pictures or rows that are one shorter along their sides, into which other windows fit."""
-    sides: dict[int, tuple[tuple[int, ...], ...]] = {3: ((2,), (1,)), 4: ((2, 3), (1, 2))}
-    for axes in sides.get(np.ndim(array), ()):
-        if all(array.shape[axis] > 2 for axis in axes):
-            yield array[tuple(slice(None, -1) if axis in axes else slice(None) for axis in range(array.ndim))]
 
 
 def said(changed: dict[str, Any]) -> str:
