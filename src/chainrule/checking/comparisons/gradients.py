@@ -25,7 +25,7 @@ __all__ = ["compare"]
 Floats = NDArray[Any]
 
 _GRID = (12, 16)  # rows and columns of the picture of an array
-_DIRECTIONS = 2  # along which every setting but the first is compared
+_DIRECTIONS = 2  # along which every batch but the first is compared, and all with other settings
 _SETTINGS = 3  # in which a gradient that is wrong somewhere is known in every entry
 _SHOWN = 5  # entries listed in a finding
 
@@ -37,7 +37,8 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
     for training in bench.subject.modes:
         others = bench.subject.settings if training == bench.subject.modes[0] else bench.subject.settings // 2
         for position, point in enumerate(points(bench.subject, bench.rng, training, others)):
-            for name, item in _in_setting(bench, point, _DIRECTIONS if position else None):
+            brief = position or bench.subject.setting  # with its defaults it was compared entry by entry
+            for name, item in _in_setting(bench, point, _DIRECTIONS if brief else None):
                 if isinstance(item, Comparison):
                     measured.setdefault((name, training), []).append(item)
                 elif not any(_alike(item, other) for other in findings):
