@@ -517,6 +517,26 @@ def test_a_settled_run_resumed_from_its_end_and_from_an_interrupt_ends_the_same(
     assert stopped.run.epoch == 7 and longer.history["loss"] == wanted.history["loss"]
 
 
+@pytest.mark.parametrize("stop", range(28, 36))
+def test_patience_goes_on_where_an_interrupted_run_stood(tmp_path: Path, stop: int) -> None:
+    def run(epochs: int = 40, **options: Any) -> Model:
+        rng = np.random.default_rng(3)
+        X = rng.normal(size=(80, 3))
+        one = Model([Dense(3, 8), ReLU(), Dense(8, 1)], MeanSquaredError(), Adam(0.05), seed=1)
+        watching = [ReduceLROnPlateau(patience=2), EarlyStopping(patience=6)]
+        one.fit(
+            X, X[:, :1] * X[:, 1:2], epochs=epochs, validation_split=0.2, callbacks=watching, verbose=False, **options
+        )
+        return one
+
+    wanted = run()
+    path = tmp_path / "run.safetensors"
+    run(checkpoint=path, epochs=stop)
+    again = run(checkpoint=path, resume=True)
+    assert stop < again.run.epoch == wanted.run.epoch < 40 and again.history["loss"] == wanted.history["loss"]
+    assert again.history["learning_rate"] == wanted.history["learning_rate"]
+
+
 def test_a_run_that_something_else_ended_does_not_settle(capsys: pytest.CaptureFixture[str]) -> None:
     class Enough(Callback):
         def epoch(self, fit: Fit) -> None:

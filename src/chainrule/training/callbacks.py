@@ -32,15 +32,18 @@ __all__ = [
 @record
 @dataclass
 class _Watched:
-    """The best number so far, and for how many epochs it has not been bettered."""
+    """The best number so far, for how many epochs it has not been bettered, and the epoch of the last one seen."""
 
     best: float | None
     waited: int
+    seen: int | None
 
     def __post_init__(self) -> None:
         if self.best is not None:
             require_number(self, "best")
         require_number(self, "waited", at_least=0, below=STEPS, whole=True)
+        if self.seen is not None:
+            require_number(self, "seen", at_least=0, below=STEPS, whole=True)
 
 
 def _is_measured(name: str) -> bool:
@@ -74,6 +77,7 @@ class _Monitor(Callback):
         higher = Column.of(self.monitor).known.higher_is_better
         self._sign = 1.0 if self.mode == "max" or (self.mode == "auto" and higher) else -1.0
         self._best, self._waited = -math.inf, 0
+        self._seen: int | None = 0
 
     def begin(self, fit: Fit) -> None:
         self._best, self._waited, self._seen = -math.inf, 0, fit.run.epoch
@@ -88,16 +92,18 @@ class _Monitor(Callback):
         value = self._sign * fit.watched(self.monitor, self)
         better = value > self._best + self.min_delta
         epoch = int(fit.record[EPOCH])
-        self._best, self._waited = (value, 0) if better else (self._best, self._waited + epoch - self._seen)
+        since = 1 if self._seen is None else epoch - self._seen
+        self._best, self._waited = (value, 0) if better else (self._best, self._waited + since)
         self._seen = epoch
         return better
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        return describe(_Watched(self._best if math.isfinite(self._best) else None, self._waited)), {}
+        return describe(_Watched(self._best if math.isfinite(self._best) else None, self._waited, self._seen)), {}
 
     def restore(self, numbers: Mapping[str, Any], arrays: Arrays) -> None:
-        watched = build(numbers, _Watched)
-        self._best, self._waited = -math.inf if watched.best is None else watched.best, watched.waited
+        watched = build({"seen": None, **numbers}, _Watched)  # older files do not say it: each epoch was seen
+        self._best = -math.inf if watched.best is None else watched.best
+        self._waited, self._seen = watched.waited, watched.seen
 
 
 def require_folder(path: str | Path, callback: object) -> None:

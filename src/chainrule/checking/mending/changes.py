@@ -72,9 +72,9 @@ def _reordered(old: ast.FunctionDef, new: ast.FunctionDef) -> tuple[int, str, st
 
 def _header(old: ast.AST, tree: ast.FunctionDef, repair: Repair) -> tuple[int, str, str] | None:
     """The first line of a loop, where that is what changes."""
-    if not isinstance(old, ast.For):
+    new = list(ast.walk(tree))[repair.place] if isinstance(old, ast.For) else None
+    if not isinstance(old, ast.For) or not isinstance(new, ast.For):
         return None
-    new = list(ast.walk(tree))[repair.place]
     return old.lineno, ast.unparse(old).splitlines()[0], ast.unparse(new).splitlines()[0]
 
 

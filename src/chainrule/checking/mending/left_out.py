@@ -34,16 +34,37 @@ def _right_hand_side(line: str) -> ast.expr | None:
 
 
 def added_forms(tree: ast.FunctionDef, scope: SourceScope) -> Iterator[Repair]:
-    """The line that sets the gradient right, after all others."""
+    """The line that sets the gradient right, in place of a last one that sets it wrong, or after all others."""
+    last = tree.body[-1]
     for line in scope.forms:
         if _right_hand_side(line) is not None:
-            yield Repair(0, _appended(line), "wrong_formula", f"What comes out is not the derivative, which is {line}.")
+            says = f"What comes out is not the derivative, which is {line}."
+            if _target(ast.parse(line).body[0]) & {name for node in ast.walk(last) for name in _target(node)}:
+                place = next(i for i, node in enumerate(ast.walk(tree)) if node is last)
+                yield Repair(place, _instead(line), "wrong_formula", says)
+            yield Repair(0, _appended(line), "wrong_formula", says)
+
+
+def _target(node: ast.AST) -> set[str]:
+    """What a statement sets, whole or in part."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    return {ast.unparse(each.value if isinstance(each, ast.Subscript) else each) for each in targets}
+
+
+def _instead(line: str) -> Callable[[Any, ast.FunctionDef], None]:
+    def change(_: Any, tree: ast.FunctionDef) -> None:
+        tree.body[-1] = ast.copy_location(ast.parse(line).body[0], tree.body[-1])
+
+    return change
 
 
 def _appended(line: str) -> Callable[[Any, ast.FunctionDef], None]:
     def change(_: Any, tree: ast.FunctionDef) -> None:
-        new = ast.copy_location(ast.parse(line).body[0], tree.body[-1])
-        tree.body.insert(len(tree.body) - isinstance(tree.body[-1], ast.Return), new)
+        last = tree.body[-1]
+        new = ast.copy_location(ast.parse(line).body[0], last)
+        if not isinstance(last, ast.Return):
+            new.lineno = (last.end_lineno or last.lineno) + 1
+        tree.body.insert(len(tree.body) - isinstance(last, ast.Return), new)
 
     return change
 
