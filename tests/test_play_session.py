@@ -707,6 +707,20 @@ def test_the_shell_opens_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(served) == 1
 
 
+@pytest.mark.parametrize("before", ["http://127.0.0.1:1/", ""])
+def test_the_shell_opens_a_link_that_is_longer_than_the_name_of_a_file_may_be(
+    before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, served = Page("spiral"), list[Any]()
+    page.ask("dataset", name="iris")
+    page.ask("controls", sizes=[32, 8])
+    fragment = page.ask("link")["link"]["fragment"]
+    assert len(fragment) > 4096 and "parameters" in linking.stated(f"#{fragment}")
+    monkeypatch.setattr(pages, "serve", lambda rooms, **options: served.append(rooms))
+    pages.serve_argument(f"{before}#{fragment}")
+    assert len(served) == 1
+
+
 BAD = [
     {},
     {"type": 3},
