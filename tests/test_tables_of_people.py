@@ -6,6 +6,8 @@ import bz2
 import gzip
 import json
 import lzma
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -225,6 +227,16 @@ def test_a_file_of_another_program_is_named_with_a_way_out(name: str, tmp_path: 
     (tmp_path / "table.csv").write_bytes(content)
     with pytest.raises(FileFormatError, match=said):
         read_table(tmp_path / "table.csv")
+
+
+def test_names_that_begin_with_a_percent_sign_are_read_at_once(tmp_path: Path) -> None:
+    names = [f"% of {i}" for i in range(30)]  # a search that tries each as the end of a remark would try 2^30 ways
+    (tmp_path / "shares.tsv").write_text("\n".join(["\t".join(names)] + ["\t".join("1" * 30)] * 3))
+    command = "import sys; from chainrule.datasets import read_table; print(*read_table(sys.argv[1]).names, sep='|')"
+    said = subprocess.run(
+        [sys.executable, "-c", command, str(tmp_path / "shares.tsv")], timeout=60, capture_output=True, text=True
+    )
+    assert said.stdout.strip().split("|") == names
 
 
 WRITTEN = {  # encoding: a header and cells of people who write in it
