@@ -253,6 +253,20 @@ WRITTEN = {  # encoding: a header and cells of people who write in it
 }
 
 
+@pytest.mark.parametrize("cell", ["temp (°C)", "don’t", "2019–Q1", "a “word”", "l’été", "10°N", "5 ½A", "m²a"])
+def test_signs_among_plain_letters_are_no_characters_of_east_asia(cell: str, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(f"{cell},n\nx,1\ny,2\nz,3\n".encode("cp1252"))
+    assert read_table(tmp_path / "table.csv").names == (cell, "n")
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("cp932", "年"), ("big5", "城市")])
+def test_a_name_in_characters_of_east_asia_above_numbers_tells_the_encoding(
+    encoding: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "table.csv").write_bytes(f"{name},n\n1,1\n2,2\n4,3\n".encode(encoding))
+    assert read_table(tmp_path / "table.csv").names == (name, "n")
+
+
 @pytest.mark.parametrize("encoding", WRITTEN)
 def test_the_encoding_of_a_spreadsheet_is_told_by_its_letters(encoding: str, tmp_path: Path) -> None:
     text = WRITTEN[encoding]
