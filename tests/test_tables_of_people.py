@@ -233,10 +233,18 @@ def test_names_that_begin_with_a_percent_sign_are_read_at_once(tmp_path: Path) -
     names = [f"% of {i}" for i in range(30)]  # a search that tries each as the end of a remark would try 2^30 ways
     (tmp_path / "shares.tsv").write_text("\n".join(["\t".join(names)] + ["\t".join("1" * 30)] * 3))
     command = "import sys; from chainrule.datasets import read_table; print(*read_table(sys.argv[1]).names, sep='|')"
-    said = subprocess.run(
-        [sys.executable, "-c", command, str(tmp_path / "shares.tsv")], timeout=60, capture_output=True, text=True
-    )
+    call = [sys.executable, "-c", command, str(tmp_path / "shares.tsv")]
+    said = subprocess.run(call, timeout=60, capture_output=True, text=True, check=True)
     assert said.stdout.strip().split("|") == names
+
+
+@pytest.mark.parametrize(
+    "start", ["#id,name\n1,x\n2,y\n3,z\n", "# by us\n# id,name\n0,x\n1,y\n2,z\n", "#id,name\n1990,x\n1990,y\n"]
+)
+def test_names_behind_a_number_sign_stay_names_where_the_rows_below_are_numbered(start: str, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(start)
+    table = read_table(tmp_path / "table.csv")
+    assert table.names == ("id", "name") and table["name"].tolist() == ["x", "y", "z"][: len(table)]
 
 
 WRITTEN = {  # encoding: a header and cells of people who write in it
