@@ -243,6 +243,26 @@ def test_print_keeps_to_the_width_of_the_terminal(name: str, wide: int, monkeypa
     assert max(map(cells, screen.getvalue().splitlines())) <= wide
 
 
+class Written:
+    """What a program puts in the place of standard output, to keep what is printed."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_print_needs_nothing_of_standard_output_but_that_it_writes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, screen = PRINTED[name](), Written()
+    whole = str(one)
+    monkeypatch.setattr("sys.stdout", screen)
+    print(one)
+    monkeypatch.undo()
+    assert screen.text == f"{whole}\n"
+
+
 def test_every_color_has_its_twin_for_the_terminal() -> None:
     assert len(LAYER_STYLES) == len(LAYERS) and len(set(OKABE_ITO)) == 8
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -32,8 +33,10 @@ from chainrule import (
     recipe,
 )
 from chainrule.cli import app
+from chainrule.ensemble import member_path
 from chainrule.errors import ChainruleError, ConfigurationError, FileFormatError, NonFiniteError
 from chainrule.files import load_arrays, save_arrays
+from chainrule.training.history import INTERRUPTED
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3)).astype(np.float32)
@@ -330,3 +333,17 @@ def test_a_member_that_holds_nan_is_named_and_answers_nothing() -> None:
     pair.models[1].run.values["dense_0.weights"][0, 0] = np.nan
     with pytest.raises(NonFiniteError, match=r"dense_0\.weights"):
         pair.predict([[1.0, 2.0]])
+
+
+def test_a_run_that_leaves_at_once_names_the_files_of_the_networks_that_had_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(data: Any, model: Ensemble, options: dict[str, Any]) -> None:
+        Path(member_path(options["checkpoint"], 0)).touch()
+        model.models[0].history.stopped = INTERRUPTED
+
+    train = importlib.import_module("chainrule.commands.train")  # the package has a function of this name
+    monkeypatch.setattr(train, "fit", interrupted)
+    monkeypatch.setattr(train, "_leaves_at_once", lambda team, in_pieces: True)
+    said = CliRunner().invoke(app, ["train", "iris", "--members", "2", "--out", str(tmp_path)]).output
+    assert "Saved model.member_0.safetensors in" in " ".join(said.split())

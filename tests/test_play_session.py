@@ -650,6 +650,19 @@ def test_a_broken_network_travels_and_a_table_of_ones_own_does_not() -> None:
         page.ask("link")
 
 
+def test_a_link_says_what_it_leaves_out_of_a_network_and_can_be_opened() -> None:
+    page, other = Page("spiral"), Page("neuron")
+    page.ask("controls", sizes=[4], optimizer="sgd", rate=1.0)
+    page.ask("go", unit="batch", way=1)
+    assert page.ask("link")["link"]["says"] == ""
+    page.ask("controls", optimizer="adam")
+    page.ask("go", unit="batch", way=1)
+    assert "begins anew" in page.ask("link")["link"]["says"]
+    page.model().parameters["dense_0.weights"][0, 0] = 1e120
+    assert "too large" in page.ask("link")["link"]["says"]
+    assert other.ask("open", **linked(page))["view"]["lesson"] == "spiral"
+
+
 def numbers(count: int, value: float = 1.0) -> str:
     return linking.packed(np.full(count, value))
 
@@ -704,6 +717,20 @@ def test_the_shell_opens_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in ("http://127.0.0.1:1/#", "#{", "#[1]", "#%7B%22lesson%22%3A1%7D"):
         with pytest.raises(DataError):
             pages.serve_argument(wrong)
+    assert len(served) == 1
+
+
+@pytest.mark.parametrize("before", ["http://127.0.0.1:1/", ""])
+def test_the_shell_opens_a_link_that_is_longer_than_the_name_of_a_file_may_be(
+    before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, served = Page("spiral"), list[Any]()
+    page.ask("dataset", name="iris")
+    page.ask("controls", sizes=[32, 8])
+    fragment = page.ask("link")["link"]["fragment"]
+    assert len(fragment) > 4096 and "parameters" in linking.stated(f"#{fragment}")
+    monkeypatch.setattr(pages, "serve", lambda rooms, **options: served.append(rooms))
+    pages.serve_argument(f"{before}#{fragment}")
     assert len(served) == 1
 
 

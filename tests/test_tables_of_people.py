@@ -6,6 +6,8 @@ import bz2
 import gzip
 import json
 import lzma
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -227,6 +229,24 @@ def test_a_file_of_another_program_is_named_with_a_way_out(name: str, tmp_path: 
         read_table(tmp_path / "table.csv")
 
 
+def test_names_that_begin_with_a_percent_sign_are_read_at_once(tmp_path: Path) -> None:
+    names = [f"% of {i}" for i in range(30)]  # a search that tries each as the end of a remark would try 2^30 ways
+    (tmp_path / "shares.tsv").write_text("\n".join(["\t".join(names)] + ["\t".join("1" * 30)] * 3))
+    command = "import sys; from chainrule.datasets import read_table; print(*read_table(sys.argv[1]).names, sep='|')"
+    call = [sys.executable, "-c", command, str(tmp_path / "shares.tsv")]
+    said = subprocess.run(call, timeout=60, capture_output=True, text=True, check=True)
+    assert said.stdout.strip().split("|") == names
+
+
+@pytest.mark.parametrize(
+    "start", ["#id,name\n1,x\n2,y\n3,z\n", "# by us\n# id,name\n0,x\n1,y\n2,z\n", "#id,name\n1990,x\n1990,y\n"]
+)
+def test_names_behind_a_number_sign_stay_names_where_the_rows_below_are_numbered(start: str, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(start)
+    table = read_table(tmp_path / "table.csv")
+    assert table.names == ("id", "name") and table["name"].tolist() == ["x", "y", "z"][: len(table)]
+
+
 WRITTEN = {  # encoding: a header and cells of people who write in it
     "cp1250": "Město;Obec\nPlzeň;Žďár\n",
     "cp1251": "Город;Цена\nДа;Нет\n",
@@ -239,6 +259,20 @@ WRITTEN = {  # encoding: a header and cells of people who write in it
     "gb18030": "城市,价格\n北京,上海\n",
     "big5": "城市,價格\n臺北,高雄\n",
 }
+
+
+@pytest.mark.parametrize("cell", ["temp (°C)", "don’t", "2019–Q1", "a “word”", "l’été", "10°N", "5 ½A", "m²a"])
+def test_signs_among_plain_letters_are_no_characters_of_east_asia(cell: str, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(f"{cell},n\nx,1\ny,2\nz,3\n".encode("cp1252"))
+    assert read_table(tmp_path / "table.csv").names == (cell, "n")
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("cp932", "年"), ("big5", "城市")])
+def test_a_name_in_characters_of_east_asia_above_numbers_tells_the_encoding(
+    encoding: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "table.csv").write_bytes(f"{name},n\n1,1\n2,2\n4,3\n".encode(encoding))
+    assert read_table(tmp_path / "table.csv").names == (name, "n")
 
 
 @pytest.mark.parametrize("encoding", WRITTEN)

@@ -146,6 +146,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[ChainruleError], str]] = {
         lambda f: (_broken(f, "a.csv", "x,y\n1,2\n3,4\n"), _broken(f, "b.csv", "x,y\n1,2\nblue,3\n"))[0],
         {"target": "y"}, DataError, "missing values: 1 in 'x'",
     ),
+    "an empty file": (lambda f: _broken(f, "a.csv", ""), {}, FileFormatError, r"a\.csv is empty"),
     "no Parquet": (lambda f: _broken(f, "a.parquet", b"PAR1 and nothing"), {}, FileFormatError, "not a readable Parq"),
     "little memory": (
         lambda f: _broken(f, "a.csv", "x,y\n1,2\n3,4\n5,6\n"), {"memory": 100}, ConfigurationError, "at least 1MB",

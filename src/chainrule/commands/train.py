@@ -186,6 +186,14 @@ def _leaves_at_once(team: Team, in_pieces: bool) -> bool:
     return in_pieces or team.size > 1
 
 
+def _checkpoints(path: Path, model: Model | Ensemble) -> list[str]:
+    """The names of the files that an interrupted run has left: of several networks each has one, once it has begun."""
+    if not isinstance(model, Ensemble):
+        return [path.name]
+    written = (Path(member_path(path, i)) for i in range(len(model.models)))
+    return [each.name for each in written if each.exists()]
+
+
 def train(
     name: str,
     reading: dict[str, Any],
@@ -231,7 +239,7 @@ def train(
         leaves = interrupted and _leaves_at_once(team, in_pieces)
         measured = _measured(data, model) if not leaves and (team.leads or in_pieces) else {}  # all ranks read pieces
     if leaves:
-        say(console, f"Saved {path.name} in {folder}; go on: the same command with --resume")
+        say(console, f"Saved {', '.join(_checkpoints(path, model))} in {folder}; go on: the same command with --resume")
     if leaves or not team.leads:
         return interrupted
     if isinstance(model, Ensemble):

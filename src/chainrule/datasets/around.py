@@ -75,10 +75,17 @@ def _remarks(rows: Sequence[Sequence[str]]) -> int:
     if not count:
         return 0
     row, last = rows[count], rows[count - 1]
-    named = not all(map(is_value, row)) and is_header(row, rows[count + 1 :], ())
+    numbered = len(last) == len(row) and any(map(_goes_on, row, next(iter(rows[count + 1 :]), [])))
+    named = not numbered and not all(map(is_value, row)) and is_header(row, rows[count + 1 :], ())
     if last[0] == "#" and len(last) == len(row) and any(map(is_value, row)):  # a column named so
         return count - 1
     return count if named or len(row) not in (len(last), len(last) - (last[0] == "#")) else count - 1
+
+
+def _goes_on(cell: str, below: str) -> bool:
+    """Whether rows are numbered, or years: the one below has the same whole number, or the next."""
+    whole = all(one.isdecimal() and len(one) < 19 for one in (cell, below))
+    return whole and abs(int(below) - int(cell)) <= 1
 
 
 def _is_title(row: Sequence[str], rest: Sequence[Sequence[str]], width: int) -> bool:

@@ -92,7 +92,7 @@ def start_of(path: str, count: int) -> bytes:
 def refuse_other_text(path: str) -> None:
     """Raise `FileFormatError` for text that holds a table in another form than rows of cells."""
     start = start_of(path, 4096).lower().strip()
-    if re.match(rb"(%.*\s+)*@relation\b", start):
+    if re.match(rb"(%.*\n\s*)*@relation\b", start):
         raise FileFormatError(
             f"{path} is an ARFF file, as of Weka; replace its lines up to @data by one with the names of the columns."
         )

@@ -22,7 +22,9 @@ _LETTERS: Mapping[str, tuple[str, ...]] = {  # the letters, beyond ASCII, of the
 }
 _FREQUENT = {"cp1251": "оеаинтсрвл", "cp1253": "αοιετσνηυρ", "cp1255": "יוהלאמרבת"}  # of those that are not Latin
 _SIGNS = "°€£§²³µ–—„“”’«»¿¡ºª\u00a0"
+_MORE_SIGNS = _SIGNS + "±×·•…‰™¼½¾"
 _MIXED = re.compile(rb"(?<=[A-Za-z])[\x80-\xff]|[\x80-\xff](?=[A-Za-z])")
+_WITHIN = re.compile(rb"(?<=[A-Za-z0-9( ])[\x80-\xff]")  # a cell, not at its beginning
 _HIGH = re.compile(rb"[\x80-\xff]")
 
 
@@ -50,20 +52,24 @@ def by_letters(content: bytes) -> str:
     ('cp1250', 'cp1252')
     >>> by_letters("Iğdır,Şişli".encode("cp1254")), by_letters("価格,東京".encode("cp932"))
     ('cp1254', 'cp932')
+    >>> by_letters("don’t,12 °C".encode("cp1252"))  # ’t and °C, whose bytes are characters of East Asia too
+    'cp1252'
     """
     beyond = {bytes([byte]): content.count(byte) for byte in {*content} if byte >= 128}
     mixed = len(_MIXED.findall(content))
 
-    def covered(encoding: str) -> tuple[int, int]:
+    def covered(encoding: str, signs: str = _SIGNS) -> tuple[int, int]:
         letters = [(byte.decode(encoding, "replace").lower(), count) for byte, count in beyond.items()]
         shares = (sum(n for letter, n in letters if letter in language) for language in _LETTERS[encoding])
-        strange = sum(n for letter, n in letters if not letter.isalpha() and letter[0] not in _SIGNS)
+        strange = sum(n for letter, n in letters if not letter.isalpha() and letter[0] not in signs)
         frequent = sum(n for letter, n in letters if letter in _FREQUENT.get(encoding, ""))
         return max(shares) - strange - (mixed if encoding in _FREQUENT else 0), frequent  # one word is in one script
 
     single = max(_LETTERS, key=covered)  # the first, where two cover as much
     pairs = max(_PAIRS, key=lambda each: _in_pairs(content, each))
-    return pairs.encoding if _in_pairs(content, pairs) > covered(single)[0] else single
+    within = () if single in _FREQUENT else _WITHIN.findall(content)
+    latin = sum(byte.decode(single, "replace") in _MORE_SIGNS for byte in within)
+    return pairs.encoding if _in_pairs(content, pairs) > covered(single, _MORE_SIGNS)[0] + latin else single
 
 
 def _in_pairs(content: bytes, pairs: _Pairs) -> int:

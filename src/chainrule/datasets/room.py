@@ -51,7 +51,7 @@ def _needed(path: str) -> int:
         return os.path.getsize(path)
     counts = [sample.count(mark) for mark in (b",", b";", b"\t", b"|")]
     cells = max(counts) + sample.count(b"\n")
-    return _CELL * (os.path.getsize(path) * cells // len(sample))
+    return _CELL * (os.path.getsize(path) * cells // max(1, len(sample)))
 
 
 def _of_parquet(path: str) -> int:

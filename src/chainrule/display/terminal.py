@@ -41,8 +41,11 @@ def visible(text: str) -> str:
 
 def columns(usual: int) -> int:
     """How wide `print` should write: as wide as the terminal, if it writes to one, but no wider than 120."""
-    stream = sys.stdout
-    if stream is None or stream.closed or not stream.isatty():
+    try:
+        at_terminal = sys.stdout.isatty()
+    except (AttributeError, ValueError):  # none, one of somebody's own that only writes, or a closed one
+        at_terminal = False
+    if not at_terminal:
         return usual
     return max(40, min(120, shutil.get_terminal_size((usual, 24)).columns))
 

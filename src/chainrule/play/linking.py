@@ -20,6 +20,7 @@ from .work import Work
 
 __all__ = ["fragment", "left_out", "opened", "restored", "state", "stated"]
 
+_LARGEST = 1e100
 _MOST = 500  # numbers of a network, or of its samples, that a link carries: some 5,000 letters, which mails leave whole
 
 Array = NDArray[np.float64]
@@ -39,7 +40,7 @@ def state(work: Work, lesson: str | None, chosen: str | None) -> dict[str, Any]:
     numbers = {"parameters": np.concatenate([np.ravel(value) for value in setup.model.parameters.values()])}
     if setup.fixed:
         numbers |= {"inputs": np.ravel(setup.X)} | ({"targets": np.ravel(setup.y)} if setup.upstream else {})
-    return found | {name: packed(flat) for name, flat in numbers.items() if len(flat) <= _MOST}
+    return found | {name: packed(flat) for name, flat in numbers.items() if len(flat) <= _MOST and _is_readable(flat)}
 
 
 def left_out(work: Work, found: Mapping[str, Any]) -> str:
@@ -47,10 +48,18 @@ def left_out(work: Work, found: Mapping[str, Any]) -> str:
     said = []
     if "parameters" not in found:
         count = sum(np.size(value) for value in work.model.parameters.values())
-        said.append(f"It begins untrained: a link carries {_MOST} weights, and here are {count:,}; take the model.")
+        many = f"a link carries {_MOST} weights, and here are {count:,}; take the model."
+        said.append(f"It begins untrained: {many if count > _MOST else 'its weights are not finite, or too large.'}")
+    elif any(np.any(slot) for slot in work.model.run.slots.values()):
+        said.append("Its optimizer begins anew, without what it remembers of past gradients.")
     if work.edits and "inputs" not in found:
         said.append("It has the data set's own samples, without those that you changed.")
     return " ".join(said)
+
+
+def _is_readable(numbers: Array) -> bool:
+    """Whether `unpacked` takes them: finite, and not so large that products of them are not."""
+    return bool((np.abs(numbers) < _LARGEST).all())
 
 
 def fragment(found: Mapping[str, Any]) -> str:
@@ -126,6 +135,6 @@ def unpacked(text: str) -> Array:
     if not unfolding.eof or unfolding.unused_data or len(plain) % 8 or len(plain) > 8 * _MOST:
         raise DataError(f"The numbers of this link are cut off, or more than {_MOST}.")
     numbers = np.frombuffer(plain, dtype="<f8").astype(np.float64)
-    if not (np.abs(numbers) < 1e100).all():
+    if not _is_readable(numbers):
         raise DataError("The link carries numbers that are not finite, or too large.")
     return numbers

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..model import Model
@@ -21,7 +21,7 @@ def serve_argument(
     given: str | None, data: str | None = None, *, port: int | None = None, ready: Callable[[str], None] = print
 ) -> None:
     """Serve what the shell names: nothing (the lessons), a data set, a CSV file, a model file or a link to a page."""
-    if given is not None and "#" in given and not Path(given).exists():
+    if given is not None and "#" in given and not os.path.exists(given):
         opening = _opening(*setups.of_argument(None), linking.stated(given))
         opening({}, lambda message: None).close()  # what is wrong with the link is said here, not in a tab
     else:
