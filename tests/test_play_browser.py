@@ -765,7 +765,7 @@ def test_a_link_opens_the_trained_weights_on_another_page(tab: Tab) -> None:
     weights = np.array(tab.session.work.model.parameters["dense_0.weights"])
     tab.page.get_by_text("Take it away").click()
     tab.press("link")
-    until(lambda: "#" in tab.page.url, lambda: "no link stands in the address")
+    until(lambda: "#" in tab.page.evaluate("() => location.href"), lambda: "no link stands in the address")
     link, gradient = tab.page.url, tab.text("#gradient")
     tab.open("One neuron")
     tab.page.evaluate("(link) => { location.href = link; }", link.replace("#", "#%20"))  # another text, the same state
