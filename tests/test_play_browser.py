@@ -386,7 +386,15 @@ def test_a_digit_that_is_drawn_is_read(tab: Tab) -> None:
         tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + share * box["height"])
     tab.page.mouse.up()
     tab.shows("#read", "The network reads")
+    tab.shows("#read", "The target is still ")
     assert tab.session.work.setup.X[tab.session.work.sample_row()].max() == 1.0
+    tab.press("wipe")
+    until(lambda: tab.text("#read") == "", lambda: f"what was drawn is wiped, and still {tab.text('#read')!r}")
+    tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + 1.5 * box["width"], box["y"] + box["height"] / 2)  # the stroke ends outside
+    tab.page.mouse.up()
+    tab.shows("#read", "The network reads")
 
 
 def test_a_digit_is_drawn_with_the_keyboard_alone(tab: Tab) -> None:
@@ -398,6 +406,24 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(tab: Tab) -> None:
     drawn = tab.session.work.setup.X[tab.session.work.sample_row()].reshape(8, 8)
     assert np.argwhere(drawn).tolist() == [[1, 2], [2, 2], [3, 2]]
     assert tab.session.walk.position == -1  # the arrow keys were no steps
+    for key in ("ArrowDown", "Space", "Enter"):  # the pen is where it was, though the canvas was drawn anew
+        tab.key(key)
+
+    def last() -> Any:
+        return np.argwhere(tab.session.work.setup.X[tab.session.work.sample_row()].reshape(8, 8)).tolist()[-1]
+
+    until(lambda: last() == [4, 2], lambda: f"the last pixel is {last()}")
+
+
+def test_training_is_begun_and_paused_without_losing_the_focus(tab: Tab) -> None:
+    def focused() -> str:
+        return str(tab.page.evaluate("() => document.activeElement.textContent"))
+
+    tab.open("The spiral")
+    tab.page.get_by_role("button", name="train", exact=True).focus()
+    for then in ("pause", "train"):
+        tab.key("Enter")
+        until(lambda then=then: focused() == then, lambda: f"the focus is on {focused()[:40]!r}")
 
 
 def test_the_focus_stays_near_what_it_was_on_when_that_is_gone(tab: Tab) -> None:
@@ -411,6 +437,8 @@ def test_the_focus_stays_near_what_it_was_on_when_that_is_gone(tab: Tab) -> None
     tab.key("Enter")
     tab.page.locator(".goal.reached").wait_for()
     until(lambda: focused() == "pull-2", lambda: f"the focus is on {focused()}")
+    offset = tab.page.evaluate("() => getComputedStyle(document.activeElement).outlineOffset")
+    assert offset == "-2px"  # within the strip, which cuts off what lies outside
     tab.page.get_by_role("button", name="Next: Softmax and its loss").first.focus()
     tab.key("Enter")
     tab.shows(".net h2", "Softmax")
@@ -696,11 +724,20 @@ def test_the_caps_are_stated_and_what_is_beyond_them_is_refused_in_words(
 def test_a_table_is_the_last_lesson_and_its_goal_is_seen(tab: Tab) -> None:
     tab.open("Your table")
     tab.page.get_by_label("A CSV file of your own").first.set_input_files(
-        {"name": "flowers.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
+        {"name": "flowers.csv", "mimeType": "text/csv", "buffer": CSV.replace("length", "length of the petal").encode()}
     )
     tab.shows(".net h2", "flowers.csv")
+    tab.shows(".data .file", "flowers.csv is open")
+    tab.shows(".data select", "flowers.csv")
+    tab.shows("svg.network", "length of the p…")
+    tab.page.get_by_text("Data, network and training").click()
+    tab.page.get_by_label("neurons of the layers").fill("5")
+    tab.press("Begin anew")
+    until(lambda: tab.session.work.setup.sizes == (5,), lambda: "nothing is begun anew")
     tab.press("train")
     tab.page.locator(".goal.reached").wait_for()
+    tab.shows(".goal", "That was the last lesson.")
+    tab.shows("#curves summary", "loss and accuracy are of 32 samples")
     tab.press("pause")
 
 
@@ -728,7 +765,7 @@ def test_a_link_opens_the_trained_weights_on_another_page(tab: Tab) -> None:
     weights = np.array(tab.session.work.model.parameters["dense_0.weights"])
     tab.page.get_by_text("Take it away").click()
     tab.press("link")
-    until(lambda: "#" in tab.page.url, lambda: "no link stands in the address")
+    until(lambda: "#" in tab.page.evaluate("() => location.href"), lambda: "no link stands in the address")
     link, gradient = tab.page.url, tab.text("#gradient")
     tab.open("One neuron")
     tab.page.evaluate("(link) => { location.href = link; }", link.replace("#", "#%20"))  # another text, the same state

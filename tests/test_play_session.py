@@ -604,6 +604,25 @@ def test_a_goal_is_reached_by_what_it_asks_for_and_by_nothing_less() -> None:
     assert page.ask("guess", what="dense_0[0,0]", value=-0.1)["reached"]["reached"]
 
 
+def test_what_a_goal_asks_for_counts_in_its_order() -> None:
+    page = Page("digits")
+    line = [0.0] * 30 + [1.0] * 4 + [0.0] * 30
+    page.ask("draw", pixels=line)  # before it is trained
+    page.session.saw("accuracy", 0.96)
+    assert not page.ask("look")["view"]["reached"]
+    assert not page.ask("draw", pixels=[0.0] * 64)["view"]["reached"]  # nothing is drawn
+    assert page.ask("draw", pixels=line)["view"]["reached"]
+
+
+def test_a_table_that_was_opened_counts_after_its_network_is_begun_anew() -> None:
+    page = Page("table")
+    page.ask("controls", sizes=[3])
+    assert not page.ask("go", unit="batch", way=1)["view"]["reached"]  # these are flowers
+    table(page, "mine.csv", b"a,b,kind\n" + b"1,2,x\n2,1,y\n" * 20)
+    page.ask("controls", sizes=[3])
+    assert page.ask("go", unit="batch", way=1)["view"]["reached"]
+
+
 def linked(page: Page) -> dict[str, Any]:
     """The state in the link to a page."""
     return linking.stated(f"http://127.0.0.1:1/#{page.ask('link')['link']['fragment']}")

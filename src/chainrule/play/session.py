@@ -18,7 +18,7 @@ from .lessons import Setup
 from .looks import number, surface
 from .messages import checked, sending
 from .running import Running
-from .state import reached, state_of
+from .state import goal_of, reached, state_of
 from .telling import lost, told
 from .walk import Walk
 from .work import Snapshot, Work
@@ -70,7 +70,14 @@ class PlaySession:
         self.running.stop(wait=False)
 
     def saw(self, name: str, value: float = 1) -> None:
-        """Remember what the reader has done, or how far it came at best, for the lesson's goal."""
+        """Remember what the reader has done, or how far it came at best, for the lesson's goal.
+
+        Nothing counts before what the goal asks for first.
+        """
+        goal = goal_of(self.lesson)
+        before = list(goal)[: list(goal).index(name)] if name in goal else []
+        if any(self.seen.get(one, 0) < goal[one] for one in before):
+            return
         self.seen[name] = max(self.seen.get(name, value), value)
 
     # The whole page
@@ -111,6 +118,8 @@ class PlaySession:
 
     def _on_controls(self, **controls: Any) -> None:
         self.open(setups.changed(self.work.setup, controls))
+        if self.work.setup.table:  # which stays open
+            self.saw("table")
         self.look()
 
     def _on_open(self, lesson: str | None = None, data: str = "", controls: Any = None, **asked: Any) -> None:
@@ -311,7 +320,7 @@ class PlaySession:
         """A picture that the reader drew becomes the chosen sample's."""
         with self._lock:
             said = self.work.draw(pixels)
-            self.saw("drawn")
+            self.saw("drawn", any(pixels))
         self._send({"type": "read", "chances": [number(p) for p in said], "classes": list(self.work.setup.class_names)})
         self.look()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from . import setups
 from .lessons import LESSONS
 from .looks import number
 
-__all__ = ["reached", "state_of"]
+__all__ = ["goal_of", "reached", "state_of"]
 
 _CURVE = 200  # points of a curve, at most
 
@@ -55,9 +56,14 @@ def state_of(session: Any) -> dict[str, Any]:
     }
 
 
+def goal_of(lesson: str | None) -> Mapping[str, float]:
+    """What a lesson's goal asks for, in its order; nothing where there is no lesson."""
+    return next((one.done for one in LESSONS if one.name == lesson), {})
+
+
 def reached(session: Any) -> bool:
     """Whether the reader has done what the lesson asks for."""
-    goals, seen = {one.name: one.done for one in LESSONS}.get(session.lesson or "", {}), session.seen
+    goals, seen = goal_of(session.lesson), session.seen
     return bool(goals) and all(seen.get(name, 0) >= wanted for name, wanted in goals.items())
 
 

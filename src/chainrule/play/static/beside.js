@@ -24,14 +24,15 @@ export function matrices(of) { // the row of inputs.T and the column of dvalues 
 
 export function curves(of, measured) {
   const box = make("div", { class: "curves" });
+  const whole = Object.keys(of).filter((name) => !["frame", "step"].includes(name) && !name.startsWith("gradient")); // measured beyond the batch that the page shows
   for (const [name, values] of Object.entries(of)) {
     if (name === "frame" || name === "step" || values.length < 2) continue;
     const known = values.filter((value) => value !== null);
     const [low, high] = [Math.min(...known), Math.max(...known)];
     const points = values.map((value, index) => [index, value]).filter(([, value]) => value !== null)
       .map(([index, value]) => `${(index / (values.length - 1)) * 240},${32 - 30 * ((value - low) / (high - low || 1))}`);
-    if (known.length) box.append(make("div", {}, make("div", { class: "soft", title: name === "accuracy" ? `of the first ${measured} samples` : "" }, `${name.replace("gradient of", "size of gradient,")} ${short(known.at(-1), 4)}`), make("svg", { viewBox: "0 0 240 34", role: "img", "aria-label": `${name} over the steps, now ${short(known.at(-1))}` },
+    if (known.length) box.append(make("div", {}, make("div", { class: "soft" }, `${name.replace("gradient of", "size of gradient,")} ${short(known.at(-1), 4)}`), make("svg", { viewBox: "0 0 240 34", role: "img", "aria-label": `${name} over the steps, now ${short(known.at(-1))}` },
       make("polyline", { points: points.join(" "), fill: "none", stroke: name.startsWith("gradient") ? "var(--backward)" : "var(--forward)", "stroke-width": 1.5 }))));
   }
-  return make("details", { id: "curves", open: true }, make("summary", {}, "Curves"), box);
+  return make("details", { id: "curves", open: true }, make("summary", {}, whole.length > 1 ? `Curves; ${whole.join(" and ")} are of ${measured.toLocaleString("en")} samples` : "Curves"), box);
 }

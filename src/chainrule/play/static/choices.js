@@ -26,7 +26,7 @@ export function choicesRoom(desk) {
       send("controls", asked);
     } }, ...fields.map(([, words, input]) => make("label", {}, words, input)), make("button", {}, "Begin anew"));
     const known = make("select", { "aria-label": "Data set", onchange: () => { known.blur(); send("dataset", { name: known.value }); } },
-      ...(now.data ? [] : [make("option", { value: "", selected: true, disabled: true }, state.view.lesson ? "this lesson's" : state.view.title)]), ...now.datasets.map((one) => make("option", { selected: one === now.data }, one)));
+      ...(now.data ? [] : [make("option", { value: "", selected: true, disabled: true }, state.view.lesson && now.fixed ? "this lesson's" : state.view.title)]), ...now.datasets.map((one) => make("option", { selected: one === now.data }, one)));
     return make("details", { id: "controls" }, make("summary", {}, "Data, network and training"),
       make("div", { class: "controls" }, make("label", {}, "data set", known), file()), form, make("p", { class: "soft" }, caps(now.caps)));
   }
@@ -45,7 +45,8 @@ export function choicesRoom(desk) {
       send("table", { name: one.name.slice(0, 200), content: url.slice(url.indexOf(",") + 1) });
       desk.wait(`Reading ${one.name} …`);
     } });
-    return make("label", { class: "file" }, "A table of your own (CSV): ", box);
+    const { data, fixed } = state.view.controls;
+    return make("label", { class: "file" }, data || fixed ? "A table of your own (CSV): " : `${state.view.title} is open. Another (CSV): `, box);
   }
 
   function breaking() {

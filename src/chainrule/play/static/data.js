@@ -32,7 +32,8 @@ export function dataRoom(desk, dataPane) {
     const { lessons: known, reached } = state.view;
     const next = known[known.indexOf(lesson) + 1];
     return make("div", { class: reached ? "goal reached" : "goal" }, make("strong", {}, reached ? "Reached: " : "Your goal: "), lesson.goal,
-      reached && next && desk.link.live ? make("div", { class: "row" }, make("button", { onclick: () => send("lesson", { name: next.name }) }, `Next: ${next.title}`)) : null);
+      reached && next && desk.link.live ? make("div", { class: "row" }, make("button", { onclick: () => send("lesson", { name: next.name }) }, `Next: ${next.title}`)) : null,
+      reached && !next ? make("p", {}, "That was the last lesson. Take it away, below, keeps the network that you have trained.") : null);
   }
 
   function table() {

@@ -81,7 +81,7 @@ export function networkRoom(desk) {
     const what = node.name === "loss" ? null : `${node.name}[${place()},${unit.unit}]`;
     const value = !hasValue ? "·" : secret(what, chosen, "value") ? "?" : short(unit.value);
     const gradient = hasGradient ? `∂ ${secret(what, chosen, "gradient") ? "?" : short(unit.gradient)}` : "";
-    const caption = unit.caption.startsWith("[") ? "" : unit.caption.slice(0, 16);
+    const caption = unit.caption.startsWith("[") ? "" : unit.caption.length > 16 ? `${unit.caption.slice(0, 15)}…` : unit.caption;
     const name = `${node.name} ${unit.caption}`;
     const words = state.view.playing ? name : `${[value, gradient].filter(Boolean).join(" ")}: ${gradient ? "value and gradient" : "value"} of ${name}`;
     const group = make("g", {

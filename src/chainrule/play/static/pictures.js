@@ -88,7 +88,8 @@ export function painting(desk) {
     }
     draw();
   };
-  const pen = [0, 0]; // row and column of the pixel that the keys are at
+  const pen = state.pen ?? [0, 0]; // row and column of the pixel that the keys are at
+  state.pen = pen; // also after this canvas is drawn anew, as it is while the network trains
   const turn = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   const type = (event) => {
     if (event.key === "Enter") send("draw", { pixels });
@@ -107,10 +108,10 @@ export function painting(desk) {
   canvas.addEventListener("keydown", type);
   canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) show(); });
   canvas.addEventListener("blur", () => draw());
-  canvas.addEventListener("pointerdown", paint);
+  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); paint(event); }); // a stroke may end outside
   canvas.addEventListener("pointermove", paint);
   canvas.addEventListener("pointerup", () => send("draw", { pixels }));
   draw();
   return make("details", { id: "painting", open: true }, make("summary", {}, "Draw one"), canvas,
-    make("div", { class: "row" }, make("button", { onclick: () => { pixels.fill(0); draw(); } }, "wipe"), make("span", { id: "read", role: "status" }, state.read ?? "")));
+    make("div", { class: "row" }, make("button", { onclick: () => { pixels.fill(0); draw(); state.read = null; desk.drawView(); } }, "wipe"), make("span", { id: "read", role: "status" }, state.read ?? "")));
 }

@@ -11,7 +11,7 @@ import { pointingRoom } from "./pointing.js";
 import { transportRoom } from "./transport.js";
 import { whyRoom } from "./why.js";
 
-const NONE = { why: null, curve: null, report: null, data: null, read: null, guess: null, painted: null, linked: null };
+const NONE = { why: null, curve: null, report: null, data: null, read: null, guess: null, painted: null, pen: null, linked: null };
 
 export function mount(root, connect, { widget = false } = {}) {
   const state = { view: null, mode: "weight", unit: "node", predicts: false, opened: false, changes: 0, ...NONE };
@@ -234,7 +234,8 @@ export function mount(root, connect, { widget = false } = {}) {
   told.reached = ({ reached }) => { if (state.view && state.view.reached !== reached) { state.view.reached = reached; drawView(); } };
   told.read = ({ chances, classes }) => {
     const best = chances.indexOf(Math.max(...chances));
-    state.read = `The network reads ${classes[best] ?? best} (${Math.round(100 * chances[best])} %).`;
+    const { target } = state.view.sample;
+    state.read = `The network reads ${classes[best] ?? best} (${Math.round(100 * chances[best])} %). The target is still ${classes[target] ?? target}, of the sample whose place it took.`;
     drawView();
   };
   told.checked = ({ report }) => {

@@ -40,7 +40,7 @@ export function transportRoom(desk, page, foot) {
     keeping(buttons, () => buttons.replaceChildren(
       make("button", { onclick: () => go(-1), "aria-label": "One step back", title: "left arrow; before the first stop it takes the last change back" }, "◀ back"),
       make("button", { class: "first", onclick: () => go(1), "aria-label": "One step on", title: "right arrow" }, "step ▶"),
-      ...(view.upstream || !desk.link.live ? [] : [make("button", { "aria-pressed": String(view.playing), title: "p", onclick: () => send("play", { on: !view.playing }) }, view.playing ? "pause" : "train")]),
+      ...(view.upstream || !desk.link.live ? [] : [make("button", { id: "train", "aria-pressed": String(view.playing), title: "p", onclick: () => send("play", { on: !view.playing }) }, view.playing ? "pause" : "train")]),
       desk.link.live ? make("label", {}, make("span", {}, "one step is one "), make("select", { "aria-label": "Size of a step", onchange: (event) => { state.unit = event.target.value; event.target.blur(); } }, ...UNITS.map((unit) => make("option", { selected: state.unit === unit }, unit)))) : ""));
   }
 
