@@ -605,3 +605,17 @@ def test_a_batch_that_is_normalized_is_explained_in_words() -> None:
     X, y = np.random.default_rng(0).normal(size=(4, 2)), np.ones((4, 1))
     one = explain(network, MeanSquaredError(), X, y, "dense_0.weights[0,0]", training=True, points=0)
     assert "Mean and variance move with this number" in str(one) and one.agrees
+
+
+def test_the_term_of_the_weight_and_of_the_neuron_on_its_way_stand_in_their_sums_however_small() -> None:
+    rng = np.random.default_rng(5)
+    model = Model([Dense(30, 20), ReLU(), Dense(20, 3)], SoftmaxCrossentropy(), seed=2)
+    X, y = rng.normal(size=(4, 30)), np.array([0, 1, 2, 1])
+    weights = model.parameters["dense_0.weights"].copy()
+    weights[7, 3] = 1e-4
+    model.parameters["dense_0.weights"] = weights
+    text = model.explain(X, y, "dense_0.weights[7,3]").to_text()
+    forward, _, backward = text.partition("Backward: ")
+    row = re.search(r"dense_0\[(\d),3\] = Σ", forward)
+    assert row is not None and f"x[{row[1]},7]·w[7,3]" in forward and f"x[{row[1]},3]·w[3," in forward
+    assert backward and forward.count(" more terms") == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,12 +29,13 @@ def forward_steps(
 ) -> list[ReadingStep]:
     """The numbers of one sample from the inputs to the loss: those whose gradients the lines say, and their sources."""
     path = _on_the_path(cells, lines, target)
+    asked = {(target.name, target.index), *((name, index) for name, found in path.items() for index in found)}
     found = [*_scaled(cells, path, target, labels)]
     for cell in cells.cells:
         for place, index in enumerate(path.get(cell.name, ())):
             if cell.name == LOSS:
                 found += _probabilities(cells, lines, index[0], labels, limit)
-            found.append(replace(_step(cells, cell, index, labels, limit), folded=place > 0))
+            found.append(replace(_step(cells, cell, index, labels, limit, asked), folded=place > 0))
     return found
 
 
@@ -133,10 +134,12 @@ def _probabilities(cells: Cells, lines: Sequence[Line], row: int, labels: Labels
         )
 
 
-def _step(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) -> ReadingStep:
+def _step(
+    cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int, asked: Collection[tuple[str, Index]]
+) -> ReadingStep:
     value = float(cells.available[cell.name][cell.pair.result][index])
     quantity = Quantity(cell.name, index)
-    terms, rest_count, rest, zeros = _terms(cells, cell, index, value, labels, limit)
+    terms, rest_count, rest, zeros = _terms(cells, cell, index, value, labels, limit, asked)
     rule = cell.rule
     formula = ""
     if rule is not None and rule.forward:
@@ -163,7 +166,15 @@ def _step(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) ->
 Terms = tuple[list[Term], int, float, int]  # those shown, how many others, their sum, how many are 0
 
 
-def _terms(cells: Cells, cell: Cell, index: Index, value: float, labels: Labels, limit: int) -> Terms:
+def _terms(
+    cells: Cells,
+    cell: Cell,
+    index: Index,
+    value: float,
+    labels: Labels,
+    limit: int,
+    asked: Collection[tuple[str, Index]],
+) -> Terms:
     """The terms of a forward formula, sums spread out.
 
     A layer without a formula has its value for its only term, and so has one whose formula gives another number: e to a
@@ -173,7 +184,7 @@ def _terms(cells: Cells, cell: Cell, index: Index, value: float, labels: Labels,
     if cell.rule is None or not cell.rule.forward:
         return whole
     try:
-        found = _spread_terms(cells, cell, index, labels, limit)
+        found = _spread_terms(cells, cell, index, labels, limit, asked)
     except (ArithmeticError, ValueError):
         return whole
     terms, _, rest, _ = found
@@ -182,11 +193,17 @@ def _terms(cells: Cells, cell: Cell, index: Index, value: float, labels: Labels,
     return found if abs(total - value) <= 1e-9 * max(size, 1e-300) else whole
 
 
-def _spread_terms(cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int) -> Terms:
+def _spread_terms(
+    cells: Cells, cell: Cell, index: Index, labels: Labels, limit: int, asked: Collection[tuple[str, Index]]
+) -> Terms:
+    """The terms of all sums: those that read a number of the path, and then the largest."""
     rule = cell.rule
     assert rule is not None
     indices = fixed(pattern(rule.output)[1], index)
     scope = cells.scope(cell, indices=indices)
+    symbols = symbols_of(cell)
+    marked = [(symbol, at) for symbol, name in symbols.items() for asked_name, at in asked if asked_name == name]
+    first: set[int] = set()  # the terms that read a number of the path
     found: list[tuple[float, str, dict[str, int]]] = []  # value, formula, further indices
     for part in _summands(parse(rule.forward)):
         spread = _spread(part)
@@ -197,21 +214,36 @@ def _spread_terms(cells: Cells, cell: Cell, index: Index, labels: Labels, limit:
         formula, size = unparsed(inner), scope.sizes[letter]
         arrays = cells.scope(cell, ARRAYS, indices).fixing(**{letter: np.arange(size)})
         values = np.broadcast_to(np.asarray(evaluate(inner, arrays), dtype=float), size)
+        first |= {len(found) + i for i in _reading(inner, letter, indices, marked)}
         found += [(float(v), formula, {letter: i}) for i, v in enumerate(values)]
     order = sorted(range(len(found)), key=lambda k: -abs(found[k][0]))
-    kept = [k for k in order[:limit] if found[k][0]] or order[:1]
+    ranked = sorted(order, key=lambda k: k not in first)[:limit]
+    kept = [k for k in order if k in ranked and found[k][0]] or order[:1]
     if not any(found[k][0] for k in order[len(kept) :]):
         kept.sort()  # all are shown: in the order in which one would write them down
-    symbols = symbols_of(cell)
     terms = []
     for k in kept:
         number, formula, more = found[k]
         written = bound(formula, {**indices, **more})
         numbers = substituted(formula, scope.fixing(**more))
         terms.append(Term(cell.name, None, 1.0, number, written, numbers, number, named(written, labels, symbols)))
-    others = [found[k][0] for k in order if k not in set(kept)]
+    others = [found[k][0] for k in order if k not in kept]
     rest = [number for number in others if number]
     return terms, len(rest), math.fsum(rest), len(others) - len(rest)
+
+
+def _reading(
+    summand: ast.expr, letter: str, indices: Mapping[str, int], marked: Sequence[tuple[str, Index]]
+) -> Iterator[int]:
+    """The places of a sum at which its summand reads one of the marked entries."""
+    for node in ast.walk(summand):
+        if isinstance(node, ast.Subscript):
+            read, letters = pattern(unparsed(node))
+            for symbol, at in marked:
+                places = {each: place for each, place in zip(letters, at, strict=False) if isinstance(each, str)}
+                fits = symbol == read and len(at) == len(letters) and letter in places
+                if fits and all(indices.get(each, place) == place for each, place in places.items()):
+                    yield places[letter]
 
 
 def _summands(node: ast.expr) -> Iterator[ast.expr]:

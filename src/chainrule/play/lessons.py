@@ -196,7 +196,7 @@ LESSONS = (
         "table",
         "Your table",
         "Any table will do: one row for each sample, names in the first line. The last column is what the network "
-        "learns to say; text, dates and gaps are turned into numbers. Before you open one, these are flowers.",
+        "learns to say; text, dates and gaps are turned into numbers. Until one is open, iris flowers stand in for it.",
         "Open a table of your own, below, and train on it.",
         {"table": 1, "updates": 1},
         lambda: of_dataset(datasets.load("iris"), sizes=(16,)),
