@@ -567,6 +567,7 @@ FAULTS: dict[str, Fault] = {
     "binary-activation-folded": Fault(
         loss("binary-crossentropy", lambda p, t: (p - t) / p.shape[1] / len(p)), "activation_folded_in"
     ),
+    "softmax-loss-targets-left-out": Fault(loss("softmax-loss", lambda p, t: p / len(p)), "targets_not_subtracted"),
     "softmax-loss-class-after": Fault(
         loss("softmax-loss", lambda p, t: (p - np.roll(t, 1, axis=1)) / len(p)), "off_by_one_class"
     ),

@@ -49,6 +49,19 @@ def mlp_backward(dout, cache):
     return da @ w1.T, x.T @ da, h.T @ dz
 """
 
+BOTH = """
+import numpy as np
+class Both:
+    def forward(self, inputs, y_true):
+        e = np.exp(inputs - inputs.max(axis=1, keepdims=True))
+        self.output = e / e.sum(axis=1, keepdims=True)
+        return -np.mean(np.log(self.output[range(len(inputs)), y_true]))
+    def backward(self, dvalues, y_true):
+        self.dinputs = dvalues.copy()
+        self.dinputs[range(len(dvalues)), y_true] -= 1
+        self.dinputs = self.dinputs / len(dvalues)
+"""
+
 CONV = """
 import numpy as np
 class Conv:
@@ -197,6 +210,8 @@ SLIPS = {
     "averaged over time": Slip(STEPS, "return dx, dU, dV", "return dx, dU / T, dV / T", "stray_factor"),
     "a scale forgotten": Slip(SCORES, "ds = dout * r", "ds = dout", "missing_factor", "2x3x4,2x3x4"),
     "keys not transposed": Slip(SCORES, "ds.transpose(0, 2, 1) @ q", "ds @ q", "missing_transpose", "2x3x4,2x3x4"),
+    "the targets": Slip(BOTH,
+        "self.dinputs[range(len(dvalues)), y_true] -= 1", "pass", "targets_not_subtracted"),
     "the way around": Slip(SKIP, "return grad + g @ self.A.T", "return g @ self.A.T", "branch_missing"),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .left_out import added_forms, divisions, factors, given_forms, softmax_sums, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
-from .statements import at_other_places, divided, moved, of_statement
+from .statements import at_other_places, divided, moved, of_statement, subtracted
 from .turned import axes, numbers, renamed, reshaped, sizes, taken_out, turned
 
 __all__ = ["Repair", "SourceScope", "repairs"]
@@ -48,6 +48,7 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in divisions(i, node, [*scalars, *counts])),
         (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
         (r for i, node in statements for r in at_other_places(tree, i, node)),
+        (r for i, node in statements for r in subtracted(i, node, scope)),
         (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
         (r for i, node in placed for r in numbers(i, node, scope)),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from .rewriting import Repair, expression
+import numpy as np
 
-__all__ = ["at_other_places", "divided", "moved", "of_statement"]
+from .rewriting import Repair, SourceScope, expression
+
+__all__ = ["at_other_places", "divided", "moved", "of_statement", "subtracted"]
 
 
 def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repair]:
@@ -120,6 +123,29 @@ def divided(i: int, node: ast.stmt, by: list[str]) -> Iterator[Repair]:
                 code = f"{ast.unparse(target)} = {ast.unparse(target)} / {name}"
                 says = f"{ast.unparse(target)} is not divided by {name}."
                 yield Repair(i, _after(code), "missing_division", says)
+
+
+def subtracted(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
+    """A line after an assignment of probabilities that takes 1 off at the class of each sample."""
+    for place in _written(node):
+        code = ast.unparse(place)
+        array = scope.evaluate(code) if isinstance(place, ast.Name | ast.Attribute) else None
+        if not isinstance(array, np.ndarray) or array.ndim != 2:
+            continue
+        for name, classes in scope.known.items():
+            if _are_classes(classes, *array.shape):
+                says = (
+                    f"The targets are not subtracted: the gradient by the scores is the probabilities minus 1 at the "
+                    f"class of each sample, which {name} holds."
+                )
+                yield Repair(i, _after(f"{code}[range(len({code})), {name}] -= 1"), "targets_not_subtracted", says)
+
+
+def _are_classes(value: Any, samples: int, classes: int) -> bool:
+    """Whether this is the class of each sample, counted from 0."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu" or value.shape != (samples,):
+        return False
+    return bool(((value >= 0) & (value < classes)).all())
 
 
 def _after(code: str) -> Callable[[ast.stmt, ast.FunctionDef], None]:

@@ -135,6 +135,10 @@ def losses(m: Comparison) -> Iterator[Candidate]:
             says = "It is predictions minus targets: the gradient by the scores before a softmax or sigmoid."
             if not _proportional(difference, m.expected):  # that of a loss with the softmax inside is right up to 1/B
                 yield Candidate("activation_folded_in", difference, says)
+                continue
+            whole = np.broadcast_to(activated * by, p.shape).reshape(-1)[m.flats]
+            says = "The targets are not subtracted: the gradient by the scores is the probabilities minus the targets."
+            yield Candidate("targets_not_subtracted", whole, says)
     yield from _other_classes(m, t)
 
 
