@@ -619,3 +619,16 @@ def test_the_term_of_the_weight_and_of_the_neuron_on_its_way_stand_in_their_sums
     row = re.search(r"dense_0\[(\d),3\] = Σ", forward)
     assert row is not None and f"x[{row[1]},7]·w[7,3]" in forward and f"x[{row[1]},3]·w[3," in forward
     assert backward and forward.count(" more terms") == 2
+
+
+def test_a_step_against_the_gradient_says_what_else_the_optimizer_follows() -> None:
+    X = np.array([[1.0]])
+    model = Model([Dense(1, 1)], MeanSquaredError(), Adam(0.01))
+    model.fit(X, np.array([[10.0]]), epochs=5, verbose=False)
+    ahead, back, none = (
+        model.explain(inputs, np.array([[target]]), "dense_0.weights[0,0]").to_text()
+        for inputs, target in ((X, 10.0), (X, -10.0), (0 * X, 10.0))
+    )
+    assert "also follows" not in ahead
+    assert "That is against this gradient: Adam also follows the gradients of the batches before." in back
+    assert "This gradient is 0: Adam follows the gradients of the batches before." in none

@@ -106,6 +106,19 @@ def _step_in_a_line(step: OptimizerStep) -> Iterator[Spans]:
     first = f"One step of {step.optimizer} would change it by {short(step.after - step.before)}, to {short(step.after)}"
     second = f"this weight alone changes the loss by {short(step.measured)}"
     yield [Span(f"{first}; {second} (gradient · change predicts {short(step.predicted)}).")]
+    also = " and ".join(_beside_the_gradient(step))
+    if step.predicted > 0 and also:
+        yield [Span(f"That is against this gradient: {step.optimizer} also follows {also}.")]
+    elif step.predicted == 0 and also:
+        yield [Span(f"This gradient is 0: {step.optimizer} follows {also}.")]
+
+
+def _beside_the_gradient(step: OptimizerStep) -> Iterator[str]:
+    """What moves a weight beside its gradient of this batch."""
+    if any(line.name.endswith("_new") and line.name != "w_new" for line in step.lines):
+        yield "the gradients of the batches before"
+    if any("decay" in line.note for line in step.lines):
+        yield "its weight decay"
 
 
 def _step(step: OptimizerStep) -> Iterator[Spans]:
