@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import json
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -15,11 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule import Adam, Dense, MeanSquaredError, Model, ReLU, SoftmaxCrossentropy, cli, datasets
+from chainrule import Adam, Callback, Dense, MeanSquaredError, Model, ReLU, SoftmaxCrossentropy, cli, datasets
 from chainrule.commands.console import in_the_shell
 from chainrule.datasets import room
 from chainrule.datasets.streaming import bytes_of
 from chainrule.errors import ChainruleError, ConfigurationError, DataError, FileFormatError
+from chainrule.training.callback import Fit
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -170,6 +172,23 @@ def shell(folder: Path, *arguments: str) -> str:
         cli.app(["train", *arguments, "--layers", "8", "--epochs", "3", "--engine", "numpy", "--out", str(folder)])
     assert end.value.code == 0
     return out.getvalue()
+
+
+def test_an_interrupted_run_in_pieces_says_so_as_json(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(Callback):
+        def epoch(self, fit: Fit) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sys.modules["chainrule.commands.train"], "InTheShell", Interrupting)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as end:
+        cli.app(["train", str(path), "--target", "sold", "--missing", "impute", "--memory", "1MB", "--json",
+                 "--layers", "8", "--epochs", "3", "--out", str(tmp_path)])  # fmt: skip
+    said = json.loads(out.getvalue())
+    assert (end.value.code, said["interrupted"], said["epochs"]) == (130, True, 1)
+    assert said["files"] == [str(tmp_path / "model.safetensors")] and Path(said["files"][0]).is_file()
 
 
 @pytest.mark.parametrize("target", ["sold", "size"])

@@ -186,12 +186,12 @@ def _leaves_at_once(team: Team, in_pieces: bool) -> bool:
     return in_pieces or team.size > 1
 
 
-def _checkpoints(path: Path, model: Model | Ensemble) -> list[str]:
-    """The names of the files that an interrupted run has left: of several networks each has one, once it has begun."""
+def _checkpoints(path: Path, model: Model | Ensemble) -> list[Path]:
+    """The files that an interrupted run has left: of several networks each has one, once it has begun."""
     if not isinstance(model, Ensemble):
-        return [path.name]
+        return [path]
     written = (Path(member_path(path, i)) for i in range(len(model.models)))
-    return [each.name for each in written if each.exists()]
+    return [each for each in written if each.exists()]
 
 
 def train(
@@ -238,15 +238,20 @@ def train(
         interrupted = any(each.history.stopped == INTERRUPTED for each in members)
         leaves = interrupted and _leaves_at_once(team, in_pieces)
         measured = _measured(data, model) if not leaves and (team.leads or in_pieces) else {}  # all ranks read pieces
-    if leaves:
-        say(console, f"Saved {', '.join(_checkpoints(path, model))} in {folder}; go on: the same command with --resume")
-    if leaves or not team.leads:
+    if not team.leads:
         return interrupted
-    if isinstance(model, Ensemble):
-        model.save(path)
-    files = [path, *_histories(folder, members), *_plots(folder, model, data, members[0].history, console)]
     notes = list(dict.fromkeys(note for each in members for note in each.history.notes))
     epochs = [each.run.epoch for each in members]
+    if leaves:
+        files = _checkpoints(path, model)
+        say(
+            console,
+            f"Saved {', '.join(file.name for file in files)} in {folder}; go on: the same command with --resume",
+        )
+    else:
+        if isinstance(model, Ensemble):
+            model.save(path)
+        files = [path, *_histories(folder, members), *_plots(folder, model, data, members[0].history, console)]
     if json:
         print(
             jsons.dumps(
@@ -261,14 +266,25 @@ def train(
                 | {"files": [str(file) for file in files]}
             )
         )
+    if json or leaves:
         return interrupted
     print_metrics(console, measured)
     print_ending(console, data, model)
     say(console, f"Saved {', '.join(file.name for file in files)} in {folder}")
+    _say_what_is_next(console, path, name, is_table, _busiest(members[0], data))
+    if interrupted:
+        say(console, "  go on: the same command with --resume")
+    elif not notes and measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
+        say(console, "  hint: the training data are not learned yet; try --lr 0.02 --layers 64,64, or more --epochs")
+    return interrupted
+
+
+def _say_what_is_next(console: Any, path: Path, name: str, is_table: bool, busiest: str) -> None:
+    """The commands that read the model, and what each is for; `busiest` is the weight to explain."""
     example = name if is_table or name in datasets.NAMES else "TABLE.csv"
     quoted = shlex.quote(str(path))
     example = shlex.quote(example)
-    weight = f'--weight "{_busiest(members[0], data)}"'
+    weight = f'--weight "{busiest}"'
     rows = "row (it was trained on most of these: judge it by new ones)" if is_table else "row that was held out"
     for command, what in (
         (f"info {quoted}", "its layers, and how it was trained"),
@@ -276,11 +292,6 @@ def train(
         (f"explain {quoted} {example} {weight}", "why the gradient of this weight is what it is, step by step"),
     ):
         say(console, f"  next: chainrule {command}\n        {what}")
-    if interrupted:
-        say(console, "  go on: the same command with --resume")
-    elif not notes and measured["train"].get("accuracy", measured["train"].get("r2", 1.0)) < _LEARNED:
-        say(console, "  hint: the training data are not learned yet; try --lr 0.02 --layers 64,64, or more --epochs")
-    return interrupted
 
 
 def _announce(console: Any, data: Dataset, settings: Settings, model: Model | Ensemble) -> None:
