@@ -106,9 +106,8 @@ class History:
 
     def _read(self) -> dict[str, list[Any]]:
         """All columns as lists, those in which they lie."""
-        for later in self._later:
-            self._add(later)
-        self._later.clear()
+        while self._later:
+            self._add(self._later.pop(0))  # one by one: a run may add another while somebody reads
         return self._columns
 
     def cut(self, epochs: int) -> History:
