@@ -58,8 +58,8 @@ class StandModule(types.ModuleType):
 
 
 def root_of(folder: Path) -> Path:
-    """The folder around the outermost package that a folder belongs to."""
-    while (folder / "__init__.py").is_file():
+    """The folder around the outermost package that a folder belongs to: what has no name to import is none."""
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
         folder = folder.parent
     return folder
 
@@ -166,10 +166,12 @@ def _module_of(name: str, folder: Path, missing: list[str]) -> types.ModuleType:
 
 
 def _above(name: str, folder: Path) -> list[str]:
-    """The folders around this one that hold the top of a module's name: the root of a repository without packages."""
+    """The folders around this one that hold the top of a module's name: packages first, as from the repository."""
     top = name.partition(".")[0]
     around = list(folder.parents)[:_LEVELS]
-    return [str(each) for each in around if (each / top).is_dir() or (each / f"{top}.py").is_file()]
+    return [str(each) for each in around if (each / top).is_dir()] + [
+        str(each) for each in around if (each / f"{top}.py").is_file()
+    ]
 
 
 def _tried(name: str, folders: Sequence[Path]) -> types.ModuleType | None:

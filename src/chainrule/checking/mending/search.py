@@ -106,6 +106,8 @@ def copied_first(bench: Bench, backward: bool) -> Iterator[Mended]:
     if own is None:
         return
     name = next((each.arg for each in own.args.args if each.arg not in ("self", "ctx")), "")
+    if not name:  # *arguments: nothing that a line could name
+        return
     line = f"{name} = {name}.copy()"
     for at in range(min(len(own.body), _PLACES)):
         tree = copied_tree(own)

@@ -210,7 +210,7 @@ def _with_what_belongs_to_it(call: Passes) -> Passes:
         call = call._replace(
             **_moved(call, space_of([forward, backward, *([beside[named]] if named else [])], bool(target)))
         )
-    return call._replace(value=WithCost(forward.__name__, cost, target)) if cost and call.item is not None else call
+    return call._replace(value=WithCost(str(call.value), cost, target)) if cost and call.item is not None else call
 
 
 def _moved(call: Passes, space: Any) -> dict[str, Any]:
@@ -226,6 +226,7 @@ def _calls(
     from .calls import calls_of, is_loss_with_gradient, is_static, pair_of, returns_backward
     from .construct import constructed
     from .costs import behind_activation
+    from .optimized import with_plain_steps
     from .plans import Passes
 
     if isinstance(item, Passes):
@@ -246,7 +247,7 @@ def _calls(
         if is_loss_with_gradient(item) or returns_backward(item) or inputs is not None:
             yield pair_of(item)._replace(words=tuple((changed or {}).items()))
     else:
-        yield from calls_of(item)
+        yield from calls_of(with_plain_steps(item))
 
 
 def checkable(item: Any) -> bool:

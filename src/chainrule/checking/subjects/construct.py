@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import is_shape
+from .optimized import RATE, Steps, with_plain_steps
 
 __all__ = ["construct", "constructed"]
 
@@ -74,8 +75,8 @@ def constructed(
             )
             continue
         found = True
-        yield made
-        yield from _built(made, inputs)
+        yield with_plain_steps(made)
+        yield from map(with_plain_steps, _built(made, inputs))
     if failed is not None and not found:
         raise failed
 
@@ -192,8 +193,8 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
             with contextlib.suppress(Exception, SystemExit):
                 if getattr(made, "input_shape", ()) is None:
                     made.input_shape = (features,)
-                method(_Steps())
-                made.learning_rate = _Steps.learning_rate  # that of the steps that backward takes
+                method(Steps("update"))
+                made.learning_rate = RATE  # that of the steps that backward takes
                 yield made
             continue
         wanted = len(names)
@@ -201,16 +202,6 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
             with contextlib.suppress(Exception, SystemExit):
                 method(*([shape] if wanted else []))
                 yield made
-
-
-class _Steps:
-    """An optimizer such as a layer is handed that takes the step itself."""
-
-    learning_rate = 0.5
-
-    def update(self, parameter: Any, gradient: Any) -> Any:
-        """The parameter after a step."""
-        return parameter - self.learning_rate * gradient
 
 
 def _required_of(method: Any) -> list[str]:

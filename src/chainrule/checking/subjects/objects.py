@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 __all__ = [
     "BOXES",
     "arrays_of",
+    "attributes_of",
     "copied",
     "from_lists",
     "generators_of",
@@ -42,13 +43,18 @@ def _held(item: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(item, list | tuple):
         yield from ((f"[{position}]", value) for position, value in enumerate(item[:_MOST]))
     else:
-        yield from ((f".{name}", value) for name, value in list(getattr(item, "__dict__", {}).items()))
-        slots = [name for kind in type(item).__mro__ for name in _slots_of(kind)]
-        yield from ((f".{name}", getattr(item, name)) for name in slots if hasattr(item, name))
+        yield from ((f".{name}", value) for name, value in attributes_of(item))
         if getattr(item, "__dict__", None) is not None and not isinstance(item, type):
             own = getattr(item, "__dict__", {})
             shared = {n: v for kind in reversed(type(item).__mro__) for n, v in vars(kind).items() if n not in own}
             yield from ((f".{name}", value) for name, value in shared.items() if isinstance(value, np.ndarray))
+
+
+def attributes_of(item: Any) -> Iterator[tuple[str, Any]]:
+    """What an object holds under names of its own, in its slots too."""
+    yield from ((str(name), value) for name, value in list(getattr(item, "__dict__", {}).items()))
+    slots = [name for kind in type(item).__mro__ for name in _slots_of(kind)]
+    yield from ((name, getattr(item, name)) for name in slots if hasattr(item, name))
 
 
 def _slots_of(kind: type) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ from .calls import whole_source
 from .drafts import Draft
 from .matching import Wanted
 from .names import LIKE_WEIGHTS, role_of
+from .objects import BOXES
 from .plans import Passes, Recipe, leaf
+from .sources import source_of
 
 __all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms"]
 
@@ -68,7 +70,22 @@ def is_needed(plan: Recipe, wanted: Wanted) -> bool:
         return role_of(leaf(wanted.key)) in LIKE_WEIGHTS and (plan.kind != "loss" or bool(own))
     if plan.kind != "layer" or role_of(wanted.key) in ("mask", "target"):
         return False
-    return not (role_of(wanted.key) == "input" and _is_network(plan))
+    return not (role_of(wanted.key) == "input" and (_is_network(plan) or _is_made_of_layers(plan)))
+
+
+def _is_made_of_layers(plan: Recipe) -> bool:
+    """Whether an object with layers inside hands nothing on: it is a whole network, and its inputs are data."""
+    if plan.call.functions or plan.call.gradient is None or not plan.parameters:
+        return False
+    inside = all("." in _unboxed(path) for group in plan.parameters for path in group)
+    returned = re.search(r"\breturn\b *[^\s#]", source_of(plan.call.of(plan.call.gradient, plan.call.item)))
+    return inside and returned is None
+
+
+def _unboxed(path: str) -> str:
+    for tail in BOXES:
+        path = path.removesuffix(tail)
+    return path
 
 
 def _is_network(plan: Recipe) -> bool:

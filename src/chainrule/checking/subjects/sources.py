@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +18,7 @@ from .world import tells_sides
 __all__ = [
     "axes_in",
     "indexes_with",
+    "inside",
     "layered_in",
     "mentions",
     "parameters_of",
@@ -42,10 +43,39 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
 
     Where there is nothing but `*arguments`, that is one parameter.
     """
-    every = inspect.signature(function).parameters.values()
+    every = inspect.signature(inside(function)).parameters.values()
     any_number = [p for p in every if p.kind is inspect.Parameter.VAR_POSITIONAL]
     named = {p.name: p.default for p in every if p.kind in _POSITIONAL}
     return named or {p.name: inspect.Parameter.empty for p in any_number}
+
+
+def inside(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a decorator that does not say so has wrapped: the one function that it keeps and hands everything to.
+
+    >>> def timed(function):
+    ...     def wrap(*args, **kwargs): return function(*args, **kwargs)
+    ...     return wrap
+    >>> @timed
+    ... def double(x): return 2 * x
+    >>> inside(double).__name__, inside(len).__name__
+    ('double', 'len')
+    """
+    plain = getattr(function, "__func__", function)
+    code, cells = getattr(plain, "__code__", None), getattr(plain, "__closure__", None) or ()
+    if code is None or code.co_argcount or not code.co_flags & inspect.CO_VARARGS or hasattr(plain, "__wrapped__"):
+        return function
+    kept = [cell.cell_contents for cell in cells if isinstance(_held_in(cell), FunctionType)]
+    bound = getattr(function, "__self__", None)
+    if len(kept) != 1:
+        return function
+    return inside(kept[0] if bound is None else MethodType(kept[0], bound))
+
+
+def _held_in(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # nothing yet
+        return None
 
 
 def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -55,7 +85,7 @@ def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def source_of(function: Callable[..., Any]) -> str:
     """The source, without indentation; empty where there is none."""
-    plain = getattr(function, "__func__", function)
+    plain = getattr(inside(function), "__func__", inside(function))
     if not isinstance(plain, FunctionType):
         return _read(function)
     if plain not in _KNOWN:

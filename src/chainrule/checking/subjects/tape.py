@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Brought, Subject
+from .objects import attributes_of
 from .plans import Passes
 from .sources import required_of, source_of
 
@@ -45,7 +46,8 @@ class TapeOperation(Brought):
             name: rng.uniform(low, 2.0, shape) for name, shape in zip(_NAMES[: self.many], shapes, strict=False)
         }  # fmt: skip
         call = Passes(self.name, None, self._forward(), self._backward())
-        subject = replace(written_subject(call, inputs), title=self.name, given=given is not None)
+        subject = written_subject(call, inputs)
+        subject = replace(subject, title=self.name, given=given is not None, plain=subject.plain or self.numbers)
         made_of = "(x + x * other) + x" if self.many == 2 else "(x + x) + x"
         note = f"It was run on {made_of}: where x is used more than once, what comes back must be added up, with +=."
         yield replace(subject, notes=(*subject.notes, note)) if self.operation == _REUSED else subject
@@ -138,13 +140,13 @@ def _own_way_back(made: Any) -> None:
 def _parents(made: Any) -> str | None:
     """The attribute that holds the boxes of which a box was made."""
     kind, holders = type(made), set | list | tuple | frozenset
-    held = {str(n): v for n, v in vars(made).items() if isinstance(v, holders)}
+    held = {n: v for n, v in attributes_of(made) if isinstance(v, holders)}
     return next((name for name, value in held.items() if any(isinstance(each, kind) for each in value)), None)
 
 
 def _closure(made: Any) -> str | None:
     """The attribute that holds what gives the gradients to those boxes."""
-    return next((str(n) for n, v in vars(made).items() if inspect.isfunction(v) and not required_of(v)), None)
+    return next((n for n, v in attributes_of(made) if inspect.isfunction(v) and not required_of(v)), None)
 
 
 def operations_of(kind: type) -> list[TapeOperation]:
