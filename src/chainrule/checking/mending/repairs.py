@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from .activated import activated
 from .left_out import added_forms, divisions, factors, given_forms, softmax_sums, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
@@ -43,6 +44,7 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
         (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
         (r for i, node in simple for r in factors(i, node, unread, scope)),
+        activated(tree, arrays, scope),
         (r for i, node in simple for r in axes(i, node)),
         (r for i, node in simple for r in sizes(i, node, [*scalars, *counts])),
         (r for i, node in simple for r in divisions(i, node, [*scalars, *counts])),

@@ -17,6 +17,7 @@ from ..measuring.measure import measure
 from .activations import derivative_elsewhere, dropout, function_for_derivative, gates, softmax, too_many_factors
 from .candidates import Candidate, is_gate, is_mask, is_softmax, upstream
 from .forms import one_hot, products, right_form
+from .inner import activation_left_out
 from .normalizations import normalization
 from .orders import orders
 
@@ -252,6 +253,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     function_for_derivative,
     branches,
     passed_through,
+    activation_left_out,
     upstream_gradient,
     batch_mean,
     feature_mean,

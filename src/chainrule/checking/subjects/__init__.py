@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -124,8 +125,11 @@ def _written(
 
     `changed` are values for settings that have a default.
     """
+    from .patience import one_search, patience
+
     first: ConfigurationError | None = None
     broken: list[Subject] = []
+    until = patience()
     for call in _calls(item, arguments, inputs, changed):
         for way in _ways(call):
             try:
@@ -133,13 +137,16 @@ def _written(
                 if not isinstance(item, type) or arguments:
                     yield from subjects
                     return
-                known = list(subjects)
+                with one_search(until):
+                    known = list(subjects)
                 if not any(subject.broken for subject in known):
                     yield from known
                     return
                 broken = broken or known  # the arguments of its constructor were guessed: others may be meant
             except ConfigurationError as error:
                 first = first or error
+            if time.thread_time() > until:
+                break
     if broken:
         yield from broken
         return

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import is_shape
+from .objects import attributes_of, parts_of
 from .optimized import RATE, Steps, with_plain_steps
 
 __all__ = ["construct", "constructed"]
@@ -31,6 +32,7 @@ _WIDTHS = ("layers", "sizes", "dims")  # are lists of widths, where they are no 
 _LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists of widths
 _BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
           "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip
+_SWITCH = re.compile(r"^_*(is_?)?train(ing)?(_mode|_?fla?g)?$")
 _DEPTH = 2  # how many constructors may stand inside of each other
 
 
@@ -75,10 +77,19 @@ def constructed(
             )
             continue
         found = True
-        yield with_plain_steps(made)
-        yield from map(with_plain_steps, _built(made, inputs))
+        yield with_plain_steps(_in_training(made))
+        yield from (with_plain_steps(_in_training(each)) for each in _built(made, inputs))
     if failed is not None and not found:
         raise failed
+
+
+def _in_training(made: Any) -> Any:
+    """The object with its own switch turned to training, where it begins as one that only predicts."""
+    for part in [made, *parts_of(made)]:
+        for name in [n for n, value in attributes_of(part) if value is False and _SWITCH.match(n)]:
+            with contextlib.suppress(AttributeError, TypeError):
+                setattr(part, name, True)
+    return made
 
 
 def _shown(value: Any) -> str:

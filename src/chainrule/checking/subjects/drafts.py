@@ -19,6 +19,7 @@ from .initializers import initialized
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, rank_of, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
 from .outputs import stored_output
+from .patience import is_over
 from .plans import Passes, SavingContext
 from .sources import (
     axes_in,
@@ -228,6 +229,8 @@ def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -
             yield error
         else:
             yield _drafted(base, handed, given, arrays)
+        if is_over():
+            return
         if not choices.next():
             if eager or not any(isinstance(value, Unknown) for value in handed.values()):
                 break

@@ -127,6 +127,8 @@ def _score(each: Wanted, candidate: LeftBehind, item: Any) -> int:
     """How well the names go together: 4 for a place beside the parameter, 0 for nothing in common."""
     path = candidate.source.path
     if candidate.source.kind == "stored":
+        if path in each.paths:  # the parameter itself, after a step
+            return 0
         if any(gradient_path(item, own) == path for own in each.paths):
             return 4
         if not is_gradient_name(candidate.name) and not is_gradient_name(_container(path)):

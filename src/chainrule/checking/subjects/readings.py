@@ -16,6 +16,7 @@ from .compared import draw, forms_of, predictions
 from .drafts import Draft
 from .fitting import fitted
 from .names import LIKE_WEIGHTS, role_of
+from .patience import is_over
 from .plans import Passes, Recipe
 from .reading import Reading, compared_shape, name_of, takes_logarithms
 from .running import WrittenInstance
@@ -48,6 +49,8 @@ def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction
             except (Exception, SystemExit):  # the code is not ours: anything may come
                 continue
             for kind, slots, outputs in manners(call, draft.names, draft.target, instance.returned, value):
+                if is_over():
+                    return
                 plan = replace(plan, kind=kind, slots=slots, outputs=outputs)
                 reading = fitted(plan, draft, point, form, domain)
                 if reading is not None and len(reading.wanted) >= most:  # on narrower inputs some do not move it

@@ -25,6 +25,7 @@ from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, TRAINING, role_of
 from .objects import parts_of
+from .patience import is_over, one_search
 from .plans import Passes, Recipe, leaf
 from .reading import Reading, is_needed
 from .readings import readings_of
@@ -53,12 +54,29 @@ _ALIKE = 6  # arguments of the same ranks among them
 
 def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean") -> Subject:
     """The subject of a pair of functions or methods. Raises `ConfigurationError` where nothing runs."""
+    with one_search():
+        return _written_subject(call, inputs, targets, reduction)
+
+
+def _written_subject(call: Passes, inputs: Any, targets: Any, reduction: str) -> Subject:
     guessed = _by_the_difference(call, inputs, reduction)
     if guessed is not None and guessed.whole:
         return _subject(guessed, inputs, targets)
     call, best = _best(call, inputs, targets, reduction)
     if best is None and guessed is not None:
         return _subject(guessed, inputs, targets)
+    missing = _left_at_none(call) if best is not None and best.error is not None else ""
+    if best is not None and missing:
+        raise ConfigurationError(
+            f"check: the backward pass of {call.title} fails without {missing}, which is None by default "
+            f"({type(best.error).__name__}: {best.error}), and check does not know what to pass there."
+        )
+    if best is not None and best.error is not None and is_over():
+        raise ConfigurationError(
+            f"check: {call.title} runs, but its backward pass raised {type(best.error).__name__} ({best.error}) in "
+            "every way to call it that was tried, and the search for another took too long. Pass inputs that it "
+            "takes: check(layer, inputs)."
+        )
     if best is None:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass could not be called: no way was found to give it what "
@@ -87,6 +105,14 @@ def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, re
     return _subject(best, inputs, targets)
 
 
+def _left_at_none(call: Passes) -> str:
+    """The arguments of the backward pass that are None by default and are no other name for those of forward."""
+    if call.gradient is None:
+        return ""
+    known = parameters_of(call.of(call.gradient, call.item))
+    return ", ".join(name for name, default in known.items() if default is None)
+
+
 def _best(
     call: Passes, inputs: Any, targets: Any, reduction: str, limits: Sequence[tuple[int, int]] = _LIMITS
 ) -> tuple[Passes, Reading | None]:
@@ -107,12 +133,12 @@ def _best(
                     best = reading
                 elif reading.coherent and _may_have_other_ranks(best) and reading.fitting > best.fitting:
                     best = reading if reading.domain == best.domain else best
-                if reading.whole or tries >= most:
+                if reading.whole or tries >= most or is_over():
                     break
             settled = best is not None and best.coherent and not _may_have_other_ranks(best)
-            if best is not None and (best.whole or settled or tries >= most):
+            if is_over() or (best is not None and (best.whole or settled or tries >= most)):
                 break  # what fits no better elsewhere must not be helped by inputs on which a mistake does not show
-        if best is not None and best.coherent:
+        if is_over() or (best is not None and best.coherent):
             break
     return call, best
 
