@@ -59,6 +59,8 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
         first = next(f for f in errors if f.kind in _KINDS)
         said = Diagnosis(other.written[0].mistake, other.written[0].says, _EVIDENCE)
         return _all_from(findings, replace(first, diagnoses=(said,)), other.written[0], first)
+    if any(f.mistake == "forward_wrong" for f in errors):
+        return _without_lines(findings)
     search = Search()
     mended = mend(bench, tuple(forms), accepts, search)
     if search.ended and (mended is None or not mended.whole):
@@ -78,7 +80,7 @@ def _left(mended: Mended, again: Callable[[], list[Finding]]) -> list[Finding]:
 
 def _may_be_forward(errors: Sequence[Finding]) -> bool:
     """Whether what is said of backward may come of a mistake in forward."""
-    return any(f.mistake in ("gate_inverted", "unknown", "one_region") for f in errors if f.kind == "gradient")
+    return any(f.mistake in ("gate_inverted", "unknown", "one_region", "forward_wrong") for f in errors if f.kind == "gradient")
 
 
 def _all_from(

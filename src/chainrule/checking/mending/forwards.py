@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from ..measuring.bench import Bench
 from ..measuring.cases import Case
 from .changes import Written
+from .rewriting import expression, inside, put, told
 from .search import Mended
 from .usercode import compiled, copied_tree, functions_of, lines_of, swapped, traced, tree_of
 
 __all__ = ["mended_forward"]
 
 _SUMS = ("sum", "mean", "max", "min")
+_MOST = 60  # places that are tried for a logarithm
 _OPPOSITE = {"minimum": "maximum"}  # a maximum is what is usual: there backward is wrong
 
 
@@ -26,12 +30,12 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
         own = tree_of(twins[0])
         if own is None:
             continue
-        for tree, says in (*_opposite(own), *_other_axis(own)):
+        for tree, says in (*_opposite(own), *_other_axis(own), *(_logarithms(own) if bench.subject.is_loss else ())):
             code = compiled(twins[0], tree)
             if code is None:
                 continue
             with swapped(twins, code):
-                enough = accepts()
+                enough = _runs(bench, case) and accepts()
             if enough:
                 changed = [
                     (old, new)
@@ -42,6 +46,16 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
                 written = Written("forward_wrong", says, frozenset(), changed[0][0].lineno, was, write)
                 return Mended((written,), True, ((twins, code),))
     return None
+
+
+def _runs(bench: Bench, case: Case) -> bool:
+    """Whether forward runs as it is now."""
+    try:
+        with np.errstate(all="ignore"):
+            output = bench.forward(bench.subject.create(), case.point.copied())
+    except (Exception, SystemExit):  # the object is not ours: anything may come
+        return False
+    return bool(np.isfinite(output).all())
 
 
 def _opposite(own: ast.FunctionDef) -> Iterator[tuple[ast.FunctionDef, str]]:
@@ -75,4 +89,23 @@ def _other_axis(own: ast.FunctionDef) -> Iterator[tuple[ast.FunctionDef, str]]:
             tree,
             "Forward is wrong, not backward: its sum over axis=0 mixes the samples, so that each output depends on the "
             "whole batch. Backward is right for axis=1, along which one sample lies.",
+        )
+
+
+def _logarithms(own: ast.FunctionDef) -> Iterator[tuple[ast.FunctionDef, str]]:
+    """The logarithm of each thing that a loss is made of, where it is left out."""
+    statements = [(i, node) for i, node in enumerate(ast.walk(own)) if isinstance(node, ast.Assign | ast.Return)]
+    places = [(i, *place) for i, node in statements for place in inside(node)]
+    for i, number, e, parent in places[:_MOST]:
+        called = isinstance(parent, ast.Call | ast.Attribute | ast.Subscript) and e is getattr(parent, "func", e)
+        if called or not isinstance(e, ast.Name | ast.Call | ast.BinOp | ast.Subscript):
+            continue
+        tree = copied_tree(own)
+        statement = list(ast.walk(tree))[i]
+        assert isinstance(statement, ast.stmt)
+        put(number, expression(f"np.log({ast.unparse(e)})"))(statement, tree)
+        yield (
+            tree,
+            f"Forward is wrong, not backward: the logarithm of {told(e)} is left out, and backward is the gradient of the "
+            "loss with it.",
         )

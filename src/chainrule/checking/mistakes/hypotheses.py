@@ -129,18 +129,42 @@ def losses(m: Comparison) -> Iterator[Candidate]:
     says = "It is the gradient by the scores before the activation, and this loss gets probabilities."
     yield Candidate("activation_folded_in", m.expected * at * (1 - at), says)
     yield Candidate("divided_twice", m.expected / at, "It is divided by the prediction twice.")
-    if p.ndim == 2 and shares:
-        by = np.reshape(s.dvalues, (-1, 1)) if s.subject.upstream else np.full((1, 1), 1 / len(p))
-        for activated in (p, _softmax(p)):
-            difference = np.broadcast_to((activated - t) * by, p.shape).reshape(-1)[m.flats]
-            says = "It is predictions minus targets: the gradient by the scores before a softmax or sigmoid."
-            if not _proportional(difference, m.expected):  # that of a loss with the softmax inside is right up to 1/B
-                yield Candidate("activation_folded_in", difference, says)
-                continue
-            whole = np.broadcast_to(activated * by, p.shape).reshape(-1)[m.flats]
-            says = "The targets are not subtracted: the gradient by the scores is the probabilities minus the targets."
-            yield Candidate("targets_not_subtracted", whole, says)
+    if p.ndim in (1, 2) and shares:
+        yield from _by_the_scores(m, p, t)
     yield from _other_classes(m, t)
+
+
+def _by_the_scores(m: Comparison, p: Floats, t: Floats) -> Iterator[Candidate]:
+    """Predictions minus targets: the gradient by what goes into a softmax or a sigmoid."""
+    s = m.setting
+    by = np.reshape(s.dvalues, (-1,) + (1,) * (p.ndim - 1)) if s.subject.upstream else np.full((1,) * p.ndim, 1 / len(p))
+    scores = s.subject.domain == "numbers" and p.ndim > 1
+    for activated in (p, _softmax(p), *((1 / (1 + np.exp(-p)),) if scores else ())):
+        difference = np.broadcast_to((activated - t) * by, p.shape).reshape(-1)[m.flats]
+        says = "It is predictions minus targets: the gradient by the scores before a softmax or sigmoid."
+        if not _proportional(difference, m.expected):  # that of a loss with the softmax inside is right up to 1/B
+            if activated is not p and scores:
+                yield from _of_another_forward(m, difference, p.shape)
+                continue
+            yield Candidate("activation_folded_in", difference, says)
+            if not s.subject.upstream:
+                whole = f"{says} The mean is missing too: forward divides by the number of samples, or of all entries."
+                yield Candidate("activation_folded_in", difference * len(p), whole)
+                yield Candidate("activation_folded_in", difference * len(p) / p.size, says)
+            continue
+        whole = np.broadcast_to(activated * by, p.shape).reshape(-1)[m.flats]
+        says = "The targets are not subtracted: the gradient by the scores is the probabilities minus the targets."
+        yield Candidate("targets_not_subtracted", whole, says)
+
+
+def _of_another_forward(m: Comparison, difference: Floats, shape: tuple[int, ...]) -> Iterator[Candidate]:
+    """Backward is the gradient of the cross-entropy of scores, and forward is another function of them."""
+    says = (
+        "Forward is wrong, not backward: backward is the gradient of the cross-entropy with the softmax or sigmoid "
+        "inside, by the scores, and forward does not give that loss."
+    )
+    for mean in (1.0, 1 / shape[-1]):
+        yield Candidate("forward_wrong", difference * mean, says)
 
 
 def _proportional(a: Floats, b: Floats) -> bool:

@@ -83,6 +83,8 @@ def _of_sizes(settings: Sequence[Comparison]) -> Iterator[tuple[str, str, Floats
         if name == "mean_for_sum":
             doubled = "It takes the mean over the samples, and all places where it is used, where the sum belongs."
         yield doubled, name, 1 / each
+    if loss:
+        yield from _and_two(sizes)
     for one, a in sizes:
         for other, b in sizes:
             if loss and one.mistake != other.mistake:
@@ -102,6 +104,18 @@ def _of_sizes(settings: Sequence[Comparison]) -> Iterator[tuple[str, str, Floats
                         "forward, which is wrong rather than backward."
                     )
                     yield says, "written_size", number / each
+
+
+def _and_two(sizes: Sequence[tuple[_Size, Floats]]) -> Iterator[tuple[str, str, Floats]]:
+    """The mean of a loss and the 2 of its squares, both left out or one for the other."""
+    for size, each in sizes:
+        what = size.called.rstrip(",")
+        square = f"the derivative of a mean of squares is 2 · difference / {what}"
+        yield f"The factor 2 is missing, and so is the mean: {square}.", f"{size.mistake}_missing", each / 2
+        half = f"It is multiplied by 2, and not divided by {what}: forward takes half the mean of squares."
+        yield half, f"{size.mistake}_missing", each * 2
+        total = f"It is divided by {what}, and multiplied by 2: forward takes half the sum of squares."
+        yield total, f"{size.mistake}_doubled", 2 / each
 
 
 def _ratio(m: Comparison) -> float | None:
