@@ -80,7 +80,9 @@ def _left(mended: Mended, again: Callable[[], list[Finding]]) -> list[Finding]:
 
 def _may_be_forward(errors: Sequence[Finding]) -> bool:
     """Whether what is said of backward may come of a mistake in forward."""
-    return any(f.mistake in ("gate_inverted", "unknown", "one_region", "forward_wrong") for f in errors if f.kind == "gradient")
+    return any(
+        f.mistake in ("gate_inverted", "unknown", "one_region", "forward_wrong") for f in errors if f.kind == "gradient"
+    )
 
 
 def _all_from(

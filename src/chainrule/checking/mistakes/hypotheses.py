@@ -137,7 +137,9 @@ def losses(m: Comparison) -> Iterator[Candidate]:
 def _by_the_scores(m: Comparison, p: Floats, t: Floats) -> Iterator[Candidate]:
     """Predictions minus targets: the gradient by what goes into a softmax or a sigmoid."""
     s = m.setting
-    by = np.reshape(s.dvalues, (-1,) + (1,) * (p.ndim - 1)) if s.subject.upstream else np.full((1,) * p.ndim, 1 / len(p))
+    by = (
+        np.reshape(s.dvalues, (-1,) + (1,) * (p.ndim - 1)) if s.subject.upstream else np.full((1,) * p.ndim, 1 / len(p))
+    )
     scores = s.subject.domain == "numbers" and p.ndim > 1
     for activated in (p, _softmax(p), *((1 / (1 + np.exp(-p)),) if scores else ())):
         difference = np.broadcast_to((activated - t) * by, p.shape).reshape(-1)[m.flats]

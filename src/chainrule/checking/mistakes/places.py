@@ -94,6 +94,8 @@ def one_region(wrong: Sequence[Comparison]) -> Said | None:
     }
     if any(m.name not in m.setting.subject.inputs for m in wrong):
         return None
+    if not any((~m.wrong & ~m.kinks & (m.expected != 0)).any() for m in wrong):
+        return None  # nowhere is it right
     for where, test in tests.items():
         if all(
             (test(m) | m.kinks)[m.wrong].all() and not (test(m) & ~m.wrong & (m.expected != 0)).any() for m in wrong

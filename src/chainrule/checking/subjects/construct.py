@@ -65,10 +65,12 @@ def constructed(
     """
     failed: ConfigurationError | None = None
     found = False
-    for chosen in [arguments] if arguments else _guesses(kind, inputs):
+    for chosen, words in [(arguments, {})] if arguments else _every_guess(kind, inputs):
+        if found and words:
+            break  # it can do without what is None by default
         try:
             seed_streams(_SEED)
-            made = kind(*chosen, **(named or {}))
+            made = kind(*chosen, **{**words, **(named or {})})
         except (Exception, SystemExit) as error:  # a constructor that is not ours: anything may come
             tried = ", ".join(_shown(each) for each in chosen)
             failed = failed or ConfigurationError(
@@ -98,9 +100,18 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, int | float | str | tuple | list) else type(value).__name__
 
 
-def _guesses(kind: type, inputs: Any, depth: int = _DEPTH) -> Iterator[tuple[Any, ...]]:
-    """Arguments for the constructor: plain numbers, then one kind of several numbers in the place of some of them."""
+def _every_guess(kind: type, inputs: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Arguments for the constructor by place and by name: then also those that are None by default."""
+    yield from ((chosen, {}) for chosen in _guesses(kind, inputs))
     names = _required(kind)
+    none = [name for name in _required(kind, True) if name not in names]
+    for chosen in _guesses(kind, inputs, names=[*names, *none]) if none else ():
+        yield chosen[: len(names)], dict(zip(none, chosen[len(names) :], strict=True))
+
+
+def _guesses(kind: type, inputs: Any, depth: int = _DEPTH, names: list[str] | None = None) -> Iterator[tuple[Any, ...]]:
+    """Arguments for the constructor: plain numbers, then one kind of several numbers in the place of some of them."""
+    names = _required(kind) if names is None else names
     features = _features(inputs)
     alone = not any(hasattr(kind, name) for name in ("loss", "cost", "compute_loss", "compute_cost"))
     plain = tuple(
@@ -158,13 +169,16 @@ def _widths(value: int) -> list[int]:
     return [_FEATURES, 5, _NEURONS]
 
 
-def _required(kind: type) -> list[str]:
+def _required(kind: type, none: bool = False) -> list[str]:
+    """The arguments without a default, or with `none` also those whose default is None."""
     try:
         parameters = list(inspect.signature(kind).parameters.values())
     except (TypeError, ValueError):
         return []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in parameters if p.kind in positional and p.default is p.empty]
+    return [
+        p.name for p in parameters if p.kind in positional and (p.default is p.empty or (none and p.default is None))
+    ]
 
 
 def _of_annotations(kind: type, names: list[str], inputs: Any, depth: int) -> dict[str, Any]:

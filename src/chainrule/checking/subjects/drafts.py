@@ -34,7 +34,7 @@ from .sources import (
     source_of,
 )
 from .unknown import AnySettings, TracedArray, Unknown, plain
-from .world import Choices, World
+from .world import SAMPLES, Choices, World
 
 __all__ = ["Draft", "arguments_of", "drafts"]
 
@@ -267,7 +267,15 @@ def _shapes_told(item: Any) -> tuple[tuple[int, ...], ...]:
     """What an object holds as the shape of its inputs."""
     held = {n: v for n, v in getattr(item, "__dict__", {}).items() if re.search(r"(?i)in(put)?s?_?(shape|dims?)$", n)}
     plain = [v for v in held.values() if isinstance(v, tuple) and v and all(type(size) is int for size in v)]
-    return tuple(dict.fromkeys(plain))
+    return tuple(dict.fromkeys([*plain, *_columns_told(item)]))
+
+
+def _columns_told(item: Any) -> Iterator[tuple[int, ...]]:
+    """The inputs of matrices that go before columns, one for each sample: W of (1, N, I) with a bias of (1, N, 1)."""
+    arrays = [a for _, a in arrays_of(item)] if item is not None and not isinstance(item, type) else []
+    single = [a.shape for a in arrays if a.ndim == 3 and a.shape[0] == 1]
+    biases = {shape[1] for shape in single if shape[2] == 1}
+    yield from ((SAMPLES, shape[2], 1) for shape in single if shape[1] in biases and shape[2] > 1)
 
 
 def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:

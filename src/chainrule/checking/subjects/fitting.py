@@ -16,9 +16,10 @@ from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
 from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of, same_stem
 from .objects import arrays_of, lists_in
+from .persample import come_for_each_sample
 from .plans import Place, Recipe, leaf
 from .reading import Reading
-from .running import WrittenInstance
+from .running import WrittenInstance, added_up
 from .slopes import Slopes
 from .sources import returned_names
 
@@ -81,7 +82,11 @@ def fitted(
     reading.shaped = sum(np.shape(g) == point.values[key].shape for key, g in gradients.items() if key in plan.sources)
     reading.fitting = sum(slope.fits(key, gradient) for key, gradient in gradients.items() if key in plan.sources)
     reading.nearly = sum(slope.fits(key, _as(point, key, gradient)) for key, gradient in gradients.items())
-    if reading.fitting < reading.matched:
+    if reading.fitting < reading.matched and come_for_each_sample(reading, gradients, slope):
+        plan.each, reading.shaped = True, reading.matched
+        summed = {key: added_up(g, point.values[key].shape) for key, g in gradients.items()}
+        reading.fitting = sum(slope.fits(key, summed[key]) for key in summed if key in plan.sources)
+    elif reading.fitting < reading.matched:
         _share(reading, gradients, slope)
     return reading
 

@@ -85,6 +85,7 @@ class Recipe:
     training: str = ""  # the argument that switches
     reduction: str = "mean"
     shared: bool = False  # whether 1/m is taken inside, in every gradient of a parameter
+    each: bool = False  # whether the parameters' gradients come one for each sample, for the caller to add up
     samples: tuple[str, int] = ("", 0)  # in which input, along which axis the samples lie
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
     rate: float = _RATE

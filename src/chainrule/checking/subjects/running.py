@@ -16,10 +16,10 @@ from .base import Arrays, Instance, Point
 from .names import LIKE_WEIGHTS, role_of
 from .objects import arrays_of, copied, from_lists, generators_of, read, write
 from .outputs import apart, outputs_of, stored_output, together
-from .plans import Place, Recipe, SavingContext, boxed, unboxed
+from .plans import Place, Recipe, SavingContext, boxed, leaf, unboxed
 from .regularized import book_penalty, strengths_of
 
-__all__ = ["WrittenInstance"]
+__all__ = ["WrittenInstance", "added_up"]
 
 _CLEARING = re.compile(
     r"(?i)^_?((zero|clear|reset|flush)_?(all_?)?(the_?)?(param(eter)?s?_?)?(grad(ient)?s?)_?(param(eter)?s?)?|flush|reset_?state)$"
@@ -154,6 +154,10 @@ class WrittenInstance(Instance):
                 value = self._from(source, before, dvalues)
                 if value is not None:
                     found[key] = _as_one_number(value, self.point.values.get(key))
+        if plan.each:
+            held = {paths[0] for paths in plan.parameters}
+            own = {key for key in found if key in held or role_of(leaf(key)) in LIKE_WEIGHTS}
+            found = {k: added_up(v, self.point.values[k].shape) if k in own else v for k, v in found.items()}
         if plan.shared:
             known = {**self.point.fixed, **self.point.values}
             m = known[plan.samples[0]].shape[plan.samples[1]]
@@ -236,6 +240,22 @@ class WrittenInstance(Instance):
     def strengths(self) -> dict[str, tuple[Any, Any]]:
         """How strong that regularization is, by the parameter's name."""
         return strengths_of(self.item, {paths[0] for paths in self.plan.parameters})
+
+
+def added_up(gradient: Any, shape: tuple[int, ...]) -> Any:
+    """The sum over the samples, where a gradient has an axis of them in front that its array has not, or has as 1.
+
+    >>> added_up(np.ones((5, 4, 3)), (4, 3)).shape, added_up(np.ones((5, 3)), (1, 3)).shape
+    ((4, 3), (1, 3))
+    >>> added_up(np.ones((4, 3)), (4, 3)).shape, added_up(np.ones((5, 2)), (4, 3)).shape
+    ((4, 3), (5, 2))
+    """
+    found = np.shape(gradient)
+    if found[1:] == shape:
+        return np.sum(gradient, axis=0)
+    if found != shape and shape[:1] == (1,) and found[1:] == shape[1:]:
+        return np.sum(gradient, axis=0, keepdims=True)
+    return gradient
 
 
 def _kept(item: Any, path: str) -> Any:

@@ -73,7 +73,7 @@ def unknown_to(call: Passes, names: tuple[str, ...], slots: tuple[str, ...]) -> 
         name
         for position, (name, slot) in enumerate(zip(_wants(call, names), slots, strict=False))
         if position
-        and not slot.startswith(("cache", "returned"))
+        and not slot.startswith(("cache", "returned", "upstream"))
         and name.lower() not in {*lower, *RATES, *TRAINING, *TARGETS, "xp", "ctx"}
         and not any(pattern.search(name) for pattern in (_UPSTREAM, _CACHE, _OUTPUT))
     ]
@@ -94,6 +94,9 @@ def _all(
         else _options(name, anew, position, names, target, local, number)
         for position, name in enumerate(wants)
     ]
+    left = [i for i, each in enumerate(options) if each[0] == "cache" and not _CACHE.search(wants[i])]
+    if backward and not target and len(left) == 1 and not any("upstream" in each for each in options):
+        options[left[0]].insert(0, "upstream")  # all the others are known: it is what is left
     if not isinstance(returned, tuple | list):  # there is no cache to hand on
         options = [[o for o in each if o != "cache"] or each for each in options]
     for slots in itertools.islice(itertools.product(*options), _MOST):

@@ -390,6 +390,11 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
             "The samples are columns, and every gradient of a parameter is divided by their number: the mean of the "
             "loss is taken in the layer. It was compared so; the loss must not divide once more."
         )
+    if plan.each:
+        yield (
+            "Its gradients of the parameters come one for each sample, and were compared added up: whoever takes a step "
+            "with them must add them up over the samples first."
+        )
     if plan.kind == "derivative" and "output" in plan.slots:
         yield "Its derivative is written for what the function gives, not for what it takes: it was handed the output."
     if small:
