@@ -12,6 +12,7 @@ import pytest
 import customs  # noqa: F401, more rows of the table
 import habits  # noqa: F401, and more
 import newcomers  # noqa: F401, and more
+import passersby  # noqa: F401, and more
 import surroundings  # noqa: F401, and more
 from chainrule import Layer, check
 from chainrule.checking import on_purpose

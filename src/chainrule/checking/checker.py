@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import warnings
@@ -37,6 +38,9 @@ CHECKS: dict[str, Callable[[Bench], Iterator[Finding]]] = {
     "switch": behaviour.switches,
     "dtype": behaviour.dtypes,
 }
+
+
+_LONG = 1.0  # seconds, after which a way to run an item is not sought anew for each line that is tried
 
 
 def check(
@@ -97,10 +101,10 @@ def check(
         raise ConfigurationError(f"check: seed must be a whole number of at least 0, not {seed!r}.")
     tolerance = Tolerance(float(rtol), float(atol))
 
-    def errors() -> list[Finding]:
-        """What is wrong now, with a line in place that is being tried."""
+    def errors(known: list[Subject]) -> list[Finding]:
+        """What is wrong now, with a line in place that is being tried; `known` is checked where it was long sought."""
         found: list[Finding] = []
-        for subject in _subjects(item, inputs, targets, arguments, reduction, on_purpose):
+        for subject in known or _subjects(item, inputs, targets, arguments, reduction, on_purpose):
             bench = Bench(subject, tolerance, seed, at_kinks)
             found += _with_settings(bench, _check_one(bench, only), only)[1].errors
         return found
@@ -109,13 +113,17 @@ def check(
     with streams_kept(), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        began = time.thread_time()
         for subject in _subjects(item, inputs, targets, arguments, reduction, on_purpose):
+            known = [subject] if time.thread_time() - began > _LONG else []
             bench = Bench(subject, tolerance, seed, at_kinks)
             one = _check_one(bench, only, numeric)
             bench, one = _with_settings(bench, one, only)
+            again = functools.partial(errors, known)
             reports.append(
-                one if one.passed else replace(one, findings=tuple(told_once(explained(bench, one.findings, errors))))
+                one if one.passed else replace(one, findings=tuple(told_once(explained(bench, one.findings, again))))
             )
+            began = time.thread_time()
     report = _as_one(item, reports, time.perf_counter() - started)
     if raises and not report.passed:
         raise GradientMismatch(str(report), report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -17,6 +18,7 @@ from .usercode import compiled, copied_tree, functions_of, lines_of, swapped, tr
 __all__ = ["mended_forward"]
 
 _SUMS = ("sum", "mean", "max", "min")
+_SECONDS = 4.0  # of the processor's time, after which no other change of forward is tried
 _MOST = 60  # places that are tried for a logarithm
 _OPPOSITE = {"minimum": "maximum"}  # a maximum is what is usual: there backward is wrong
 
@@ -26,6 +28,7 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
     instance = bench.subject.create()
     ran = traced(lambda: bench.forward(instance, case.point.copied()))
     in_backward = traced(lambda: instance.backward(case.dvalues.copy()))
+    until = time.thread_time() + _SECONDS
     for twins in functions_of([code for code in ran if code not in in_backward]).values():
         own = tree_of(twins[0])
         if own is None:
@@ -34,6 +37,8 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
             code = compiled(twins[0], tree)
             if code is None:
                 continue
+            if time.thread_time() > until:
+                return None
             with swapped(twins, code):
                 enough = _runs(bench, case) and accepts()
             if enough:
@@ -106,6 +111,6 @@ def _logarithms(own: ast.FunctionDef) -> Iterator[tuple[ast.FunctionDef, str]]:
         put(number, expression(f"np.log({ast.unparse(e)})"))(statement, tree)
         yield (
             tree,
-            f"Forward is wrong, not backward: the logarithm of {told(e)} is left out, and backward is the gradient of the "
-            "loss with it.",
+            f"Forward is wrong, not backward: the logarithm of {told(e)} is left out, and backward is the gradient of "
+            "the loss with it.",
         )

@@ -141,7 +141,7 @@ def _by_the_scores(m: Comparison, p: Floats, t: Floats) -> Iterator[Candidate]:
         np.reshape(s.dvalues, (-1,) + (1,) * (p.ndim - 1)) if s.subject.upstream else np.full((1,) * p.ndim, 1 / len(p))
     )
     scores = s.subject.domain == "numbers" and p.ndim > 1
-    for activated in (p, _softmax(p), *((1 / (1 + np.exp(-p)),) if scores else ())):
+    for activated in (p, *([_softmax(p)] if p.ndim > 1 else []), *([1 / (1 + np.exp(-p))] if scores else [])):
         difference = np.broadcast_to((activated - t) * by, p.shape).reshape(-1)[m.flats]
         says = "It is predictions minus targets: the gradient by the scores before a softmax or sigmoid."
         if not _proportional(difference, m.expected):  # that of a loss with the softmax inside is right up to 1/B
@@ -150,8 +150,8 @@ def _by_the_scores(m: Comparison, p: Floats, t: Floats) -> Iterator[Candidate]:
                 continue
             yield Candidate("activation_folded_in", difference, says)
             if not s.subject.upstream:
-                whole = f"{says} The mean is missing too: forward divides by the number of samples, or of all entries."
-                yield Candidate("activation_folded_in", difference * len(p), whole)
+                more = f"{says} The mean is missing too: forward divides by the number of samples, or of all entries."
+                yield Candidate("activation_folded_in", difference * len(p), more)
                 yield Candidate("activation_folded_in", difference * len(p) / p.size, says)
             continue
         whole = np.broadcast_to(activated * by, p.shape).reshape(-1)[m.flats]

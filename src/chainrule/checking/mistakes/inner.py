@@ -53,9 +53,10 @@ def _without(m: Comparison, slope: Floats) -> Iterator[Floats]:
         right = products(replace(m, setting=with_slope))
         pairs += [(one.value, other.value) for one, other in zip(products(m), right, strict=True)]
     for without, whole in pairs:
-        if whole is not None and without is not None and np.shape(whole) == m.value.shape:
-            if (np.abs(whole.reshape(-1)[m.flats] - m.expected) <= size).all():
-                yield without.reshape(-1)[m.flats]
+        if whole is None or without is None or np.shape(whole) != m.value.shape:
+            continue
+        if (np.abs(whole.reshape(-1)[m.flats] - m.expected) <= size).all():
+            yield without.reshape(-1)[m.flats]
 
 
 def _summed(d: Floats, shape: tuple[int, ...]) -> Floats | None:

@@ -144,6 +144,7 @@ class Subject:
     variations: Callable[[], Iterator[Subject]] | None = None  # the same with other values of settings with defaults
     setting: str = ""  # which of them, such as "padding=1"
     plain: bool = False  # whether it computes in Python's own numbers
+    steps: bool = False  # whether backward takes a step itself with what is not compared
     broken: bool = False  # whether no way was found on which its backward pass runs
     mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say
 

@@ -31,7 +31,8 @@ _PENALTIES = ("l1", "l2", "reg", "lam", "lmbda", "lambd", "lambda_", "weight_dec
 _WIDTHS = ("layers", "sizes", "dims")  # are lists of widths, where they are no number
 _LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists of widths
 _BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
-          "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip
+          "init_parameters", "initialize_params", "setup", "set_input_shape", "OutShape", "out_shape",
+          "output_shape", "compute_output_shape", "get_output_shape")  # fmt: skip
 _SWITCH = re.compile(r"^_*(is_?)?train(ing)?(_mode|_?fla?g)?$")
 _DEPTH = 2  # how many constructors may stand inside of each other
 

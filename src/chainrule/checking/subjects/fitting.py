@@ -82,13 +82,19 @@ def fitted(
     reading.shaped = sum(np.shape(g) == point.values[key].shape for key, g in gradients.items() if key in plan.sources)
     reading.fitting = sum(slope.fits(key, gradient) for key, gradient in gradients.items() if key in plan.sources)
     reading.nearly = sum(slope.fits(key, _as(point, key, gradient)) for key, gradient in gradients.items())
-    if reading.fitting < reading.matched and come_for_each_sample(reading, gradients, slope):
-        plan.each, reading.shaped = True, reading.matched
-        summed = {key: added_up(g, point.values[key].shape) for key, g in gradients.items()}
-        reading.fitting = sum(slope.fits(key, summed[key]) for key in summed if key in plan.sources)
-    elif reading.fitting < reading.matched:
-        _share(reading, gradients, slope)
+    if reading.fitting < reading.matched:
+        _taken_together(reading, gradients, slope)
     return reading
+
+
+def _taken_together(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
+    """Conventions by which gradients of parameters are not what they are of themselves: one a sample, or a mean."""
+    if not come_for_each_sample(reading, gradients, slope):
+        _share(reading, gradients, slope)
+        return
+    reading.plan.each, reading.shaped = True, reading.matched
+    summed = {key: added_up(g, reading.point.values[key].shape) for key, g in gradients.items()}
+    reading.fitting = sum(slope.fits(key, summed[key]) for key in summed if key in reading.plan.sources)
 
 
 def _as(point: Point, key: str, gradient: Any) -> Any:

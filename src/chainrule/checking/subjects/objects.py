@@ -218,6 +218,10 @@ def _gradient_names(path: str) -> Iterator[str]:
             yield front + other
         for other in _CONTAINERS:
             yield from (f"{front}{other}[{word + name!r}]" for word in ("", "d", "grad_", "grad"))
+        short = name[0] if name in ("weights", "weight", "bias", "biases") else ""
+        for letter in dict.fromkeys((short, short.upper())) if short else ():
+            for form in ("d{}", "grad_{}", "{}_grad", "{}_gradient", "d_{}", "grad{}", "{}grad", "gradient_{}"):
+                yield front + form.format(letter)
 
 
 def copied(item: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How long one object is searched for a way to run it: of the processor's time, so that a busy machine changes little."""
+"""How long a way to run one object is sought: of the processor's time, so that a busy machine changes little."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ __all__ = ["come_for_each_sample"]
 
 
 def come_for_each_sample(reading: Reading, gradients: Mapping[str, Any], slope: Slopes) -> bool:
-    """Whether all of several parameters, none of them alone, get a gradient for each sample, and the sum of one is right."""
+    """Whether all of several parameters get a gradient for each sample, and the sum of one of them is right."""
     values = reading.point.values
     held = {group[0] for group in reading.plan.parameters}
     own = [k for k in reading.plan.sources if k in held or role_of(leaf(k)) in LIKE_WEIGHTS]

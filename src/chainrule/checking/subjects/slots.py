@@ -118,7 +118,8 @@ def _options(
     low = name.lower()
     mine = next((n for n in names if n == name), None) or next((n for n in names if n.lower() == low), None)
     if low in RATES and mine is None:
-        return ["rate"]
+        first = low == "eta" and not position and not target and not local  # η is an error signal as well
+        return ["upstream", "rate"] if first else ["rate"]
     if name in ("xp", "ctx"):
         return [name]
     if mine is not None and mine == target:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +25,7 @@ from .costs import WithCost, target_of, usual_losses
 from .declared import declared_by
 from .drafts import drafts
 from .held import made_by
-from .names import LIKE_WEIGHTS, TRAINING, role_of
+from .names import LIKE_WEIGHTS, RATES, TRAINING, role_of
 from .objects import parts_of
 from .patience import is_over, one_search
 from .plans import Passes, Recipe, leaf
@@ -205,6 +207,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     training = bool(draft.training)
     undefined = training and _undefined_after_inference(plan, replace(point, values=values))
     slack, small = _slack(plan.call)
+    stepped = () if plan.updates or functions else _stepped(plan)
     one = not groups and any(v.ndim == 2 and 1 in v.shape for v in own.values())
     gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
     return Subject(
@@ -216,7 +219,11 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         redraw_targets=redraw if draft.target else None,
         modes=(True, False) if training and not undefined else (True,),
         is_loss=plan.kind == "loss" and bool(draft.target) and len(own) == 1 and not parameters,
-        uncompared=tuple(w.key for w in dropped if w.paths and reading.error is None and plan.kind != "loss"),
+        uncompared=(
+            *(w.key for w in dropped if w.paths and reading.error is None and plan.kind != "loss"),
+            *stepped,
+        ),
+        steps=bool(stepped),
         upstream=plan.kind != "loss",
         domain=reading.domain,
         style=_style(plan, gradient, functions),
@@ -233,6 +240,22 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         on_purpose=declared_by(gradient) or ("" if functions else declared_by(plan.call.item)),
         notes=tuple(_notes(reading, values, undefined, small, one)),
     )
+
+
+def _stepped(plan: Recipe) -> tuple[str, ...]:
+    """What backward, or that of a layer inside, moves by its learning rate and what no gradient was found for."""
+    name = plan.call.gradient
+    if not isinstance(name, str) or isinstance(plan.call.item, type):
+        return ()
+    known = {leaf(path) for group in plan.parameters for path in group}
+    found = []
+    for part in [plan.call.item, *parts_of(plan.call.item)]:
+        method = getattr(part, name, None)
+        rates = [p for p in parameters_of(method) if p.lower() in RATES] if inspect.ismethod(method) else []
+        words = "|".join(map(re.escape, rates))
+        moved = re.findall(rf"self\.(\w+) *-= *[^\n]*\b(?:{words})\b", source_of(method)) if method and rates else []
+        found += [each for each in moved if each not in known]
+    return tuple(dict.fromkeys(found))
 
 
 def _title(call: Passes) -> str:
@@ -392,8 +415,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         )
     if plan.each:
         yield (
-            "Its gradients of the parameters come one for each sample, and were compared added up: whoever takes a step "
-            "with them must add them up over the samples first."
+            "The gradients of its parameters come one for each sample, and were compared added up: add them up over "
+            "the samples before a step is taken."
         )
     if plan.kind == "derivative" and "output" in plan.slots:
         yield "Its derivative is written for what the function gives, not for what it takes: it was handed the output."
