@@ -704,3 +704,121 @@ class RNNCell:
     ("self.dW_hh += dz.T @ h_prev_t", "self.dW_hh += delta.T @ h_prev_t"),
     ("return dz @ self.W_ih, dz @ self.W_hh", "return dz @ self.W_ih, delta @ self.W_hh"),
 )
+
+stranger(
+    "the upstream gradient under a name that others give to the learning rate",
+    1,
+    """
+class Relu:
+    def forward(self, x):
+        self.x = x
+        return np.maximum(0, x)
+
+    def backward(self, eta):
+        return np.where(self.x > 0, eta, 0)
+""",
+    ("np.where(self.x > 0, eta, 0)", "np.where(self.x > 0, 1, 0) + 0 * eta"),
+)
+
+stranger(
+    "a layer whose weights are made when it is told the shape, by a method of any name",
+    3,
+    """
+class Linear:
+    def __init__(self, n_out):
+        self.n_out = n_out
+
+    def wire(self, shape):
+        fan_in = int(np.prod(shape[1:]))
+        self.W = np.random.randn(fan_in, self.n_out) / fan_in
+        self.b = np.random.randn(self.n_out) / fan_in
+        return [shape[0], self.n_out]
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, delta):
+        self.dW = self.x.T @ delta
+        self.db = delta.sum(axis=0)
+        return delta @ self.W.T
+""",
+    ("delta.sum(axis=0)", "delta.mean(axis=0)"),
+)
+
+stranger(
+    "a layer that hands its gradients to an optimizer of its own, made when it is first asked for",
+    3,
+    """
+class Momentum:
+    def __init__(self, rate=0.01, friction=0.9):
+        self.rate, self.friction, self.speeds = rate, friction, None
+
+    def advance(self, weights, gradients):
+        if self.speeds is None:
+            self.speeds = [np.zeros_like(w) for w in weights]
+        for v, w, g in zip(self.speeds, weights, gradients):
+            v *= self.friction
+            v += g
+            w -= self.rate * v
+
+
+class Block:
+    def __init__(self, optimizer=None):
+        self._optimizer = optimizer
+
+    @property
+    def optimizer(self):
+        if self._optimizer is None:
+            self._optimizer = Momentum()
+        return self._optimizer
+
+
+class Rescale(Block):
+    def __init__(self, width):
+        super().__init__()
+        self.gamma, self.b = np.ones(width), np.zeros(width)
+
+    def forward(self, x):
+        self.x = x
+        return x * self.gamma + self.b
+
+    def backward(self, up):
+        down = up * self.gamma
+        self.optimizer.advance([self.gamma, self.b], [(self.x * up).sum(axis=0), up.sum(axis=0)])
+        return down
+""",
+    ("up.sum(axis=0)", "up.sum(axis=0) / len(up)"),
+    ("(self.x * up).sum(axis=0)", "-(self.x * up).sum(axis=0)"),
+)
+
+stranger(
+    "a layer that begins in inference and has a switch of its own",
+    3,
+    """
+class Normalize:
+    def __init__(self, width, eps=1e-6):
+        self.scale, self.shift, self.eps = np.ones(width), np.zeros(width), eps
+        self.seen_mean, self.seen_var = np.zeros(width), np.ones(width)
+        self._is_training = False
+
+    def train(self, on=True):
+        self._is_training = on
+
+    def forward(self, x):
+        if self._is_training:
+            self.mean, self.var = x.mean(axis=0), x.var(axis=0)
+            self.seen_mean = 0.9 * self.seen_mean + 0.1 * self.mean
+            self.seen_var = 0.9 * self.seen_var + 0.1 * self.var
+        else:
+            self.mean, self.var = self.seen_mean, self.seen_var
+        self.hat = (x - self.mean) / np.sqrt(self.var + self.eps)
+        return self.scale * self.hat + self.shift
+
+    def backward(self, up):
+        self.dscale, self.dshift = (up * self.hat).sum(axis=0), up.sum(axis=0)
+        g = up * self.scale
+        return (g - g.mean(axis=0) - self.hat * (g * self.hat).mean(axis=0)) / np.sqrt(self.var + self.eps)
+""",
+    ("g - g.mean(axis=0) - self.hat", "g - self.hat"),
+)

@@ -264,6 +264,44 @@ def test_neighbours_in_a_package_are_imported_and_what_they_lack_is_named(tmp_pa
     assert load(package / "parts" / "layer.py").missing in (("nowhere_at_all",), ())
 
 
+def test_a_folder_around_a_package_that_is_none_itself_and_a_module_of_the_same_name_do_not_hide_it(
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "my-clone" / "ownnet"
+    (package / "parts").mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("from .parts import *\n")
+    (package / "ownnet.py").write_text("from .base import Base\n")
+    (package / "base.py").write_text("class Base:\n    def keep(self, x): self.x = x\n")
+    (package / "parts" / "__init__.py").write_text("from .layer import Cube\n")
+    (package / "parts" / "layer.py").write_text(
+        "from ownnet.base import Base\nclass Cube(Base):\n"
+        "    def forward(self, x):\n        self.keep(x)\n        return x**3\n"
+        "    def backward(self, d): return 3 * self.x**2 * d\n"
+    )
+    ((name, report),) = check_file(package / "parts" / "layer.py")
+    assert name == "Cube" and report.passed
+    assert not load(package / "parts" / "layer.py").missing
+
+
+def test_where_check_itself_fails_the_rest_of_the_file_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chainrule.checking import checker
+
+    def failing(bench: Any, findings: Any, errors: Any) -> Any:
+        raise IndentationError("unexpected")
+
+    monkeypatch.setattr(checker, "explained", failing)
+    path = tmp_path / "two.py"
+    path.write_text(
+        "class Wrong:\n    def forward(self, x):\n        return 2 * x\n    def backward(self, d): return 3 * d\n"
+        "class Right:\n    def forward(self, x):\n        return 2 * x\n    def backward(self, d): return 2 * d\n"
+    )
+    (_, wrong), (_, right) = check_file(path)
+    assert "limit of check itself" in str(wrong) and not isinstance(right, str) and right.passed
+
+
 def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
     cells = [
         "%matplotlib inline\n!ls\nimport numpy as np",

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigurationError, UnknownNameError
+from ..errors import ChainruleError, ConfigurationError, UnknownNameError
 from .checker import check, require_known
 from .definitions import load
 from .findings import Diagnosis, Finding
+from .measuring.bench import own_limit
 from .report import Report
 from .subjects import checkable
 from .subjects.calls import pairs_in
@@ -60,6 +61,10 @@ def _checked(item: Any, items: dict[str, Any], options: dict[str, Any], note: st
         filled_in = isinstance(item, type) and any(issubclass(other, item) for other in others)
         says = f"{error} {note}".strip()
         return None if filled_in or "NotImplementedError" in str(error) else says
+    except ChainruleError:
+        raise
+    except Exception as error:  # the other things in the file are checked all the same
+        return own_limit(error, getattr(item, "__name__", None) or type(item).__name__)
 
 
 def _fitting(item: Any, alone: bool, options: dict[str, Any]) -> Report:

@@ -55,19 +55,18 @@ def _file(path: str, name: str | None, options: dict[str, Any], json: bool, html
     reports: list[Report] = []
     quiet = contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext()  # the file may print
     with quiet:
-        results = list(check_file(path, name, **options))
-    for found, report in results:
-        if isinstance(report, str):
-            results_of.append("not checked")
-            answers.append({"name": found, "passed": False, "error": report})
+        for found, report in check_file(path, name, **options):
+            if isinstance(report, str):
+                results_of.append("not checked")
+                answers.append({"name": found, "passed": False, "error": report})
+                if not json:
+                    say(console, f"? {report}\n")
+                continue
+            results_of.append("right" if report.passed else "wrong")
+            answers.append({"name": found, **report.to_json()})
+            reports.append(report)
             if not json:
-                say(console, f"? {report}\n")
-            continue
-        results_of.append("right" if report.passed else "wrong")
-        answers.append({"name": found, **report.to_json()})
-        reports.append(report)
-        if not json:
-            _show(console, report)
+                _show(console, report)
     if json:
         print(jsons.dumps(answers))
     if html is not None:

@@ -18,7 +18,7 @@ from .comparison import Tolerance
 from .setting import Runner, Setting
 from .trials import points, redrawn, upstream
 
-__all__ = ["Bench", "Broken", "refuse_ours"]
+__all__ = ["Bench", "Broken", "own_limit", "refuse_ours"]
 
 Floats = NDArray[Any]
 
@@ -40,10 +40,15 @@ def refuse_ours(error: BaseException, title: str) -> None:
         if not trace.tb_frame.f_code.co_filename.startswith(inside):
             return
         trace = trace.tb_next
-    raise ConfigurationError(
+    raise ConfigurationError(own_limit(error, title)) from error
+
+
+def own_limit(error: BaseException, title: str) -> str:
+    """What is said where check itself fails."""
+    return (
         f"check: {title} meets a limit of check itself ({type(error).__name__}: {error}); nothing is said of its "
         "gradients. Pass other inputs, or a pair of functions (forward, backward)."
-    ) from error
+    )
 
 
 def _shapes(point: Point) -> str:

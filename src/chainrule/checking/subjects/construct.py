@@ -31,8 +31,8 @@ _PENALTIES = ("l1", "l2", "reg", "lam", "lmbda", "lambd", "lambda_", "weight_dec
 _WIDTHS = ("layers", "sizes", "dims")  # are lists of widths, where they are no number
 _LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists of widths
 _BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
-          "init_parameters", "initialize_params", "setup", "set_input_shape", "OutShape", "out_shape",
-          "output_shape", "compute_output_shape", "get_output_shape")  # fmt: skip
+          "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip
+_SHAPES = re.compile(r"(?i)^(\w*shape|\w*_?(size|dims?)|n_in|in_features|input_dim)$")  # what such a method may take
 _SWITCH = re.compile(r"^_*(is_?)?train(ing)?(_mode|_?fla?g)?$")
 _DEPTH = 2  # how many constructors may stand inside of each other
 
@@ -211,7 +211,7 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
     """The object once more after it was told the shape of its inputs, where it has a method for that."""
     features = _features(inputs)
     shapes = [(features,), (None, features), (5, features), features, (2, 6, 6)]
-    for method in (getattr(made, name, None) for name in _BUILD):
+    for method in (getattr(made, name, None) for name in (*_BUILD, *_told_shapes(made))):
         if not callable(method):
             continue
         names = _required_of(method)
@@ -228,6 +228,13 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
             with contextlib.suppress(Exception, SystemExit):
                 method(*([shape] if wanted else []))
                 yield made
+
+
+def _told_shapes(made: Any) -> list[str]:
+    """The methods of any name that take nothing but a shape."""
+    methods = [n for n in dir(type(made)) if not n.startswith("_") and n not in _BUILD]
+    required = {n: _required_of(getattr(made, n, None)) for n in methods if callable(getattr(type(made), n, None))}
+    return [n for n, names in required.items() if len(names) == 1 and _SHAPES.match(names[0])]
 
 
 def _required_of(method: Any) -> list[str]:

@@ -68,6 +68,7 @@ def fitted(
     slope = Slopes(plan, point, dvalues, rng)
     plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope)
     reading.matched = len(plan.sources)
+    reading.spare = _spare(plan, draft, returned)
     steps = any(role_of(name) == "state" for name in plan.names)  # of a recurrent network: gradients are a sum of them
     if not clears and instance.item is not None and (steps or instance.clearing()) and _piles_up(plan, point, dvalues):
         plan.clears = may_clear and bool(instance.clearing())
@@ -95,6 +96,16 @@ def _taken_together(reading: Reading, gradients: dict[str, Any], slope: Slopes) 
     reading.plan.each, reading.shaped = True, reading.matched
     summed = {key: added_up(g, reading.point.values[key].shape) for key, g in gradients.items()}
     reading.fitting = sum(slope.fits(key, summed[key]) for key in summed if key in reading.plan.sources)
+
+
+def _spare(plan: Recipe, draft: Draft, returned: Any) -> int:
+    """How many arrays were returned that are no gradient, where an argument was guessed to be a number."""
+    keys = [draft.keys[name] for name in draft.guessed if draft.keys.get(name) in draft.fixed]
+    if not any(isinstance(draft.fixed[key], np.ndarray) and not np.ndim(draft.fixed[key]) for key in keys):
+        return 0
+    places = [source.path for source in plan.sources.values() if source.kind == "returned"]
+    found = [c for c in candidates(returned, (), None, {}) if isinstance(c.value, np.ndarray) and c.value.ndim]
+    return sum(c.source.path not in places for c in found)
 
 
 def _as(point: Point, key: str, gradient: Any) -> Any:
@@ -215,14 +226,16 @@ def _local(plan: Recipe, wanted: list[Wanted]) -> str:
 def _share(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
     """A course's convention: with the samples in columns every gradient of a parameter is a mean over them."""
     plan, values = reading.plan, reading.point.values
-    inputs = [key for key in plan.keys.values() if role_of(key) not in LIKE_WEIGHTS and key in values]
-    if not inputs or values[inputs[0]].ndim != 2 or plan.kind != "layer":
+    inputs = [k for k in plan.keys.values() if k in values and role_of(k) not in LIKE_WEIGHTS and values[k].ndim == 2]
+    if not inputs or plan.kind != "layer":
         return
     m = values[inputs[0]].shape[-1]
-    rest = [key for key in plan.sources if key not in inputs]
-    fits_means = all(slope.fits(key, gradients.get(key), m) for key in rest)
-    if rest and m > 1 and fits_means and all(slope.fits(k, gradients.get(k)) for k in inputs if k in plan.sources):
-        shapes = [reading.output.shape[-1] == m, values[inputs[0]].shape[0] != m]
-        if all(shapes):
-            plan.shared, plan.samples = True, (inputs[0], 1)
-            reading.fitting = reading.matched
+    rest = [k for k in plan.sources if not slope.fits(k, gradients.get(k)) and m not in values[k].shape[1:]]
+    data = [k for k in plan.sources if k not in rest]
+    columns = reading.output.shape[-1] == m and all(m in values[k].shape[1:] for k in data) and inputs[0] in data
+    if not columns or m < 2 or values[inputs[0]].shape[0] == m:
+        return
+    fit = all(slope.fits(k, gradients.get(k)) for k in data)
+    if rest and fit and all(slope.fits(k, gradients.get(k), m) for k in rest):
+        plan.shared, plan.samples = frozenset(rest), (inputs[0], 1)
+        reading.fitting = reading.matched

@@ -69,10 +69,17 @@ def matched(
     result: dict[str, Place] = {}
     used: set[int] = set()
 
+    def another_s(own: Wanted, candidate: LeftBehind) -> bool:
+        """Whether an array is called like the gradient of another than this one."""
+        others = [name for each in wanted if each is not own for name in (*each.aliases, *map(leaf, each.paths))]
+        return any(same_stem(candidate.name, name) for name in others)
+
     def take(key: str, candidate: LeftBehind) -> None:
         result[key] = candidate.source
         used.add(id(candidate))
 
+    parameters = {path for each in wanted for path in each.paths}
+    found = [c for c in found if c.source.kind != "stored" or c.source.path not in parameters]  # none is a gradient
     for each in wanted:
         best = _by_name(each, [c for c in found if id(c) not in used], item, fits)
         if best is not None:
@@ -81,7 +88,9 @@ def matched(
     returned = [c for c in found if c.source.kind == "returned" and _is_array(c.value)]
     if len(returned) == len(wanted):  # one for each, in order
         pairs = [(w, c) for w, c in zip(wanted, returned, strict=True) if w in rest and id(c) not in used]
-        if all(np.shape(c.value) == w.shape or not c.name for w, c in pairs):
+        unlike = sorted(np.shape(c.value) for _, c in pairs) != sorted(w.shape for w, _ in pairs)
+        unlike &= all(np.size(c.value) > 0 for _, c in pairs)
+        if all(np.shape(c.value) == w.shape or not c.name or (unlike and not another_s(w, c)) for w, c in pairs):
             for each, candidate in pairs:
                 take(each.key, candidate)
     for each in [w for w in wanted if w.key not in result]:
@@ -127,12 +136,12 @@ def _score(each: Wanted, candidate: LeftBehind, item: Any) -> int:
     """How well the names go together: 4 for a place beside the parameter, 0 for nothing in common."""
     path = candidate.source.path
     if candidate.source.kind == "stored":
-        if path in each.paths:  # the parameter itself, after a step
-            return 0
         if any(gradient_path(item, own) == path for own in each.paths):
             return 4
         if not is_gradient_name(candidate.name) and not is_gradient_name(_container(path)):
             return 0
+        if path in each.aliases:
+            return 0  # what was handed in, kept under its own name, be it `data` or `delta`
     if not candidate.name:
         return 0
     if each.paths:

@@ -53,8 +53,10 @@ def with_plain_steps(item: Any) -> Any:
     held = {attribute: (method, in_place) for attribute, method, in_place in _held(item)}
     twin = copied(item) if held else item
     for attribute, (method, in_place) in held.items():
+        steps, theirs = Steps(method, in_place), getattr(twin, attribute)
+        vars(twin).update({name: steps for name, value in vars(twin).items() if value is theirs})  # behind a property
         with contextlib.suppress(AttributeError, TypeError):  # a property that cannot be set
-            setattr(twin, attribute, Steps(method, in_place))
+            setattr(twin, attribute, steps)
             twin.learning_rate = RATE  # that of the steps that backward takes
     return twin
 

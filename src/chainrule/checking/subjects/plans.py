@@ -84,7 +84,7 @@ class Recipe:
     target: str = ""  # the argument that the value is compared with
     training: str = ""  # the argument that switches
     reduction: str = "mean"
-    shared: bool = False  # whether 1/m is taken inside, in every gradient of a parameter
+    shared: frozenset[str] = frozenset()  # whose gradients hold 1/m, where the mean over the samples is taken inside
     each: bool = False  # whether the parameters' gradients come one for each sample, for the caller to add up
     samples: tuple[str, int] = ("", 0)  # in which input, along which axis the samples lie
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next

@@ -36,19 +36,21 @@ class Reading:
     matched: int = 0
     shaped: int = 0  # gradients of the right shape
     nearly: int = 0  # gradients that fit but for axes of length 1
+    spare: int = 0  # arrays that backward gave and that are the gradient of nothing, where a guess was a mere number
     error: BaseException | None = None
 
     @property
     def whole(self) -> bool:
         """Whether every array has a gradient, and every gradient fits."""
         missing = [w for w in self.wanted if w.key not in self.plan.sources and is_needed(self.plan, w)]
-        return self.matched > 0 and self.fitting == self.matched and not missing
+        return self.matched > 0 and self.fitting == self.matched and not missing and not self.spare
 
     @property
     def coherent(self) -> bool:
         """Whether backward runs and gives every array a gradient of its shape: then the arguments are as meant."""
         missing = [w for w in self.wanted if w.key not in self.plan.sources and is_needed(self.plan, w)]
-        return self.error is None and self.matched > 0 and not missing and self.shaped == self.matched
+        shaped = self.matched > 0 and self.shaped == self.matched and not self.spare
+        return self.error is None and shaped and not missing
 
     @property
     def mostly(self) -> bool:
@@ -58,7 +60,8 @@ class Reading:
     @property
     def score(self) -> tuple[float, int, int]:
         """For choosing among readings none of which fits whole."""
-        return (max(self.fitting, self.nearly) / max(len(self.wanted), 1), self.matched, self.shaped)
+        wanted = max(len(self.wanted) + self.spare, 1)
+        return (max(self.fitting, self.nearly) / wanted, self.matched, self.shaped)
 
 
 def is_needed(plan: Recipe, wanted: Wanted) -> bool:

@@ -161,8 +161,7 @@ class WrittenInstance(Instance):
         if plan.shared:
             known = {**self.point.fixed, **self.point.values}
             m = known[plan.samples[0]].shape[plan.samples[1]]
-            inputs = {key for key in plan.keys.values() if role_of(key) not in LIKE_WEIGHTS}
-            found = {key: value if key in inputs else value * m for key, value in found.items()}
+            found = {key: value * m if key in plan.shared else value for key, value in found.items()}
         return found
 
     def run_backward(self, dvalues: NDArray[Any]) -> Any:

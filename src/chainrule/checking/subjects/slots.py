@@ -119,7 +119,7 @@ def _options(
     mine = next((n for n in names if n == name), None) or next((n for n in names if n.lower() == low), None)
     if low in RATES and mine is None:
         first = low == "eta" and not position and not target and not local  # η is an error signal as well
-        return ["upstream", "rate"] if first else ["rate"]
+        return ["upstream", "rate"] if anew or first else ["rate"]
     if name in ("xp", "ctx"):
         return [name]
     if mine is not None and mine == target:

@@ -202,7 +202,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         reading, {**own, **{k: v for k, v in parameters.items() if functions and k not in held}}, fixed, point
     )
     if plan.shared and not (groups and groups[0][0][1] == 1):
-        plan.shared = False
+        plan.shared = frozenset()
     redraw = Redraw(reading, targets, groups, point)
     training = bool(draft.training)
     undefined = training and _undefined_after_inference(plan, replace(point, values=values))
