@@ -80,12 +80,22 @@ def fitted(
         again.restart()
         again.forward(point.copied())
         gradients = again.backward(dvalues.copy())
-    reading.shaped = sum(np.shape(g) == point.values[key].shape for key, g in gradients.items() if key in plan.sources)
+    _count(reading, gradients, slope)
+    return reading
+
+
+def _count(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
+    """How many of the gradients have the right shape, and how many the right numbers."""
+    plan, point = reading.plan, reading.point
+    moved = {key for key, place in plan.sources.items() if place.kind == "moved"}  # a step has any shape that fits
+    known = [key for key in gradients if key in plan.sources]
+    reading.shaped = sum(
+        slope.fits(k, gradients[k]) if k in moved else np.shape(gradients[k]) == point.values[k].shape for k in known
+    )
     reading.fitting = sum(slope.fits(key, gradient) for key, gradient in gradients.items() if key in plan.sources)
     reading.nearly = sum(slope.fits(key, _as(point, key, gradient)) for key, gradient in gradients.items())
     if reading.fitting < reading.matched:
         _taken_together(reading, gradients, slope)
-    return reading
 
 
 def _taken_together(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:

@@ -57,6 +57,7 @@ def with_plain_steps(item: Any) -> Any:
         vars(twin).update({name: steps for name, value in vars(twin).items() if value is theirs})  # behind a property
         with contextlib.suppress(AttributeError, TypeError):  # a property that cannot be set
             setattr(twin, attribute, steps)
+        with contextlib.suppress(AttributeError, TypeError):
             twin.learning_rate = RATE  # that of the steps that backward takes
     return twin
 
