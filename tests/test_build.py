@@ -51,6 +51,7 @@ def whole_tree(tmp_path: Path, hook: ModuleType) -> Path:
     shutil.copytree(ROOT / hook.PLACE / "c", place / "c")
     for folder in (place, place.parent, place.parents[1]):
         (folder / "__init__.py").touch()
+    shutil.copy(ROOT / "src" / "chainrule_shell.py", root / "src")
     return root
 
 
@@ -141,6 +142,8 @@ def test_no_compiler_gives_a_wheel_of_python_alone_that_says_why(
         wheel, held = wheel_of(tree)
         assert wheel.name.endswith("py3-none-any.whl")
         assert json.loads(held["built.json"])["problem"] == record["problem"]
+        with zipfile.ZipFile(wheel) as packed:
+            assert "chainrule_shell.py" in packed.namelist()
         assert not [name for name in held if name.endswith(hook.SUFFIX)]
 
 

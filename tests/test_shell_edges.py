@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import chainrule_shell
 from chainrule import Dense, Model, ReLU, SoftmaxCrossentropy, check
 from chainrule.errors import ConfigurationError
 
@@ -127,3 +133,63 @@ def test_every_command_prints_at_a_width_of_0(command: str, folder: Path) -> Non
     arguments, shown = COMMANDS[command]
     result = run(*arguments, folder=folder, COLUMNS="0")
     assert result.returncode == 0 and shown in result.stdout
+
+
+class Interrupted:
+    """An import of the shell during which Ctrl-C is pressed."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "chainrule.cli":
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_the_command_is_imported_ends_it_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "chainrule.cli", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        chainrule_shell.main()
+    assert ended.value.code == 130 and capfd.readouterr() == ("", "")
+    settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["scripts"] == {"chainrule": "chainrule_shell:main"}
+
+
+class Leaving(io.FileIO):
+    """The end of a pipe whose reader goes away when it has read a word."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(os.devnull, "w")
+        self.word, self.read = word.encode(), b""
+
+    def write(self, content: Any) -> int:
+        self.read += bytes(content)
+        if self.word in self.read:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        return len(content)
+
+
+LEFT = {
+    "at once": (("datasets",), "digits"),
+    "in the middle of a run": (("train", "moons", "--epochs", "1000", "--layers", "4", "--out", "run"), "epoch 50:"),
+    "at the end": (("train", "moons", "--epochs", "2", "--layers", "4", "--out", "run", "--json"), "}"),
+}
+
+
+@pytest.mark.parametrize("when", LEFT)
+def test_a_reader_that_leaves_ends_the_command_as_sigpipe_does(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, word = LEFT[when]
+    monkeypatch.setattr(sys, "argv", ["chainrule", *arguments])
+    monkeypatch.chdir(tmp_path)
+    pipe = Leaving(word)
+    with io.TextIOWrapper(io.BufferedWriter(pipe)) as out, open("errors", "w") as errors:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as ended:
+            chainrule_shell.main()
+        pipe.word = b"nothing"  # its number has become that of /dev/null
+        pipe.read = b""
+    assert ended.value.code == 141 and (tmp_path / "errors").read_text() == ""
+    if "run" in arguments:
+        assert Model.load("run/model.safetensors").run.epoch in range(1, 51)
+        assert not list(tmp_path.glob("run/.*"))

@@ -1,5 +1,5 @@
 """`python -m chainrule` is the shell."""
 
-from .cli import main
+from chainrule_shell import main
 
 main()

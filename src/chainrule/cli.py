@@ -5,10 +5,12 @@ The work is done in `commands`.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,8 @@ import typer
 __all__ = ["app", "main"]
 
 _NARROWEST, _WIDEST = 40, 400  # characters in a line
+
+_UNREAD = 128 + 13  # the exit code of a process that SIGPIPE has ended
 
 _STARTING = "{}; more for spiral, sine"  # see `datasets.STARTS`
 
@@ -449,7 +453,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=SPELLED)  # a terminal that cannot show × shows x instead
     try:
-        app()
+        with _as_long_as_it_is_read():
+            app()
     except (ChainruleError, OSError, MemoryError) as error:
         from .ranks import quiet
 
@@ -463,6 +468,24 @@ def main() -> None:
 
         print(f"chainrule: {visible(in_the_shell(message))}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+@contextlib.contextmanager
+def _as_long_as_it_is_read() -> Iterator[None]:
+    """A program whose output nobody reads any more ends without a word, with the exit code that SIGPIPE gives."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except (SystemExit, BrokenPipeError) as error:
+        if not isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # what they still hold is written when Python ends
+            with contextlib.suppress(OSError):
+                os.dup2(nowhere, stream.fileno())
+        raise SystemExit(_UNREAD) from None
 
 
 def _require_readable_width() -> None:
