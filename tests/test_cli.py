@@ -214,6 +214,13 @@ def test_an_interrupted_run_resumes_to_the_bits_of_one_that_never_stopped(tmp_pa
     assert without_seconds(tmp_path / "whole/history.csv") == without_seconds(tmp_path / "cut/history.csv")
 
 
+def test_a_run_that_has_ended_says_that_nothing_is_left_to_train(tmp_path: Path) -> None:
+    command = ["train", "moons", "--layers", "4", "--early-stopping", "0", "--epochs"]
+    run(*command, "3", folder=tmp_path)
+    assert "Nothing is left to train: the run of" in run(*command, "3", "--resume", folder=tmp_path).stdout
+    assert "Nothing is left" not in run(*command, "4", "--resume", folder=tmp_path).stdout
+
+
 def test_datasets_lists_the_shipped_sets_with_their_licences(tmp_path: Path) -> None:
     result = run("datasets", folder=tmp_path)
     assert result.returncode == 0
@@ -257,6 +264,21 @@ BAD: dict[str, tuple[list[str], str]] = {
     "an unknown engine": (["train", "digits", "--engine", "warp"], "There is no engine named 'warp'"),
     "a file for a folder": (["train", "digits", "--out", "good.csv/inside"], "good.csv"),
     "a model that is not there": (["predict", "none", "good.csv"], "none: there is no such file"),
+    "a table with a mistyped name": (["train", "god.csv"], "Did you mean 'good.csv'?"),
+    "a model with a mistyped name": (["predict", "tables/on.csv", "good.csv"], "Did you mean 'tables/one.csv'?"),
+    "a model in a mistyped folder": (["explain", "tabels/one.csv", "digits"], "Did you mean 'tables/one.csv'?"),
+    "a mistyped model to export": (["export", "god.csv"], "Did you mean 'good.csv'?"),
+    "a mistyped file to check": (["check", "god.csv"], "Did you mean 'good.csv'?"),
+    "a mistyped program": (["compare", "god.csv"], "Did you mean 'good.csv'?"),
+    "a mistyped file to play on": (["play", "god.csv"], "Did you mean 'good.csv'?"),
+    "a name with # that is no link": (["play", "sales#1.csv"], "no file or data set named 'sales#1.csv'"),
+    "a link with data beside it": (
+        ["play", "http://127.0.0.1:1/#%7B", "--data", "good.csv"],
+        "--data goes with a model",
+    ),
+    "a table with data beside it": (["play", "good.csv", "--data", "good.csv"], "--data goes with a model"),
+    "a folder for a table": (["train", "tables"], "tables is a folder; name a file, such as tables/one.csv."),
+    "a folder for a model": (["explain", "tables", "digits"], "tables is a folder; name a file."),
     "a model that is none": (["info", "good.csv"], "not a readable safetensors file"),
 }
 
@@ -271,6 +293,8 @@ def test_bad_input_gives_one_line_and_exit_code_2(case: str, tmp_path: Path) -> 
     write(tmp_path / "header.csv", "length,kind")
     write(tmp_path / "stray.csv", "length,kind", *(f"{'oops' if i == 7 else i},{'ab'[i % 2]}" for i in range(40)))
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "tables").mkdir()
+    write(tmp_path / "tables/one.csv", "length,kind", "1,a")
     result = run(*arguments, folder=tmp_path)
     assert result.returncode == 2, result.stdout + result.stderr
     assert "Traceback" not in result.stderr

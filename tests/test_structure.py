@@ -20,7 +20,7 @@ ROOT = Path(chainrule.__file__).parent
 # Each line imports only from lines above it, or from its own package. "" is chainrule itself.
 LEVELS = [
     ("errors", "interrupt", "forking", "columns", "display"),
-    ("limits", "jsontext", "fixed"),
+    ("limits", "jsontext", "fixed", "paths"),
     ("files", "ranks"),
     ("pair", "special", "initializers", "schedules", "noise", "arrays"),
     ("weighting", "rows"),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .errors import ChainruleError, ConfigurationError, FileFormatError
 from .jsontext import parse_json, to_json
 from .limits import HEADER_BYTES
+from .paths import a_folder, no_such_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +93,9 @@ def _content(path: str | Path) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
-        raise FileFormatError(f"{path}: there is no such file.") from None
+        raise no_such_file(path) from None
+    except IsADirectoryError:
+        raise a_folder(path, ".safetensors") from None
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
 

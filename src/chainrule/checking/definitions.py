@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..paths import did_you_mean
 from .imports import import_into, root_of, stand_ins
 from .streams import seed_streams, streams_kept
 
@@ -53,7 +54,9 @@ def load(path: str | Path) -> Names:
     """
     place = Path(path)
     if not place.is_file():
-        raise ConfigurationError(f"{path} is no file; write chainrule check FILE.py, or FILE.py:Class.")
+        raise ConfigurationError(
+            f"{path} is no file; write chainrule check FILE.py, or FILE.py:Class.{did_you_mean(path)}"
+        )
     if place.suffix not in (".py", ".ipynb"):
         raise ConfigurationError(f"{path} is no Python file; its name must end in .py or .ipynb.")
     text = text_of(place)

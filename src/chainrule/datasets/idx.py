@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, FileFormatError
+from ..paths import no_such_file
 from .dataset import Dataset
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _content(path: str | Path) -> bytes:
             content = file.read()
         return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     except FileNotFoundError:
-        raise FileFormatError(f"{path}: there is no such file.") from None
+        raise no_such_file(path) from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise FileFormatError(f"{path}: the compressed file is damaged or cut short.") from None
     except OSError as error:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, FileFormatError
+from ..paths import no_such_file
 from ..ranks import ALONE, Team
 from .frames import from_frame, optional
 from .room import require_memory
@@ -121,7 +122,7 @@ def files_of(source: str) -> list[str]:
     elif not os.path.exists(source):
         found = glob.glob(source)
     if not found:
-        raise FileFormatError(f"{source}: there is no such file, and no file in such a folder.")
+        raise no_such_file(source, ", and no file in such a folder")
     return sorted(found)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigurationError, UnknownNameError
+from ..paths import nearest
 from . import generators
 from .dataset import Dataset, from_arrays, held_out, strata
 from .idx import fashion_mnist
@@ -41,12 +42,16 @@ def resolve(name_or_path: str | os.PathLike[str], **options: Any) -> Dataset:
         return fashion_mnist(**_accepted(fashion_mnist, name, options))
     if name in GENERATORS:
         return _generate(name, **options)
+    if os.path.isdir(name) and not any("ubyte" in file for file in os.listdir(name)):
+        return read(name)  # which says what to name instead
     if os.path.isdir(name):
         return fashion_mnist(name, **_accepted(fashion_mnist, name, options))
     if os.path.exists(name):
         return read(name, **_accepted(read, name, options))
     looks_like_a_path = os.sep in name or "." in name
-    raise UnknownNameError("file or data set" if looks_like_a_path else "data set", name, NAMES)
+    close = nearest(name)
+    known = NAMES if close is None else (*NAMES, close)
+    raise UnknownNameError("file or data set" if close or looks_like_a_path else "data set", name, known)
 
 
 def _accepted(function: Any, name: str, options: dict[str, Any], *more: str) -> dict[str, Any]:

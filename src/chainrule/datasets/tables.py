@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, DataError, FileFormatError, UnknownNameError
+from ..paths import a_folder, no_such_file
 from .decoding import is_workbook, refuse_other_text, refusing_damage, start_of
 from .frames import as_text, from_frame, from_mapping, label, optional
 from .kinds import ColumnFormat
@@ -49,6 +50,7 @@ _FORMATS: Mapping[bytes, tuple[str, str]] = {  # files that hold a table and are
     b"Rar!": ("an archive", "unpack it"),
     b"7z\xbc\xaf": ("an archive", "unpack it"),
 }
+_ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".json", ".parquet", ".gz", ".zip")
 _DTYPES = (np.dtype(np.float64), np.dtype(object), np.dtype("datetime64[s]"))
 
 
@@ -174,7 +176,9 @@ def _from_file(
         with open(path, "rb") as file:
             kind = file.read(8)
     except FileNotFoundError:
-        raise FileFormatError(f"{path}: there is no such file.") from None
+        raise no_such_file(path) from None
+    except IsADirectoryError:
+        raise a_folder(path, *_ENDINGS) from None
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
     if kind.startswith(b"PAR1"):

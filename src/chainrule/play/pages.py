@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import ConfigurationError
 from ..model import Model
 from . import linking, setups
 from .lessons import Setup
@@ -21,7 +22,9 @@ def serve_argument(
     given: str | None, data: str | None = None, *, port: int | None = None, ready: Callable[[str], None] = print
 ) -> None:
     """Serve what the shell names: nothing (the lessons), a data set, a CSV file, a model file or a link to a page."""
-    if given is not None and "#" in given and not os.path.exists(given):
+    if given is not None and _is_link(given):
+        if data is not None:
+            raise ConfigurationError("--data goes with a model file; a link says itself what it shows.")
         opening = _opening(*setups.of_argument(None), linking.stated(given))
         opening({}, lambda message: None).close()  # what is wrong with the link is said here, not in a tab
     else:
@@ -33,6 +36,12 @@ def play(model: Model, X: Any = None, y: Any = None, *, port: int | None = None)
     """Open the page on a model of one's own, with samples (X, y); it serves until Ctrl-C. The model is not changed."""
     setup = setups.of_model(model, None if X is None else (X, y))
     serve(Rooms(_opening(setup, None)), port=port)
+
+
+def _is_link(given: str) -> bool:
+    """Whether it is a page's address, or the state behind the # of one, rather than a file such as sales#1.csv."""
+    _, mark, state = given.partition("#")
+    return bool(mark) and not os.path.exists(given) and ("://" in given or state.lstrip().startswith(("{", "%7B")))
 
 
 def _opening(

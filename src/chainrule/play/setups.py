@@ -47,6 +47,9 @@ _TABLES = (".tsv", ".txt", ".xlsx", ".parquet", ".csv.gz")  # beside .csv
 
 def of_argument(given: str | None, rows: str | None = None) -> tuple[Setup, str | None]:
     """What `chainrule play` was called with, and the lesson it opens on: nothing, a data set, a table, or a model."""
+    if rows is not None and (given is None or not given.endswith(".safetensors")):
+        shown = "the lessons bring their own data" if given is None else f"{given} is none"
+        raise ConfigurationError(f"--data goes with a model file, MODEL.safetensors; {shown}.")
     if given is None:
         return LESSONS[0].build(), LESSONS[0].name
     path = Path(given)

@@ -73,6 +73,9 @@ def run_plan(
         crew.require_alike(facts_of(run, plan))
     with followed(crew, fit):
         saver = _begin(fit, plan, callbacks, checkpoint if crew.leads else None, resume and crew.leads)
+    over = model.history.stopped is not None or run.epoch - fit.first >= plan.epochs
+    if verbose and resume and over:
+        print(f"Nothing is left to train: the run of {checkpoint} has ended, after {run.epoch} epochs.", flush=True)
     of_steps = of_batches(callbacks)
     called, stepwise, forgives = crew.heard(
         (bool(callbacks), bool(of_steps), any(callback.handles_non_finite for callback in callbacks))
