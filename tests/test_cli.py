@@ -273,7 +273,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a mistyped file to play on": (["play", "god.csv"], "Did you mean 'good.csv'?"),
     "a name with # that is no link": (["play", "sales#1.csv"], "no file or data set named 'sales#1.csv'"),
     "a link with data beside it": (
-        ["play", "http://127.0.0.1:1/#%7B", "--data", "good.csv"],
+        ["play", "http://x/#%7B", "--data", "good.csv"],
         "--data goes with a model",
     ),
     "a table with data beside it": (["play", "good.csv", "--data", "good.csv"], "--data goes with a model"),

@@ -80,6 +80,9 @@ CELLS: dict[str, tuple[list[str], list[Any], str]] = {  # cells, what they becom
     "letters of SAS for missing": (["1", ".A", "2", "._"], [1, NAN, 2, NAN], "'.A', '._' among numbers: missing"),
     "colons and points for missing": (["1", ":", "2", "..", "3"], [1, NAN, 2, NAN, 3], "among numbers: missing"),
     "codes with an e": (["67e5", "1201", "12e3"], ["67e5", "1201", "12e3"], "kept as text (codes such as 12e3"),
+    "powers of ten by hand": (["15e3", "900", "12e3"], [15000, 900, 12000], ""),
+    "powers of ten alone": (["15e3", "12e3"], [15000, 12000], ""),
+    "codes with an e behind a zero": (["07e5", "12e31"], ["07e5", "12e31"], "kept as text (codes such as 07e5"),
     "powers of ten": (["1e5", "10e3", "1e+05"], [1e5, 1e4, 1e5], ""),
     "yes and no in Chinese": (["是", "否"], [1, 0], ""),
     "limits alone": (["<5", ">=5", "<5"], ["<5", ">=5", "<5"], ""),
@@ -288,6 +291,33 @@ def test_a_model_finds_the_names_that_it_asks_for_below_a_remark_with_some_of_th
     text = "# columns: region, units, price\n" + ROWS
     table = table_of(tmp_path, text, expected=["region", "units", "price"])
     assert table.names == ("region", "units", "price") and len(table) == 8
+
+
+@pytest.mark.parametrize(
+    "above", ["# by us\nid,colour,y\n", "# by us\n#id,colour,y\n", "#id,colour,y\n", "# a\n# b, c\nid,colour,y\n"]
+)
+def test_rows_that_begin_with_a_hash_are_rows_below_remarks_too(above: str, tmp_path: Path) -> None:
+    table = table_of(tmp_path, above + "#1,red,1\n#2,blue,2\n#3,red,3\n# the end\n")
+    assert table.names == ("id", "colour", "y") and table["id"].tolist() == ["#1", "#2", "#3"]
+
+
+ROWS_ALONE = {  # without names of columns
+    "a number and a time": "1 10:30\n2 11:45\n3 9:15\n",
+    "a number and a time, with commas": "1,10:30\n2,11:45\n3,9:15\n",
+    "a name and a duration": "a,1:05:00\nb,2:03:10\nc,0:59:00\n",
+    "amounts with units": "5 kg,red\n6 kg,blue\n7 kg,green\n",
+}
+
+
+@pytest.mark.parametrize("name", ROWS_ALONE)
+def test_a_first_row_of_times_and_amounts_is_a_row(name: str, tmp_path: Path) -> None:
+    table = table_of(tmp_path, ROWS_ALONE[name])
+    assert len(table) == 3 and table.names == ("column_1", "column_2")
+    assert "no header" in " ".join(table.origin.notes)
+
+
+def test_names_that_are_times_stay_names_above_numbers(tmp_path: Path) -> None:
+    assert table_of(tmp_path, "st,00:00,01:00\na,1,2\nb,3,4\n").names == ("st", "00:00", "01:00")
 
 
 def test_a_column_named_with_a_hash_and_colours_in_cells_are_no_remarks(tmp_path: Path) -> None:

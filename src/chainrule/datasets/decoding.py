@@ -23,6 +23,8 @@ _MARKS = (
 )
 _SEEN = 2**22  # bytes from which the encoding is told
 _BLOCK = 2**20
+_LIBSVM = re.compile(rb"[-+]?\d+(\.\d+)?(\s+\d+:[-+.e\d]+)+\s*?(\n|$)")
+_TIME = re.compile(rb"(?:[01]?\d|2[0-3]):[0-5]\d")
 _CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1a]")
 
 
@@ -96,7 +98,8 @@ def refuse_other_text(path: str) -> None:
         raise FileFormatError(
             f"{path} is an ARFF file, as of Weka; replace its lines up to @data by one with the names of the columns."
         )
-    if re.match(rb"[-+]?\d+(\.\d+)?(\s+\d+:[-+.e\d]+)+\s*?(\n|$)", start):
+    pairs = re.findall(rb"\d+:\S+", start[: start.rfind(b"\n") + 1 or None])
+    if _LIBSVM.match(start) and not all(map(_TIME.fullmatch, pairs)):
         raise FileFormatError(
             f"{path} is written as LIBSVM does, index:value; load it with sklearn.datasets.load_svmlight_file and fit "
             "chainrule.sklearn's estimators on it."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, FileFormatError
 from .dates import order_of
+from .kinds import kind_of
 from .numerals import read_number
 from .vocabulary import MISSING
 
@@ -33,6 +34,7 @@ __all__ = [
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
 _SAMPLE = 100  # records that tell the delimiter
+_ROWS = ("number", "time", "duration")  # kinds of columns whose cells are no names
 _NUMBERED = re.compile(r"column_\d+")
 
 
@@ -165,7 +167,7 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Col
     words, values, again = 0, [], 0
     for cell, cells in zip(first, columns, strict=True):
         below = {*cells} - MISSING
-        if is_value(cell):
+        if is_value(cell) or _is_as_those(cell, below):
             values.append(cell)
         elif cell not in MISSING:
             if below and 10 * sum(map(is_value, below)) >= 9 * len(below):
@@ -179,6 +181,16 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Col
 def is_value(cell: str) -> bool:
     """Whether a cell is a number or a date, and no name."""
     return read_number(cell.strip()) is not None or order_of([cell.strip()]) is not None
+
+
+def _is_as_those(cell: str, below: set[str]) -> bool:
+    """Whether a cell is a time, a duration or an amount with a unit, as all those below it are.
+
+    >>> _is_as_those("10:30", {"11:45", "12:00"}), _is_as_those("10:30", {"4", "5"}), _is_as_those("age", {"old"})
+    (True, False, False)
+    """
+    kind = kind_of({cell}, None, ".", False, None).kind
+    return bool(below) and kind in _ROWS and kind_of({cell, *below}, None, ".", False, None).kind == kind
 
 
 def _is_count(values: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .dates import duration_of, hours_of, order_of
@@ -80,11 +81,24 @@ def kind_of(words: set[str], hint: ColumnFormat | None, assumed: str, gaps: bool
 def _why_no_amounts(words: set[str]) -> str:
     """What makes digits names rather than amounts, "" where nothing does."""
     if all(map(_WHOLE.fullmatch, words)) and any(map(is_code, words)):
-        if not all(map(str.isdecimal, words)):
-            return f"codes such as {min(word for word in words if not word.isdecimal())} with an e among digits"
+        powers = sorted(word for word in words if not word.isdecimal())
+        if powers and not _are_codes(words, powers):
+            return ""
+        if powers:
+            return f"codes such as {powers[0]} with an e among digits"
         huge = any(len(word) > 15 and word[0] != "0" for word in words)
         return "whole numbers from 2^53 on" if huge else "leading zeros"
     return "telephone numbers" if _are_telephones(words) else ""
+
+
+def _are_codes(words: set[str], powers: Sequence[str]) -> bool:
+    """Whether 15e3 is a name: where all are of one length, with and without an e, or others are names.
+
+    >>> _are_codes({"67e5", "1201"}, ["67e5"]), _are_codes({"15e3", "900"}, ["15e3"]), _are_codes({"07e5"}, ["07e5"])
+    (True, False, True)
+    """
+    alike = len({*map(len, words)}) == 1 and len(powers) < len(words)
+    return alike or any(word[0] == "0" for word in powers) or any(map(is_code, words - {*powers}))
 
 
 def _number_kind(words: set[str], hint: ColumnFormat | None, assumed: str, unit: str | None) -> ColumnFormat | None:

@@ -65,7 +65,7 @@ def read_text(
         notes.append(f"not UTF-8: read as {codec} ({shown}); where these words are wrong, pass encoding='...'")
     if len(sample) == _SAMPLE:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
-    below = "".join(line for line in sample.splitlines(keepends=True) if line[0] != "#") or sample
+    below = _uncommented_lines(sample)
     chosen = delimiter_of(below, path) if delimiter is None else checked_delimiter(delimiter)
     quote = quote_of(below, chosen)
     if chosen in "| ":
@@ -108,7 +108,8 @@ def read_rows(
     begins = start[0][1][0]
     records, start = _inside(records, start, header, expected, notes, unit)
     first = _uncommented([unguarded(cell.strip()) for cell in start[0][1]], len(start[-1][1]))
-    remarks = begins.startswith("#") and first[0] != "#"
+    numbered = sum(row[0].startswith("#") and len(row) == len(first) for _, row in start[1:])  # #1, #2: names
+    remarks = begins.startswith("#") and first[0] != "#" and 2 * numbered < len(start)
     found = header_of(path, first, [row for _, row in start[1:200]], header, expected)
     lines = array("q")
     below = Below(path, len(found.names), unit, remarks)
@@ -139,6 +140,14 @@ def read_rows(
         _warn_of_remarks(path, written)
     said = (*notes, *found.notes, *_notes(written, tables))
     return tables, Origin(lines, unit, written, found.unnamed, said)
+
+
+def _uncommented_lines(sample: str) -> str:
+    """The lines that are no remarks: not those that begin with #, unless most below the first ones do."""
+    lines = sample.splitlines(keepends=True)
+    first = next((i for i, line in enumerate(lines) if line[0] != "#"), 0)
+    rest = [line for line in lines[first:] if line[0] != "#"]
+    return "".join(lines[first:] if 2 * len(rest) < len(lines[first:]) else rest)
 
 
 def _uncommented(names: list[str], width: int) -> list[str]:

@@ -72,10 +72,7 @@ def run_plan(
     if team is not None:
         crew.require_alike(facts_of(run, plan))
     with followed(crew, fit):
-        saver = _begin(fit, plan, callbacks, checkpoint if crew.leads else None, resume and crew.leads)
-    over = model.history.stopped is not None or run.epoch - fit.first >= plan.epochs
-    if verbose and resume and over:
-        print(f"Nothing is left to train: the run of {checkpoint} has ended, after {run.epoch} epochs.", flush=True)
+        saver = _begin(fit, plan, callbacks, checkpoint if crew.leads else None, resume and crew.leads, verbose)
     of_steps = of_batches(callbacks)
     called, stepwise, forgives = crew.heard(
         (bool(callbacks), bool(of_steps), any(callback.handles_non_finite for callback in callbacks))
@@ -210,7 +207,12 @@ def _record(fit: Fit, plan: Plan, columns: Columns, steps: Steps, crew: Team) ->
 
 
 def _begin(
-    fit: Fit, plan: Plan, callbacks: Sequence[Callback], checkpoint: str | Path | None, resume: bool
+    fit: Fit,
+    plan: Plan,
+    callbacks: Sequence[Callback],
+    checkpoint: str | Path | None,
+    resume: bool,
+    verbose: bool,
 ) -> Checkpoint | None:
     """Begin every callback, and put everything where the checkpoint says; what fails here ends what had begun."""
     with contextlib.ExitStack() as begun:
@@ -220,6 +222,9 @@ def _begin(
         saver = None if checkpoint is None else Checkpoint(checkpoint, plan, callbacks, fit)
         if saver is not None and resume:
             saver.resume()
+            done = fit.run.epoch
+            if verbose and (fit.history.stopped is not None or done - fit.first >= plan.epochs):
+                print(f"Nothing is left to train: the run of {checkpoint} has ended, after {done} epochs.", flush=True)
         begun.pop_all()  # all began: from now on the end of the run ends them
     return saver
 
