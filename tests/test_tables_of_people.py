@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from chainrule.cli import app
 from chainrule.datasets import Preprocessing, read, read_table
+from chainrule.datasets.letters import by_letters
 from chainrule.datasets.numerals import read_number
 from chainrule.datasets.units import common_unit, factor
 from chainrule.errors import DataError, FileFormatError
@@ -270,7 +271,59 @@ def test_signs_among_plain_letters_are_no_characters_of_east_asia(cell: str, tmp
     assert read_table(tmp_path / "table.csv").names == (cell, "n")
 
 
-@pytest.mark.parametrize(("encoding", "name"), [("cp932", "年"), ("big5", "城市")])
+WESTERN = [
+    "5 µm",
+    "µg/l",
+    "±5",
+    "4×4",
+    "£5",
+    "§12",
+    "25 °C",
+    "«oui»",
+    "« oui »",
+    "• item",
+    "½ cup",
+    "•a",
+    "½A",
+    "3¼",
+    "¾",
+    "© 2020",
+    "Name®",
+    "m²",
+    "kg/m³",
+    "1º",
+    "Nº 5",
+    "¥100",
+    "90¢",
+    "¿Cuánto?",
+    "¡Hola!",
+    "Höhe µm",
+    "n = 5 ± 2",
+    "mean±SD",
+    "£m",
+]
+
+
+@pytest.mark.parametrize("text", ["{},n\nx,1\ny,2\n", "a,n\n{},1\n{},2\n", "a b,n\nx {},1\ny,2\n"])
+def test_a_few_western_signs_tell_the_encoding_of_a_short_file(text: str) -> None:
+    for cell in WESTERN:
+        assert by_letters(text.replace("{}", cell).encode("cp1252")) == "cp1252", cell
+
+
+CENTRAL = {
+    "cp1250": ["mąż", "już", "są", "był", "płeć", "żona", "oraş", "ladný", "Škoda", "déšť"],
+    "iso-8859-2": ["Łódź", "mąż", "Škoda", "ľudia", "plať", "šest", "Ťažký", "książka", "świat"],
+}
+
+
+@pytest.mark.parametrize("encoding", CENTRAL)
+def test_letters_within_words_of_central_europe_are_no_western_signs(encoding: str) -> None:
+    for word in CENTRAL[encoding]:
+        content = f"{word},n\n{word},1\n".encode(encoding)
+        assert content.decode(by_letters(content)) == f"{word},n\n{word},1\n"
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("cp932", "表"), ("cp949", "김"), ("cp932", "年"), ("big5", "城市")])
 def test_a_name_in_characters_of_east_asia_above_numbers_tells_the_encoding(
     encoding: str, name: str, tmp_path: Path
 ) -> None:

@@ -1,8 +1,9 @@
-"""The encoding of a text that is not Unicode, as its letters tell it."""
+"""The encoding of a text that is not Unicode, as its letters and signs tell it."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,11 +22,22 @@ _LETTERS: Mapping[str, tuple[str, ...]] = {  # the letters, beyond ASCII, of the
     "cp1255": ("אבגדהוזחטיךכלםמןנסעףפץצקרשת",),
 }
 _FREQUENT = {"cp1251": "оеаинтсрвл", "cp1253": "αοιετσνηυρ", "cp1255": "יוהלאמרבת"}  # of those that are not Latin
-_SIGNS = "°€£§²³µ–—„“”’«»¿¡ºª\u00a0"
-_MORE_SIGNS = _SIGNS + "±×·•…‰™¼½¾"
-_MIXED = re.compile(rb"(?<=[A-Za-z])[\x80-\xff]|[\x80-\xff](?=[A-Za-z])")
-_WITHIN = re.compile(rb"(?<=[A-Za-z0-9( ])[\x80-\xff]")  # a cell, not at its beginning
-_HIGH = re.compile(rb"[\x80-\xff]")
+_SIGNS = "°€£¥¢§²³¹µ±×÷·•…‰™©®¶†‡½¼¾–—„“”‘’‹›«»¿¡ºª\u00a0"
+_HIGH = r"[^\0-\x7f]"
+_L, _WORD = r"[^\W\d_]", r"[^\W\d_A-Z]{2}"  # a letter, two small ones
+_PLACED = re.compile(  # signs where they stand in a text; elsewhere they are more likely letters of another encoding
+    rf"""(?<!{_L})[“‘„‹•](?!\\) | (?<=[\w.,:!?%)])[”’›] | […–—‰™†‡€]
+       | «(?=[^«»\n]*») | (?<=«)[^«»\n]*» | (?<![a-zA-Z\x80-\uffff])[«»](?![a-zA-Z\x80-\uffff])
+       | ¿(?=[A-Z]|[^\n]*\?) | ¡(?=[A-Z]|[^\n]*!)
+       | (?<![a-zA-Z\x80-\uffff])[£¥¢©®¶½¼¾±](?!{_WORD}) | (?<={_L})[©®](?!{_L}) | (?<={_L})±(?=[A-Z\d])
+       | (?<!{_L})µ(?={_L}{{0,3}}(?!{_L})) | (?<!{_HIGH})[×÷·§°\u00a0](?!{_HIGH})
+       | (?<!{_L})[²³](?!{_WORD}) | \b(?:[A-Za-z]|[cdkmnµ]m|ft|in|yd|mi)[²³](?!{_WORD}) | (?<!{_L})¹(?!{_L})
+       | (?<=[\dnNMD])[ºª](?!{_WORD}) | (?<!{_L})[ºª](?!{_WORD})""",
+    re.VERBOSE,
+)
+_CHARACTERS = re.compile(_HIGH)
+_BYTES = re.compile(rb"[\x80-\xff]")
+_SEEN = 2**15  # bytes of lines that are not plain, by which the encoding is judged
 
 
 @dataclass(frozen=True)
@@ -55,29 +67,37 @@ def by_letters(content: bytes) -> str:
     >>> by_letters("don’t,12 °C".encode("cp1252"))  # ’t and °C, whose bytes are characters of East Asia too
     'cp1252'
     """
-    beyond = {bytes([byte]): content.count(byte) for byte in {*content} if byte >= 128}
-    mixed = len(_MIXED.findall(content))
-
-    def covered(encoding: str, signs: str = _SIGNS) -> tuple[int, int]:
-        letters = [(byte.decode(encoding, "replace").lower(), count) for byte, count in beyond.items()]
-        shares = (sum(n for letter, n in letters if letter in language) for language in _LETTERS[encoding])
-        strange = sum(n for letter, n in letters if not letter.isalpha() and letter[0] not in signs)
-        frequent = sum(n for letter, n in letters if letter in _FREQUENT.get(encoding, ""))
-        return max(shares) - strange - (mixed if encoding in _FREQUENT else 0), frequent  # one word is in one script
-
-    single = max(_LETTERS, key=covered)  # the first, where two cover as much
-    pairs = max(_PAIRS, key=lambda each: _in_pairs(content, each))
-    within = () if single in _FREQUENT else _WITHIN.findall(content)
-    latin = sum(byte.decode(single, "replace") in _MORE_SIGNS for byte in within)
-    return pairs.encoding if _in_pairs(content, pairs) > covered(single, _MORE_SIGNS)[0] + latin else single
+    lines = b"\n".join(line for line in content.splitlines() if not line.isascii())[:_SEEN]
+    single = max(_LETTERS, key=lambda encoding: _fit(lines, encoding))  # the first, where two fit as well
+    inside = {each.encoding: _in_pairs(content, lines, each) for each in _PAIRS}
+    double = max(inside, key=lambda encoding: inside[encoding])
+    return double if inside[double] > _fit(lines, single)[0] else single
 
 
-def _in_pairs(content: bytes, pairs: _Pairs) -> int:
+def _fit(lines: bytes, encoding: str) -> tuple[int, int]:
+    """How many bytes beyond ASCII are letters of one language, or signs in their places, less all others."""
+    text, scripted = lines.decode(encoding, "replace"), encoding in _FREQUENT
+    used = {*"".join(_LETTERS[encoding])}
+    letters: Counter[str] = Counter()
+    for word in re.findall(rf"{_L}{{2,}}" + (rf"|(?<!{_HIGH}){_L}(?!{_HIGH})" if scripted else ""), text):
+        high = [(before, letter) for before, letter in zip(" " + word, word, strict=False) if letter > "\x7f"]
+        letters.update(letter.lower() for before, letter in high if not (before.islower() and letter.isupper()))
+        if scripted:  # one word is in one script
+            letters["mixed"] += sum(letter.isascii() for letter in word) if high else 0
+    placed = sum(len(_CHARACTERS.findall(part)) for part in _PLACED.findall(text))
+    beyond = _CHARACTERS.findall(text)
+    strange = sum(one not in _SIGNS and one.lower() not in used for one in beyond)
+    misplaced = sum(one in _SIGNS for one in beyond) - placed
+    shares = max(sum(letters[letter] for letter in language) for language in _LETTERS[encoding])
+    frequent = sum(letters[letter] for letter in _FREQUENT.get(encoding, ""))
+    return shares + placed - strange - misplaced - letters["mixed"], frequent
+
+
+def _in_pairs(content: bytes, lines: bytes, pairs: _Pairs) -> int:
     """How many bytes beyond ASCII are in common pairs, less those that are in none; the worst where it cannot be so."""
     try:
         content[: content.rfind(b"\n") + 1 or len(content)].decode(pairs.encoding)
     except UnicodeDecodeError:
         return -len(content)
-    found = pairs.common.findall(content)
-    inside = sum(len(_HIGH.findall(pair)) for pair in found)
-    return 2 * inside - len(_HIGH.findall(content))
+    inside = sum(len(_BYTES.findall(pair)) for pair in pairs.common.findall(lines))
+    return 2 * inside - len(_BYTES.findall(lines))
