@@ -157,6 +157,18 @@ AROUND: dict[str, tuple[str, str]] = {
     "a title": ("Sales 2023\n\n" + ROWS, "line 1 ('Sales 2023')"),
     "a title with delimiters": ("Sales 2023,,\nprinted 1.1.2024,,\n" + ROWS, "line 2 ('printed 1.1.2024')"),
     "remarks": ("# a logger\n# station 7\n" + ROWS, "line 2 ('# station 7')"),
+    "an account above": (
+        "Office;;;;\nNo;DE00 1234;;;\nfrom;1.1.2023 - 1.2.2023;;;\n" + ROWS.replace("\n", ",a,b\n").replace(",", ";"),
+        "line 2 ('No DE00 1234')",
+    ),
+    "units below decimal commas": (
+        ROWS.replace(",", ";").replace(".", ",").replace("price\n", "price\n;pcs;EUR\n"),
+        "line 2 ('pcs EUR')",
+    ),
+    "questions above a column that nobody filled in": (
+        ROWS.replace("\n", ",\n").replace("price,", "price,more\nWhere?,How many?,How much?,What?"),
+        "line 2 ('Where? How many? How much? What?')",
+    ),
     "names of groups": ("where,,how much\n" + ROWS, "line 1 ('where how much')"),
     "units below the header": (ROWS.replace("price\n", "price\n-,pcs,EUR\n"), "line 2 ('- pcs EUR')"),
     "totals": (ROWS + "Total,28,14\n", "line 10 below the table, 'Total 28 14'"),
@@ -312,7 +324,7 @@ def test_a_few_western_signs_tell_the_encoding_of_a_short_file(text: str) -> Non
 
 CENTRAL = {
     "cp1250": ["mąż", "już", "są", "był", "płeć", "żona", "oraş", "ladný", "Škoda", "déšť"],
-    "iso-8859-2": ["Łódź", "mąż", "Škoda", "ľudia", "plať", "šest", "Ťažký", "książka", "świat"],
+    "iso-8859-2": ["Łódź", "mąż", "Škoda", "ľudia", "plať", "Ťažký", "książka", "świat"],
 }
 
 
@@ -358,6 +370,7 @@ ROWS_ALONE = {  # without names of columns
     "a number and a time": "1 10:30\n2 11:45\n3 9:15\n",
     "a number and a time, with commas": "1,10:30\n2,11:45\n3,9:15\n",
     "a name and a duration": "a,1:05:00\nb,2:03:10\nc,0:59:00\n",
+    "decimal commas": "1,5;2,5\n2,5;3,5\n4,5;3,5\n",
     "amounts with units": "5 kg,red\n6 kg,blue\n7 kg,green\n",
 }
 

@@ -95,12 +95,21 @@ def _is_title(row: Sequence[str], rest: Sequence[Sequence[str]], width: int) -> 
         return True
     if width >= 3 and len(filled) <= 1:
         return True
+    if width > 3 and 2 * len(filled) <= width and _names_follow(rest, width):
+        return True
     following = [cell.strip() for cell in rest[0]]
     names = len(following) == width and all(following) and not any(map(is_value, following))
     if not names or len(rest) < 2 or any(map(is_value, filled)):
         return False
     grouped = len(cells) == width and len(filled) < width
     return (grouped or len(cells) < width) and is_header(following, rest[1:], ())
+
+
+def _names_follow(rest: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the first of some rows in which every cell is filled names the columns, a few lines below."""
+    full = (i for i, row in enumerate(rest[:_TITLES]) if len(row) == width and all(map(str.strip, row)))
+    at = next(full, len(rest))
+    return at + 1 < len(rest) and not any(map(is_value, rest[at])) and is_header(rest[at], rest[at + 1 :], ())
 
 
 def lines_below(rows: Sequence[Sequence[str]]) -> int:
@@ -126,14 +135,16 @@ def _are_labels(rows: Sequence[Sequence[str]], rest: Sequence[Sequence[str]]) ->
 def _is_label(row: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     if len(rest) < 3 or len(row) < 2 or any(map(is_value, row)) or any(len(other) != len(row) for other in rest):
         return False
-    words = 0
+    words = alone = 0
     for i, cell in enumerate(map(str.strip, row)):
         below = {other[i].strip() for other in rest} - MISSING
         if below and all(map(is_value, below)):
             words += cell not in MISSING
-        elif cell not in MISSING and (cell in below or not below):
+        elif cell not in MISSING and cell in below:
             return False
-    return words > 0
+        else:
+            alone += cell not in MISSING and not below  # nothing else stands in its column
+    return words > (alone > 0)
 
 
 def _is_remark(cell: str) -> bool:

@@ -186,7 +186,7 @@ class TextColumn:
             counts = Counter(word for word in column.tolist() if word in present)
             often = {word for word, count in counts.items() if count >= _OFTEN * len(column)}
         missing = MISSING - written.known - often
-        spelt = {word: None if word in missing else unguarded(word) for word in self.words}
+        spelt = {word: None if word in missing else unguarded(word.strip("\0")) for word in self.words}
         result = np.empty(len(column), dtype=object)
         result[:] = [spelt[word] for word in column.tolist()]
         return result, ColumnFormat("text", names=tuple(sorted(often)), why=written.why)

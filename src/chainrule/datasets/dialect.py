@@ -35,6 +35,7 @@ __all__ = [
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
 _SAMPLE = 100  # records that tell the delimiter
 _ROWS = ("number", "time", "duration")  # kinds of columns whose cells are no names
+_LISTING = re.compile(r"(?<!\d),|,(?!\d)")  # a comma that is no decimal mark
 _NUMBERED = re.compile(r"column_\d+")
 
 
@@ -69,6 +70,8 @@ def delimiter_of(sample: str, path: str) -> str:
 
     >>> delimiter_of("a;b\\n1,5;2,5\\n", "x.csv"), delimiter_of("a|note\\n1|x, y\\n", "x.csv")
     (';', '|')
+    >>> delimiter_of("1,5;2,5;a\\n3,5;4,5;b\\n", "x.csv"), delimiter_of("1,5;2\\n3,5;4\\n", "x.csv")
+    (';', ';')
     """
     if path.removesuffix(".gz").endswith(".tsv"):
         return "\t"
@@ -94,6 +97,8 @@ def delimiter_of(sample: str, path: str) -> str:
 
     marks = {delimiter: agreement(delimiter) for delimiter in ",;\t|"}
     best = max(marks, key=lambda delimiter: marks[delimiter])
+    if best == "," and marks[";"][0] >= marks[","][0] and not _LISTING.search(sample):  # 1,5;2,5
+        best = ";"
     if marks[best][0] >= 0.5:
         return best
     if agreement(" ")[0] > max(0.9, marks[best][0]):
@@ -180,7 +185,8 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]], expected: Col
 
 def is_value(cell: str) -> bool:
     """Whether a cell is a number or a date, and no name."""
-    return read_number(cell.strip()) is not None or order_of([cell.strip()]) is not None
+    cell = cell.strip()
+    return any(read_number(cell, mark) is not None for mark in ".,") or order_of([cell]) is not None
 
 
 def _is_as_those(cell: str, below: set[str]) -> bool:
