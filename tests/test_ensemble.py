@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,32 @@ def test_a_member_that_has_not_begun_when_ctrl_c_comes_is_left_out(monkeypatch: 
     assert [model.run.epoch for model in one.models] == [2, 2, 0]
     p = np.mean([model.predict_proba(X) for model in one.models[:2]], axis=0)
     np.testing.assert_allclose(one.predict_proba(X), p, atol=1e-6)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGUSR1 is one of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGUSR1"])
+def test_a_signal_between_two_members_ends_the_next_one_and_the_whole(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Ensemble([Dense(3, 8), ReLU(), Dense(8, 3)], "softmax_crossentropy", members=3)
+    fit = Model.fit
+    number = getattr(signal, name)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def signalled(model: Model, *given: Any, distributed: bool, **options: Any) -> Any:
+        history = fit(model, *given, **options, epochs=2 if model is one.models[0] else 10**7)
+        if model is one.models[0]:
+            signal.raise_signal(number)
+        return history
+
+    monkeypatch.setattr(Model, "fit", signalled)
+    try:
+        one.fit(X, CLASSES, verbose=False, distributed=name != "SIGINT")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [model.history.stopped for model in one.models[:2]] == [None, INTERRUPTED]
+    assert one.models[1].run.epoch < 10**7 and one.models[2].run.epoch == 0
+    assert signal.getsignal(number) in (before, signal.SIG_DFL)
 
 
 # The shell

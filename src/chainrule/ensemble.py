@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import ConfigurationError
 from .files import write_atomically
 from .graph import Graph
+from .interrupt import LEAVING, CtrlC
 from .layer import Layer
 from .loss import Loss
 from .model import Model, answered
@@ -158,13 +159,14 @@ class Ensemble:
                 "Ensemble.fit: the first member would use the iterator up; pass a list of batches, or a function that "
                 "returns them."
             )
-        for i, model in enumerate(self.models):
-            if verbose:
-                print(f"Member {i + 1} of {len(self.models)}", flush=True)
-            path = None if checkpoint is None else member_path(checkpoint, i)
-            model.fit(X, y, callbacks=callbacks, verbose=verbose, checkpoint=path, **options)
-            if model.history.stopped == INTERRUPTED:
-                break
+        with CtrlC(waits=True, others=LEAVING if options.get("distributed") else ()):  # also between two of them
+            for i, model in enumerate(self.models):
+                if verbose:
+                    print(f"Member {i + 1} of {len(self.models)}", flush=True)
+                path = None if checkpoint is None else member_path(checkpoint, i)
+                model.fit(X, y, callbacks=callbacks, verbose=verbose, checkpoint=path, **options)
+                if model.history.stopped == INTERRUPTED:
+                    break
         return self.histories
 
     def logits(self, X: Any) -> NDArray[Any]:

@@ -25,7 +25,8 @@ class CtrlC(AbstractContextManager["CtrlC"]):
     The exception is also raised immediately, as usual; remembering it helps if other code catches it (scikit-learn's
     training does). With `waits` only `check()` raises it, until Ctrl-C is pressed a second time. Nothing changes in a
     thread other than the main one, or if the program has its own handler for Ctrl-C. `others` are signals that ask for
-    the same, those by which a cluster takes a machine back; with them, all wait however often they come.
+    the same, those by which a cluster takes a machine back; with them, all wait however often they come. Within another
+    block of this kind it is as if what was pressed there had been pressed here: so nothing is lost between two runs.
     """
 
     def __init__(self, waits: bool = False, others: Sequence[signal.Signals] = ()) -> None:
@@ -35,7 +36,11 @@ class CtrlC(AbstractContextManager["CtrlC"]):
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, *self.others):
-                if _PLAIN.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                handler = _PLAIN.getsignal(number)
+                around = getattr(handler, "__self__", None)
+                if isinstance(around, CtrlC):
+                    self.pressed = self.pressed or around.pressed
+                if isinstance(around, CtrlC) or handler in (signal.default_int_handler, signal.SIG_DFL):
                     self.before[number] = _PLAIN.signal(number, self._note)
         return self
 
