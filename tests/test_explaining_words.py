@@ -17,10 +17,13 @@ from chainrule import (
     CategoricalCrossentropy,
     Concatenate,
     Dense,
+    Dropout,
     Explanation,
     Flatten,
     Graph,
+    Layer,
     LeakyReLU,
+    Loss,
     MeanSquaredError,
     Model,
     ReLU,
@@ -556,6 +559,49 @@ def test_every_letter_and_index_of_the_formulas_is_told_where_they_begin() -> No
         assert key is not None
         told = re.findall(r"(?:formulas|,|:|are) (\S+)(?= )", key[0])
         assert told == letters.split() and key[0] in " ".join(one.to_html().split())
+
+
+@pytest.mark.parametrize(
+    ("layer", "loss", "given", "told"),
+    [
+        (Softmax(), CategoricalCrossentropy(), {}, "q the probability, kept from a to 1 - a"),
+        (
+            Dropout(0.5),
+            SoftmaxCrossentropy(),
+            {"training": True},
+            "q the part that dropout sets to 0, u a random number",
+        ),
+        (LeakyReLU(), SoftmaxCrossentropy(), {}, "a the slope below 0"),
+        (Tanh(), SoftmaxCrossentropy(), {"sample_weights": [1.0, 3.0]}, "s the share of a sample in the loss"),
+    ],
+    ids=["clipped", "dropout", "leaky", "weighted"],
+)
+def test_a_letter_that_stands_in_some_formulas_alone_is_told_with_them(
+    layer: Layer, loss: Loss, given: dict[str, Any], told: str
+) -> None:
+    network = Sequential(Dense(2, 2), layer)
+    values = {n: np.array([[0.5, -1.0], [0.3, 0.7]])[: s[0]] for n, s in network.parameter_shapes().items()}
+    one = explain(network, loss, [[1.0, 2.0], [3.0, 1.0]], [0, 1], "dense_0.weights[0,0]", parameters=values, **given)
+    assert told in " ".join(one.to_text(10**4).split())
+
+
+def test_a_neuron_that_feeds_weights_of_0_alone_says_so() -> None:
+    model = Model([Dense(2, 3), Tanh(), Dense(3, 2)], SoftmaxCrossentropy(), seed=1)
+    model.parameters["dense_1.weights"] = [[1.0, 2.0], [0.0, 0.0], [0.5, -1.0]]
+    for name, index in (("dense_0.weights", (0, 1)), ("dense_0.biases", (0, 1))):
+        one = model.explain([[1.0, 2.0], [3.0, 1.0]], [0, 1], name, index)
+        assert "neuron 1 of dense_0: every weight from it to the neurons of dense_1 is 0." in one.answer
+
+
+def test_the_sample_that_counts_most_is_the_first_of_the_sum_over_the_samples() -> None:
+    X, y = np.random.default_rng(0).normal(size=(6, 3)), [0, 1, 1, 0, 1, 0]
+    model = Model([Dense(3, 4), BatchNorm(4), ReLU(), Dense(4, 2)], SoftmaxCrossentropy(), seed=1)
+    for neuron in range(4):
+        for training in (True, False):
+            text = model.explain(X, y, "dense_0.weights", (0, neuron), training=training).to_text(100)
+            most = re.findall(r"for sample (\d), which counts most", text)
+            bars = {row: len(bar) for row, bar in re.findall(r"^    sample (\d) .*?(█+)", text, re.MULTILINE)}
+            assert not most or bars[most[0]] == max(bars.values())
 
 
 def test_no_rule_calls_anything_y_but_its_targets() -> None:

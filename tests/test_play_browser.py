@@ -282,9 +282,8 @@ def test_a_weight_that_is_dragged_moves_the_loss_and_a_nudge_is_predicted(tab: T
 def test_a_prediction_is_judged(tab: Tab) -> None:
     tab.open("Softmax and its loss")
     tab.click("dense_0[0,0]")
-    tab.why("dense_0[0,")
-    tab.press("Predict first")
-    assert tab.text("#gradient") == "?"
+    tab.shows(".why h2", "dense_0[0,")
+    assert tab.text("#gradient") == "?"  # the goal asks for it: it is not told before
     tab.shows(".unit.chosen text.gradient", "∂ ?")
     tab.page.get_by_label("Your prediction of the gradient").fill("-0.3")
     tab.press("Is it?")
@@ -734,6 +733,8 @@ def test_a_table_is_the_last_lesson_and_its_goal_is_seen(tab: Tab) -> None:
     tab.page.get_by_label("neurons of the layers").fill("5")
     tab.press("Begin anew")
     until(lambda: tab.session.work.setup.sizes == (5,), lambda: "nothing is begun anew")
+    tab.shows(".goal", "Train on your table.")
+    until(lambda: tab.page.evaluate("document.activeElement.textContent") == "Begin anew", lambda: "the focus is lost")
     tab.press("train")
     tab.page.locator(".goal.reached").wait_for()
     tab.shows(".goal", "That was the last lesson.")

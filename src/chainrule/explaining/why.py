@@ -145,7 +145,7 @@ def _of_wires(cells: Cells, first: Cell, last: Line) -> str:
             return f"no gradient arrives at {Quantity(first.name, quantity.index)}, which it feeds."
         return f"the slope of {first.name} by it is 0 wherever a gradient arrives."
     if quantity.name in cells.values:
-        return f"no gradient arrives at neuron {quantity.index[-1]} of {first.name}."
+        return f"no gradient arrives at neuron {quantity.index[-1]} of {first.name}{_cut_off(cells, first, quantity)}."
     weights = cells.values[first.parameters["weights"]][quantity.index[-1]]  # (N,)
     at_neurons = gradient[quantity.index[0]]  # (N,)
     if not at_neurons.any():
@@ -153,6 +153,20 @@ def _of_wires(cells: Cells, first: Cell, last: Line) -> str:
     if not weights.any():
         return f"every weight from it to the neurons of {first.name} is 0."
     return f"every wire from it to {first.name} has the weight 0, or leads to a neuron at which no gradient arrives."
+
+
+def _cut_off(cells: Cells, first: Cell, quantity: Quantity) -> str:
+    """Whether all that a neuron feeds, through activations alone, are weights of 0."""
+    cell, unit = first, quantity.index[-1]
+    while len(uses := cells.readers.get(cell.name, ())) == 1:
+        given, cell = cells.output(cell.name), uses[0][0]  # (B,N)
+        if isinstance(cell.pair, layers.Dense):
+            weights = cells.values[cell.parameters["weights"]]  # (N,M)
+            zero = len(weights) == given.shape[-1] and not weights[unit].any()
+            return f": every weight from it to the neurons of {cell.name} is 0" if zero else ""
+        if cell.name == LOSS or cell.mixes or cells.output(cell.name).shape != given.shape:
+            break
+    return ""
 
 
 def _of_terms(last: Line) -> str:

@@ -67,6 +67,8 @@ class Lesson:
     goal: str
     done: Mapping[str, Any]  # what the session must have seen
     build: Callable[[], Setup]
+    before: str = ""  # of the text, what is so until a table of the reader's own is open
+    after: str = ""  # the goal from then on
 
 
 def _given(layers: list[Layer], arrays: dict[str, Any], loss: Loss, optimizer: Optimizer) -> Model:
@@ -196,9 +198,11 @@ LESSONS = (
         "table",
         "Your table",
         "Any table will do: one row for each sample, names in the first line. The last column is what the network "
-        "learns to say; text, dates and gaps are turned into numbers. Until one is open, iris flowers stand in for it.",
+        "learns to say; text, dates and gaps are turned into numbers.",
         "Open a table of your own, below, and train on it.",
         {"table": 1, "updates": 1},
         lambda: of_dataset(datasets.load("iris"), sizes=(16,)),
+        "Until one is open, iris flowers stand in for it.",
+        "Train on your table.",
     ),
 )

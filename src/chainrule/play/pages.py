@@ -50,6 +50,8 @@ def _opening(
     def opened(hello: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> PlaySession:
         session = PlaySession(copy.deepcopy(setup), send)  # each tab has its own
         session.lesson = lesson
+        if setup.table:
+            session.saw("table")
         if state is not None:
             session.handle({**state, "type": "open"})
         return session

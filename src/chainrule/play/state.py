@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import setups
-from .lessons import LESSONS
+from .lessons import LESSONS, Lesson
 from .looks import number
 
 __all__ = ["goal_of", "reached", "state_of"]
@@ -23,7 +23,7 @@ def state_of(session: Any) -> dict[str, Any]:
     return {
         "title": setup.title,
         "lesson": session.lesson,
-        "lessons": [{"name": o.name, "title": o.title, "text": o.text, "goal": o.goal} for o in LESSONS],
+        "lessons": [_told(one, bool(setup.table)) for one in LESSONS],
         "reached": reached(session),
         "sample": {
             "place": work.sample,
@@ -53,6 +53,18 @@ def state_of(session: Any) -> dict[str, Any]:
         "broken": work.broken,
         "controls": setups.controls_of(setup),
         "upstream": setup.upstream,
+    }
+
+
+def _told(lesson: Lesson, table: bool) -> dict[str, Any]:
+    """A lesson as the page shows it; `table` says that the reader's own is open."""
+    open_table = table and "table" in lesson.done
+    return {
+        "name": lesson.name,
+        "title": lesson.title,
+        "text": lesson.text if open_table else f"{lesson.text} {lesson.before}".strip(),
+        "goal": lesson.after if open_table else lesson.goal,
+        "predicts": "guessed" in lesson.done,
     }
 
 

@@ -27,6 +27,13 @@ _INDICES = {
     "c": "c the class",
     "o": "o the output",
 }
+_OTHERS = (  # what stands in a formula, and what its letter is there
+    (r"\bs\[", "s the share of a sample in the loss"),
+    (r"\bq\[", "q the probability, kept from a to 1 - a"),
+    (r"\bq\b(?!\[)", "q the part that dropout sets to 0"),
+    (r"\bu\b", "u a random number from 0 to 1"),
+    (r"\ba·x", "a the slope below 0"),
+)
 _COUNTS = {"B": "B samples", "O": "O outputs", "C": "C classes"}
 
 
@@ -39,6 +46,7 @@ def key_of(e: Derivation) -> str:
     letters = {name for name, _ in re.findall(r"(\w+)(\[|\b)", written)}
     indices = {letter for inside in re.findall(r"\[([^\]]*)\]", written) for letter in inside.split(",")}
     arrays, counted, sizes = _listed(_ARRAYS, letters), _listed(_INDICES, indices), _listed(_COUNTS, letters)
+    arrays = ", ".join([arrays] * bool(arrays) + [meaning for form, meaning in _OTHERS if re.search(form, written)])
     said = [f"In the formulas {arrays}."] if arrays else []
     said += [f"An index counts from 0: {counted}{f'; there are {sizes}' if sizes else ''}."] if counted else []
     return " ".join(said)

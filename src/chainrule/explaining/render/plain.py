@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...display.spelling import spelled
 from ...display.terminal import visible
-from ..derivation import Derivation, DiagramNode, ReadingStep
+from ..derivation import Batch, Derivation, DiagramNode, ReadingStep
 from ..notation import number, text
 from ..notations import asked_in, require_notation, written_in
 from .digits import short, shown_line
@@ -126,9 +126,14 @@ def heading(step: ReadingStep, e: Derivation) -> str:
     if step.part == "forward" and e.samples > 1:
         found = (re.search(r"\[(\d+)[,\]]|loss of sample (\d+)", s.title) for s in e.steps if s.part == "forward")
         row = next(match[1] or match[2] for match in found if match)
-        counts = e.kind == "parameter" and e.sample is None and bool(e.value)
+        counts = e.kind == "parameter" and e.sample is None and bool(e.value) and _leads(e.batch, int(row))
         shown += f" for sample {row}" + (", which counts most" if counts else "")
     return f"{shown} to {e.title}" if step.part == "backward" else shown
+
+
+def _leads(batch: Batch | None, row: int) -> bool:
+    """Whether no other sample has a larger part in the sum over the samples that is shown below."""
+    return batch is None or abs(batch.contributions[row]) >= max(map(abs, batch.contributions))
 
 
 def _layers(step: ReadingStep, heads: dict[str, DiagramNode], width: int) -> Iterator[Spans]:

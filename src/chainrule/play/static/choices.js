@@ -20,7 +20,7 @@ export function choicesRoom(desk) {
     ];
     const form = make("form", { class: "controls", onsubmit: (event) => {
       event.preventDefault();
-      document.activeElement?.blur();
+      form.querySelector("button").focus(); // which has it again when the fields are drawn anew
       const asked = {};
       for (const [name, , input] of fields) asked[name] = name === "sizes" ? input.value.split(/[ ,]+/).filter(Boolean).map(Number) : input.type === "number" ? Number(input.value) : input.value;
       send("controls", asked);
