@@ -158,8 +158,8 @@ def _of_wires(cells: Cells, first: Cell, last: Line) -> str:
 def _cut_off(cells: Cells, first: Cell, quantity: Quantity) -> str:
     """Whether all that a neuron feeds, through activations alone, are weights of 0."""
     cell, unit = first, quantity.index[-1]
-    while len(uses := cells.readers.get(cell.name, ())) == 1:
-        given, cell = cells.output(cell.name), uses[0][0]  # (B,N)
+    while cell.name in cells.readers and len(cells.readers[cell.name]) == 1:
+        given, cell = cells.output(cell.name), cells.readers[cell.name][0][0]  # (B,N)
         if isinstance(cell.pair, layers.Dense):
             weights = cells.values[cell.parameters["weights"]]  # (N,M)
             zero = len(weights) == given.shape[-1] and not weights[unit].any()
