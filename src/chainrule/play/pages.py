@@ -40,8 +40,10 @@ def play(model: Model, X: Any = None, y: Any = None, *, port: int | None = None)
 
 def _is_link(given: str) -> bool:
     """Whether it is a page's address, or the state behind the # of one, rather than a file such as sales#1.csv."""
-    _, mark, state = given.partition("#")
-    return bool(mark) and not os.path.exists(given) and ("://" in given or state.lstrip().startswith(("{", "%7B")))
+    before, mark, state = given.partition("#")
+    if not mark or os.path.exists(given):
+        return False
+    return not before or "://" in before or state.lstrip().startswith(("{", "%7B"))
 
 
 def _opening(
