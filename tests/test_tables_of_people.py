@@ -382,6 +382,11 @@ def test_a_first_row_of_times_and_amounts_is_a_row(name: str, tmp_path: Path) ->
     assert "no header" in " ".join(table.origin.notes)
 
 
+def test_a_stray_nul_makes_no_class_of_its_own(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "x,y\n" + "".join(f"{i},{'ab'[i % 2]}" + "\0" * (i == 7) + "\n" for i in range(60)))
+    assert {*table["y"]} == {"a", "b"}
+
+
 def test_names_that_are_times_stay_names_above_numbers(tmp_path: Path) -> None:
     assert table_of(tmp_path, "st,00:00,01:00\na,1,2\nb,3,4\n").names == ("st", "00:00", "01:00")
 
