@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -356,6 +357,13 @@ def test_short_runs_and_small_data_are_not_looked_at() -> None:
     assert fitted(X, y, epochs=4) == []
     assert fitted(X[:19], y[:19]) == []
     assert len(fitted(X, y, epochs=5)) == len(fitted(X[:20], y[:20])) == 1
+
+
+def test_a_first_fit_does_not_wait_for_the_import_of_masked_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(np, "ma")  # asking whether it is there imports it
+    monkeypatch.delitem(sys.modules, "numpy.ma")
+    fitted(*blobs(samples=40))
+    assert "numpy.ma" not in sys.modules
 
 
 def test_names_of_columns_and_classes_are_used_where_a_model_has_them(tmp_path: Path) -> None:

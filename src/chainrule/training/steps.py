@@ -157,7 +157,8 @@ class Steps:
                 total = total + squares[:, column]
             columns[name] = np.sqrt(total)
         for name, begin, end in spans[DEAD]:
-            columns[name] = 1 - np.add.reduce(alive[:, begin:end], 1) / (end - begin)
+            of_units = np.ascontiguousarray(alive[:, begin:end].T)  # (units, E): a sum of rows is the quicker one
+            columns[name] = 1 - np.add.reduce(of_units, 0) / (end - begin)
         return columns
 
     def _up_to_date(self, settings: _Settings) -> tuple[Session, Arrays]:

@@ -157,11 +157,11 @@ def one_class(case: Examined) -> Remedy | None:
     data = case.data
     if data is None or data.labels is None or np.count_nonzero(data.counts) < 2:
         return None
-    given = np.unique(data.decided)
-    if len(given) > 1 or np.all(data.labels[data.rows] == given[0]):
+    given = int(data.decided.flat[0])  # `np.unique` would import `numpy.ma`, longer than many a fit takes
+    if np.any(data.decided != given) or np.all(data.labels[data.rows] == given):
         return None
-    share = data.counts[int(given[0])] / data.counts.sum()
-    known = f"{case.named(int(given[0]))} is predicted for all samples, and {share:.1%} are of that class."
+    share = data.counts[given] / data.counts.sum()
+    known = f"{case.named(given)} is predicted for all samples, and {share:.1%} are of that class."
     if share * np.count_nonzero(data.counts) >= 1.5 and data.plan.sample_weights is None:
         return Remedy(known, 'Write class_weights="balanced".', "Write --class-weights balanced.")
     python, shell = case.rated(0.1)
