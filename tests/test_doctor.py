@@ -121,6 +121,11 @@ def too_high_for_adam(seed: int) -> list[str]:
     return fitted(*blobs(seed=seed, apart=0.7), optimizer=Adam(1.0), layers=tanh_network(), seed=seed)
 
 
+def too_high_at_first(seed: int) -> list[str]:
+    """One step throws the weights far away, and what is left of the network learns quietly next to nothing."""
+    return fitted(*blobs(seed=seed, apart=0.7), optimizer=SGD(5.0), seed=seed)
+
+
 def too_low(seed: int) -> list[str]:
     return fitted(*blobs(seed=seed), optimizer=SGD(0.0001), epochs=20, seed=seed)
 
@@ -128,6 +133,12 @@ def too_low(seed: int) -> list[str]:
 def too_low_for_adam(seed: int) -> list[str]:
     X, y = values(seed=seed)
     return fitted(X, y, optimizer=Adam(1e-5), epochs=20, seed=seed)
+
+
+def too_low_after_a_bad_start(seed: int) -> list[str]:
+    """The loss has halved, and is still above that of a constant answer."""
+    start = 1 + 5 * seed
+    return fitted(*values(seed=start), optimizer=SGD(1e-4), epochs=40, seed=start)
 
 
 def overfitted(seed: int) -> list[str]:
@@ -170,6 +181,17 @@ def leaking_values(seed: int) -> list[str]:
     return fitted(np.column_stack([X[:, :2], 3 * y[:, 0] + 1, X[:, 2:]]), y, seed=seed)
 
 
+def leaking_together(seed: int) -> list[str]:
+    """Three columns of which each tells one class from the others."""
+    X, y = blobs(seed=seed, apart=0.7)
+    return fitted(np.column_stack([X, np.eye(3)[y]]), y, seed=seed)
+
+
+def leaking_on_another_scale(seed: int) -> list[str]:
+    X, y = values(seed=seed)
+    return fitted(np.column_stack([X, np.exp(-y[:, 0])]), y, seed=seed)
+
+
 def constant(seed: int) -> list[str]:
     X, y = blobs(seed=seed)
     X[:, 2] = 7.0
@@ -207,8 +229,10 @@ PLANTED: dict[str, tuple[Callable[[int], list[str]], str, str]] = {
     "dead units": (dead, "relu_0: 100 % of its units are dead", "Adam(learning_rate=0.001)"),
     "rate too high": (too_high, "The learning rate is too high", "SGD(learning_rate=0.3)"),
     "rate too high, Adam": (too_high_for_adam, "The learning rate is too high", "Adam(learning_rate=0.1)"),
+    "rate too high, at first": (too_high_at_first, "The learning rate is too high: the loss was", "rate=0.5)"),
     "rate zero": (still, "Nothing was learned: the learning rate is 0", "SGD()"),
     "rate too low": (too_low, "The learning rate is too low", "SGD(learning_rate=0.001)"),
+    "rate too low, SGD": (too_low_after_a_bad_start, "The learning rate is too low", "SGD(learning_rate=0.001)"),
     "rate too low, Adam": (too_low_for_adam, "The learning rate is too low", "Adam(learning_rate=0.0001)"),
     "overfitting": (overfitted, "Overfitting: val_loss was lowest at epoch", "EarlyStopping(patience=5)"),
     "a random class": (guessed, "Nothing was learned: the loss stays at 1.1", "print(X[:5], y[:5])"),
@@ -219,6 +243,8 @@ PLANTED: dict[str, tuple[Callable[[int], list[str]], str, str]] = {
     "gradients that vanish": (vanishing, "dense_0: its gradient is", "He() weights"),
     "a column that is the class": (leaking, "Column 6 of X says the target exactly", "np.delete(X, 6, axis=1)"),
     "a column that is the value": (leaking_values, "Column 2 of X says the target", "np.delete(X, 2, axis=1)"),
+    "columns that are the class": (leaking_together, "Column 6 of X and 2 more together say", "(X, [6, 7, 8], axis=1)"),
+    "a column that falls with the value": (leaking_on_another_scale, "Column 4 of X says the target", "(X, 4, axis=1)"),
     "a constant column": (constant, "Column 2 of X is 7 in every row", "np.delete(X, 2, axis=1)"),
     "a column of zeros": (constant_zero, "Column 4 of X is 0 in every row", "np.delete(X, 4, axis=1)"),
 }
@@ -295,6 +321,12 @@ def a_category_held_out(seed: int) -> list[str]:
     return tabled({"kind": kinds, "x": x, "y": ["high" if v > 0 else "low" for v in x]}, seed)
 
 
+def powers(seed: int) -> list[str]:
+    """A curve that rises, from the powers of one number."""
+    x = np.random.default_rng(seed).uniform(-1, 1, (300, 1))
+    return fitted(np.column_stack([x, x**2, x**3]), np.exp(x), seed=seed)
+
+
 def stopped_in_time(seed: int) -> list[str]:
     X, y = blobs(400, seed=seed, apart=1.0)
     return fitted(X, y, epochs=200, validation_split=0.2, callbacks=[EarlyStopping("val_loss", patience=30)], seed=seed)
@@ -321,6 +353,7 @@ HEALTHY: dict[str, Callable[[int], list[str]]] = {
     "days of work alone": days_of_work,
     "categories that were held out": a_category_held_out,
     "a run that was stopped in time": stopped_in_time,
+    "powers": powers,
     "a line": lambda seed: fitted(*values(seed=seed), layers=[Dense(4, 1)], seed=seed),
     "sigmoids": lambda seed: fitted(
         *blobs(600, seed=seed), layers=[Dense(6, 16), Sigmoid(), Dense(16, 3)], optimizer=Adam(0.02), seed=seed

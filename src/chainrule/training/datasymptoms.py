@@ -16,6 +16,7 @@ __all__ = ["CLASSES", "constant_columns", "leakage", "unscaled_inputs", "unscale
 _LARGE, _SMALL = 20.0, 1e-3  # sizes of inputs that make learning hard
 _SAME = 1 - 1e-6  # part of the variance from which on two columns tell the same
 CLASSES = 100  # of more no table of recalls is made, and no column is held against them
+_NAMED = 16  # columns at most that are to be left out at once
 _FEW_INPUTS = 30  # a column of zeros is worth a word among so few; images have them at the border
 
 
@@ -53,29 +54,27 @@ def unscaled_targets(case: Examined) -> Remedy | None:
 
 
 def leakage(case: Examined) -> Remedy | None:
-    """An input that is the target, or says it without fail."""
+    """Inputs that are the target, or say it without fail, each alone or several together."""
     data = case.data
     if data is None or data.X.shape[1] < 2 or len(data.counts) > CLASSES:
         return None
     X = data.X - data.X.mean(axis=0)  # (R,I)
-    total = np.sum(X * X, axis=0)  # (I,)
-    varies = total > 1e-12 * np.sum(data.X * data.X, axis=0)
+    varies = np.sum(X * X, axis=0) > 1e-12 * np.sum(data.X * data.X, axis=0)  # (I,)
     if data.labels is not None:
-        explained, apart = _between_classes(X, data.labels[data.rows], len(data.counts))
+        each, together = _of_classes(X, varies, data.labels[data.rows], len(data.counts))
     elif data.targets.shape[1] == 1 and not data.run.loss.classifies:
-        y = data.targets[:, 0] - data.targets.mean()  # (R,)
-        explained, apart = np.square(X.T @ y) / max(float(y @ y), 1e-300), np.ones(len(total), bool)
+        each, together = _of_values(X, varies, data.targets[:, 0]), []
     else:
         return None
-    found = np.flatnonzero(varies & apart & (explained >= _SAME * total))
-    if not len(found):
+    if not each and not together:
         return None
-    index = int(found[0])
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    found = each or together
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    more, says = (f" ({more[1:]})" if more else "", "says") if each else (more, "together say")
     return Remedy(
-        f"{_first_upper(case.column(index))}{more} says the target exactly, so that nothing is left to learn: a leak, "
-        "where new data will not have it.",
-        *case.dropping(index),
+        f"{_first_upper(case.column(found[0]))}{more} {says} the target exactly, so that nothing is left to learn: a "
+        "leak, where new data will not have it.",
+        *case.dropping(found[:_NAMED]),
     )
 
 
@@ -89,21 +88,17 @@ def constant_columns(case: Examined) -> Remedy | None:
         same &= data.X[0] != 0
     varied = {column for column, alike in zip(case.columns, same, strict=False) if not alike}
     same &= [index >= len(case.columns) or case.columns[index] not in varied for index in range(len(same))]
-    few = np.flatnonzero(same)[:16]
+    few = np.flatnonzero(same)[:_NAMED]
     parts = (part.reshape(len(part), -1)[:, few] for part in in_parts(data.plan.X)) if len(few) else ()
     first = data.plan.X[:1].reshape(1, -1)[:, few]
     found = few[np.logical_and.reduce([(part == first).all(axis=0) for part in parts])].tolist() if len(few) else []
     if not found:
         return None
-    python, shell = case.dropping(found[0])
-    if len(found) > 1 and not case.columns:
-        python = shell = f"Leave them out: X = np.delete(X, {found}, axis=1)."
     others = f", as are {', '.join(case.column(j) for j in found[1:4])}" if len(found) > 1 else ""
     return Remedy(
         f"{_first_upper(case.column(found[0]))} is {data.X[0, found[0]]:.6g} in every row{others}: nothing can be "
         "learned from that.",
-        python,
-        shell,
+        *case.dropping(found),
     )
 
 
@@ -119,13 +114,36 @@ def _weighs_inputs(network: Layer) -> bool:
     return first is not None and not isinstance(first, BatchNorm | LayerNorm)
 
 
-def _between_classes(
-    X: NDArray[np.float64], labels: NDArray[np.intp], classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Of centred columns (R, I) the sum of squares between the classes, (I,), and whether every class has its own."""
+def _of_classes(
+    X: NDArray[np.float64], varies: NDArray[np.bool_], labels: NDArray[np.intp], classes: int
+) -> tuple[list[int], list[int]]:
+    """The centred columns (R, I) that tell every class alone, and those that do together."""
     members = np.eye(classes)[labels]  # (R,C)
     counts = members.sum(axis=0)  # (C,)
-    means = (members.T @ X)[counts > 0] / counts[counts > 0, None]  # (C,I)
-    gaps = np.diff(np.sort(means, axis=0), axis=0)  # (C-1,I)
-    apart = (gaps > 1e-6 * np.abs(means).max(axis=0)).all(axis=0) if len(means) > 1 else np.zeros(X.shape[1], bool)
-    return np.sum(counts[counts > 0, None] * means**2, axis=0), apart
+    members, counts = members[:, counts > 0], counts[counts > 0, None]  # (C,1)
+    if len(counts) < 2:
+        return [], []
+    means = (members.T @ X) / counts  # (C,I)
+    same = np.sum(counts * means**2, axis=0) >= _SAME * np.sum(X * X, axis=0)  # (I,): in all samples of a class
+    fixed = np.flatnonzero(varies & same)
+    levels = means[:, fixed] / np.abs(means[:, fixed]).max(axis=0)  # (C,F)
+    apart = (np.diff(np.sort(levels, axis=0), axis=0) > 1e-6).all(axis=0)  # (F,)
+    if apart.any() or len(np.unique(levels.round(5), axis=0)) < len(counts):
+        return fixed[apart].tolist(), []
+    return [], fixed.tolist()
+
+
+def _of_values(X: NDArray[np.float64], varies: NDArray[np.bool_], targets: NDArray[np.float64]) -> list[int]:
+    """The centred columns (R, I) that are the values (R,) on another scale, or rise or fall with every one of them.
+
+    Where half of the columns do that the rest are likely its powers, and the network is to learn a curve.
+    """
+    y, total = targets - targets.mean(), np.sum(X * X, axis=0)  # (R,), (I,)
+    explained = np.square(X.T @ y) / max(float(y @ y), 1e-300)  # (I,)
+    near = np.flatnonzero(varies & (explained >= 0.25 * total))
+    order = np.argsort(y)
+    rises, steps = np.diff(y[order]) > 0, np.diff(X[order][:, near], axis=0)  # (R-1,), (R-1,F)
+    along = [((sign * steps > 0) == rises[:, None]).all(axis=0) & (sign * steps >= 0).all(axis=0) for sign in (1, -1)]
+    monotone = near[along[0] | along[1]]
+    linear = near[explained[near] >= _SAME * total[near]]
+    return linear.tolist() if len(linear) or 2 * len(monotone) >= varies.sum() else monotone.tolist()

@@ -55,12 +55,14 @@ class Examined:
         """The name of an input."""
         return repr(self.features[index]) if index < len(self.features) else f"column {index} of X"
 
-    def dropping(self, index: int) -> tuple[str, str]:
-        """How to leave an input out, in Python and in the shell."""
-        if index < len(self.columns):
-            name = self.columns[index]
-            return f"Leave it out: drop=[{name!r}].", f'Leave it out: --drop "{name}".'
-        line = f"Leave it out: X = np.delete(X, {index}, axis=1)."
+    def dropping(self, inputs: Sequence[int]) -> tuple[str, str]:
+        """How to leave inputs out, in Python and in the shell."""
+        what = "Leave it out" if len(inputs) == 1 else "Leave them out"
+        if max(inputs) < len(self.columns):
+            names = list(dict.fromkeys(self.columns[index] for index in inputs))
+            what = "Leave it out" if len(names) == 1 else what
+            return f"{what}: drop={names!r}.", f'{what}: --drop "{",".join(names)}".'
+        line = f"{what}: X = np.delete(X, {inputs[0] if len(inputs) == 1 else list(inputs)}, axis=1)."
         return line, line
 
     def named(self, index: int) -> str:

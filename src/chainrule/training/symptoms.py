@@ -21,6 +21,7 @@ __all__ = ["SYMPTOMS", "UNEVEN", "WITHOUT_DATA", "Symptom"]
 
 _VANISHING, _UNLEARNED = 1e-6, 1e-4  # of the largest gradient; the second where nothing was learned
 UNEVEN = 3.0  # classes are uneven where the most frequent one has so many times the samples of the rarest
+_BURST = 5.0  # times the loss of a constant answer: a first epoch like that threw the weights far away
 _FEW_HELD = 20  # samples held out, of which fewer say too little
 
 
@@ -43,7 +44,7 @@ def dead_units(case: Examined) -> Iterator[Remedy]:
 
 
 def vanishing(case: Examined) -> Remedy | None:
-    """Gradients that do not reach the first layer."""
+    """Gradients that do not reach the first layers."""
     norms = {column.node: norm for column, norm in case.last if column.quantity == GRADIENT_NORM}
     if norms and min(norms.values()) >= _UNLEARNED * max(norms.values()):
         return None
@@ -51,7 +52,7 @@ def vanishing(case: Examined) -> Remedy | None:
     trained = [node for node in norms if node in trainable]
     if len(trained) < 2:
         return None
-    first, largest = trained[0], max(trained, key=lambda node: norms[node])
+    first, largest = min(trained[: len(trained) // 2], key=norms.__getitem__), max(trained, key=norms.__getitem__)
     unlearned = case.data is not None and case.data.skill < 0.05
     if not norms[largest] > 0 or norms[first] >= (_UNLEARNED if unlearned else _VANISHING) * norms[largest]:
         return None
@@ -94,14 +95,14 @@ def rate_too_high(case: Examined) -> Remedy | None:
     rising = (np.diff(curve) > 0).mean() > 0.2
     if not (uneasy or rising) or data.learned:
         return None
-    worse = rising and data.loss > 1.1 * data.baseline
-    if not (uneasy or worse):
+    if rising and data.loss > 1.1 * data.baseline:
+        shows = f"ends at {data.loss:.3g}, above the {data.baseline:.3g} of a constant answer"
+    elif uneasy:
+        shows = f"jumps up and down ({half.min():.3g} to {half.max():.3g} in the second half of the run)"
+    elif curve[0] > _BURST * data.baseline and data.skill < 0.2:
+        shows = f"was {curve[0]:.3g} in the first epoch, where a constant answer has {data.baseline:.3g}"
+    else:
         return None
-    shows = (
-        f"ends at {data.loss:.3g}, above the {data.baseline:.3g} of a constant answer"
-        if worse
-        else f"jumps up and down ({half.min():.3g} to {half.max():.3g} in the second half of the run)"
-    )
     python, shell = case.rated(0.1)
     return Remedy(f"The learning rate is too high: the loss {shows}.", f"Lower it: {python}.", f"Lower it: {shell}.")
 
@@ -116,7 +117,7 @@ def rate_too_low(case: Examined) -> Remedy | None:
     straight = fall > 0 and (np.diff(curve) < 0).mean() >= 0.8 and late >= 0.12 * fall
     if not straight or data.learned:
         return None
-    far = curve[-1] > 0.5 * curve[0] and (data.loss > data.baseline or fall > 0.1 * curve[0]) and data.skill < 0.4
+    far = data.loss > data.baseline or (0.1 * curve[0] < fall < 0.5 * curve[0] and data.skill < 0.4)
     if not far:
         return None
     python, shell = case.rated(10)
@@ -193,7 +194,9 @@ def shuffled(case: Examined) -> Remedy | None:
         return None
     if data.plan.validation is not None and len(data.plan.validation) < _FEW_HELD:
         return None
-    if len(held) < LEAST_EPOCHS or not held.min() > 0.97 * data.held_baseline or _beats_chance(case, data):
+    if len(held) < LEAST_EPOCHS or not held.min() > _least_gain(case, data) * data.held_baseline:
+        return None
+    if _beats_chance(case, data):
         return None
     return Remedy(
         f"Learned by heart: the training loss is {data.loss:.3g}, but val_loss never fell below {held.min():.3g}, "
@@ -245,8 +248,8 @@ SYMPTOMS = (
     Symptom(unscaled_targets, (dead_units, rate_too_high, rate_too_low, guessing, overfitting)),
     Symptom(shuffled, (dead_units, overfitting, uneven_classes, rate_too_high, rate_too_low)),
     Symptom(dead_units, (rate_too_high, rate_too_low, one_class, guessing, uneven_classes)),
+    Symptom(rate_too_high, (vanishing, one_class, guessing, overfitting, uneven_classes)),
     Symptom(vanishing, (rate_too_low, one_class, guessing, uneven_classes)),
-    Symptom(rate_too_high, (one_class, guessing, overfitting, uneven_classes)),
     Symptom(rate_too_low, (one_class, guessing, uneven_classes)),
     Symptom(one_class, (guessing, uneven_classes)),
     Symptom(guessing, (uneven_classes,)),
@@ -255,6 +258,14 @@ SYMPTOMS = (
 )
 # Those that the history alone shows: of a short run its data are not looked at
 WITHOUT_DATA = tuple(s for s in SYMPTOMS if s.find in (rate_zero, dead_units, vanishing, overfitting))
+
+
+def _least_gain(case: Examined, data: Sampled) -> float:
+    """What part of the constant answer's loss must be left for nothing to be gained: few samples held out tell less."""
+    held = data.plan.validation
+    if held is None or case.history["val_loss"][-1] < data.held_baseline:
+        return 0.97
+    return min(0.97, 1 - 0.5 / math.sqrt(len(held)))
 
 
 def _beats_chance(case: Examined, data: Sampled) -> bool:
