@@ -117,15 +117,22 @@ def arrays(frame: pandas.DataFrame, rows: Any, others: Any) -> tuple[Any, Any]:
     return encode.fit_transform(frame.iloc[rows]), encode.transform(frame.iloc[others])
 
 
-def scored(make: Callable[[Table, int], Any], table: Table, seed: int) -> dict[str, float]:
-    """Train on three quarters, and measure on the rest."""
+def parts(table: Table, seed: int) -> tuple[Any, Any, Any, Any]:
+    """Three quarters to learn from, inputs and targets, and the rest; values are standardized by the first part."""
     frame, y = table.read()
     rows, others = train_test_split(np.arange(len(y)), random_state=seed, stratify=y if table.classes else None)
     X, held = arrays(frame, rows, others)
-    learned, wanted, network = y.to_numpy()[rows], y.to_numpy()[others], make(table, seed)
+    learned, wanted = y.to_numpy()[rows], y.to_numpy()[others]
     if not table.classes:
         mean, scale = learned.mean(), learned.std()
         learned, wanted = (learned - mean) / scale, (wanted - mean) / scale
+    return X, learned, held, wanted
+
+
+def scored(make: Callable[[Table, int], Any], table: Table, seed: int) -> dict[str, float]:
+    """Train on three quarters, and measure on the rest."""
+    X, learned, held, wanted = parts(table, seed)
+    network = make(table, seed)
     start = time.perf_counter()
     network.fit(X, learned)
     seconds = time.perf_counter() - start

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["Ensemble", "load", "members_of"]
 
 
+def _of_the_first(name: str, says: str) -> Any:
+    """An attribute that all members have alike."""
+    return property(lambda ensemble: getattr(ensemble.models[0], name), doc=says)
+
+
 class Ensemble:
     """Several networks that differ in their seed alone; what they answer is the mean of what each answers.
 
@@ -54,6 +59,12 @@ class Ensemble:
     """
 
     models: tuple[Model, ...]
+    network: Graph = _of_the_first("network", "The network of the first member; the others have the same layers.")
+    loss: Loss = _of_the_first("loss", "The loss.")
+    optimizer: Optimizer = _of_the_first("optimizer", "The optimizer.")
+    dtype: np.dtype[Any] = _of_the_first("dtype", "The dtype of the parameters.")
+    preprocessing: Preprocessing | None = _of_the_first("preprocessing", "What turns tables into inputs.")
+    class_names: tuple[str, ...] = _of_the_first("class_names", "The names of the classes.")
 
     def __init__(
         self,
@@ -91,36 +102,6 @@ class Ensemble:
     def __repr__(self) -> str:
         """How many there are, and the first of them."""
         return f"Ensemble of {len(self.models)}, the first one:\n{self.models[0]!r}"
-
-    @property
-    def network(self) -> Graph:
-        """The network of the first member; the others have the same layers."""
-        return self.models[0].network
-
-    @property
-    def loss(self) -> Loss:
-        """The loss."""
-        return self.models[0].loss
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer."""
-        return self.models[0].optimizer
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of the parameters."""
-        return self.models[0].dtype
-
-    @property
-    def preprocessing(self) -> Preprocessing | None:
-        """What turns tables into inputs."""
-        return self.models[0].preprocessing
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes."""
-        return self.models[0].class_names
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -146,4 +146,5 @@ def _of_values(X: NDArray[np.float64], varies: NDArray[np.bool_], targets: NDArr
     along = [((sign * steps > 0) == rises[:, None]).all(axis=0) & (sign * steps >= 0).all(axis=0) for sign in (1, -1)]
     monotone = near[along[0] | along[1]]
     linear = near[explained[near] >= _SAME * total[near]]
-    return linear.tolist() if len(linear) or 2 * len(monotone) >= varies.sum() else monotone.tolist()
+    found: list[int] = (linear if len(linear) or 2 * len(monotone) >= varies.sum() else monotone).tolist()
+    return found

@@ -62,7 +62,17 @@ class Supply(Protocol):
         """Have all samples of the steps that `next` gave, also those that other ranks compute."""
 
 
-class Whole:
+class _Counted:
+    """Every epoch has the same number of steps."""
+
+    steps_per_epoch: int
+
+    def ended(self, total: int) -> tuple[int, int]:
+        """By the number of steps."""
+        return divmod(total, self.steps_per_epoch)
+
+
+class Whole(_Counted):
     """All samples lie in arrays as the engine reads them: a block may span many epochs."""
 
     refills = False
@@ -86,10 +96,6 @@ class Whole:
             order = np.stack([_order(self.task.samples, self.task.batch_size, run.seed, e) for e in epochs])
         return Next(steps, done, order)
 
-    def ended(self, total: int) -> tuple[int, int]:
-        """By the number of steps."""
-        return divmod(total, self.steps_per_epoch)
-
     def complete(self) -> None:
         """All are there."""
 
@@ -105,7 +111,7 @@ def _order(samples: int, batch_size: int, seed: int, epoch: int) -> NDArray[np.i
     return np.random.default_rng([seed, epoch]).permutation(samples)
 
 
-class RowSupply:
+class RowSupply(_Counted):
     """Samples that lie in another dtype, or on disk: gathered and converted a window at a time.
 
     A rank of a team reads the inputs of those samples alone that it computes.
@@ -118,7 +124,7 @@ class RowSupply:
         self.team, self.given = team, slice(0, 0)  # the places of the window's samples in the order of the epoch
         self.whole, self.rows, self.batch_size = task, rows, min(task.batch_size, len(rows))
         self.shuffled = shuffle and self.batch_size < len(rows)
-        self.steps_per_epoch: int = -(-len(rows) // self.batch_size)
+        self.steps_per_epoch = -(-len(rows) // self.batch_size)
         self.part = max(1, _PART_BYTES // max(task.X.nbytes, 1))  # samples that are converted at once
         self.window = self._window()
         self.epoch = -1  # whose order it is
@@ -160,10 +166,6 @@ class RowSupply:
     def complete(self) -> None:
         """Read the inputs of the other ranks' samples too."""
         self._read(slice(0, self.given.stop - self.given.start))
-
-    def ended(self, total: int) -> tuple[int, int]:
-        """By the number of steps."""
-        return divmod(total, self.steps_per_epoch)
 
     def renew(self, run: Run) -> None:
         """The task with the settings of now."""
