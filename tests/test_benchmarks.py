@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 import chainrule
@@ -77,3 +78,17 @@ def test_one_task_of_auto_is_measured_in_a_new_process_and_a_warm_one() -> None:
     auto = module("auto")
     first, later, engine = auto.seconds(auto.Task(4, 8, 1, 32, 64, 2), "numpy")
     assert first > 0 and later > 0 and engine == "numpy"
+
+
+def test_a_mixture_chosen_by_the_test_part_is_never_behind_the_best_of_its_parts() -> None:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("pandas")
+    reach, random = module("reach"), np.random.default_rng(0)
+    wanted = random.integers(0, 3, 40)
+    each = [random.dirichlet(np.ones(3), 40) for _ in range(5)]
+    for which in (0, 1):
+        best = min(reach.measures(one, wanted, True)[which] for one in each)
+        assert reach.mixture(each, wanted, True, which) < best
+    right, opposite = np.eye(3)[wanted], np.eye(3)[(wanted + 1) % 3]
+    assert reach.mixture([opposite, right], wanted, True, 1) == 0
+    assert reach.mixture([wanted + 1.0, wanted - 1.0], wanted.astype(float), False, 0) == 0
