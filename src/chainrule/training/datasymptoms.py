@@ -121,11 +121,11 @@ def _of_classes(
     members = np.eye(classes)[labels]  # (R,C)
     counts = members.sum(axis=0)  # (C,)
     members, counts = members[:, counts > 0], counts[counts > 0, None]  # (C,1)
-    if len(counts) < 2:
-        return [], []
     means = (members.T @ X) / counts  # (C,I)
     same = np.sum(counts * means**2, axis=0) >= _SAME * np.sum(X * X, axis=0)  # (I,): in all samples of a class
     fixed = np.flatnonzero(varies & same)
+    if not len(fixed) or len(counts) < 2:
+        return [], []
     levels = means[:, fixed] / np.abs(means[:, fixed]).max(axis=0)  # (C,F)
     apart = (np.diff(np.sort(levels, axis=0), axis=0) > 1e-6).all(axis=0)  # (F,)
     if apart.any() or len(np.unique(levels.round(5), axis=0)) < len(counts):
