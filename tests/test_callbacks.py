@@ -550,6 +550,14 @@ def test_a_run_that_something_else_ended_does_not_settle(capsys: pytest.CaptureF
     assert (said.count("Settling: "), said.count("Engine ")) == (1, 1)
 
 
+def test_notes_on_a_run_that_settles_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    X = np.random.default_rng(3).normal(1e4, 1e3, (80, 3))
+    one = Model([Dense(3, 8), ReLU(), Dense(8, 1)], MeanSquaredError(), Adam(0.01))
+    one.fit(X, X[:, :1], epochs=8, validation_split=0.2, callbacks=[EarlyStopping(patience=2), Settling()])
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Note: ")]
+    assert notes and notes == [f"Note: {note}" for note in one.history.notes]
+
+
 def test_settling_needs_samples_that_were_held_out() -> None:
     with pytest.raises(ConfigurationError, match="write validation_split"):
         fit(model(), callbacks=[Settling()])
