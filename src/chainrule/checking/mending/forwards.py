@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ..measuring.bench import Bench
 from ..measuring.cases import Case
+from ..patience import Deadline
 from .changes import Written
 from .rewriting import expression, inside, put, told
 from .search import Mended
@@ -28,7 +28,7 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
     instance = bench.subject.create()
     ran = traced(lambda: bench.forward(instance, case.point.copied()))
     in_backward = traced(lambda: instance.backward(case.dvalues.copy()))
-    until = time.thread_time() + _SECONDS
+    until = Deadline(_SECONDS)
     for twins in functions_of([code for code in ran if code not in in_backward]).values():
         own = tree_of(twins[0])
         if own is None:
@@ -37,7 +37,7 @@ def mended_forward(bench: Bench, case: Case, accepts: Callable[[], bool]) -> Men
             code = compiled(twins[0], tree)
             if code is None:
                 continue
-            if time.thread_time() > until:
+            if until.over:
                 return None
             with swapped(twins, code):
                 enough = _runs(bench, case) and accepts()

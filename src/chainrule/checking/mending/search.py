@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..measuring.bench import Bench
 from ..measuring.cases import Case, cases_of, missing_in, ratios_in, wrong_in
+from ..patience import Deadline
 from .changes import Written, as_written, latest
 from .parts import Part, calls_in, parts_of, written_in_forward
 from .reach import open_places, reach_of
@@ -34,17 +34,17 @@ class Search:
     """How long repairs are tried: a number of them, and a time."""
 
     def __init__(self) -> None:
-        self.left, self.until, self.kept = 0, time.thread_time() + _SECONDS, 0
+        self.left, self.until, self.kept = 0, Deadline(_SECONDS), 0
 
     @property
     def ended(self) -> bool:
         """Whether it ended before all repairs were tried."""
-        return self.left <= 0 or time.thread_time() > self.until
+        return self.left <= 0 or self.until.over
 
     def next(self) -> bool:
         """Whether one more may be tried."""
         self.left -= 1
-        return self.left >= self.kept and time.thread_time() <= self.until
+        return self.left >= self.kept and not self.until.over
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -125,11 +125,11 @@ def _written(
 
     `changed` are values for settings that have a default.
     """
-    from .patience import one_search, patience
+    from ..patience import Deadline, one_search
 
     first: ConfigurationError | None = None
     broken: list[Subject] = []
-    until = patience()
+    until = Deadline()
     for call in _calls(item, arguments, inputs, changed):
         for way in _ways(call):
             try:
@@ -145,11 +145,13 @@ def _written(
                 broken = broken or known  # the arguments of its constructor were guessed: others may be meant
             except ConfigurationError as error:
                 first = first or error
-            if time.thread_time() > until:
+            if until.over:
                 break
     if broken:
         yield from broken
         return
+    if first is not None and (boxes := _wants_boxes(item)):
+        raise ConfigurationError(boxes) from first
     if first is not None:
         raise first
     operations = _operations(item)
@@ -173,6 +175,25 @@ def _ways(call: Passes) -> list[str]:
 
     value = call.of(call.value, call.item)
     return list(ways_of(value, whole_source(call), call.item is None))
+
+
+def _wants_boxes(item: Any) -> str:
+    """What to say of a class whose inputs must be objects with their own `.data` and `.grad`; "" of any other."""
+    from .calls import whole_source
+    from .plans import Passes
+
+    if not isinstance(item, type):
+        return ""
+    source = whole_source(Passes(item.__name__, item, "", None))
+    if not re.search(r"\w\.data\b", source) or not re.search(
+        r"[\w\]]\.grad *\+?= ", re.sub(r"self\.grad\b", "", source)
+    ):
+        return ""
+    return (
+        f"check: {item.__name__} takes objects that hold .data and .grad, to which its backward pass adds, and check "
+        "hands over arrays. Write a pair of functions of arrays around it, forward(x) and backward(dout), which make "
+        "such objects of x and return their .grad: check((forward, backward))."
+    )
 
 
 def _operations(item: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConfigurationError
+from ..patience import is_over
 from ..streams import seed_streams
 from .base import Arrays, is_shape
 from .calls import whole_source
@@ -19,7 +20,6 @@ from .initializers import initialized
 from .names import LIKE_WEIGHTS, RATES, TARGETS, TRAINING, is_gradient_name, rank_of, role_of, same_stem, setting
 from .objects import arrays_of, copied, write
 from .outputs import stored_output
-from .patience import is_over
 from .plans import Passes, SavingContext
 from .sources import (
     axes_in,

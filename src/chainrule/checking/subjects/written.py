@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
+from ..patience import is_over, one_search
 from ..streams import seed_streams
 from .axes import find_groups, resized
 from .base import Arrays, Group, Point, Style, Subject, is_shape
@@ -27,7 +28,6 @@ from .drafts import drafts
 from .held import made_by
 from .names import LIKE_WEIGHTS, RATES, TRAINING, role_of
 from .objects import parts_of
-from .patience import is_over, one_search
 from .plans import Passes, Recipe, leaf
 from .reading import Reading, is_needed
 from .readings import readings_of
@@ -98,6 +98,11 @@ def _written_subject(call: Passes, inputs: Any, targets: Any, reduction: str) ->
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
             "to pass there."
+        )
+    if best.error is not None and not best.plan.sources and not any(is_needed(best.plan, w) for w in best.wanted):
+        raise ConfigurationError(
+            f"check: {call.title} runs, but its backward pass raises {type(best.error).__name__} ({best.error}), and "
+            "nothing was found that a gradient could be taken by. Pass inputs that it takes: check(layer, inputs)."
         )
     if not best.plan.sources and best.error is None and not (best.plan.kind == "layer" and best.point.values):
         raise ConfigurationError(
