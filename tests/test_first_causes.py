@@ -135,3 +135,18 @@ class Output:
 """)
     ((_, report),) = check_file(place)
     assert isinstance(report, str) and "fails without expectation, which is None by default" in report
+
+
+def test_a_class_that_wants_boxes_is_refused_in_words_that_help(tmp_path: Path) -> None:
+    place = tmp_path / "boxes.py"
+    place.write_text("""
+class Gate:
+    def forward(self, cell):
+        self.cell = cell
+        self.out = max(0, cell.data)
+        return self.out
+    def backward(self, dout):
+        self.cell.grad += dout if self.out > 0 else 0.0
+""")
+    ((_, report),) = check_file(place)
+    assert isinstance(report, str) and "takes objects that hold .data and .grad" in report

@@ -16,7 +16,7 @@ from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import is_shape
 from .objects import attributes_of, parts_of
-from .optimized import RATE, Steps, with_plain_steps
+from .optimized import RATE, PlainSteps, with_plain_steps
 
 __all__ = ["construct", "constructed"]
 
@@ -219,7 +219,7 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
             with contextlib.suppress(Exception, SystemExit):
                 if getattr(made, "input_shape", ()) is None:
                     made.input_shape = (features,)
-                method(Steps("update"))
+                method(PlainSteps("update"))
                 made.learning_rate = RATE  # that of the steps that backward takes
                 yield made
             continue

@@ -13,13 +13,13 @@ import numpy as np
 from .objects import copied
 from .sources import source_of
 
-__all__ = ["RATE", "Steps", "with_plain_steps"]
+__all__ = ["RATE", "PlainSteps", "with_plain_steps"]
 
 RATE = 0.5  # a power of two is not rounded
 _CALLS = re.compile(r"(?m)^ *(.*?)self\.(\w*opt\w*)\.(\w+)\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 
 
-class Steps:
+class PlainSteps:
     """An optimizer that takes plain steps, in place where its caller takes nothing back."""
 
     def __init__(self, method: str, in_place: bool = False) -> None:
@@ -53,7 +53,7 @@ def with_plain_steps(item: Any) -> Any:
     held = {attribute: (method, in_place) for attribute, method, in_place in _held(item)}
     twin = copied(item) if held else item
     for attribute, (method, in_place) in held.items():
-        steps, theirs = Steps(method, in_place), getattr(twin, attribute)
+        steps, theirs = PlainSteps(method, in_place), getattr(twin, attribute)
         vars(twin).update({name: steps for name, value in vars(twin).items() if value is theirs})  # behind a property
         with contextlib.suppress(AttributeError, TypeError):  # a property that cannot be set
             setattr(twin, attribute, steps)
