@@ -137,11 +137,8 @@ def _cause_of(bench: Bench, findings: Sequence[Finding], causes: dict[int, Writt
 def _told(finding: Finding, written: Written, verified: bool) -> Finding:
     evidence = _EVIDENCE if verified else ""
     said = finding.diagnoses[0] if finding.diagnoses else Diagnosis("unknown", "", "")
-    same = (said.mistake, written.mistake) == (
-        "missing_local_derivative",
-        "activation_left_out",
-    )  # nothing else is in it
-    named = verified and written.mistake not in _PLAIN and not same  # better than a vague word
+    only = written.mistake in (*_PLAIN, "activation_left_out")  # a word only where there is none
+    named = verified and not only  # better than a vague word
     mean = (said.mistake, written.mistake) == ("batch_mean_doubled", "mean_for_sum")
     if said.mistake == "unknown" or mean or (said.mistake in _VAGUE and named):
         said = Diagnosis(written.mistake, written.says, evidence)
