@@ -23,8 +23,8 @@ def activation_left_out(m: Comparison) -> Iterator[Candidate]:
         return
     for called, slope in _slopes(m.setting.output):
         says = (
-            f"A factor is missing: the derivative of {called}, which forward ends with. The gradients are those of what "
-            f"goes into it. Multiply {m.setting.subject.style.dvalues} by that derivative first."
+            f"A factor is missing: the derivative of {called}, which forward ends with. The gradients are those of "
+            f"what goes into it. Multiply {m.setting.subject.style.dvalues} by that derivative first."
         )
         for predicted in _without(m, slope):
             yield Candidate("activation_left_out", predicted, says)
