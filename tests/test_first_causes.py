@@ -31,7 +31,7 @@ def relu_backward(dout, cache):
     db = np.sum(dout, axis=0)
     return np.dot(dout, W.T), dW, db
 """,
-        "activation_left_out",
+        "missing_local_derivative",
         "dout = dout * (np.dot(X, W) + b > 0)",
     ),
     "the tanh of a layer": Mistake(
@@ -47,7 +47,7 @@ class Dense:
         self.dw, self.db = self.x.T @ grad, grad.sum(axis=0, keepdims=True)
         return grad @ self.w.T
 """,
-        "activation_left_out",
+        "missing_local_derivative",
         "grad = grad * (1 - self.y ** 2)",
     ),
     "a logarithm that forward leaves out": Mistake(

@@ -137,7 +137,7 @@ def _cause_of(bench: Bench, findings: Sequence[Finding], causes: dict[int, Writt
 def _told(finding: Finding, written: Written, verified: bool) -> Finding:
     evidence = _EVIDENCE if verified else ""
     said = finding.diagnoses[0] if finding.diagnoses else Diagnosis("unknown", "", "")
-    only = written.mistake in (*_PLAIN, "activation_left_out")  # a word only where there is none
+    only = written.mistake in _PLAIN  # a word only where there is none
     named = verified and not only  # better than a vague word
     mean = (said.mistake, written.mistake) == ("batch_mean_doubled", "mean_for_sum")
     if said.mistake == "unknown" or mean or (said.mistake in _VAGUE and named):

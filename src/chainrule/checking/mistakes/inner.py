@@ -27,7 +27,7 @@ def activation_left_out(m: Comparison) -> Iterator[Candidate]:
             f"what goes into it. Multiply {m.setting.subject.style.dvalues} by that derivative first."
         )
         for predicted in _without(m, slope):
-            yield Candidate("activation_left_out", predicted, says)
+            yield Candidate("missing_local_derivative", predicted, says)
 
 
 def _slopes(y: Floats) -> Iterator[tuple[str, Floats]]:
