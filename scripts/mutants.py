@@ -173,6 +173,7 @@ def main() -> None:
     chosen = [(each, one) for each in files for one in mutants(each.read_text()) if first <= one.line <= last]
     if options.sample is not None and options.sample < len(chosen):
         chosen = random.Random(options.seed).sample(chosen, options.sample)
+    chosen = [case for case in chosen if case[1].compiles]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         places = [Copy(Path(folder, str(index)), options.tests) for index in range(options.jobs)]
         seconds = prepare(places[0])

@@ -159,6 +159,16 @@ class Survivor:
         "right",
         "",
     ),
+    "outlived": (
+        f"""{LAYER}
+import subprocess, sys, time
+class Outlived:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "{{mark}}"])
+    time.sleep(60)
+""",
+        "not checked",
+        "time_limit",
+    ),
     "closes": (f"import os{_forward('os.closerange(0, 256)')}", "not checked", ""),
     "garbage": (
         f"{_SOCKETS}{_forward('[os.write(fd, bytes(range(256)) * 40) for fd in channels()]')}",

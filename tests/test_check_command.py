@@ -49,7 +49,7 @@ class Base:
 FILES = {
     "ada.py": RIGHT,
     "bob.py": WRONG,
-    "endless.py": "class Endless:\n    while True: pass",
+    "endless.py": "import time\nclass Endless:\n    while True: time.sleep(0.1)",
     "huge.py": "class Huge:\n    x = bytearray(10**11)",
     "broken.py": "def f(:",
     "leaves.py": "import sys; sys.exit(3)",
@@ -144,21 +144,6 @@ def test_after_ctrl_c_the_rows_until_then_and_their_sums_are_there(tmp_path: Pat
     assert said.splitlines()[-1] == "Stopped before the end: what is not listed was not checked."
 
 
-def test_a_process_that_a_submission_started_ends_with_it(tmp_path: Path) -> None:
-    written = tmp_path / "written"
-    child = f"import time; time.sleep(3); open({str(written)!r}, 'w').write('x')"
-    (tmp_path / "forks.py").write_text(
-        "import subprocess, sys, time\nclass Forks:\n"
-        f"    subprocess.Popen([sys.executable, '-c', {child!r}])\n    time.sleep(60)\n"
-    )
-    (row,) = check_folder(tmp_path, Limits(seconds=2))
-    assert row.mistakes == "time_limit"
-    import time
-
-    time.sleep(3.5)
-    assert not written.exists()
-
-
 def test_what_does_not_fit_is_a_row_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "mixed.py").write_text(
         RIGHT + "class Tanh:\n"
@@ -176,7 +161,8 @@ def test_what_does_not_fit_is_a_row_and_not_passed_over(tmp_path: Path) -> None:
 
 def test_an_endless_class_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     endless = (
-        "class Endless:\n    def forward(self, x):\n        while True: pass\n    def backward(self, d): return d\n"
+        "import time\nclass Endless:\n"
+        "    def forward(self, x):\n        while True: time.sleep(0.1)\n    def backward(self, d): return d\n"
     )
     (tmp_path / "some.py").write_text(RIGHT + endless)
     rows = {row.name: row.mistakes or row.result for row in check_folder(tmp_path, Limits(seconds=6))}

@@ -20,7 +20,7 @@ SHORT = Limits(seconds=2, megabytes=1024)
 ENDLESS = tuple(name for name, (_, _, word) in HOSTILE.items() if word == "time_limit")
 MARK = f"chainrule-survivor-{os.getpid()}"
 # Those that get at the process itself are also graded without bubblewrap and without other rights.
-OPEN = ("exits", "forks", "survivor", "hangs", "stops", "closes", "kills", "garbage")
+OPEN = ("exits", "forks", "survivor", "outlived", "hangs", "stops", "closes", "kills", "garbage")
 NEED_WALLS = ("neighbour",)  # with the rights of the teacher it can rewrite what the teacher can
 CASES = [("best", name) for name in HOSTILE] + [("process", name) for name in OPEN]
 
