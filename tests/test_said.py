@@ -91,3 +91,39 @@ class TooLarge(Dense):
 def test_a_row_of_a_large_array_of_few_rows_is_named(seed: int) -> None:
     report = check(TooLarge(9, 60), (4, 9), seed=seed, only=("gradients",))
     assert report.mistakes == ("one_row",) and {sample.index[0] for sample in report.errors[0].samples} == {3}
+
+
+class Tripled:
+    """3x, whose gradient is wrong in some places, and there unlike anything that is known."""
+
+    def __init__(self, where: tuple[object, ...]) -> None:
+        self.where = where
+
+    def forward(self, x):
+        self.x = x
+        return 3 * x
+
+    def backward(self, d):
+        dx = 3 * d
+        dx[self.where] = np.sinh(self.x * d)[self.where] + 1
+        return dx
+
+
+ALL = slice(None)
+PLACES = {
+    "first step": ((ALL, 0), "The first time step of axis 1 alone is wrong."),
+    "last step": ((ALL, -1), "The last time step of axis 1 alone is wrong."),
+    "first feature": ((ALL, ALL, 0), "The first index of axis 2 alone is wrong."),
+    "later steps": ((ALL, slice(1, None)), "The first time step of axis 1 alone is right, and the rest is wrong"),
+    "earlier steps": (
+        ((ALL, slice(None, -1)),),
+        "The last time step of axis 1 is right and all earlier ones are wrong",
+    ),
+}
+
+
+@pytest.mark.usefixtures("brief_search")
+@pytest.mark.parametrize(("where", "words"), PLACES.values(), ids=PLACES)
+def test_the_part_that_alone_is_wrong_or_right_is_told(where: tuple[object, ...], words: str) -> None:
+    report = check(Tripled(where), (5, 4, 3), only=("gradients",))
+    assert words in report.errors[0].diagnoses[0].says
