@@ -115,10 +115,7 @@ PLACES = {
     "last step": ((ALL, -1), "The last time step of axis 1 alone is wrong."),
     "first feature": ((ALL, ALL, 0), "The first index of axis 2 alone is wrong."),
     "later steps": ((ALL, slice(1, None)), "The first time step of axis 1 alone is right, and the rest is wrong"),
-    "earlier steps": (
-        ((ALL, slice(None, -1)),),
-        "The last time step of axis 1 is right and all earlier ones are wrong",
-    ),
+    "earlier steps": ((ALL, slice(None, -1)), "The last time step of axis 1 is right and all earlier ones are wrong"),
 }
 
 
