@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+import visitors  # noqa: F401, more rows of the table of strangers
 from chainrule import check
 from chainrule.checking.files import found_in, load
+from strangers import STRANGERS
 
 
 class Slip(NamedTuple):
@@ -182,7 +184,69 @@ def margin_loss(W, X, y):
     return loss, dW
 """
 
+PADDED = """
+import numpy as np
+def conv_forward(x, w, pad):
+    n, c, high, k = len(x), x.shape[1], x.shape[2], w.shape[2]
+    xp = np.pad(x, ((0, 0), (0, 0), (pad, pad)))
+    out = np.stack([np.einsum('bnk,mnk->bm', xp[:, :, t:t + k], w) for t in range(high + 2 * pad - k + 1)], axis=2)
+    return out, (x, w, pad, xp)
+def conv_backward(dout, cache):
+    x, w, pad, xp = cache
+    high, k = x.shape[2], w.shape[2]
+    dxp, dw = np.zeros_like(xp), np.zeros_like(w)
+    for t in range(dout.shape[2]):
+        dw += np.einsum('bm,bnk->mnk', dout[:, :, t], xp[:, :, t:t + k])
+        dxp[:, :, t:t + k] += np.einsum('bm,mnk->bnk', dout[:, :, t], w)
+    return dxp[:, :, pad:pad + high], dw
+"""
+
+POOL = """
+import numpy as np
+class Pool:
+    def __init__(self, k=2, s=2):
+        self.k, self.s = k, s
+    def forward(self, x):
+        self.x, k, s = x, self.k, self.s
+        n = (x.shape[2] - k) // s + 1
+        return np.stack([x[:, :, t * s:t * s + k].max(axis=2) for t in range(n)], axis=2)
+    def backward(self, grad):
+        dx, k, s = np.zeros_like(self.x), self.k, self.s
+        for b in range(len(dx)):
+            for c in range(dx.shape[1]):
+                for t in range(grad.shape[2]):
+                    part = self.x[b:b + 1, c, t * s:t * s + k]
+                    hit = part == np.max(part)
+                    dx[b:b + 1, c, t * s:t * s + k] += hit * grad[b, c, t]
+        return dx
+"""
+
+HEADS = STRANGERS["heads, whose number is guessed"].source
+IGNORING = STRANGERS["a loss with an index that it ignores"].source
+CLIPPED = """
+import numpy as np
+class Clipped:
+    def forward(self, y_pred, y_true):
+        p = np.clip(y_pred, 1e-7, 1 - 1e-7)
+        return -np.log(p[range(len(p)), y_true])
+    def backward(self, dvalues, y_true):
+        dvalues = np.clip(dvalues, 1e-7, 1 - 1e-7)
+        self.dinputs = -np.eye(dvalues.shape[1])[y_true] / dvalues / len(dvalues)
+"""
+
 SLIPS = {
+    "the padding left on one side": Slip(PADDED,
+        "dxp[:, :, pad:pad + high]", "dxp[:, :, :high]", "padding_not_removed"),
+    "the padding taken off twice": Slip(PADDED,
+        "dxp[:, :, pad:pad + high]", "dxp[:, :, 2 * pad:]", "padding_not_removed"),
+    "a stride left out": Slip(POOL,
+        "dx[b:b + 1, c, t * s:t * s + k] +=", "dx[b:b + 1, c, t:t + k] +=", "wrong_index", "2x2x6"),
+    "ones for the largest": Slip(POOL, "part == np.max(part)", "np.ones_like(part)", "not_the_largest", "2x2x6"),
+    "reshaped, not transposed": Slip(HEADS, "dout.transpose(0, 2, 1, 3).reshape(shape)", "dout.reshape(shape)",
+                                     "wrong_order"),
+    "ignored samples": Slip(IGNORING, "d * keep[:, None] /", "d /", "mask_missing"),
+    "clipped in forward only": Slip(CLIPPED,
+        "        dvalues = np.clip(dvalues, 1e-7, 1 - 1e-7)\n", "", "clip_in_forward_only"),
     "a sum without its axis": Slip(DENSE, "self.db = grad.sum(axis=0)", "self.db = grad.sum()", "wrong_axis"),
     "an axis kept": Slip(DENSE,
         "self.db = grad.sum(axis=0)", "self.db = grad.sum(axis=0, keepdims=True)", "keepdims_too_many"),

@@ -27,6 +27,8 @@ Floats = NDArray[Any]
 _GRID = (12, 16)  # rows and columns of the picture of an array
 _DIRECTIONS = 2  # along which every batch but the first is compared, and all with other settings
 _SETTINGS = 3  # in which a gradient that is wrong somewhere is known in every entry
+_ENOUGH = 2  # settings, for a diagnosis of a large array
+_LARGE = 64  # entries of an array that is not measured in more settings than that once it is wrong
 _SHOWN = 5  # entries listed in a finding
 
 
@@ -38,9 +40,11 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
         others = bench.subject.settings if training == bench.subject.modes[0] else bench.subject.settings // 2
         for position, point in enumerate(points(bench.subject, bench.rng, training, others)):
             brief = position or bench.subject.setting  # with its defaults it was compared entry by entry
-            for name, item in _in_setting(bench, point, _DIRECTIONS if brief else None):
+            known = [name for (name, mode), items in measured.items() if mode == training and _known_wrong(items)]
+            for name, item in _in_setting(bench, point, _DIRECTIONS if brief else None, known):
                 if isinstance(item, Comparison):
                     measured.setdefault((name, training), []).append(item)
+                    _remember(bench, item)
                 elif not any(_alike(item, other) for other in findings):
                     findings.append(item)
             if any(finding.kind == "raises" and finding.severity == "error" for finding in findings):
@@ -50,6 +54,8 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
         wrong = [m for m in items if m.wrong.any()]
         if wrong:
             items[:] = _complete(bench, name, items)
+            for item in items:
+                _remember(bench, item)
         if wrong and not any(f.array == bench.label(name) and f.kind == "gradient" for f in findings):
             findings.append(_finding(bench, name, items))
     if measured and not bench.runner.moves and not any(finding.severity == "error" for finding in findings):
@@ -71,6 +77,12 @@ def compare(bench: Bench) -> tuple[list[Finding], list[Checked]]:
         for name in names
     ]
     return findings, checked
+
+
+def _remember(bench: Bench, m: Comparison) -> None:
+    """Keep what was measured in every entry for the search for a line, which needs the same."""
+    if m.complete:
+        bench.known[bench.key_of(m.setting.point, m.name)] = m.flats, m.expected
 
 
 def _complete(bench: Bench, name: str, items: Sequence[Comparison]) -> list[Comparison]:
@@ -96,7 +108,14 @@ def _require_compared(bench: Bench, measured: dict[tuple[str, bool], list[Compar
             )
 
 
-def _in_setting(bench: Bench, point: Any, directions: int | None = None) -> Iterator[tuple[str, Comparison | Finding]]:
+def _known_wrong(items: Sequence[Comparison]) -> bool:
+    """Whether a large array is known to be wrong, in every entry of settings of two lengths."""
+    return items[0].value.size > _LARGE and sum(m.complete and bool(m.wrong.any()) for m in items) >= _ENOUGH
+
+
+def _in_setting(
+    bench: Bench, point: Any, directions: int | None = None, known: Sequence[str] = ()
+) -> Iterator[tuple[str, Comparison | Finding]]:
     try:
         setting = bench.setting(point)
     except Broken as broken:
@@ -113,7 +132,7 @@ def _in_setting(bench: Bench, point: Any, directions: int | None = None) -> Iter
             yield "", bench.error("finite", "output", f"The output is not finite ({point.label}).", "not_finite")
         return  # a drawn batch may leave the domain of the layer
     rng = bench.rng
-    for name in setting.values:
+    for name in (name for name in setting.values if name not in known):
         problem = _problem(bench, setting, name)
         if problem is not None:
             yield name, problem

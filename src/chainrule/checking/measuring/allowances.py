@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from .derivatives import Derivatives, sides
 __all__ = ["allow_for_rounding", "allow_for_the_small_number", "set_clipped_apart", "set_kinks_apart"]
 
 _CLIP = 1e-6  # probabilities this close to 0 and 1 may be clipped
+_NEAR = 0.02  # to 0 or 1, for a probability that a loss may have clipped further in
 _SAFE = 300  # how many times the small number inside a logarithm a probability is, for a slack of one
 _MOST_SLACK = 0.01
 
@@ -29,7 +31,8 @@ def set_clipped_apart(result: Comparison) -> None:
     scores = value if value.shape[1] > 1 else np.concatenate([value, 0 * value], axis=1)
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     certain = (shares / shares.sum(axis=1, keepdims=True)).max(axis=1) > 1 - _CLIP  # a softmax inside is at its clip
-    clipped = still[rows] & (certain[rows] | (setting.subject.domain == "probabilities"))
+    near = np.abs(value - 0.5).max(axis=1) > 0.5 - _NEAR  # a row that is ignored stays as it is, too
+    clipped = still[rows] & (certain[rows] | (near[rows] & (setting.subject.domain == "probabilities")))
     if setting.subject.domain == "probabilities":
         clipped |= (at <= _CLIP) | (at >= 1 - _CLIP)
     clipped &= np.isfinite(result.given)
@@ -96,23 +99,25 @@ def allow_for_rounding(result: Comparison, slopes: Derivatives, rng: np.random.G
     result.wrong[rows] = ~(np.abs(result.given[rows] - result.expected[rows]) <= result.allowed[rows])
 
 
-def set_kinks_apart(result: Comparison) -> None:
+def set_kinks_apart(result: Comparison, bent: Collection[int]) -> None:
     """At a kink there is no derivative, and any slope between those of the two sides is right.
 
     A kink very close by shows at wide steps and not at narrow ones: the gradient must lie between the sides at each.
+    There is none where the output was found to go straight on: at entries that are not `bent`.
     """
     setting, name = result.setting, result.name
-    for row in np.flatnonzero(result.wrong)[:64]:
+    rows = [row for row in np.flatnonzero(result.wrong) if int(result.flats[row]) in bent]
+    for row in rows[:64]:
         if not np.isfinite(result.given[row]):
             continue
-        flat, bent, between = int(result.flats[row]), False, True
+        flat, bends, between = int(result.flats[row]), False, True
         extra = setting.penalty[name].reshape(-1)[flat] if name in setting.penalty else 0.0
         for narrower in (1, 8, 64):
             left, right = sides(setting, name, flat, narrower)
             size = abs(left) + abs(right)
             slack = 1e-3 * size + result.allowed[row]
-            bent |= abs(right - left) > slack
+            bends |= abs(right - left) > slack
             between = min(left, right) - slack <= result.given[row] - extra <= max(left, right) + slack
             if not between:
                 break
-        result.wrong[row], result.kinks[row] = not (bent and between), bent and between
+        result.wrong[row], result.kinks[row] = not (bends and between), bends and between

@@ -13,6 +13,7 @@ from ...errors import ConfigurationError
 from ..equality import equal
 from ..findings import Diagnosis, Finding
 from ..subjects import Instance, Point, Subject, batch_of, fresh_targets, groups_of
+from ..subjects.names import LIKE_WEIGHTS, role_of
 from . import nudge
 from .comparison import Tolerance
 from .setting import Runner, Setting
@@ -63,6 +64,7 @@ class Bench:
         self.tolerance = tolerance._replace(rtol=max(tolerance.rtol, subject.slack))
         self.runner = Runner(subject, seed)
         self.noise = 0.0
+        self.known: dict[Any, tuple[Any, Any]] = {}  # entries and derivatives, where every entry was measured
 
     @property
     def rng(self) -> np.random.Generator:
@@ -130,6 +132,12 @@ class Bench:
         says = f"{method} raises {type(error).__name__}: {error} ({_shapes(point)})."
         return self.error("raises", "", says, f"{method}_raises")
 
+    def key_of(self, point: Point, name: str) -> Any:
+        """What tells one array at one point from all others."""
+        arrays = [np.asarray(each).tobytes() for each in (*point.values.values(), point.targets) if each is not None]
+        others = [each.tobytes() for each in point.fixed.values() if isinstance(each, np.ndarray)]
+        return name, point.training, tuple(arrays), tuple(others)
+
     # What the object does with randomness and rounding
 
     def settle(self) -> None:
@@ -174,7 +182,8 @@ class Bench:
         if name == "output":
             return name
         inputs = list(self.subject.inputs)
-        return "dinputs" if inputs == [name] and self.subject.style.own else f"d{name}"
+        data = inputs == [name] and role_of(name) not in LIKE_WEIGHTS
+        return "dinputs" if data and self.subject.style.own else f"d{name}"
 
     def line(self, name: str, code: str) -> str:
         """The line that sets a gradient, as the object's author would write it."""

@@ -19,6 +19,7 @@ from .trials import points
 
 __all__ = ["Case", "cases_of", "missing_in", "ratios_in", "wrong_in"]
 
+_LARGE = 600  # entries of a batch that is left out for smaller ones
 _POINTS = 3  # batches, of different lengths, in which a repair must be right
 
 
@@ -33,10 +34,17 @@ class Case:
 
 
 def cases_of(bench: Bench) -> list[Case]:
-    """A few batches of different lengths with what every gradient must be in them."""
+    """A few batches of different lengths with what every gradient must be in them, found once for a bench."""
+    if "cases" not in bench.known:
+        bench.known["cases"] = _cases_of(bench), None
+    cases: list[Case] = bench.known["cases"][0]
+    return cases
+
+
+def _cases_of(bench: Bench) -> list[Case]:
     found: list[Case] = []
     try:
-        for point in points(bench.subject, bench.rng, bench.subject.modes[0], _POINTS + 1):
+        for point in _small(list(points(bench.subject, bench.rng, bench.subject.modes[0], _POINTS + 1))):
             instance = bench.subject.create()
             output = bench.forward(instance, point.copied())
             if not np.isfinite(output).all() or (found and point.sizes == (1,)):
@@ -47,15 +55,25 @@ def cases_of(bench: Bench) -> list[Case]:
             setting = Setting(bench.subject, bench.runner, point, bench.noise, dvalues, output, zeros, {}, penalty)
             wanted = {}
             for name in zeros:
-                m = measure(setting, name, Tolerance(1.0, 1.0), bench.rng, every=True)
-                size = float(np.max(np.abs(m.expected), initial=0.0, where=np.isfinite(m.expected)))
-                wanted[name] = m.flats, m.expected, 1e-5 * np.abs(m.expected) + 1e-6 * size + 1e-12
+                flats, expected = bench.known.get(bench.key_of(point, name), ((), ()))
+                if not len(flats):
+                    m = measure(setting, name, Tolerance(1.0, 1.0), bench.rng, every=True, locate=False)
+                    flats, expected = m.flats, m.expected
+                size = float(np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected)))
+                wanted[name] = flats, expected, 1e-5 * np.abs(expected) + 1e-6 * size + 1e-12
             found.append(Case(point, dvalues, output.copy(), wanted))
             if len(found) == _POINTS:
                 break
     except (Exception, SystemExit):  # the object is not ours: anything may come
         return found
     return found
+
+
+def _small(found: list[Point]) -> list[Point]:
+    """The points without the one that has most entries, where others of several samples are left."""
+    largest = max(found[1:], key=lambda point: sum(np.size(value) for value in point.values.values()), default=None)
+    size = sum(np.size(value) for value in largest.values.values()) if largest is not None else 0
+    return [each for each in found if each is not largest or size <= _LARGE]
 
 
 def wrong_in(bench: Bench, cases: Sequence[Case], among: frozenset[str] | None = None) -> frozenset[str]:

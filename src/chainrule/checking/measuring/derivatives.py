@@ -25,12 +25,19 @@ class Derivatives:
         self.setting, self.name, self.rng = setting, name, rng
         self.direction = rng.normal(size=setting.values[name].shape)  # along which the two were compared
         self.known: nudge.Slope | None = None
+        self.straight = False
+        self.bent: set[int] = set()  # entries where it does not go straight on, or where nobody looked
+        self.bends = True
         self.complex = self._complex_step_holds() if believed is None else believed
         self.method = "complex step" if self.complex else "central differences"
+        self.straight = False if self.complex or believed is not None else self._is_straight()
 
     def of_entry(self, flat: int) -> nudge.Slope:
         """∂output / ∂entry."""
-        return self._of(self.setting.entry(self.name, flat), self.setting.scale(self.name, flat))
+        self.bends = True
+        slope = self._of(self.setting.entry(self.name, flat), self.setting.scale(self.name, flat))
+        self.bent |= {flat} if self.bends else set()
+        return slope
 
     def along(self, direction: Floats) -> nudge.Slope:
         """The derivative of the output along a direction."""
@@ -46,9 +53,27 @@ class Derivatives:
     def _central(self, curve: nudge.Curve, size: float) -> nudge.Slope:
         step = self.setting.step(size)
         try:
-            return nudge.central_slope(curve, step, self.setting.noise)
+            straight = None
+            if self.straight:
+                straight = nudge.straight_slope(curve, step, self.setting.noise, self.setting.output)
+                self.bends = straight is None
+            return straight or nudge.central_slope(curve, step, self.setting.noise)
         except Exception:  # what forward asserts, such as rows that add up to 1, may hold close by alone
             return nudge.central_slope(curve, step / _NARROWER, self.setting.noise)
+
+    def _is_straight(self) -> bool:
+        """Whether the output goes straight on along a direction that moves every entry, as in a convolution."""
+        curve, step = self.setting.along(self.name, self.direction), self.setting.step(self.setting.scale(self.name))
+        here = self.setting.output
+        try:
+            slope = nudge.straight_slope(curve, step, self.setting.noise, here)
+            half = here if slope is None else np.asarray(curve(step / 2))
+        except Exception:  # the object is not ours: anything may come
+            return False
+        if slope is None or np.any(np.abs(half - here - slope.value * step / 2) > slope.error * step):
+            return False
+        self.known = self.known or slope
+        return True
 
     def _complex_step_holds(self) -> bool:
         """Whether complex steps agree with central differences in every output along a random direction."""
@@ -84,7 +109,7 @@ class Derivatives:
 def sides(setting: Setting, name: str, flat: int, narrower: float = 1.0) -> tuple[float, float]:
     """The slopes on both sides of an entry."""
     step = 1.25e-7 / narrower * setting.scale(name, flat) * (setting.noise / 2.3e-16) ** 0.5
-    left, right = nudge.one_sided_slopes(setting.entry(name, flat), step)
+    left, right = nudge.one_sided_slopes(setting.entry(name, flat), step, setting.output)
     return float(np.sum(setting.dvalues * left)), float(np.sum(setting.dvalues * right))
 
 

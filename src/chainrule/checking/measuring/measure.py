@@ -33,18 +33,19 @@ def measure(
     rng: np.random.Generator,
     every: bool = False,
     directions: int | None = None,
+    locate: bool = True,
 ) -> Comparison:
     """Compare one gradient of the right shape with the derivative of forward; with `every` in each entry if it can.
 
     With a number of `directions` along these alone, whatever the size (along one where a derivative takes several
-    passes), and in entries where one of them disagrees.
+    passes), and in entries where one of them disagrees; in a large array these are looked for, unless `locate` is off.
     """
     received = np.asarray(setting.gradients[name], dtype=np.float64)
     slopes = Derivatives(setting, name, rng)
     projections = 0
     if received.size > (_EVERY if every else 1 if directions else _SMALL):
         projections = (directions if slopes.complex else 1) if directions else _DIRECTIONS
-    flats = _entries(slopes, received, projections, 0 if directions else _FEW)
+    flats = _entries(slopes, received, projections, 0 if directions else _FEW, locate)
     columns, errors = _columns(slopes, flats)
     expected = columns @ setting.dvalues.reshape(-1)
     if name in setting.penalty:
@@ -61,11 +62,11 @@ def measure(
         allow_for_the_small_number(result, slopes)
     if tolerance.rtol < 1:
         allow_for_rounding(result, slopes, rng)
-    set_kinks_apart(result)
+    set_kinks_apart(result, slopes.bent)
     return result
 
 
-def _entries(slopes: Derivatives, received: Floats, projections: int, few: int) -> NDArray[np.intp]:
+def _entries(slopes: Derivatives, received: Floats, projections: int, few: int, locate: bool) -> NDArray[np.intp]:
     """Which entries are compared: all, or a few where no direction disagrees, or where they may be wrong."""
     if not projections:
         return np.arange(received.size)
@@ -73,7 +74,8 @@ def _entries(slopes: Derivatives, received: Floats, projections: int, few: int) 
         return np.sort(slopes.rng.choice(received.size, few, replace=False)).astype(np.intp)
     if received.size <= _EVERY:
         return np.arange(received.size)
-    return np.union1d(_chosen(received.shape, slopes.rng), _located(slopes, received))
+    found = _located(slopes, received) if locate else np.arange(0)
+    return np.union1d(_chosen(received.shape, slopes.rng), found)
 
 
 def _columns(slopes: Derivatives, flats: NDArray[np.intp]) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Slope", "central_slope", "complex_slope", "noise_level", "one_sided_slopes"]
+__all__ = ["Slope", "central_slope", "complex_slope", "noise_level", "one_sided_slopes", "straight_slope"]
 
 Curve = Callable[[Any], NDArray[Any]]
 
@@ -58,6 +58,23 @@ def noise_level(f: Curve, spacing: float) -> float:
     moved = third[third > 0]
     noise = float(np.median(moved) / np.sqrt(20) / size) if moved.size else 0.0
     return max(noise, float(np.finfo(np.float64).eps))
+
+
+def straight_slope(f: Curve, step: float, noise: float, here: NDArray[Any]) -> Slope | None:
+    """The central difference at one step, where f goes straight on from its value `here`; None where it bends.
+
+    A cube goes straight by this at 0: it is for what was found to be straight along other ways.
+
+    >>> straight_slope(lambda t: np.array([2.0 * t]), 0.5, 1e-16, np.zeros(1)).value
+    array([2.])
+    >>> straight_slope(lambda t: np.array([t * t]), 0.5, 1e-16, np.zeros(1)) is None
+    True
+    """
+    low, high = np.asarray(f(-step)), np.asarray(f(step))
+    rounding = 16 * noise / step * float(np.max(np.abs(high), initial=0.0)) * ((high != low) | (high != here))
+    if not np.all(np.abs(high + low - 2 * here) <= rounding * step) or not np.any(rounding):
+        return None
+    return Slope((high - low) / (2 * step), rounding)
 
 
 def central_slope(f: Curve, step: float, noise: float, wanted: float = 1e-9) -> Slope:
@@ -111,12 +128,14 @@ def _stuck(output: NDArray[Any], noise: float, step: float) -> NDArray[Any]:
     return error
 
 
-def one_sided_slopes(f: Curve, step: float) -> tuple[NDArray[Any], NDArray[Any]]:
+def one_sided_slopes(f: Curve, step: float, here: NDArray[Any] | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
     """(f(0) - f(-h)) / h and (f(h) - f(0)) / h; if they differ by more than curvature explains, there is a kink.
+
+    `here` is f(0), where it is known.
 
     >>> left, right = one_sided_slopes(lambda t: np.maximum(np.array([t, 1.0 + t]), 0.0), 0.5)
     >>> left, right
     (array([0., 1.]), array([1., 1.]))
     """
-    here = np.asarray(f(0.0))
+    here = np.asarray(f(0.0)) if here is None else here
     return (here - np.asarray(f(-step))) / step, (np.asarray(f(step)) - here) / step

@@ -9,7 +9,7 @@ from ..findings import Diagnosis, Finding
 from ..measuring.bench import Bench
 from ..measuring.cases import cases_of
 from .forwards import mended_forward
-from .search import Mended, Search, Written, copied_first, has_source, mend
+from .search import Mended, Search, Written, clipped_first, copied_first, has_source, mend
 
 __all__ = ["explained", "told_once"]
 
@@ -42,6 +42,12 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
                 return _all_from(findings, changed, each.written[0])
         if changed.mistake == "inputs_overwritten":
             return _all_from(findings, changed, None)
+    unclipped = next((f for f in errors if f.mistake == "clip_in_forward_only"), None)
+    if unclipped is not None and len(errors) == 1:
+        for each in clipped_first(bench):
+            if _left(each, again) == []:
+                return _all_from(findings, unclipped, each.written[0])
+        return _without_lines(findings)
     if not any(f.kind in _KINDS for f in errors):
         return list(findings)
     if any(f.mistake == "no_derivative" for f in errors):  # what is meant is for its author to say

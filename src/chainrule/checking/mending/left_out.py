@@ -211,6 +211,8 @@ def _missing(name: str, says: str) -> tuple[str, str]:
         return "missing_local_derivative", f"{says} It is the derivative of the sigmoid, by its output."
     if name.endswith(" > 0"):
         return "missing_local_derivative", f"{says} It is the derivative of max(x, 0), by its output."
+    if name.endswith("[:, None]"):
+        return "mask_missing", f"{says} What forward leaves out must pass no gradient."
     if "mask" in name:
         return "mask_missing", f"{says} Entries that were dropped must pass no gradient."
     return "missing_factor", says

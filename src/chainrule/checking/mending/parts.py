@@ -12,6 +12,7 @@ import numpy as np
 
 from ..measuring.bench import Bench
 from ..measuring.cases import Case, wrong_in
+from .rewriting import index_of
 from .usercode import NUMBERS, functions_of, names_in, traced, tree_of
 
 __all__ = ["Part", "calls_in", "parts_of", "written_in_forward"]
@@ -75,19 +76,26 @@ def calls_in(bench: Bench, case: Case) -> int:
     return max(count, 1)
 
 
-def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tuple[str, ...], bool]:
-    """The numbers that stand in forward, its expressions, which backward may name as well, and whether it sums up."""
+def _sums(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and node.func.attr in _SUMS
+
+
+def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tuple[str, ...], bool, tuple[str, ...]]:
+    """What stands in forward: numbers, expressions that backward may name as well, whether it sums up, its indices."""
     instance = bench.subject.create()
     numbers: dict[float, None] = {}
     expressions: dict[str, None] = {}
+    indices: dict[str, None] = {}
     sums = False
     for twins in functions_of(traced(lambda: bench.forward(instance, case.point.copied()))).values():
         tree = tree_of(twins[0])
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value not in (0, True):
                 numbers[node.value] = None
-            if isinstance(node, ast.BinOp | ast.Compare) or (isinstance(node, ast.Call) and node.args):
+            if isinstance(node, ast.BinOp | ast.Compare) or (isinstance(node, ast.Call) and (node.args or _sums(node))):
                 expressions[ast.unparse(node)] = None
+            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+                indices[index_of(node)] = None
             sums = sums or (isinstance(node, ast.Attribute) and node.attr in _SUMS)
     short = [code for code in expressions if len(code) <= 40]
-    return tuple(numbers)[:8], tuple(sorted(short, key=len))[:_MOST_EXPRESSIONS], sums
+    return tuple(numbers)[:8], tuple(sorted(short, key=len))[:_MOST_EXPRESSIONS], sums, tuple(indices)

@@ -6,11 +6,13 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from .activated import activated
+from .arrangements import rearranged
 from .left_out import added_forms, divisions, factors, given_forms, softmax_sums, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
 from .statements import at_other_places, divided, moved, of_statement, subtracted
 from .turned import axes, numbers, renamed, reshaped, sizes, taken_out, turned
+from .windows import cropped, largest, windows
 
 __all__ = ["Repair", "SourceScope", "repairs"]
 
@@ -40,13 +42,15 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     return [
         (r for i, node in statements for r in of_statement(tree, i, node)),
         (r for i, node in placed for r in taken_out(i, node)),
-        (r for i, node in simple for r in factors(i, node, idle, scope)),
+        (r for i, node in simple for r in (*windows(tree, i, node, scope), *cropped(i, node, scope))),
+        (r for i, node in simple for r in (*rearranged(i, node, scope), *largest(i, node, scope))),
+        (r for i, node in simple for r in factors(i, node, [*_masks(scope), *idle], scope)),
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
         (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
         (r for i, node in simple for r in factors(i, node, unread, scope)),
         (r for i, node in simple for r in axes(i, node)),
-        (r for i, node in simple for r in sizes(i, node, [*scalars, *counts])),
-        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts])),
+        (r for i, node in simple for r in sizes(i, node, [*scalars, *counts, *scales])),
+        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts, *_areas(scope)])),
         (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
         (r for i, node in statements for r in at_other_places(tree, i, node)),
         (r for i, node in statements for r in subtracted(i, node, scope)),
@@ -106,6 +110,21 @@ def _slopes(arrays: list[str]) -> list[str]:
 
 def _counts(arrays: list[str]) -> list[str]:
     return [count for name in arrays[:6] for count in (f"len({name})", f"{name}.shape[-1]", f"{name}.size")]
+
+
+def _masks(scope: SourceScope) -> list[str]:
+    """Masks of samples, as factors of arrays with a row for each."""
+    return [f"{n}[:, None]" for n, v in scope.known.items() if is_array(v) and v.dtype.kind == "b" and v.ndim == 1]
+
+
+def _areas(scope: SourceScope) -> list[str]:
+    """The areas of windows: products of two whole numbers that the code can name, each value once."""
+    names: dict[int, str] = {}
+    for name, value in sorted(scope.known.items(), key=lambda item: "." in item[0]):
+        if type(value) is int and 1 < value < 10:
+            names.setdefault(value, name)
+    few = list(names.values())[:4]
+    return [f"({a} * {b})" for k, a in enumerate(few) for b in few[k:]]
 
 
 def _few_counts(counts: list[str], scope: SourceScope) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Repair", "SourceScope", "expression", "inside", "is_array", "is_number", "put", "told"]
+__all__ = ["Repair", "SourceScope", "expression", "index_of", "inside", "is_array", "is_number", "put", "told"]
 
 
 class Repair(NamedTuple):
@@ -33,6 +33,7 @@ class SourceScope(NamedTuple):
     left: Mapping[str, NDArray[Any]]  # what is missing in each wrong gradient, expected - received
     ratios: tuple[float, ...]  # by which wrong gradients are too large or too small
     sums: bool = True  # whether forward takes sums or means, as a normalization does
+    windows: tuple[str, ...] = ()  # the indices of several parts that stand in forward
 
 
 def is_array(value: Any) -> bool:
@@ -48,6 +49,15 @@ def is_number(value: Any) -> bool:
 def expression(code: str) -> ast.expr:
     """The tree of an expression."""
     return ast.parse(code, mode="eval").body
+
+
+def index_of(place: ast.Subscript) -> str:
+    """What stands between the brackets.
+
+    >>> index_of(expression("x[n, :, i:i + 2]"))
+    'n, :, i:i + 2'
+    """
+    return ast.unparse(ast.Subscript(ast.Name("a", ast.Load()), place.slice, ast.Load()))[2:-1]
 
 
 def inside(node: ast.stmt, places: bool = False) -> Iterator[tuple[int, ast.expr, ast.AST]]:

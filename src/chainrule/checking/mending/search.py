@@ -8,6 +8,8 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..measuring.bench import Bench
 from ..measuring.cases import Case, cases_of, missing_in, ratios_in, wrong_in
 from ..patience import Deadline
@@ -15,9 +17,9 @@ from .changes import Written, as_written, latest
 from .parts import Part, calls_in, parts_of, written_in_forward
 from .reach import open_places, reach_of
 from .repairs import Repair, SourceScope, repairs
-from .usercode import compiled, copied_tree, functions_of, swapped, traced, tree_of
+from .usercode import compiled, copied_tree, functions_of, names_in, swapped, traced, tree_of
 
-__all__ = ["Mended", "Search", "Written", "copied_first", "has_source", "mend"]
+__all__ = ["Mended", "Search", "Written", "clipped_first", "copied_first", "has_source", "mend"]
 
 _PLACES = 4  # lines before which a copy may be made
 _REFUSED = 2  # repairs that make the gradients right and not the whole check
@@ -120,6 +122,47 @@ def copied_first(bench: Bench, backward: bool) -> Iterator[Mended]:
             yield Mended((written,), True, ((twins, code),))
 
 
+def clipped_first(bench: Bench) -> Iterator[Mended]:
+    """A line that clips in backward what forward clips: an argument, or what the object keeps."""
+    cases = cases_of(bench)
+    if not cases:
+        return
+    instance = bench.subject.create()
+    in_forward = traced(lambda: bench.forward(instance, cases[0].point.copied()))
+    limits = [limit for twins in functions_of(in_forward).values() for limit in _limits(tree_of(twins[0]))]
+    ran = traced(lambda: instance.backward(cases[0].dvalues.copy()))
+    twins = next(iter(functions_of(ran).values()), ())
+    own = tree_of(twins[0]) if twins else None
+    if own is None:
+        return
+    shapes = [value.shape for value in cases[0].point.values.values()]
+    arrays = [n for n, v in names_in(ran[twins[0].__code__]).items() if np.shape(v) in shapes and n in ast.unparse(own)]
+    first = next((at for at, node in enumerate(own.body) if not _is_text(node)), 0)
+    for limit in dict.fromkeys(limits):
+        for name in arrays:
+            line = f"{name} = np.clip({name}, {limit})"
+            tree = copied_tree(own)
+            tree.body.insert(first, ast.copy_location(ast.parse(line).body[0], tree.body[first]))
+            code = compiled(twins[0], tree)
+            if code is not None:
+                says = f"Forward clips {name} and backward does not: at 0 and 1 it divides by 0."
+                written = Written("clip_in_forward_only", says, frozenset(), own.body[first].lineno, "", line)
+                yield Mended((written,), True, ((twins, code),))
+
+
+def _limits(tree: ast.FunctionDef | None) -> Iterator[str]:
+    """The limits of every clip in a function, as they are written."""
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "clip":
+            limits = node.args[-2:]
+            if len(limits) == 2:
+                yield ", ".join(map(ast.unparse, limits))
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def has_source(bench: Bench) -> bool:
     """Whether all of the user's backward pass can be read, so that any line could be tried in it."""
     cases = cases_of(bench)
@@ -141,7 +184,7 @@ def _best(
     limits: tuple[Search, Callable[[], bool]],
 ) -> _Found | None:
     """The first repair that leaves nothing wrong, or else the one that leaves least."""
-    constants, expressions, sums = written_in_forward(bench, cases[0])
+    constants, expressions, sums, indices = written_in_forward(bench, cases[0])
     left_out, ratios = missing_in(bench, cases[0], wrong), ratios_in(bench, cases, wrong)
     for part in parts:
         for node in ast.walk(part.tree):
@@ -154,7 +197,7 @@ def _best(
         for part, reach in zip(parts, reaches, strict=True):
             open_places(reach, wrong, first)
             factors = tuple(code for code in expressions if part.value_of(code) is not None)
-            scope = SourceScope(part.known, whole, constants, factors, part.value_of, left_out, ratios, sums)
+            scope = SourceScope(part.known, whole, constants, factors, part.value_of, left_out, ratios, sums, indices)
             groups.append(repairs(part.tree, scope))
         limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first else 0
         found = _first_of(bench, cases, parts, groups, wrong, limits)
@@ -172,6 +215,7 @@ def _first_of(
     limits: tuple[Search, Callable[[], bool]],
 ) -> _Found | None:
     search, accepts = limits
+    cases = sorted(cases, key=lambda case: case.output.size)
     best: _Found | None = None
     refused = 0
     for same in zip(*groups, strict=True):

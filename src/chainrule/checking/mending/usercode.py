@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import gc
 import inspect
 import sys
@@ -86,8 +87,8 @@ def functions_of(codes: Collection[types.CodeType]) -> dict[types.CodeType, tupl
 def tree_of(function: types.FunctionType) -> ast.FunctionDef | None:
     """The definition of a function with its lines as in the file; None without source, and where a loop may not end."""
     try:
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        source, first = _source_of(function.__code__)
+        tree = ast.parse(source).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
         return None
     if not isinstance(tree, ast.FunctionDef) or any(isinstance(node, ast.While) for node in ast.walk(tree)):
@@ -95,6 +96,12 @@ def tree_of(function: types.FunctionType) -> ast.FunctionDef | None:
     tree.decorator_list = []
     ast.increment_lineno(tree, first - 1)
     return tree
+
+
+@functools.lru_cache(maxsize=64)
+def _source_of(code: types.CodeType) -> tuple[str, int]:
+    lines, first = inspect.getsourcelines(code)
+    return textwrap.dedent("".join(lines)), first
 
 
 def compiled(function: types.FunctionType, tree: ast.FunctionDef) -> types.CodeType | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import ConfigurationError
 from ...graph import Graph
 from ...layer import Layer
@@ -71,17 +73,20 @@ def subjects_of(
         yield replace(subject, on_purpose="as it was called" if declared is True else declared)
 
 
-def _varied(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
+def _varied(
+    item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str, fixed: Mapping[str, Any]
+) -> Iterator[Subject]:
     """The item with other values for the settings that have a default; what does not run so is left out."""
     from .varied import varied
 
     def subjects(other: Any, given: Any, changed: Mapping[str, Any]) -> Iterator[Subject]:
         return _written(other, given, targets, arguments, reduction, changed)
 
-    yield from varied(item, inputs, subjects)
+    yield from varied(item, inputs, fixed, subjects)
 
 
 def _subjects_of(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...], reduction: str) -> Iterator[Subject]:
+    item, inputs = _in_place(item, inputs)
     if isinstance(item, type) and issubclass(item, Layer | Loss | Penalty):
         from .construct import construct
 
@@ -104,7 +109,22 @@ def _subjects_of(item: Any, inputs: Any, targets: Any, arguments: tuple[Any, ...
         yield _declared(torch_subject(item, inputs), item)
     else:
         for subject in _written(item, inputs, targets, arguments, reduction):
-            yield replace(subject, variations=functools.partial(_varied, item, inputs, targets, arguments, reduction))
+            settings = item, inputs, targets, arguments, reduction, subject.fixed
+            yield replace(subject, variations=functools.partial(_varied, *settings))
+
+
+def _in_place(item: Any, inputs: Any) -> tuple[Any, Any]:
+    """Functions that write into what they are handed as a pair that returns it, with arrays on which they run."""
+    from .plans import Passes
+
+    several = isinstance(item, tuple | list) and type(item) in (tuple, list) and len(item) == 2
+    pair = (item.value, item.gradient) if isinstance(item, Passes) else tuple(item) if several else ()
+    if len(pair) != 2 or inputs is not None or not all(hasattr(each, "__code__") for each in pair):
+        return item, inputs
+    from .inplace import in_place
+
+    found = in_place(*pair)
+    return (item, inputs) if found is None else (found.pair(), found.drawn(np.random.default_rng(0)))
 
 
 def _declared(subject: Subject, item: Any) -> Subject:
@@ -126,10 +146,12 @@ def _written(
     `changed` are values for settings that have a default.
     """
     from ..patience import Deadline, one_search
+    from .construct import keeps_data
 
     first: ConfigurationError | None = None
     broken: list[Subject] = []
     until = Deadline()
+    least = 2 if isinstance(item, type) and keeps_data(item) else 0
     for call in _calls(item, arguments, inputs, changed):
         for way in _ways(call):
             try:
@@ -139,10 +161,11 @@ def _written(
                     return
                 with one_search(until):
                     known = list(subjects)
-                if not any(subject.broken for subject in known):
+                if not any(subject.broken or subject.fit < least for subject in known):
                     yield from known
                     return
-                broken = broken or known  # the arguments of its constructor were guessed: others may be meant
+                if not broken or known[0].fit > broken[0].fit:
+                    broken = known  # the arguments of its constructor were guessed: others may be meant
             except ConfigurationError as error:
                 first = first or error
             if until.over:

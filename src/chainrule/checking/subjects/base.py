@@ -146,6 +146,7 @@ class Subject:
     plain: bool = False  # whether it computes in Python's own numbers
     steps: bool = False  # whether backward takes a step itself with what is not compared
     broken: bool = False  # whether no way was found on which its backward pass runs
+    fit: int = 2  # 2 where every gradient fitted as it was found, 1 where each had the right shape at least
     mixes: bool | None = None  # whether it says that one sample's output depends on the others; None: it does not say
 
 

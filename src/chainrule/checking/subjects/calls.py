@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from .costs import WithCost
 from .plans import Passes
 from .sources import parameters_of, returned_names, source_of
 
 __all__ = [
+    "called_by",
     "calls_of",
     "is_loss_with_gradient",
     "is_written",
@@ -66,18 +68,35 @@ _GRADIENT = re.compile(r"(?i)^_?(back|bwd|b_?prop|(compute|calc(ulate)?|get)_?(t
 def calls_of(item: Any) -> Iterator[Passes]:
     """Every pair of methods of an object, or of static methods of a class, the likeliest first."""
     kind = item if isinstance(item, type) else type(item)
+    own = {name for base in kind.__mro__[:-1] for name in vars(base) if _is_own(kind, name)}
     for value, gradient in _METHODS:
-        names = [name for name in (value, gradient) if name is not None]
-        if all(_is_own(kind, name) for name in names) and (gradient is not None or _returns_gradients(kind, value)):
+        names = {name for name in (value, gradient) if name is not None}
+        if names <= own and (gradient is not None or _returns_gradients(kind, value)):
             call = Passes(kind.__name__, item, value, gradient)
             box = box_of(kind) if (value, gradient) == ("forward", "backward") else None
             yield from [call] if box is None else [call._replace(box=box), call]
+    yield from _of_held_data(item, kind, own)
     known = {pair for pair in _METHODS if pair[1] is not None}
-    methods = [name for base in kind.__mro__[:-1] for name in vars(base)]
-    for value in (name for name in methods if _VALUE.match(name) and _is_own(kind, name)):
-        for gradient in (name for name in methods if _GRADIENT.match(name) and _is_own(kind, name)):
+    methods = [name for base in kind.__mro__[:-1] for name in vars(base) if name in own]
+    for value in filter(_VALUE.match, methods):
+        for gradient in filter(_GRADIENT.match, methods):
             if (value, gradient) not in known and _takes_arguments(getattr(kind, gradient)):
                 yield Passes(kind.__name__, item, value, gradient)
+
+
+def _of_held_data(item: Any, kind: type, own: set[str]) -> Iterator[Passes]:
+    """Forward, a loss of what it stored, and backward, none of which takes anything: the object holds its data."""
+    free = {name for name in own if _takes_nothing(kind, name)}
+    costs = [name for name in ("loss", "cost", "compute_loss", "compute_cost") if name in free]
+    for value, gradient in _METHODS if costs else ():
+        if gradient is not None and {value, gradient} <= free:
+            for cost in (each for each in costs if each != value):
+                yield Passes(kind.__name__, item, WithCost(value, cost, ""), gradient)
+
+
+def _takes_nothing(kind: type, name: str) -> bool:
+    method = getattr(kind, name)
+    return inspect.isfunction(method) and list(parameters_of(method)) == ["self"]
 
 
 def box_of(kind: type) -> type | None:
@@ -118,7 +137,8 @@ def _returns_gradients(kind: type, name: str) -> bool:
 
 def is_static(item: Any, call: Passes) -> bool:
     """Whether a class can be called as it is: its methods are static, or take a context."""
-    methods = [inspect.getattr_static(item, name) for name in (call.value, call.gradient) if name is not None]
+    names = [name for name in (call.value, call.gradient) if name is not None]
+    methods = [inspect.getattr_static(item, name) if isinstance(name, str) else name for name in names]
     return all(isinstance(method, staticmethod | classmethod) for method in methods)
 
 
@@ -251,6 +271,10 @@ def whole_source(call: Passes) -> str:
     value = call.of(call.value, call.item)
     parts = getattr(value, "parts", (value,))
     parts = tuple(getattr(part, "__wrapped__", part) for part in parts)
-    known = getattr(parts[0], "__globals__", {})
-    called = [known[n] for part in parts for n in getattr(part, "__code__", _NOTHING).co_names if n in known]
-    return "\n".join(source_of(function) for function in (*parts, *called) if callable(function))
+    return "\n".join(source_of(function) for function in (*parts, *called_by(*parts)) if callable(function))
+
+
+def called_by(*functions: Callable[..., Any]) -> list[Any]:
+    """What functions, or methods, name among the globals of their file: the functions that they call."""
+    known = getattr(functions[0], "__globals__", {})
+    return [known[n] for each in functions for n in getattr(each, "__code__", _NOTHING).co_names if n in known]

@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import is_shape
+from .names import TARGETS
 from .objects import attributes_of, parts_of
 from .optimized import RATE, PlainSteps, with_plain_steps
+from .regularized import penalties_in
 
-__all__ = ["construct", "constructed"]
+__all__ = ["construct", "constructed", "keeps_data"]
 
 _SEED = 1
 _NEURONS = 3
 _FEATURES = 4
+_SAMPLES = 5
+_STRENGTH = 0.25  # of a penalty, where the class computes it
 _OUT = ("neuron", "out", "unit", "hidden", "class")
 _IN = ("in", "feature", "size", "dim", "num", "n")
 _RATE = ("rate", "p", "prob", "drop", "alpha", "slope", "momentum", "keep")
@@ -114,9 +118,10 @@ def _guesses(kind: type, inputs: Any, depth: int = _DEPTH, names: list[str] | No
     """Arguments for the constructor: plain numbers, then one kind of several numbers in the place of some of them."""
     names = _required(kind) if names is None else names
     features = _features(inputs)
-    alone = not any(hasattr(kind, name) for name in ("loss", "cost", "compute_loss", "compute_cost"))
+    losses = ("loss", "cost", "compute_loss", "compute_cost", *penalties_in(kind))
+    alone = not any(hasattr(kind, name) for name in losses)
     plain = tuple(
-        0.0 if alone and name.lower() in _PENALTIES else _value(name.lower(), place, features)
+        _STRENGTH * (not alone) if name.lower() in _PENALTIES else _value(name.lower(), place, features)
         for place, name in enumerate(names)
     )
     objects = _of_annotations(kind, names, inputs, depth) if depth else {}
@@ -124,6 +129,9 @@ def _guesses(kind: type, inputs: Any, depth: int = _DEPTH, names: list[str] | No
     for made in _ARRAYS if any(_MATRIX.match(name) for name in names) else ():
         arrays = {name: array for name in names if (array := made(name, features)) is not None}
         yield tuple({**objects, **arrays}.get(name, value) for name, value in zip(names, plain, strict=True))
+    for of_targets in _TARGETS_OF if keeps_data(kind) else ():
+        held = {name: _data(name, of_targets) for name in names if _HELD.match(name) or name.lower() in TARGETS}
+        yield tuple({**objects, **held}.get(name, value) for name, value in zip(names, plain, strict=True))
     ways = ((_WIDTHS, _widths), (_SEVERAL, _pair), (_LISTS, _widths), (_SEVERAL, _triple), (("shape",), _triple))
     for words, several in ways:
         places = [any(word in name.lower() for word in words) for name in names]
@@ -156,6 +164,26 @@ def _drawn(shape: tuple[int, ...], name: str) -> NDArray[Any] | None:
 _MATRIX = re.compile(r"^(W\w{0,2}|W_\w{1,3}|w\d?|weights?|kernels?)$")
 _BIAS = re.compile(r"^(b\d?|bias(es)?)$")
 _ARRAYS = (_gates(1), _gates(4), _gates(3), _kernels(3, 3), _kernels(3))
+
+
+_HELD = re.compile(r"^(X|x|inputs?|features|data|X_train|x_train|train_x|samples)$")  # data that an object keeps
+_TARGETS_OF: tuple[Callable[[np.random.Generator], NDArray[Any]], ...] = (
+    lambda rng: rng.normal(size=_SAMPLES),
+    lambda rng: rng.uniform(0.1, 0.9, (_SAMPLES, 1)),
+    lambda rng: rng.integers(0, 2, _SAMPLES),
+    lambda rng: np.eye(_NEURONS)[rng.integers(0, _NEURONS, _SAMPLES)],
+)
+
+
+def keeps_data(kind: type) -> bool:
+    """Whether a constructor is handed data, of which several forms may be meant."""
+    return any(_HELD.match(name) for name in _required(kind))
+
+
+def _data(name: str, of_targets: Callable[[np.random.Generator], NDArray[Any]]) -> NDArray[Any]:
+    """Data, or targets, that an object is made with and keeps."""
+    rng = np.random.default_rng(len(name))
+    return rng.normal(size=(_SAMPLES, _FEATURES)) if _HELD.match(name) else of_targets(rng)
 
 
 def _pair(value: int) -> tuple[int, ...]:

@@ -171,6 +171,8 @@ class WithCost(NamedTuple):
         plain = [p for p in known if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
         names = [p.name for p in plain]
         returned = returned_names(forward)
+        if not self.target:  # it holds its targets
+            return _one_after_the_other(forward, cost)
 
         def loss(*arguments: Any) -> tuple[Any, ...]:
             *inputs, target = arguments
@@ -197,6 +199,16 @@ class WithCost(NamedTuple):
                 yield target
             else:
                 yield given.get(name, output)
+
+
+def _one_after_the_other(forward: Callable[..., Any], cost: Callable[..., Any]) -> Callable[..., Any]:
+    def loss() -> Any:
+        forward()
+        return cost()
+
+    loss.__name__ = forward.__name__
+    loss.parts = (forward, cost)  # type: ignore[attr-defined]
+    return loss
 
 
 def slope_among(functions: dict[str, Callable[..., Any]], target: str) -> Loss | None:

@@ -91,6 +91,7 @@ class Recipe:
     rate: float = _RATE
     clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
     fresh: bool = False  # whether each pass begins with a new copy: what grows from step to step cannot be cleared
+    penalty: str = ""  # the method of the object for a penalty on its parameters, whose gradient backward adds
     find: Callable[[Any, Any], dict[str, Place]] | None = None  # the sources, where backward did not run before
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .names import LIKE_WEIGHTS, role_of
 from .objects import arrays_of, copied, from_lists, generators_of, read, write
 from .outputs import apart, outputs_of, stored_output, together
 from .plans import Place, Recipe, SavingContext, boxed, leaf, unboxed
-from .regularized import book_penalty, strengths_of
+from .regularized import book_penalty, strengths_by, strengths_of
 
 __all__ = ["WrittenInstance", "added_up"]
 
@@ -233,12 +233,23 @@ class WrittenInstance(Instance):
         return {name: value for name, value in arrays_of(self.item) if name not in own}
 
     def penalty(self) -> tuple[float, Arrays]:
-        """The book's regularization: L1 and L2 on weights and biases, which its backward adds itself."""
-        return book_penalty(self.strengths(), {name: getattr(self.item, name) for name in self.strengths()})
+        """The regularization that its backward adds itself: the book's, on weights and biases, or its own method's."""
+        strengths = self.strengths()
+        return book_penalty(strengths, {name: np.asarray(read(self.item, name)) for name in strengths})
 
     def strengths(self) -> dict[str, tuple[Any, Any]]:
         """How strong that regularization is, by the parameter's name."""
+        if self.plan.penalty:
+            return strengths_by(self._penalized, {**self.parameters()})
         return strengths_of(self.item, {paths[0] for paths in self.plan.parameters})
+
+    def _penalized(self, values: Mapping[str, Any]) -> float:
+        """The penalty that a method of the object gives with other parameters."""
+        twin = copied(self.item)
+        for paths in self.plan.parameters:
+            for path in paths:
+                write(twin, path, values[paths[0]])
+        return float(getattr(twin, self.plan.penalty)())
 
 
 def added_up(gradient: Any, shape: tuple[int, ...]) -> Any:

@@ -16,6 +16,7 @@ from .running import WrittenInstance
 __all__ = ["Slopes"]
 
 _SEED = 1
+_STEPS = (1e-6, 1e-3)  # a narrow one, and a wide one
 _CLOSE = 1e-3  # how well a gradient fits a slope, for choosing a reading
 
 
@@ -24,17 +25,19 @@ class Slopes:
 
     def __init__(self, plan: Recipe, point: Point, dvalues: NDArray[Any], rng: np.random.Generator) -> None:
         self.plan, self.point, self.dvalues, self.rng = plan, point, dvalues, rng
-        self.known: dict[tuple[str, int], tuple[NDArray[Any], list[float]]] = {}
+        self.directions: dict[tuple[str, int], NDArray[Any]] = {}
+        self.known: dict[tuple[str, int, float], float] = {}
         self.instance = WrittenInstance(replace(plan, sources={}))
 
-    def of(self, key: str, which: int) -> tuple[NDArray[Any], list[float]]:
-        """A direction, and the slope along it with a narrow and a wide step."""
-        if (key, which) not in self.known:
-            value = self.point.values[key]
-            direction = self.rng.normal(size=value.shape)
-            slopes = [self._along(key, value, direction, step) for step in (1e-6, 1e-3)]
-            self.known[key, which] = direction, slopes
-        return self.known[key, which]
+    def of(self, key: str, which: int, step: float) -> tuple[NDArray[Any], float]:
+        """A direction, and the slope along it."""
+        value = self.point.values[key]
+        if (key, which) not in self.directions:
+            self.directions[key, which] = self.rng.normal(size=value.shape)
+        direction = self.directions[key, which]
+        if (key, which, step) not in self.known:
+            self.known[key, which, step] = self._along(key, value, direction, step)
+        return direction, self.known[key, which, step]
 
     def _along(self, key: str, value: NDArray[Any], direction: NDArray[Any], step: float) -> float:
         ends = []
@@ -56,9 +59,13 @@ class Slopes:
             return False
         if array.shape != self.point.values[key].shape or not np.isfinite(array).all():
             return False
-        return all(self._close(array, *self.of(key, which)) for which in range(2))  # one alone may agree by chance
+        return all(self._close(array, key, which) for which in range(2))  # one alone may agree by chance
 
-    def _close(self, array: NDArray[Any], direction: NDArray[Any], slopes: list[float]) -> bool:
-        terms = array * direction
-        size = float(np.linalg.norm(terms)) + 1e-7
-        return any(abs(float(terms.sum()) - slope) <= _CLOSE * size for slope in slopes)
+    def _close(self, array: NDArray[Any], key: str, which: int) -> bool:
+        for step in _STEPS:
+            direction, slope = self.of(key, which, step)
+            terms = array * direction
+            size = float(np.linalg.norm(terms)) + 1e-7
+            if abs(float(terms.sum()) - slope) <= _CLOSE * size:
+                return True
+        return False

@@ -86,14 +86,14 @@ def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
 def source_of(function: Callable[..., Any]) -> str:
     """The source, without indentation; empty where there is none."""
     plain = getattr(inside(function), "__func__", inside(function))
-    if not isinstance(plain, FunctionType):
+    if not isinstance(plain, FunctionType | type):
         return _read(function)
     if plain not in _KNOWN:
         _KNOWN[plain] = _read(plain)
     return _KNOWN[plain]
 
 
-_KNOWN: WeakKeyDictionary[FunctionType, str] = WeakKeyDictionary()  # hundreds of readings ask for the same few
+_KNOWN: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # hundreds of readings ask for the same few
 
 
 def _read(item: Callable[..., Any]) -> str:

@@ -6,23 +6,29 @@ import ast
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from .names import TRAINING
 from .objects import arrays_of
 
-__all__ = ["defaults_in", "remade", "said", "variations_of"]
+__all__ = ["counts_in", "defaults_in", "remade", "said", "variations_of"]
 
 _SIZES, _LOST = 6, 2  # sizes that are tried for arguments of a constructor, and how many of these
 _MOST = 6  # settings that are tried beside the defaults
 _COUNTS = re.compile(r"(?i)^(stride|pad(ding)?|dilation|n_?heads?|num_heads?|(n_|num_)?groups?)s?(_?[hwxy])?$")
 _AXES = re.compile(r"(?i)^(axis|dim)$")
+_IGNORED = re.compile(
+    r"(?i)^(ignore_?(index|label|id|class|value)|(pad(ding)?|blank)_?(idx|index|id|token(_id)?|label))$"
+)
 _SMALL = re.compile(r"(?i)^(eps(ilon)?|small|stabili[sz]er)$")
 _FACTORS = re.compile(
     r"(?i)^((negative_)?slope|alpha|beta|gamma|temp(erature)?|tau|t|delta|margin|(label_)?smoothing|scale|threshold|"
     r"leak(iness|y)?|(leaky_)?alpha|sharpness|cutoff|focusing|lam(bda)?_?)$"
 )
+_STRENGTHS = re.compile(r"^(weight|bias)_regularizer_l[12]$")  # of the book's penalties, all of which are tried at once
 _FLAGS = re.compile(
     r"(?i)bias$|^affine$|_affine$|causal|masked|scaled?$|averaged?$|normalized?$|exact|approximate|from_logits|"
     r"return_seq|ceil_mode|count_include_pad|residual|channels_(first|last)|transposed?$|peephole|shifted|centered"
@@ -44,9 +50,33 @@ def variations_of(function: Callable[..., Any], source: str) -> Iterator[dict[st
     defaults = defaults_in(function)
     singles = [{n: new} for n, default in defaults.items() for new in _others(n, default, source)][:_MOST]
     yield from singles
+    unused = [name for name, default in defaults.items() if _STRENGTHS.match(name) and not default]
+    if unused:
+        yield dict(zip(unused, (0.37, 0.23, 0.43, 0.29), strict=False))  # of which none is a simple multiple
     together = {n: v for each in singles for n, v in each.items() if type(v) is int and not _AXES.match(n)}
     if len(together) > 1:
         yield together
+
+
+def counts_in(fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were guessed, with 2 for each stride, or number of heads or groups, that was taken to be 1.
+
+    >>> counts_in({"conv_param": {"stride": 1, "pad": 1}, "pad": 0})
+    {'conv_param': {'stride': 2, 'pad': 1}}
+    """
+    found: dict[str, Any] = {}
+    for name, value in fixed.items():
+        if isinstance(value, dict) and not any(isinstance(each, np.ndarray) for each in value.values()):
+            other = {key: _two(key, each) for key, each in value.items()}
+            found |= {name: other} if other != value else {}
+        elif type(value) is int and _two(name, value) != value:
+            found[name] = 2
+    return found
+
+
+def _two(name: str, value: Any) -> Any:
+    one = type(value) is int and value == 1 and _COUNTS.match(str(name)) and not name.lower().startswith("pad")
+    return 2 if one else value
 
 
 def defaults_in(function: Callable[..., Any]) -> dict[str, Any]:
@@ -60,6 +90,8 @@ def defaults_in(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _others(name: str, default: Any, source: str) -> list[Any]:
     """Other values that a setting may have, by its name and its default."""
+    if _IGNORED.match(name) and not isinstance(default, bool) and (default is None or type(default) is int):
+        return [1 if default != 1 else 0]  # a class that occurs among the targets
     if isinstance(default, bool):
         return [not default] if _FLAGS.search(name) else []
     if isinstance(default, str):

@@ -10,18 +10,22 @@ from ...errors import ConfigurationError
 from .base import Subject
 from .plans import Passes
 from .sources import source_of
-from .variations import remade, said, variations_of
+from .variations import counts_in, remade, said, variations_of
 
 __all__ = ["varied"]
 
 Subjects = Callable[[Any, Any, Mapping[str, Any]], Iterator[Subject]]
 
 
-def varied(item: Any, inputs: Any, subjects: Subjects) -> Iterator[Subject]:
-    """A subject for each setting in which it runs; `subjects` makes those of an item with inputs and settings."""
-    for changed, other, named in _items(item):
+def varied(item: Any, inputs: Any, fixed: Mapping[str, Any], subjects: Subjects) -> Iterator[Subject]:
+    """A subject for each setting in which it runs; `subjects` makes those of an item with inputs and settings.
+
+    `fixed` is what functions were handed that is no array: where it was guessed, other counts are tried too.
+    """
+    guessed = counts_in(fixed) if inputs is None and _functions(item) else {}
+    for changed, other, named in (*([(guessed, item, {})] if guessed else []), *_items(item)):
         try:
-            for subject in subjects(other, inputs, named):
+            for subject in subjects(other, guessed if changed is guessed else inputs, named):
                 setting = said(changed)
                 title = f"{subject.title} with {setting}"
                 yield replace(subject, title=title, setting=setting, settings=1, notes=(), variations=None)

@@ -20,7 +20,7 @@ from ..patience import is_over, one_search
 from ..streams import seed_streams
 from .axes import find_groups, resized
 from .base import Arrays, Group, Point, Style, Subject, is_shape
-from .calls import whole_source
+from .calls import called_by, whole_source
 from .compared import redrawn_like
 from .costs import WithCost, target_of, usual_losses
 from .declared import declared_by
@@ -213,7 +213,8 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     undefined = training and _undefined_after_inference(plan, replace(point, values=values))
     slack, small = _slack(plan.call)
     stepped = () if plan.updates or functions else _stepped(plan)
-    one = not groups and any(v.ndim == 2 and 1 in v.shape for v in own.values())
+    batches = [value for key, value in own.items() if role_of(leaf(key)) not in LIKE_WEIGHTS]
+    one = not groups and any(v.ndim == 2 and 1 in v.shape for v in batches)
     gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
     return Subject(
         title=_title(plan.call),
@@ -242,6 +243,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
         slack=slack,
         plain=bool(plan.call.way),
         broken=reading.error is not None,
+        fit=2 if reading.whole else int(reading.coherent),
         on_purpose=declared_by(gradient) or ("" if functions else declared_by(plan.call.item)),
         notes=tuple(_notes(reading, values, undefined, small, one)),
     )
@@ -356,10 +358,13 @@ def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
 
 def _slack(call: Passes) -> tuple[float, str]:
     """The relative error that a small number inside a logarithm makes, and how that is written."""
-    defaults = {n: d for n, d in parameters_of(call.of(call.value, call.item)).items() if isinstance(d, float)}
-    names = {**getattr(call.value, "__globals__", {}), **defaults, **getattr(call.item, "__dict__", {})}
+    value = call.of(call.value, call.item)
+    helpers: list[Callable[..., Any]] = [each for each in called_by(value) if inspect.isfunction(each)]
+    defaults = {n: d for each in [*helpers, value] for n, d in parameters_of(each).items() if isinstance(d, float)}
+    names = {**getattr(value, "__globals__", {}), **defaults, **getattr(call.item, "__dict__", {})}
     inside = [] if call.item is None or isinstance(call.item, type) else parts_of(call.item)
-    sources = [(whole_source(call), names), *((source_of(type(part)), vars(part)) for part in inside)]
+    sources = [(source, names) for source in (whole_source(call), *map(source_of, helpers))]
+    sources += [(source_of(type(part)), vars(part)) for part in inside]
     found = (small_in_logarithm(source, known) for source, known in sources)
     small, written = next((each for each in found if each[0]), (0.0, ""))
     return min(300 * small, 0.01), written
@@ -404,7 +409,9 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         yield f"It gives no gradient for {', '.join(data)}, which was not compared."
     if isinstance(plan.call.value, WithCost):
         cost, target = plan.call.value.cost, plan.call.value.target
-        if isinstance(cost, str):
+        if not target:
+            yield f"It holds its targets: its gradients were compared with the derivative of {cost}."
+        elif isinstance(cost, str):
             yield f"Its backward pass takes {target}: it was compared with the derivative of {cost}, beside it."
         elif cost.slope:
             yield f"Its backward pass takes {target}: it was compared with the derivative of {cost.called}."
@@ -423,6 +430,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
             "The gradients of its parameters come one for each sample, and were compared added up: add them up over "
             "the samples before a step is taken."
         )
+    if plan.penalty:
+        yield f"Its backward pass adds the gradient of {plan.penalty}, and was compared so."
     if plan.kind == "derivative" and "output" in plan.slots:
         yield "Its derivative is written for what the function gives, not for what it takes: it was handed the output."
     if small:

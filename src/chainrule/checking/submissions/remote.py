@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...errors import ConfigurationError
 from ..subjects import Instance, Point, Style, Subject
 from ..subjects.base import Arrays, Brought
-from ..subjects.regularized import REGULARIZED, book_penalty
+from ..subjects.regularized import book_penalty
 from .frames import Channel, Ended, decoded, encoded
 
 __all__ = ["Remote", "RemoteItem", "shown"]
@@ -244,14 +244,14 @@ class RemoteInstance(Instance):
         return _arrays(self._ask("memory"))
 
     def penalty(self) -> tuple[float, Arrays]:
-        """The book's regularization, computed here from its strengths."""
+        """The regularization that its backward adds itself, computed here from its strengths."""
         strengths = self._ask("regularized")
         if self.point is None or not isinstance(strengths, dict):
             return 0.0, {}
         chosen = {
             name: (float(l1), float(l2))
             for name, (l1, l2) in strengths.items()
-            if name in REGULARIZED and name in self.point.values and math.isfinite(l1) and math.isfinite(l2)
+            if name in self.point.values and math.isfinite(l1) and math.isfinite(l2)
         }
         return book_penalty(chosen, self.point.values)
 
