@@ -188,7 +188,8 @@ def sizes(i: int, node: ast.stmt, counts: list[str]) -> Iterator[Repair]:
                 says = f"The number {own} is a size written into the formula: it must follow the arrays, {new}."
                 yield Repair(i, put(number, expression(new)), "written_size", says)
             elif new != own:
-                says = f"{own} stands where {new} belongs: it divides by the wrong size."
+                size = any(word in own + new for word in ("len(", ".shape", ".size", ".sum("))
+                says = f"{own} stands where {new} belongs{': it divides by the wrong size' * size}."
                 yield Repair(i, put(number, expression(new)), "wrong_size", says)
 
 
