@@ -30,7 +30,7 @@ def as_written(
 ) -> Written:
     """What a repair changed in a function; `arrays` are the gradients that it makes right."""
     old = list(ast.walk(old_tree))[repair.place]
-    line, was, write = _reordered(old_tree, tree) or _header(old, tree, repair) or _line(old_tree, old, tree)
+    line, was, write = _reordered(old_tree, tree) or _header(old_tree, old, tree, repair) or _line(old_tree, old, tree)
     before = _on_the_same_line(old_tree, line)
     was, write = (before + _bare(code).replace("\n", "; ") if before and code else _bare(code) for code in (was, write))
     return Written(repair.mistake, repair.says, arrays, line, was, write, name)
@@ -70,11 +70,18 @@ def _reordered(old: ast.FunctionDef, new: ast.FunctionDef) -> tuple[int, str, st
     return old.body[moved[0]].lineno, "\n".join(before[lines]), "\n".join(after[lines])
 
 
-def _header(old: ast.AST, tree: ast.FunctionDef, repair: Repair) -> tuple[int, str, str] | None:
+def _header(
+    old_tree: ast.FunctionDef, old: ast.AST, tree: ast.FunctionDef, repair: Repair
+) -> tuple[int, str, str] | None:
     """The first line of a loop, where that is what changes."""
     new = list(ast.walk(tree))[repair.place] if isinstance(old, ast.For) else None
     if not isinstance(old, ast.For) or not isinstance(new, ast.For):
         return None
+    if ast.unparse(old.iter) == ast.unparse(new.iter):  # a line after it
+        before = {ast.unparse(node) for node in lines_of(old_tree)}
+        added = next((ast.unparse(node) for node in lines_of(tree) if ast.unparse(node) not in before), "")
+        after = [n.lineno for n in ast.walk(old_tree) if isinstance(n, ast.stmt) and n.lineno > (old.end_lineno or 0)]
+        return (min(after), "", added) if added and after else None
     return old.lineno, ast.unparse(old).splitlines()[0], ast.unparse(new).splitlines()[0]
 
 

@@ -44,7 +44,7 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in placed for r in taken_out(i, node)),
         (r for i, node in simple for r in (*windows(tree, i, node, scope), *cropped(i, node, scope))),
         (r for i, node in simple for r in (*rearranged(i, node, scope), *largest(i, node, scope))),
-        (r for i, node in simple for r in factors(i, node, [*_masks(scope), *idle], scope)),
+        (r for i, node in simple for r in factors(i, node, [*_masks(scope), *_gates(scope), *idle], scope)),
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
         (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
         (r for i, node in simple for r in factors(i, node, unread, scope)),
@@ -115,6 +115,12 @@ def _counts(arrays: list[str]) -> list[str]:
 def _masks(scope: SourceScope) -> list[str]:
     """Masks of samples, as factors of arrays with a row for each."""
     return [f"{n}[:, None]" for n, v in scope.known.items() if is_array(v) and v.dtype.kind == "b" and v.ndim == 1]
+
+
+def _gates(scope: SourceScope) -> list[str]:
+    """The derivatives of max(x, 0) by what it gave: arrays that are nowhere negative, and 0 in places."""
+    found = [n for n, v in scope.known.items() if is_array(v) and v.dtype.kind == "f" and v.ndim > 1 and (v >= 0).all()]
+    return [f"{name} > 0" for name in found if not scope.known[name].all() and scope.known[name].any()]
 
 
 def _areas(scope: SourceScope) -> list[str]:

@@ -22,6 +22,11 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
             "filled: it belongs after the loop."
         )
         yield Repair(i, _out_of_the_loop, "return_in_loop", says)
+    if isinstance(node, ast.For):
+        back = ast.unparse(node.iter).startswith("reversed(")
+        order = "from the first to the last" if back else "backward"
+        says = f"The loop goes through the steps in the wrong order: it is {order}."
+        yield Repair(i, _turned_round, "wrong_direction", says)
     plain = isinstance(getattr(node, "value", None), ast.Constant)
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript) and plain:
         says = f"{ast.unparse(node)} does not belong there: it changes what is right already."
@@ -115,14 +120,23 @@ def _moved_to(before: int) -> Callable[[ast.stmt, ast.FunctionDef], None]:
 
 
 def divided(i: int, node: ast.stmt, by: list[str]) -> Iterator[Repair]:
-    """A line after an assignment that divides what was computed."""
-    for place in _written(node):
+    """A line after an assignment, or a loop that adds up, that divides what was computed."""
+    for place in _written(node) or _added_up(node):
         target = place.value if isinstance(place, ast.Subscript) else place
         if isinstance(target, ast.Name | ast.Attribute):
             for name in by:
                 code = f"{ast.unparse(target)} = {ast.unparse(target)} / {name}"
                 says = f"{ast.unparse(target)} is not divided by {name}."
                 yield Repair(i, _after(code), "missing_division", says)
+
+
+def _added_up(node: ast.stmt) -> list[ast.expr]:
+    """What a loop adds up, each once."""
+    inner = (
+        [each.target for each in ast.walk(node) if isinstance(each, ast.AugAssign)] if isinstance(node, ast.For) else []
+    )
+    bases: list[ast.expr] = [each.value if isinstance(each, ast.Subscript) else each for each in inner]
+    return list({ast.unparse(base): base for base in bases}.values())
 
 
 def subtracted(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
@@ -194,6 +208,15 @@ def _added_at(node: ast.stmt, tree: ast.FunctionDef) -> None:
     array = copy.deepcopy(node.target.value)
     call.args = [array, copy.deepcopy(node.target.slice), node.value]
     _replaced(tree, node, [ast.Expr(call)])
+
+
+def _turned_round(node: ast.stmt, tree: ast.FunctionDef) -> None:
+    assert isinstance(node, ast.For)
+    call = node.iter
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "reversed":
+        node.iter = call.args[0]
+    else:
+        node.iter = ast.Call(ast.Name("reversed", ast.Load()), [call], [])
 
 
 def _signed(node: ast.stmt, tree: ast.FunctionDef) -> None:

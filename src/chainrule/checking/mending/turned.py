@@ -243,7 +243,7 @@ def _square(e: ast.expr, parent: ast.AST) -> tuple[str, str]:
 
 def renamed(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
     """Other arrays of its shape in the place of the one that is read."""
-    for number, e, _ in inside(node):
+    for number, e, _ in inside(node, places=True):
         own = ast.unparse(e)
         if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript) or not is_array(scope.known.get(own)):
             continue

@@ -28,6 +28,7 @@ def windows(tree: ast.FunctionDef, i: int, node: ast.stmt, scope: SourceScope) -
             if code != index_of(place) and _length(other.slice) == _length(own):
                 says = f"The window {told(place)} is not the one that forward reads: [{code}] belongs in its place."
                 yield Repair(i, _indexed(number, other.slice), "wrong_index", says)
+        yield from _by_rows(i, number, place, own, scope)
         loops = _loops(tree)
         used = [n for n in dict.fromkeys(e.id for e in ast.walk(own) if isinstance(e, ast.Name)) if n in loops]
         for stride in _numbers(scope, 1):
@@ -39,6 +40,18 @@ def windows(tree: ast.FunctionDef, i: int, node: ast.stmt, scope: SourceScope) -
         for a, b in itertools.combinations(names, 2):
             says = f"{a} and {b} are the wrong way round in {told(place)}."
             yield Repair(i, _indexed(number, _Swapped(a, b).visit(copied_tree(own))), "wrong_index", says)
+
+
+def _by_rows(i: int, number: int, place: ast.Subscript, own: ast.Tuple, scope: SourceScope) -> Iterator[Repair]:
+    """One entry of each row, where whole columns are taken: x[range(len(x)), y] for x[:, y]."""
+    classes = scope.evaluate(ast.unparse(own.elts[-1])) if len(own.elts) == 2 else None
+    if ast.unparse(own.elts[0]) == ":" and isinstance(classes, np.ndarray) and classes.dtype.kind in "iu":
+        rows = expression(f"range(len({ast.unparse(own.elts[-1])}))")
+        says = (
+            f"{told(place)} is whole columns, for every class that occurs: one entry of each row is meant, "
+            f"[{ast.unparse(rows)}, {ast.unparse(own.elts[-1])}]."
+        )
+        yield Repair(i, _indexed(number, ast.Tuple([rows, own.elts[-1]], ast.Load())), "whole_columns", says)
 
 
 def _tuples(node: ast.stmt) -> Iterator[tuple[int, ast.Subscript, ast.Tuple]]:
