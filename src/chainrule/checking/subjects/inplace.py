@@ -16,7 +16,7 @@ import numpy as np
 
 from .names import is_gradient_name, same_stem
 from .sources import parameters_of, source_of
-from .traces import Read, Written
+from .traces import ReadArray, WrittenArray
 from .world import Choices, Shape
 
 __all__ = ["InPlace", "in_place"]
@@ -115,8 +115,8 @@ class InPlace:
         lengths = self._lengths()
         choices = Choices()
         for _ in range(_RUNS):
-            read = {name: Read(name, tuple(dict.fromkeys(lengths.values())), choices) for name in self.inputs}
-            made = {name: Written() for name in self.outputs}
+            read = {name: ReadArray(name, tuple(dict.fromkeys(lengths.values())), choices) for name in self.inputs}
+            made = {name: WrittenArray() for name in self.outputs}
             try:
                 self._call(0, {**read, **made, **lengths})
                 self.shapes = {name: each.shape_of_all() for name, each in read.items()}
@@ -181,7 +181,7 @@ class InPlace:
         known = {**values, **self._sizes_of(values)}
         key = tuple(np.shape(array) for array in arrays)
         if key not in self.written:
-            made = {name: Written() for name in self.outputs}
+            made = {name: WrittenArray() for name in self.outputs}
             self._call(0, {**known, **made})
             self.written[key] = [made[name].shape for name in self.outputs]
         dtype = np.result_type(*[v for v in values.values() if np.asarray(v).dtype.kind in "fc"] or [np.float64])

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from .names import role_of
 from .world import Choices, Shape
 
-__all__ = ["Read", "Written"]
+__all__ = ["ReadArray", "WrittenArray"]
 
 
-class Read(NDArrayOperatorsMixin):
+class ReadArray(NDArrayOperatorsMixin):
     """An array, or what lies under its first indices, that notes how long its axes must be.
 
     Where it is read whole, the lengths of the axes that no index told are chosen among the given sizes.
     """
 
-    def __init__(self, name: str, sizes: Sequence[int], choices: Choices, above: Read | None = None) -> None:
+    def __init__(self, name: str, sizes: Sequence[int], choices: Choices, above: ReadArray | None = None) -> None:
         self.name, self.sizes, self.choices = name, sizes, choices
-        self.root: Read = self if above is None else above.root
+        self.root: ReadArray = self if above is None else above.root
         self.depth = 0
         if above is None:
             self.axes: list[int] = []  # how long each must be, as far as indices tell; 0 where they do not
@@ -33,20 +33,20 @@ class Read(NDArrayOperatorsMixin):
 
     def __getitem__(self, key: Any) -> Any:
         keys = key if isinstance(key, tuple) else (key,)
-        if not all(isinstance(each, int | np.integer | Read | slice) for each in keys):
+        if not all(isinstance(each, int | np.integer | ReadArray | slice) for each in keys):
             return self.array()[key]
         for place, each in enumerate(keys, start=self.depth):
             self._longer(place, each)
         if any(isinstance(each, slice) for each in keys):
             return self.root.array()[(0,) * self.depth + tuple(e if isinstance(e, slice) else 0 for e in keys)]
-        part = Read(self.name, self.sizes, self.choices, self)
+        part = ReadArray(self.name, self.sizes, self.choices, self)
         part.depth = self.depth + len(keys)
         return part
 
     def _longer(self, place: int, key: Any) -> None:
         axes = self.root.axes
         axes += [0] * (place + 1 - len(axes))
-        if isinstance(key, Read):
+        if isinstance(key, ReadArray):
             key.root.whole = True
             axes[place] = axes[place] or self.choices.of([max(self.sizes, default=3) + 1, *self._left()])
             key.root.below = axes[place]
@@ -81,7 +81,7 @@ class Read(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         kwargs.pop("out", None)  # x += y makes a new x
-        return getattr(ufunc, method)(*(e.array() if isinstance(e, Read) else e for e in inputs), **kwargs)
+        return getattr(ufunc, method)(*(e.array() if isinstance(e, ReadArray) else e for e in inputs), **kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.asarray(self.array(), dtype=dtype)
@@ -106,7 +106,7 @@ class Read(NDArrayOperatorsMixin):
         return len(self.array())
 
 
-class Written:
+class WrittenArray:
     """An array that a function is handed to write into, as long as needed."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Written:
             tuple(int(each) for each in keys if not isinstance(each, slice) and each is not ...), 0.0
         )
 
-    def __iadd__(self, value: Any) -> Written:
+    def __iadd__(self, value: Any) -> WrittenArray:
         self[...] = value
         return self
 
