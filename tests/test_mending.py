@@ -253,7 +253,7 @@ SLIPS = {
     "divided by the batch": Slip(DENSE,
         "self.dW = self.x.T @ grad", "self.dW = self.x.T @ grad / len(grad)", "batch_mean_doubled"),
     "a transpose missing": Slip(DENSE, "return grad @ self.W.T", "return grad @ self.W", "missing_transpose"),
-    "the output's derivative": Slip(TWO, "dz = dout * (1 - o ** 2)", "dz = dout", "activation_left_out"),
+    "the output's derivative": Slip(TWO, "dz = dout * (1 - o ** 2)", "dz = dout", "missing_local_derivative"),
     "the hidden derivative": Slip(TWO, "da = dh * (1 - h ** 2)", "da = dh", "missing_local_derivative"),
     "a kernel flipped": Slip(CONV,
         "return dx", "self.dK = self.dK[:, :, ::-1]\n        return dx", "flipped_axis", "2x2x5"),
