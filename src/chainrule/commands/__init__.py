@@ -14,7 +14,8 @@ from .info import info, list_datasets
 from .play import play
 from .predict import predict
 from .regime import Regime, listed, yes_or_no
-from .train import Settings, train
+from .settings import Settings
+from .train import train
 
 __all__ = [
     "Asked",
