@@ -822,3 +822,24 @@ class Normalize:
 """,
     ("g - g.mean(axis=0) - self.hat", "g - self.hat"),
 )
+
+stranger(
+    "losses whose arguments nobody can tell apart by their names",
+    2,
+    """
+class Squares:
+    def loss(self, soll, ist):
+        return 0.5 * (soll - ist) ** 2
+
+    def gradient(self, soll, ist):
+        return ist - soll
+
+def abstand(soll, ist):
+    return np.mean((soll - ist) ** 2)
+
+def abstand_prime(soll, ist):
+    return 2 * (ist - soll) / np.size(ist)
+""",
+    ("2 * (ist - soll) / np.size(ist)", "2 * (ist - soll)"),
+    ("return ist - soll", "return 2 * (ist - soll)"),
+)

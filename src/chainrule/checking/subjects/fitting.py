@@ -20,7 +20,7 @@ from .persample import come_for_each_sample
 from .plans import Place, Recipe, leaf
 from .reading import Reading
 from .regularized import penalties_in
-from .running import WrittenInstance, added_up
+from .running import WrittenInstance, added_up, times
 from .slopes import Slopes
 from .sources import returned_names
 
@@ -188,6 +188,9 @@ def _sources(
     if plan.kind == "derivative":
         key = _local(plan, wanted)
         one = not isinstance(returned, tuple | dict) and np.ndim(returned) <= dvalues.ndim + 1
+        if one and slope is not None and len(wanted) > 1:
+            whole = times(dvalues, returned, instance.shapes)
+            key = next((w.key for w in wanted if not w.paths and fits(w.key, whole)), key)
         return {key: Place("local", ())} if key and one else {}
     if plan.kind == "loss" and len(found) == 1 and len(wanted) == 1:
         return {wanted[0].key: found[0].source}

@@ -99,6 +99,9 @@ def matched(
         best = next((c for c in alike if len(alike) > 1 and fits(each.key, c.value)), alike[0] if alike else None)
         if best is None and not each.paths and len(free) == 1 and len(rest) == 1:
             best = free[0]
+        waiting = [w for w in rest if w is not each and w.key not in result and w.shape == each.shape]
+        if best is not None and not fits(each.key, best.value) and any(fits(w.key, best.value) for w in waiting):
+            continue  # it is that of another, of which no name tells
         if best is not None:
             take(each.key, best)
     for each in [w for w in wanted if w.key not in result and w.paths]:

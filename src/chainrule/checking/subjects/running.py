@@ -19,7 +19,7 @@ from .outputs import apart, outputs_of, stored_output, together
 from .plans import Place, Recipe, SavingContext, boxed, leaf, unboxed
 from .regularized import book_penalty, strengths_by, strengths_of
 
-__all__ = ["WrittenInstance", "added_up"]
+__all__ = ["WrittenInstance", "added_up", "times"]
 
 _CLEARING = re.compile(
     r"(?i)^_?((zero|clear|reset|flush)_?(all_?)?(the_?)?(param(eter)?s?_?)?(grad(ient)?s?)_?(param(eter)?s?)?|flush|reset_?state)$"
@@ -216,7 +216,7 @@ class WrittenInstance(Instance):
         value = self.result
         for step in source.path:
             value = value[step]
-        return _times(dvalues, value, self.shapes) if source.kind == "local" else from_lists(value)
+        return times(dvalues, value, self.shapes) if source.kind == "local" else from_lists(value)
 
     # What it holds
 
@@ -284,7 +284,7 @@ def _as_one_number(gradient: Any, value: Any) -> Any:
     return np.reshape(gradient, value.shape) if np.size(value) == 1 and np.ndim(gradient) == 0 else gradient
 
 
-def _times(dvalues: NDArray[Any], local: Any, shapes: Sequence[tuple[int, ...]]) -> Any:
+def times(dvalues: NDArray[Any], local: Any, shapes: Sequence[tuple[int, ...]]) -> Any:
     """A local derivative times what comes from above: entry by entry, or with the Jacobian of each sample."""
     local = np.asarray(local)
     if dvalues.ndim == 0 or local.shape == dvalues.shape or local.ndim == 0:
