@@ -232,7 +232,7 @@ _LOSS = re.compile(
     r"(?i)loss|cost|objective|energy|criterion|cross_?entropy|mse|nll|^j$|^l$|^e$|error|svm|softmax|huber|hinge|diverg|"
     r"elbo|triplet|contrastive|(^|_)(ce|bce|kl|kld|mae|focal|dice|propagate)(_|$)"
 )
-_GRADS = re.compile(r"(?i)^(d_?\w+|grads?\w*|gradients?\w*|\w+_grads?|\w+_gradients?)$")
+_GRADS = re.compile(r"(?i)^(d_?\w+|g|g_\w+|grads?\w*|gradients?\w*|\w+_grads?|\w+_gradients?|delta\w*|nabla\w*)$")
 
 
 def is_loss_with_gradient(function: Callable[..., Any]) -> bool:
