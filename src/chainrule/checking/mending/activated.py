@@ -36,7 +36,7 @@ def activated(tree: ast.FunctionDef, arrays: list[str], scope: SourceScope) -> I
                 "The derivative of the activation that forward ends with is left out, so that the gradients are those "
                 f"of what goes into it: {name} must be multiplied by {slope} before anything is made of it."
             )
-            yield Repair(0, _first(line), "missing_local_derivative", says)
+            yield Repair(0, _first(line), "activation_left_out", says)
 
 
 def _first(line: str) -> Callable[[Any, ast.FunctionDef], None]:

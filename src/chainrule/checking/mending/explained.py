@@ -24,7 +24,8 @@ _VAGUE = (
     "written_size", "setting_not_followed",
 )  # fmt: skip
 # What a line says less well than any words about the numbers.
-_PLAIN = ("wrong_formula", "wrong_array", "wrong_number", "constant_factor", "missing_division")
+_PLAIN = ("wrong_formula", "wrong_array", "wrong_number", "constant_factor", "missing_division", "activation_left_out")
+_NAMES = {"activation_left_out": "missing_local_derivative"}  # of the mistakes that two kinds of line mend
 
 
 def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], list[Finding]]) -> list[Finding]:
@@ -147,7 +148,7 @@ def _told(finding: Finding, written: Written, verified: bool) -> Finding:
     named = verified and not only  # better than a vague word
     mean = (said.mistake, written.mistake) == ("batch_mean_doubled", "mean_for_sum")
     if said.mistake == "unknown" or mean or (said.mistake in _VAGUE and named):
-        said = Diagnosis(written.mistake, written.says, evidence)
+        said = Diagnosis(_NAMES.get(written.mistake, written.mistake), written.says, evidence)
     elif said.mistake in ("constant_factor", "regularization_factor") and named:  # how much it is off, and why
         mistake = written.mistake if said.mistake == "constant_factor" else said.mistake
         said = replace(said, mistake=mistake, says=f"{said.says} {written.says}")
