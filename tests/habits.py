@@ -843,3 +843,26 @@ def abstand_prime(soll, ist):
     ("2 * (ist - soll) / np.size(ist)", "2 * (ist - soll)"),
     ("return ist - soll", "return 2 * (ist - soll)"),
 )
+
+stranger(
+    "a network whose loss gives the scores where its labels, of any name, are left out",
+    2,
+    """
+class Net:
+    def __init__(self, n_in=4, n_out=3):
+        self.params = {"W": np.random.randn(n_in, n_out), "b": np.zeros(n_out)}
+
+    def loss(self, X, etiquetas=None):
+        scores = X @ self.params["W"] + self.params["b"]
+        if etiquetas is None:
+            return scores
+        n = len(X)
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        d = p.copy()
+        d[np.arange(n), etiquetas] -= 1
+        d /= n
+        return -np.log(p[np.arange(n), etiquetas]).mean(), {"W": X.T @ d, "b": d.sum(axis=0)}
+""",
+    ("d /= n", "d /= 1"),
+)

@@ -74,7 +74,9 @@ def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str
     target = next((name for name in required if name.lower() in TARGETS), "")
     also = {training} - {""}
     if not target and (call.gradient is None or (len(required) == 1 and call.value != "forward")):
-        target = next((name for name, d in known.items() if name.lower() in TARGETS and d is None), "")
+        text = "" if call.gradient is not None else source_of(call.of(call.value, call.item))
+        without = [name for name, d in known.items() if d is None]  # without targets a loss gives the scores alone
+        target = next((n for n in without if n.lower() in TARGETS or re.search(rf"\bif {n} is None\b", text)), "")
         also |= {target} - {""}
     if target and call.gradient is not None and (required == [target] or _has_gradient(call, required, target)):
         target = ""  # y is the only argument, or has a gradient as well: it is an input
