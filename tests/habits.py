@@ -866,3 +866,42 @@ class Net:
 """,
     ("d /= n", "d /= 1"),
 )
+
+stranger(
+    "an optimizer that gives what its step leads to, options beside it, and another that may be missing",
+    3,
+    """
+class Sgd:
+    def __init__(self, rate=0.1):
+        self.rate = rate
+
+    def after(self, weights, gradient):
+        return weights - self.rate * gradient
+
+
+class Settings:
+    def get(self, name, otherwise):
+        return otherwise
+
+
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+        self.opt, self.later_opt, self.options = Sgd(), None, Settings()
+
+    def forward(self, x):
+        self.x = x
+        return self.options.get("gain", 1.5) * (x @ self.W + self.b)
+
+    def backward(self, up):
+        g = 1.5 * up
+        down = g @ self.W.T
+        if self.later_opt is not None:
+            self.later_opt.after(self.W, self.x.T @ g)
+        self.W = self.opt.after(self.W, self.x.T @ g)
+        self.b = self.opt.after(self.b, g.sum(axis=0))
+        return down
+""",
+    ("self.b = self.opt.after(", "self.opt.after("),
+    ("g.sum(axis=0)", "up.sum(axis=0)"),
+)

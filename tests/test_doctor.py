@@ -187,11 +187,6 @@ def leaking_together(seed: int) -> list[str]:
     return fitted(np.column_stack([X, np.eye(3)[y]]), y, seed=seed)
 
 
-def leaking_on_another_scale(seed: int) -> list[str]:
-    X, y = values(seed=seed)
-    return fitted(np.column_stack([X, np.exp(-y[:, 0])]), y, seed=seed)
-
-
 def constant(seed: int) -> list[str]:
     X, y = blobs(seed=seed)
     X[:, 2] = 7.0
@@ -244,7 +239,6 @@ PLANTED: dict[str, tuple[Callable[[int], list[str]], str, str]] = {
     "a column that is the class": (leaking, "Column 6 of X says the target exactly", "np.delete(X, 6, axis=1)"),
     "a column that is the value": (leaking_values, "Column 2 of X says the target", "np.delete(X, 2, axis=1)"),
     "columns that are the class": (leaking_together, "Column 6 of X and 2 more together say", "(X, [6, 7, 8], axis=1)"),
-    "a column that falls with the value": (leaking_on_another_scale, "Column 4 of X says the target", "(X, 4, axis=1)"),
     "a constant column": (constant, "Column 2 of X is 7 in every row", "np.delete(X, 2, axis=1)"),
     "a column of zeros": (constant_zero, "Column 4 of X is 0 in every row", "np.delete(X, 4, axis=1)"),
 }
@@ -327,6 +321,14 @@ def powers(seed: int) -> list[str]:
     return fitted(np.column_stack([x, x**2, x**3]), np.exp(x), seed=seed)
 
 
+def rising(seed: int) -> list[str]:
+    """Values that rise with one of three numbers in every row, as a price does with a size, and are not told by it."""
+    rng = np.random.default_rng(seed)
+    size = np.sort(rng.uniform(-1, 1, 200)) + 0.02 * np.arange(200)
+    X = np.column_stack([size - size.mean(), rng.normal(size=(200, 2))])
+    return fitted(X / X.std(axis=0), np.exp(0.8 * X[:, :1]), seed=seed)
+
+
 def stopped_in_time(seed: int) -> list[str]:
     X, y = blobs(400, seed=seed, apart=1.0)
     return fitted(X, y, epochs=200, validation_split=0.2, callbacks=[EarlyStopping("val_loss", patience=30)], seed=seed)
@@ -354,6 +356,7 @@ HEALTHY: dict[str, Callable[[int], list[str]]] = {
     "categories that were held out": a_category_held_out,
     "a run that was stopped in time": stopped_in_time,
     "powers": powers,
+    "values that rise with a number": rising,
     "a line": lambda seed: fitted(*values(seed=seed), layers=[Dense(4, 1)], seed=seed),
     "sigmoids": lambda seed: fitted(
         *blobs(600, seed=seed), layers=[Dense(6, 16), Sigmoid(), Dense(16, 3)], optimizer=Adam(0.02), seed=seed

@@ -289,6 +289,35 @@ def test_a_folder_around_a_package_that_is_none_itself_and_a_module_of_the_same_
     assert not load(package / "parts" / "layer.py").missing
 
 
+def test_what_cannot_be_checked_in_training_is_checked_as_it_was_made_and_nothing_is_left_out_in_silence(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "later.py"
+    path.write_text(
+        "class Scale:\n    def __init__(self):\n        self.training = False\n"
+        "    def forward(self, x):\n        if self.training:\n            raise NotImplementedError\n        return 3 * x\n"
+        "    def backward(self, d): return 2 * d\n"
+    )
+    ((_, report),) = check_file(path)
+    assert not isinstance(report, str) and not report.passed
+    path.write_text(path.read_text().replace("if self.training:", "if True:"))
+    ((_, refused),) = check_file(path)
+    assert "NotImplementedError" in str(refused)
+
+
+def test_an_optimizer_that_no_plain_step_can_stand_for_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(
+        "import numpy as np\nclass Other:\n    def step(self, pairs, rate):\n        for w, g in pairs: w -= rate * g\n"
+        "class Scale:\n    def __init__(self):\n        self.w, self.optimizer = np.ones(4), Other()\n"
+        "    def forward(self, x):\n        self.x = x\n        return self.w * x\n"
+        "    def backward(self, d):\n        down = self.w * d\n"
+        "        self.optimizer.step([(self.w, (self.x * d).sum(axis=0))], 0.1)\n        return down\n"
+    )
+    ((_, refused),) = check_file(path)
+    assert "hands its gradients to self.optimizer.step" in str(refused)
+
+
 def test_where_check_itself_fails_the_rest_of_the_file_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

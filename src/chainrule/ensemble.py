@@ -140,7 +140,8 @@ class Ensemble:
                 "Ensemble.fit: the first member would use the iterator up; pass a list of batches, or a function that "
                 "returns them."
             )
-        with CtrlC(waits=True, others=LEAVING if options.get("distributed") else ()):  # also between two of them
+        others = LEAVING if options.get("distributed") else ()
+        with CtrlC(waits=True, others=others) as ctrl_c:  # also between two of them
             for i, model in enumerate(self.models):
                 if verbose:
                     print(f"Member {i + 1} of {len(self.models)}", flush=True)
@@ -148,6 +149,8 @@ class Ensemble:
                 model.fit(X, y, callbacks=callbacks, verbose=verbose, checkpoint=path, **options)
                 if model.history.stopped == INTERRUPTED:
                     break
+            else:
+                ctrl_c.check()
         return self.histories
 
     def logits(self, X: Any) -> NDArray[Any]:

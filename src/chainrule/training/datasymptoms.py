@@ -134,17 +134,7 @@ def _of_classes(
 
 
 def _of_values(X: NDArray[np.float64], varies: NDArray[np.bool_], targets: NDArray[np.float64]) -> list[int]:
-    """The centred columns (R, I) that are the values (R,) on another scale, or rise or fall with every one of them.
-
-    Where half of the columns do that the rest are likely its powers, and the network is to learn a curve.
-    """
+    """The centred columns (R, I) that are the values (R,) on another scale."""
     y, total = targets - targets.mean(), np.sum(X * X, axis=0)  # (R,), (I,)
     explained = np.square(X.T @ y) / max(float(y @ y), 1e-300)  # (I,)
-    near = np.flatnonzero(varies & (explained >= 0.25 * total))
-    order = np.argsort(y)
-    rises, steps = np.diff(y[order]) > 0, np.diff(X[order][:, near], axis=0)  # (R-1,), (R-1,F)
-    along = [((sign * steps > 0) == rises[:, None]).all(axis=0) & (sign * steps >= 0).all(axis=0) for sign in (1, -1)]
-    monotone = near[along[0] | along[1]]
-    linear = near[explained[near] >= _SAME * total[near]]
-    found: list[int] = (linear if len(linear) or 2 * len(monotone) >= varies.sum() else monotone).tolist()
-    return found
+    return np.flatnonzero(varies & (explained >= _SAME * total)).tolist()

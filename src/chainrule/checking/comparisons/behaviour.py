@@ -114,9 +114,9 @@ def _differences(
         added = name in before and np.shape(before[name]) == np.shape(right) and _close(now, right + before[name])
         array = bench.label(name)
         if added:
-            line = bench.line(name, "...")
+            line = "" if "." in name or "[" in name else f"{bench.line(name, '...')}  # = instead of +="
             says = f"{array} is added to what an earlier call left in it: start anew at each backward."
-            yield bench.error("earlier_calls", array, says, "accumulated", write=f"{line}  # = instead of +=")
+            yield bench.error("earlier_calls", array, says, "accumulated", write=line)
         else:
             says = (
                 f"{array} depends on an earlier call: after {calls} on another batch, then both on this one, "

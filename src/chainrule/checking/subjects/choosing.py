@@ -17,6 +17,7 @@ from .costs import WithCost, target_of, usual_losses
 from .drafts import drafts
 from .held import made_by
 from .names import role_of
+from .optimized import beyond
 from .plans import Passes, leaf
 from .reading import Reading, is_needed
 from .readings import readings_of
@@ -77,6 +78,12 @@ def chosen(call: Passes, inputs: Any, targets: Any, reduction: str) -> Reading:
             f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
             "to pass there."
         )
+    handed = "" if best.whole or call.functions else _to_an_optimizer(call)
+    if handed:
+        raise ConfigurationError(
+            f"check: the backward pass of {call.title} hands its gradients to {handed}, which takes no plain step that "
+            "check could take in its place. Store them, as in self.dW, or return them, and take the step elsewhere."
+        )
     if best.error is not None and not best.plan.sources and not any(is_needed(best.plan, w) for w in best.wanted):
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass raises {type(best.error).__name__} ({best.error}), and "
@@ -88,6 +95,10 @@ def chosen(call: Passes, inputs: Any, targets: Any, reduction: str) -> Reading:
             f"what a gradient can be taken by ({', '.join(best.point.values) or 'no array of numbers'})."
         )
     return best
+
+
+def _to_an_optimizer(call: Passes) -> str:
+    return "" if call.gradient is None else beyond(call.item, source_of(call.of(call.gradient, call.item)))
 
 
 def _left_at_none(call: Passes) -> str:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ...errors import ConfigurationError
 from ..streams import seed_streams
 from .base import is_shape
-from .names import TARGETS
-from .objects import attributes_of, parts_of
+from .names import TARGETS, TRAINING
+from .objects import attributes_of, copied, parts_of
 from .optimized import RATE, PlainSteps, with_plain_steps
 from .regularized import penalties_in
 
@@ -37,7 +37,6 @@ _LISTS = ("layers", "sizes", "dims", "hidden", "units", "shape")  # may be lists
 _BUILD = ("build", "initialize", "init_weights", "initialize_weights", "init_params", "initialize_parameters",
           "init_parameters", "initialize_params", "setup", "set_input_shape")  # fmt: skip
 _SHAPES = re.compile(r"(?i)^(\w*shape|\w*_?(size|dims?)|n_in|in_features|input_dim)$")  # what such a method may take
-_SWITCH = re.compile(r"^_*(is_?)?train(ing)?(_mode|_?fla?g)?$")
 _DEPTH = 2  # how many constructors may stand inside of each other
 
 
@@ -84,19 +83,27 @@ def constructed(
             )
             continue
         found = True
-        yield with_plain_steps(_in_training(made))
-        yield from (with_plain_steps(_in_training(each)) for each in _built(made, inputs))
+        for each in (made, *_built(made, inputs)):
+            trains = _in_training(each)
+            yield with_plain_steps(trains)
+            if trains is not each:
+                yield with_plain_steps(each)  # as it was made
     if failed is not None and not found:
         raise failed
 
 
 def _in_training(made: Any) -> Any:
-    """The object with its own switch turned to training, where it begins as one that only predicts."""
-    for part in [made, *parts_of(made)]:
-        for name in [n for n, value in attributes_of(part) if value is False and _SWITCH.match(n)]:
+    """A copy with its own switch turned to training, where an object begins as one that only predicts; or itself."""
+    twin = copied(made) if any(_switches(part) for part in (made, *parts_of(made))) else made
+    for part in (twin, *parts_of(twin)):
+        for name in _switches(part):
             with contextlib.suppress(AttributeError, TypeError):
                 setattr(part, name, True)
-    return made
+    return twin
+
+
+def _switches(item: Any) -> list[str]:
+    return [n for n, value in attributes_of(item) if value is False and n.lower().lstrip("_") in TRAINING]
 
 
 def _shown(value: Any) -> str:

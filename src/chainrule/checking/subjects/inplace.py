@@ -196,9 +196,9 @@ class InPlace:
         for name in self.wanted:
             own = self.meaning(name)
             if own == name:
-                given[name] = kept[name]
+                given[name] = np.array(kept[name]) if isinstance(kept[name], np.ndarray) else kept[name]
             elif own == self.outputs[0] and name not in self.gradients:
-                given[name] = dvalues
+                given[name] = np.array(dvalues)
             else:
                 given[name] = np.zeros_like(kept[own], dtype=np.asarray(dvalues).dtype)
         self._call(1, given)

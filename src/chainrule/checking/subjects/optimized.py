@@ -5,22 +5,23 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .objects import copied
 from .sources import source_of
 
-__all__ = ["RATE", "PlainSteps", "with_plain_steps"]
+__all__ = ["RATE", "PlainSteps", "beyond", "with_plain_steps"]
 
 RATE = 0.5  # a power of two is not rounded
 _CALLS = re.compile(r"(?m)^ *(.*?)self\.(\w*opt\w*)\.(\w+)\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 
 
 class PlainSteps:
-    """An optimizer that takes plain steps, in place where its caller takes nothing back."""
+    """An optimizer that takes plain steps, in place or as what it gives, as the one that it stands for."""
 
     def __init__(self, method: str, in_place: bool = False) -> None:
         self.in_place = in_place
@@ -62,11 +63,56 @@ def with_plain_steps(item: Any) -> Any:
     return twin
 
 
+def beyond(item: Any, text: str) -> str:
+    """The call by which a method of this source hands gradients to an optimizer that no plain steps can stand for."""
+    found = ((attribute, called) for _, attribute, called, handed in _CALLS.findall(text) if "," in handed)
+    return next((f"self.{a}.{c}" for a, c in found if _is_theirs(getattr(item, a, None), c)), "")
+
+
 def _held(item: Any) -> Iterator[tuple[str, str, bool]]:
     """The optimizers that the methods of an object call, the method, and whether it works in place."""
     for base in type(item).__mro__[:-1]:
         for name, method in vars(base).items():
             text = source_of(method) if inspect.isfunction(method) and name != "__init__" else ""
-            for before, attribute, called, handed in _CALLS.findall(text):
-                if "," in handed and hasattr(item, attribute) and not inspect.ismethod(getattr(item, attribute)):
-                    yield attribute, called, "=" not in before and "return" not in before
+            for _, attribute, called, handed in _CALLS.findall(text):
+                theirs = getattr(item, attribute, None)
+                in_place = _works_in_place(theirs, called) if "," in handed and _is_theirs(theirs, called) else None
+                if in_place is not None:
+                    yield attribute, called, in_place
+
+
+def _is_theirs(value: Any, called: str) -> bool:
+    """Whether a value is an object of a class of the author's that has such a method."""
+    return not isinstance(value, type | PlainSteps) and inspect.isfunction(getattr(type(value), called, None))
+
+
+def _works_in_place(theirs: Any, called: str) -> bool | None:
+    """Whether `called(parameters, gradients)` takes its steps in place or gives what they lead to; None for neither.
+
+    It must take an array, or a list or a dict of arrays, go down where the gradient is above 0, and stay where it is 0.
+    """
+    required = [
+        p for p in inspect.signature(getattr(theirs, called)).parameters.values()
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]  # fmt: skip
+    if len(required) != 2:
+        return None
+    for held in (lambda array: array, lambda array: [array], lambda array: {"W": array}):
+        with contextlib.suppress(Exception, SystemExit):  # the code is not ours: anything may come
+            down, still = _after(theirs, called, held, 0.25), _after(theirs, called, held, 0.0)
+            for in_place in (True, False):
+                if (down[in_place] < 1).all() and (still[in_place] == 1).all():
+                    return in_place
+    return None
+
+
+def _after(theirs: Any, called: str, held: Callable[[Any], Any], gradient: float) -> dict[bool, NDArray[Any]]:
+    """Parameters of 1 after a step, in place and as what is returned; NaN where nothing is."""
+    parameters, gradients = held(np.ones((2, 3))), held(np.full((2, 3), gradient))
+    returned = getattr(copied(theirs), called)(parameters, gradients)
+    return {in_place: _array(parameters if in_place else returned) for in_place in (True, False)}
+
+
+def _array(value: Any) -> NDArray[Any]:
+    inside = next(iter(value.values())) if isinstance(value, dict) else value[0] if isinstance(value, list) else value
+    return inside if isinstance(inside, np.ndarray) and inside.shape == (2, 3) else np.full((2, 3), np.nan)

@@ -11,11 +11,10 @@ import numpy as np
 from .costs import WithCost
 from .handing import handed
 from .objects import BOXES
+from .optimized import RATE
 from .spaces import Space
 
 __all__ = ["Passes", "Place", "Recipe", "SavingContext", "boxed", "leaf", "unboxed"]
-
-_RATE = 0.5  # the learning rate of a backward pass that takes the step itself: a power of two is not rounded
 
 
 class SavingContext:
@@ -88,7 +87,7 @@ class Recipe:
     each: bool = False  # whether the parameters' gradients come one for each sample, for the caller to add up
     samples: tuple[str, int] = ("", 0)  # in which input, along which axis the samples lie
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
-    rate: float = _RATE
+    rate: float = RATE
     clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
     fresh: bool = False  # whether each pass begins with a new copy: what grows from step to step cannot be cleared
     penalty: str = ""  # the method of the object for a penalty on its parameters, whose gradient backward adds

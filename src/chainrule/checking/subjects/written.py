@@ -22,7 +22,8 @@ from .compared import redrawn_like
 from .costs import WithCost
 from .declared import declared_by
 from .names import LIKE_WEIGHTS, RATES, TRAINING, role_of
-from .objects import parts_of
+from .objects import attributes_of, parts_of
+from .optimized import PlainSteps
 from .plans import Passes, Recipe, leaf
 from .reading import Reading, is_needed
 from .running import WrittenInstance
@@ -298,6 +299,12 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         )
     if one:
         yield "Its backward pass runs on one sample alone, as a column or a row: it was compared so."
+    held_now = [] if plan.call.functions else list(attributes_of(plan.call.item))
+    on = [n for n, value in held_now if value is True and n.lower().lstrip("_") in TRAINING]
+    if any(isinstance(value, PlainSteps) for _, value in held_now):
+        yield "Plain steps took the place of the optimizer that it holds, which was not looked at itself."
+    if on and not draft.training:
+        yield f"It was compared in training, with {on[0]} = True; what it does in inference was not."
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
     if plan.fresh:
