@@ -295,7 +295,8 @@ def test_what_cannot_be_checked_in_training_is_checked_as_it_was_made_and_nothin
     path = tmp_path / "later.py"
     path.write_text(
         "class Scale:\n    def __init__(self):\n        self.training = False\n"
-        "    def forward(self, x):\n        if self.training:\n            raise NotImplementedError\n        return 3 * x\n"
+        "    def forward(self, x):\n        if self.training:\n            raise NotImplementedError\n"
+        "        return 3 * x\n"
         "    def backward(self, d): return 2 * d\n"
     )
     ((_, report),) = check_file(path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +19,7 @@ from .sources import source_of
 __all__ = ["RATE", "PlainSteps", "beyond", "with_plain_steps"]
 
 RATE = 0.5  # a power of two is not rounded
-_CALLS = re.compile(r"(?m)^ *(.*?)self\.(\w*opt\w*)\.(\w+)\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
+_OPTIMIZER = re.compile(r"\w*opt\w*")
 
 
 class PlainSteps:
@@ -65,8 +67,21 @@ def with_plain_steps(item: Any) -> Any:
 
 def beyond(item: Any, text: str) -> str:
     """The call by which a method of this source hands gradients to an optimizer that no plain steps can stand for."""
-    found = ((attribute, called) for _, attribute, called, handed in _CALLS.findall(text) if "," in handed)
-    return next((f"self.{a}.{c}" for a, c in found if _is_theirs(getattr(item, a, None), c)), "")
+    return next((f"self.{a}.{c}" for a, c in _calls(text) if _is_theirs(getattr(item, a, None), c)), "")
+
+
+def _calls(text: str) -> Iterator[tuple[str, str]]:
+    """The attributes named like optimizers, and their methods, that a source calls with more than one thing."""
+    try:
+        tree = ast.parse(textwrap.dedent(text))
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            held = node.func.value
+            own = isinstance(held, ast.Attribute) and isinstance(held.value, ast.Name) and held.value.id == "self"
+            if own and _OPTIMIZER.fullmatch(held.attr) and "," in ast.unparse(node).partition("(")[2]:
+                yield held.attr, node.func.attr
 
 
 def _held(item: Any) -> Iterator[tuple[str, str, bool]]:
@@ -74,9 +89,9 @@ def _held(item: Any) -> Iterator[tuple[str, str, bool]]:
     for base in type(item).__mro__[:-1]:
         for name, method in vars(base).items():
             text = source_of(method) if inspect.isfunction(method) and name != "__init__" else ""
-            for _, attribute, called, handed in _CALLS.findall(text):
+            for attribute, called in _calls(text):
                 theirs = getattr(item, attribute, None)
-                in_place = _works_in_place(theirs, called) if "," in handed and _is_theirs(theirs, called) else None
+                in_place = _works_in_place(theirs, called) if _is_theirs(theirs, called) else None
                 if in_place is not None:
                     yield attribute, called, in_place
 
