@@ -77,11 +77,10 @@ def _calls(text: str) -> Iterator[tuple[str, str]]:
     except SyntaxError:
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            held = node.func.value
-            own = isinstance(held, ast.Attribute) and isinstance(held.value, ast.Name) and held.value.id == "self"
-            if own and _OPTIMIZER.fullmatch(held.attr) and "," in ast.unparse(node).partition("(")[2]:
-                yield held.attr, node.func.attr
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name("self"), attr=held), attr=called)):
+                if _OPTIMIZER.fullmatch(held) and "," in ast.unparse(node).partition("(")[2]:
+                    yield held, called
 
 
 def _held(item: Any) -> Iterator[tuple[str, str, bool]]:
