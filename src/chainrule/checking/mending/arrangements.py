@@ -30,12 +30,9 @@ def rearranged(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
             for rank in (np.ndim(known),) if np.ndim(known) > 1 and not anew else _RANKS:
                 for order in list(itertools.permutations(range(rank)))[1:] if rank < 5 else ():
                     after = ast.unparse(e)[len(array) :] if ast.unparse(e).startswith(array) else ""
-                    if after:
+                    for tail in (after, "") if after else ("",):
                         why = "reshape only counts on, and moves no axis"
-                        yield _ordered(i, number, e, f"{array}.transpose{order}{after}", why)
-                    yield _ordered(
-                        i, number, e, f"{array}.transpose{order}", "reshape only counts on, and moves no axis"
-                    )
+                        yield _ordered(i, number, e, f"{array}.transpose{order}{tail}", why)
         elif name == "tile" and rest and isinstance(rest[0], ast.Tuple):
             code = array
             for axis, times in enumerate(rest[0].elts):
@@ -47,14 +44,12 @@ def _method(e: ast.expr) -> tuple[str, str, list[ast.expr]]:
     """What is called, on which array, with what; of np.reshape(x, ...) as of x.reshape(...)."""
     if not isinstance(e, ast.Call) or not isinstance(e.func, ast.Attribute):
         return "", "", []
-    if ast.unparse(e.func.value) in ("np", "numpy"):
-        rest = e.args[1:]
-        several = e.func.attr == "transpose" and rest and isinstance(rest[0], ast.Tuple | ast.List)
-        axes = list(rest[0].elts) if several and isinstance(rest[0], ast.Tuple | ast.List) else rest
-        return e.func.attr, ast.unparse(e.args[0]) if e.args else "", axes
-    several = e.func.attr == "transpose" and len(e.args) == 1 and isinstance(e.args[0], ast.Tuple | ast.List)
-    axes = list(e.args[0].elts) if several and isinstance(e.args[0], ast.Tuple | ast.List) else e.args
-    return e.func.attr, ast.unparse(e.func.value), axes
+    numpys = ast.unparse(e.func.value) in ("np", "numpy")
+    array = ast.unparse(e.args[0] if numpys and e.args else e.func.value)
+    rest = e.args[1:] if numpys else e.args
+    if e.func.attr == "transpose" and len(rest) == 1 and isinstance(rest[0], ast.Tuple | ast.List):
+        rest = list(rest[0].elts)
+    return e.func.attr, array, rest
 
 
 def _ordered(i: int, number: int, e: ast.expr, code: str, why: str) -> Repair:

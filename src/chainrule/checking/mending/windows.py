@@ -70,7 +70,7 @@ def _loops(tree: ast.FunctionDef) -> list[str]:
 
 
 def _numbers(scope: SourceScope, above: int = 0) -> list[str]:
-    """The whole numbers above one that the code can name, each value once; those called like strides first."""
+    """The whole numbers above a bound that the code can name, each value once; those called like strides first."""
     found: dict[int, str] = {}
     names = [n for n, v in scope.known.items() if type(v) is int and v > above]
     for name in sorted(

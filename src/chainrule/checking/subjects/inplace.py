@@ -16,7 +16,7 @@ import numpy as np
 
 from .names import is_gradient_name, same_stem
 from .sources import parameters_of, source_of
-from .traces import ReadArray, WrittenArray
+from .touched import ReadArray, WrittenArray
 from .world import Choices, Shape
 
 __all__ = ["InPlace", "in_place"]

@@ -64,7 +64,7 @@ def inside(function: Callable[..., Any]) -> Callable[..., Any]:
     code, cells = getattr(plain, "__code__", None), getattr(plain, "__closure__", None) or ()
     if code is None or code.co_argcount or not code.co_flags & inspect.CO_VARARGS or hasattr(plain, "__wrapped__"):
         return function
-    kept = [cell.cell_contents for cell in cells if isinstance(_held_in(cell), FunctionType)]
+    kept = [held for held in map(_held_in, cells) if isinstance(held, FunctionType)]
     bound = getattr(function, "__self__", None)
     if len(kept) != 1:
         return function
