@@ -905,3 +905,29 @@ class Dense:
     ("self.b = self.opt.after(", "self.opt.after("),
     ("g.sum(axis=0)", "up.sum(axis=0)"),
 )
+
+stranger(
+    "a layer that takes its steps with a momentum of its own",
+    3,
+    """
+class Linear:
+    def __init__(self, n_in, n_out, lr=0.01, momentum=0.9):
+        self.w, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+        self.vw, self.vb = np.zeros_like(self.w), np.zeros_like(self.b)
+        self.lr, self.momentum = lr, momentum
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + self.b
+
+    def backward(self, g):
+        dx = g @ self.w.T
+        self.vw = self.momentum * self.vw - self.lr * self.x.T @ g
+        self.vb = self.momentum * self.vb - self.lr * g.sum(axis=0)
+        self.w += self.vw
+        self.b += self.vb
+        return dx
+""",
+    ("self.vb = self.momentum * self.vb - self.lr * g.sum(axis=0)", "self.vb = self.vb - self.lr * g.sum(axis=0)"),
+    ("g.sum(axis=0)", "g.mean(axis=0)"),
+)

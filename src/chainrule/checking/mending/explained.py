@@ -161,7 +161,7 @@ def told_once(findings: Sequence[Finding]) -> list[Finding]:
     """Gradients that are off by the very same mistake, without a line of their own, as one cause with what follows."""
     first: dict[tuple[str, str, str], Finding] = {}
     result = []
-    for f in findings:
+    for f in dict.fromkeys(findings):  # the same of two settings is one
         best = f.diagnoses[0] if f.diagnoses else None
         if f.severity != "error" or f.kind != "gradient" or best is None or best.line or f.follows:
             result.append(f)

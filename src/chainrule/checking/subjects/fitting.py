@@ -75,6 +75,8 @@ def fitted(
     if not clears and instance.item is not None and (steps or instance.clearing()) and _piles_up(plan, point, dvalues):
         plan.clears = may_clear and bool(instance.clearing())
         plan.fresh |= steps and not plan.clears
+    if plan.updates and not plan.clears and not plan.fresh:
+        plan.fresh = _has_momentum(plan, point, dvalues)
     gradients = {}
     with contextlib.suppress(Exception, SystemExit):
         again = WrittenInstance(plan)
@@ -145,6 +147,24 @@ def _lists_grow(plan: Recipe, point: Point) -> tuple[bool, bool]:
 
 def _piles_up(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> bool:
     """Whether a second pass on the same object gives other gradients, as where they are added up."""
+    passes = _two_passes(plan, point, dvalues)
+    return not passes or any(not _alike(first, passes[1].get(key)) for key, first in passes[0].items())
+
+
+def _has_momentum(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> bool:
+    """Whether the second of two equal steps that backward takes is longer by a part of the first, and by less than all.
+
+    By all of it means that the gradients of earlier calls are added up, a mistake.
+    """
+    first, second = _two_passes(plan, point, dvalues) or ({}, {})
+    moved = [key for key, place in plan.sources.items() if place.kind == "moved" and key in first and key in second]
+    longer = [float(np.vdot(second[k], first[k]) / (np.vdot(first[k], first[k]) or 1)) for k in moved]
+    fits = all(_alike(c * first[k], second[k]) for k, c in zip(moved, longer, strict=True))
+    return bool(moved) and fits and all(1.001 < c < 1.999 for c in longer)
+
+
+def _two_passes(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
+    """The gradients of two passes on the same object, where both run."""
     instance, passes = WrittenInstance(plan), []
     try:
         for _ in range(2):
@@ -153,9 +173,8 @@ def _piles_up(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> bool:
             instance.forward(point.copied())
             passes.append({k: np.array(v, dtype=np.float64) for k, v in instance.backward(dvalues.copy()).items()})
     except (Exception, SystemExit):  # the code is not ours: anything may come
-        return True
-    first, second = passes
-    return any(not _alike(first[key], second.get(key)) for key in first)
+        return []
+    return passes
 
 
 def _alike(one: NDArray[Any], other: Any) -> bool:
@@ -204,9 +223,13 @@ def _sources(
     for each in wanted:
         path = each.paths[0] if each.paths else ""
         after = dict(arrays_of(instance.item)).get(path) if path and moves else None
-        if each.key not in sources and after is not None and not np.array_equal(after, before.get(path, after)):
+        if after is None or np.array_equal(after, before.get(path, after)):
+            continue
+        rate = plan.rate if "rate" in plan.slots else own
+        taken = each.key in sources and (slope is None or not fits(each.key, (before[path] - after) / rate))
+        if not taken:  # a step of that rate: what else fits may be its velocity
             sources[each.key] = Place("moved", path)
-            plan.rate = plan.rate if "rate" in plan.slots else own
+            plan.rate = rate
     return sources
 
 

@@ -22,6 +22,7 @@ TRAINING = ("training", "train", "is_training", "is_train", "train_flg", "train_
 TARGETS = (
     *("y_true", "y", "t", "target", "targets", "label", "labels", "true", "truth", "y_hat_true", "actual", "gt"),
     *("y_train", "y_batch", "ytrue", "expected", "answers", "correct", "ground_truth", "real", "desired", "tgt"),
+    *("etiqueta", "etiquetas", "objetivo", "objetivos", "etiquettes", "cible", "cibles", "ziel", "ziele", "klassen"),
 )
 LIKE_WEIGHTS = ("weights", "bias", "scale")
 RATES = ("learning_rate", "lr", "eta", "rate_of_learning", "step_size", "learningrate", "l_rate", "step", "learn_rate")
@@ -42,10 +43,13 @@ _MASKS = re.compile(r"(?i)(^|_)masks?$")
 _STATES = re.compile(
     r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)(_\w)?|[hcs]|hidden|state|cell|hx|cx)$"
 )
-_BIASES = re.compile(r"(?i)^(b|bias(es)?|beta|b_?\w{0,3}|\w{0,3}_?bias(es)?)$")
+_BIASES = re.compile(
+    r"(?i)^(b|bias(es)?|beta|b_?\w{0,3}|\w{0,3}_?bias(es)?|intercepts?_?|offsets?|sesgos?|biais|schwellen?)$"
+)
 _SCALES = re.compile(r"(?i)^(gamma|scale_?factor|\w{0,3}_?gain|g)$")
 _WEIGHTS = re.compile(
-    r"(?:(?i:^(weights?|kernels?|filters?|theta|w\w{0,4}|\w{1,4}_w|weight_\w+|\w+_weights?)$)|^[UVW]\w{0,2}$)"
+    r"(?:(?i:^(weights?|kernels?|filters?|theta|w\w{0,4}|\w{1,4}_w|weight_\w+|\w+_weights?|coefs?_?|coefficients?|"
+    r"pesos?|poids|pesi|gewichte?)$)|^[UVW]\w{0,2}$)"
 )
 _SIZES = {"pad": 1, "padding": 1, "stride": 1, "strides": 1, "kernel_size": 2, "pool": 2, "pool_size": 2, "size": 2,
           "heads": 1, "n_heads": 1, "num_heads": 1, "k": 2, "axis": -1, "dim": -1, "pool_height": 2, "pool_width": 2,

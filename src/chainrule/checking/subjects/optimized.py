@@ -19,7 +19,7 @@ from .sources import source_of
 __all__ = ["RATE", "PlainSteps", "beyond", "with_plain_steps"]
 
 RATE = 0.5  # a power of two is not rounded
-_OPTIMIZER = re.compile(r"\w*opt\w*")
+_OPTIMIZER = re.compile(r"(?i)\w*(opt|solver|updater|adam|sgd)\w*")
 
 
 class PlainSteps:
@@ -67,11 +67,12 @@ def with_plain_steps(item: Any) -> Any:
 
 def beyond(item: Any, text: str) -> str:
     """The call by which a method of this source hands gradients to an optimizer that no plain steps can stand for."""
-    return next((f"self.{a}.{c}" for a, c in _calls(text) if _is_theirs(getattr(item, a, None), c)), "")
+    named = ((a, c) for a, c in _calls(text) if _OPTIMIZER.fullmatch(a))
+    return next((f"self.{a}.{c}" for a, c in named if _is_theirs(getattr(item, a, None), c)), "")
 
 
 def _calls(text: str) -> Iterator[tuple[str, str]]:
-    """The attributes named like optimizers, and their methods, that a source calls with more than one thing."""
+    """The attributes, and their methods, that a source calls with more than one thing."""
     try:
         tree = ast.parse(textwrap.dedent(text))
     except SyntaxError:
@@ -79,7 +80,7 @@ def _calls(text: str) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name("self"), attr=held), attr=called)):
-                if _OPTIMIZER.fullmatch(held) and "," in ast.unparse(node).partition("(")[2]:
+                if "," in ast.unparse(node).partition("(")[2]:
                     yield held, called
 
 

@@ -308,7 +308,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
     if plan.fresh:
-        yield "It adds up from step to step and has no way to begin anew: every comparison began with a new object."
+        goes_on = "Its steps have a momentum" if plan.updates else "It adds up from step to step and cannot begin anew"
+        yield f"{goes_on}: every comparison began with a new object."
     if plan.state:
         yield f"It carries {', '.join(plan.state)} on from call to call: every comparison began from the same."
 
