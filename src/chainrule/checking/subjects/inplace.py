@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,9 @@ class InPlace:
         gradients: list[str],
     ) -> None:
         self.functions = forward, backward
-        self.inputs, self.outputs, self.sizes, self.gradients = inputs, outputs, sizes, gradients
+        self.inputs, self.outputs, self.sizes = inputs, outputs, sizes
+        gradients = [n for n in gradients if not _is_of(n, outputs) or _is_of(n, inputs)]  # dout may be overwritten
+        self.gradients = gradients
         self.wanted = list(parameters_of(backward))
         ups = [n for n in self.wanted if n not in gradients and is_gradient_name(n)]
         main = next((out for out in outputs for up in ups if same_stem(up, out)), outputs[0])
@@ -228,3 +230,7 @@ class InPlace:
             function.__wrapped__ = own
             function.returns = returns
         return forward, backward
+
+
+def _is_of(gradient: str, names: Sequence[str]) -> bool:
+    return any(same_stem(gradient, name) for name in names)
