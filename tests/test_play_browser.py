@@ -282,8 +282,9 @@ def test_a_weight_that_is_dragged_moves_the_loss_and_a_nudge_is_predicted(tab: T
 def test_a_prediction_is_judged(tab: Tab) -> None:
     tab.open("Softmax and its loss")
     tab.click("dense_0[0,0]")
-    tab.shows(".why h2", "dense_0[0,")
-    assert tab.text("#gradient") == "?"  # the goal asks for it: it is not told before
+    tab.why("dense_0[0,")
+    tab.press("Predict first")
+    assert tab.text("#gradient") == "?"
     tab.shows(".unit.chosen text.gradient", "∂ ?")
     tab.page.get_by_label("Your prediction of the gradient").fill("-0.3")
     tab.press("Is it?")

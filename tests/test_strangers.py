@@ -233,14 +233,14 @@ def test_a_backward_pass_that_wants_what_nobody_knows_is_refused_and_not_accused
 
 def test_only_definitions_of_a_file_run(tmp_path: Path) -> None:
     (tmp_path / "trains.py").write_text(
-        "import numpy as np\nimport not_here\nfrom .beside import thing\nA = 2.0\nB = A * 1.5\n"
+        "import numpy as np\nimport not_here\nfrom .nowhere_beside import thing\nA = 2.0\nB = A * 1.5\n"
         "C = open('nothing').read()\n"
         "@not_here.decorated\ndef cube(x): return B * x ** 3\ndef cube_prime(x): return 3 * B * x ** 2\n"
         "while True: pass\n"
     )
     names = load(tmp_path / "trains.py")
     assert names["B"] == 3.0 and "C" not in names
-    assert names.missing == ("not_here", ".beside")
+    assert names.missing == ("not_here", ".nowhere_beside")
     ((name, report),) = check_file(tmp_path / "trains.py")
     assert name == "cube" and report.passed
     assert "not_here" in str(report)

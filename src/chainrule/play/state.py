@@ -64,7 +64,6 @@ def _told(lesson: Lesson, table: bool) -> dict[str, Any]:
         "title": lesson.title,
         "text": lesson.text if open_table else f"{lesson.text} {lesson.before}".strip(),
         "goal": lesson.after if open_table else lesson.goal,
-        "predicts": "guessed" in lesson.done,
     }
 
 

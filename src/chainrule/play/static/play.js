@@ -50,11 +50,8 @@ export function mount(root, connect, { widget = false } = {}) {
       return Math.max(0, rows.indexOf(sample.row));
     },
     hides: () => { // the number that the reader is to say first: the value on the way forward, else the gradient
-      const { lessons: known, lesson, reached } = state.view ?? {};
-      const goal = desk.link.live && !reached && known?.find((one) => one.name === lesson)?.predicts; // a lesson whose goal it is
-      if (!(state.predicts || goal) || state.opened || !state.why) return null;
-      if (state.why.phase === "forward") return state.predicts ? "value" : null;
-      return "gradient";
+      if (!state.predicts || state.opened || !state.why) return null;
+      return state.why.phase === "forward" ? "value" : "gradient";
     },
     choose: (what) => { // the answer is drawn before the next picture of what trains
       asked = true;
