@@ -931,3 +931,30 @@ class Linear:
     ("self.vb = self.momentum * self.vb - self.lr * g.sum(axis=0)", "self.vb = self.vb - self.lr * g.sum(axis=0)"),
     ("g.sum(axis=0)", "g.mean(axis=0)"),
 )
+
+stranger(
+    "slots that hold an optimizer",
+    2,
+    """
+class Sgd:
+    def step(self, w, grad):
+        w -= 0.1 * grad
+
+
+class Scale:
+    __slots__ = ("optimizer", "w", "x")
+
+    def __init__(self):
+        self.w, self.optimizer = np.ones(4), Sgd()
+
+    def forward(self, x):
+        self.x = x
+        return x * self.w
+
+    def backward(self, up):
+        down = up * self.w
+        self.optimizer.step(self.w, (self.x * up).sum(axis=0))
+        return down
+""",
+    (".sum(axis=0)", ".mean(axis=0)"),
+)

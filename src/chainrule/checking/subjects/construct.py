@@ -17,7 +17,7 @@ from ..streams import seed_streams
 from .base import is_shape
 from .names import TARGETS, TRAINING
 from .objects import attributes_of, copied, parts_of
-from .optimized import RATE, PlainSteps, with_plain_steps
+from .optimized import PlainSteps, with_plain_steps
 from .regularized import penalties_in
 
 __all__ = ["construct", "constructed", "keeps_data"]
@@ -254,8 +254,7 @@ def _built(made: Any, inputs: Any) -> Iterator[Any]:
             with contextlib.suppress(Exception, SystemExit):
                 if getattr(made, "input_shape", ()) is None:
                     made.input_shape = (features,)
-                method(PlainSteps("update"))
-                made.learning_rate = RATE  # that of the steps that backward takes
+                method(PlainSteps("update", False))
                 yield made
             continue
         wanted = len(names)

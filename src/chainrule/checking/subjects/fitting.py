@@ -15,7 +15,8 @@ from .drafts import Draft
 from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
 from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of, same_stem
-from .objects import arrays_of, lists_in
+from .objects import arrays_of, attributes_of, lists_in
+from .optimized import RATE, PlainSteps
 from .persample import come_for_each_sample
 from .plans import Place, Recipe, leaf
 from .reading import Reading
@@ -242,6 +243,8 @@ def _is_another_s(each: Wanted, place: Place) -> bool:
 
 def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None) -> float:
     """The learning rate that an object holds, by its name or because a step of that rate fits; 0 without one."""
+    if any(isinstance(value, PlainSteps) for _, value in attributes_of(instance.item)):
+        return RATE
     held = {
         n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10
     }

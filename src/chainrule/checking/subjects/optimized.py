@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .objects import copied
+from .objects import attributes_of, copied
 from .sources import source_of
 
 __all__ = ["RATE", "PlainSteps", "beyond", "with_plain_steps"]
@@ -25,7 +25,7 @@ _OPTIMIZER = re.compile(r"(?i)\w*(opt|solver|updater|adam|sgd)\w*")
 class PlainSteps:
     """An optimizer that takes plain steps, in place or as what it gives, as the one that it stands for."""
 
-    def __init__(self, method: str, in_place: bool = False) -> None:
+    def __init__(self, method: str, in_place: bool) -> None:
         self.in_place = in_place
         setattr(self, method, self._update)
 
@@ -57,11 +57,10 @@ def with_plain_steps(item: Any) -> Any:
     twin = copied(item) if held else item
     for attribute, (method, in_place) in held.items():
         steps, theirs = PlainSteps(method, in_place), getattr(twin, attribute)
-        vars(twin).update({name: steps for name, value in vars(twin).items() if value is theirs})  # behind a property
-        with contextlib.suppress(AttributeError, TypeError):  # a property that cannot be set
-            setattr(twin, attribute, steps)
-        with contextlib.suppress(AttributeError, TypeError):
-            twin.learning_rate = RATE  # that of the steps that backward takes
+        behind = [name for name, value in attributes_of(twin) if value is theirs]  # where attribute is a property
+        for name in (*behind, attribute):
+            with contextlib.suppress(AttributeError, TypeError):  # a property that cannot be set
+                setattr(twin, name, steps)
     return twin
 
 
