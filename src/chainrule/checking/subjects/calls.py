@@ -10,7 +10,7 @@ from typing import Any
 
 from .costs import WithCost
 from .plans import Passes
-from .sources import parameters_of, returned_names, source_of
+from .signatures import parameters_of, returned_names, source_of
 
 __all__ = [
     "called_by",

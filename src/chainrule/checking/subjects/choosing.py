@@ -21,15 +21,9 @@ from .optimized import beyond
 from .plans import Passes, leaf
 from .reading import Reading, is_needed
 from .readings import readings_of
+from .signatures import parameters_of, required_of, returned_names, source_of
 from .slots import unknown_to
-from .sources import (
-    indexes_with,
-    parameters_of,
-    required_of,
-    returned_names,
-    source_of,
-    subtracted_in,
-)
+from .sources import indexes_with, subtracted_in
 
 __all__ = ["chosen"]
 

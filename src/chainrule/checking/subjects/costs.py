@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .names import TARGETS
-from .sources import parameters_of, required_of, returned_names, source_of
+from .signatures import parameters_of, required_of, returned_names, source_of
 
 __all__ = [
     "Loss",

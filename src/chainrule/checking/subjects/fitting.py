@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..streams import seed_streams
 from .base import Point
-from .drafts import Draft
 from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
 from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of, same_stem
@@ -22,8 +21,9 @@ from .plans import Place, Recipe, leaf
 from .reading import Reading
 from .regularized import penalties_in
 from .running import WrittenInstance, added_up, times
+from .runs import Draft
+from .signatures import returned_names
 from .slopes import Slopes
-from .sources import returned_names
 
 __all__ = ["fitted"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..streams import seed_streams
 from .handing import inspect_unwrapped
-from .sources import required_of, returned_names
+from .signatures import required_of, returned_names
 
 __all__ = ["initialized"]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .names import is_gradient_name, same_stem
-from .sources import parameters_of, source_of
+from .signatures import parameters_of, source_of
 from .touched import ReadArray, WrittenArray
 from .world import Choices, Shape
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .objects import attributes_of, copied
-from .sources import source_of
+from .signatures import source_of
 
 __all__ = ["RATE", "PlainSteps", "beyond", "with_plain_steps"]
 

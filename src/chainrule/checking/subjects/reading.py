@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from .base import Arrays, Point
 from .calls import whole_source
-from .drafts import Draft
 from .matching import Wanted
 from .names import LIKE_WEIGHTS, role_of
 from .objects import BOXES
 from .plans import Passes, Recipe, leaf
-from .sources import source_of
+from .runs import Draft
+from .signatures import source_of
 
 __all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms"]
 

@@ -14,12 +14,12 @@ from ..patience import is_over
 from ..streams import seed_streams
 from .base import Arrays, Point, is_shape
 from .compared import draw, forms_of, predictions
-from .drafts import Draft
 from .fitting import fitted
 from .names import LIKE_WEIGHTS, role_of
 from .plans import Passes, Recipe
 from .reading import Reading, compared_shape, name_of, takes_logarithms
 from .running import WrittenInstance
+from .runs import Draft
 from .slots import manners
 
 __all__ = ["readings_of"]

@@ -13,7 +13,7 @@ import numpy as np
 from .calls import loss_place
 from .names import RATES, TARGETS, TRAINING
 from .plans import Passes
-from .sources import parameters_of, returned_names
+from .signatures import parameters_of, returned_names
 
 __all__ = ["Manner", "manners", "unknown_to"]
 

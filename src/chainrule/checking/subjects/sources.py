@@ -1,114 +1,31 @@
-"""What the source of a function says before it runs: ranks, names of what is returned, remarks."""
+"""What the source of a function says before it runs: ranks, roles, words, remarks."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from types import FunctionType, MethodType
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from .names import role_of
+from .signatures import name_in, parameters_of, parsed, source_of
 from .world import tells_sides
 
 __all__ = [
     "axes_in",
     "indexes_with",
-    "inside",
     "layered_in",
     "mentions",
-    "parameters_of",
     "ranks_in",
     "ranks_told",
     "remark_in",
-    "required_of",
-    "returned_names",
     "role_in",
     "rows_in",
     "small_in_logarithm",
-    "source_of",
     "subtracted_in",
     "words_for",
 ]
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The positional parameters, each with its default or `inspect.Parameter.empty`; raises what `signature` raises.
-
-    Where there is nothing but `*arguments`, that is one parameter.
-    """
-    every = inspect.signature(inside(function)).parameters.values()
-    any_number = [p for p in every if p.kind is inspect.Parameter.VAR_POSITIONAL]
-    named = {p.name: p.default for p in every if p.kind in _POSITIONAL}
-    return named or {p.name: inspect.Parameter.empty for p in any_number}
-
-
-def inside(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a decorator that does not say so has wrapped: the one function that it keeps and hands everything to.
-
-    >>> def timed(function):
-    ...     def wrap(*args, **kwargs): return function(*args, **kwargs)
-    ...     return wrap
-    >>> @timed
-    ... def double(x): return 2 * x
-    >>> inside(double).__name__, inside(len).__name__
-    ('double', 'len')
-    """
-    plain = getattr(function, "__func__", function)
-    code, cells = getattr(plain, "__code__", None), getattr(plain, "__closure__", None) or ()
-    if code is None or code.co_argcount or not code.co_flags & inspect.CO_VARARGS or hasattr(plain, "__wrapped__"):
-        return function
-    kept = [held for held in map(_held_in, cells) if isinstance(held, FunctionType)]
-    bound = getattr(function, "__self__", None)
-    if len(kept) != 1:
-        return function
-    return inside(kept[0] if bound is None else MethodType(kept[0], bound))
-
-
-def _held_in(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # nothing yet
-        return None
-
-
-def required_of(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The positional parameters without a default."""
-    return tuple(n for n, default in parameters_of(function).items() if default is inspect.Parameter.empty)
-
-
-def source_of(function: Callable[..., Any]) -> str:
-    """The source, without indentation; empty where there is none."""
-    plain = getattr(inside(function), "__func__", inside(function))
-    if not isinstance(plain, FunctionType | type):
-        return _read(function)
-    if plain not in _KNOWN:
-        _KNOWN[plain] = _read(plain)
-    return _KNOWN[plain]
-
-
-_KNOWN: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # hundreds of readings ask for the same few
-
-
-def _read(item: Callable[..., Any]) -> str:
-    try:
-        return textwrap.dedent(inspect.getsource(item))
-    except (OSError, TypeError, IndentationError):
-        return ""
-
-
-@lru_cache(maxsize=64)
-def _parsed(source: str) -> ast.AST | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
 
 
 def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
@@ -116,16 +33,16 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
     exact: dict[str, int] = {}
     least: dict[str, int] = {}
     for function in functions:
-        tree = _parsed(source_of(function))
+        tree = parsed(source_of(function))
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
                 _unpacked(node, exact)
             elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
-                name = _name(node.value)
+                name = name_in(node.value)
                 if not any(isinstance(e, ast.Constant) and e.value in (None, ...) for e in node.slice.elts):
                     least[name] = max(least.get(name, 0), len(node.slice.elts))
             elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "transpose" and len(node.args) > 1:
-                exact.setdefault(_name(getattr(node.func, "value", node)), len(node.args))
+                exact.setdefault(name_in(getattr(node.func, "value", node)), len(node.args))
     return {name: rank for name, rank in {**least, **exact}.items() if name}
 
 
@@ -134,7 +51,7 @@ def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:
     assert isinstance(targets, ast.Tuple)
     starred = any(isinstance(each, ast.Starred) for each in targets.elts)
     if isinstance(values, ast.Attribute) and values.attr == "shape" and not starred:
-        exact[_name(values.value)] = len(targets.elts)
+        exact[name_in(values.value)] = len(targets.elts)
 
 
 def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
@@ -147,23 +64,16 @@ def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, t
     {'x': ('n', 'high', 'wide', 'c_in'), 'w': ('k', 'k', 'c_in', 'c_out')}
     """
     found: dict[str, tuple[str, ...]] = {}
-    for node in (node for each in functions for node in ast.walk(_parsed(source_of(each)) or ast.Pass())):
+    for node in (node for each in functions for node in ast.walk(parsed(source_of(each)) or ast.Pass())):
         if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)):
             continue
         entries = node.targets[0].elts
         if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
             axes = tuple(e.id for e in entries if isinstance(e, ast.Name))
-            if len(axes) == len(entries) > 2 and _name(node.value.value) in names:
-                found.setdefault(_name(node.value.value), axes)
+            if len(axes) == len(entries) > 2 and name_in(node.value.value) in names:
+                found.setdefault(name_in(node.value.value), axes)
     every = [axis for axes in found.values() for axis in axes if axis != "_"]
     return found if len(set(every)) < len(every) else {n: axes for n, axes in found.items() if tells_sides(axes)}
-
-
-def _name(node: ast.AST) -> str:
-    """The name of an array: `x` and `self.x` alike."""
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def ranks_told(function: Callable[..., Any]) -> dict[str, int]:
@@ -185,44 +95,6 @@ def ranks_told(function: Callable[..., Any]) -> dict[str, int]:
                 told |= {} if "..." in shape[1] else dict.fromkeys(names, len(axes))
                 before = shape.end()
     return told
-
-
-def returned_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of what the last return of a function lists, "" for one without a name; () where it lists nothing.
-
-    >>> returned_names(parameters_of)
-    ('',)
-    """
-    told: tuple[str, ...] | None = getattr(function, "returns", None)
-    return told if isinstance(told, tuple) else _returned_in(source_of(function))
-
-
-@lru_cache(maxsize=64)
-def _returned_in(source: str) -> tuple[str, ...]:
-    tree = _parsed(source)
-    last = [node for node in ast.walk(tree) if isinstance(node, ast.Return)] if tree is not None else []
-    if not last:
-        return ()
-    value = max(last, key=lambda node: node.lineno).value
-    return tuple(_flat_names(value)) if isinstance(value, ast.Tuple | ast.List) else (_told(value or ast.Pass()),)
-
-
-def _flat_names(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Tuple | ast.List):
-        return [name for each in node.elts for name in _flat_names(each)]
-    return [_told(node)]
-
-
-def _told(node: ast.AST) -> str:
-    """The name of what is returned, where it is a part of it, a mean of it, or only made a plain number as well."""
-    if isinstance(node, ast.Call) and len(node.args) == 1 and _name(node.func) in ("float", "squeeze", "array"):
-        return _told(node.args[0])
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return _name(node.left)
-    if isinstance(node, ast.Subscript):
-        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        return key if isinstance(key, str) else _name(node.value)
-    return _name(node)
 
 
 _INSIDE = re.compile(
@@ -255,7 +127,7 @@ def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
     >>> subtracted_in("d = A2.copy(); d[range(m), Y] -= 1", "Y", ["A1", "A2"])
     'A2'
     """
-    tree, made = _parsed(source), {target}
+    tree, made = parsed(source), {target}
     nodes = list(ast.walk(tree)) if tree is not None else []
     origin = {name: name for name in returned if name and name != target}
     for node in nodes:
@@ -271,11 +143,11 @@ def subtracted_in(source: str, target: str, returned: Iterable[str]) -> str:
     for node in nodes:
         left = right = None
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-            left, right = _name(node.left), {n.id for n in ast.walk(node.right) if isinstance(n, ast.Name)}
+            left, right = name_in(node.left), {n.id for n in ast.walk(node.right) if isinstance(n, ast.Name)}
         elif (
             isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript) and node.op.__class__ is ast.Sub
         ):
-            left = _name(node.target.value)
+            left = name_in(node.target.value)
             right = {n.id for n in ast.walk(node.target.slice) if isinstance(n, ast.Name)}
         if left in origin and right and right & made:
             return origin[left]
@@ -354,7 +226,7 @@ def words_for(function: Callable[..., Any]) -> dict[str, list[str]]:
     >>> words_for(act)
     {'kind': ['linear']}
     """
-    tree, found = _parsed(source_of(function)), dict[str, list[str]]()
+    tree, found = parsed(source_of(function)), dict[str, list[str]]()
     defaults = parameters_of(function)
     required = [n for n, default in defaults.items() if default is inspect.Parameter.empty or isinstance(default, str)]
     for node in ast.walk(tree) if tree is not None else ():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .base import Brought, Subject
 from .objects import attributes_of
 from .plans import Passes
-from .sources import required_of, source_of
+from .signatures import required_of, source_of
 
 __all__ = ["TapeOperation", "operations_of"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import ConfigurationError
 from .base import Subject
 from .plans import Passes
-from .sources import source_of
+from .signatures import source_of
 from .variations import counts_in, remade, said, variations_of
 
 __all__ = ["varied"]

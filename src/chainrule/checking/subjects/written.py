@@ -27,13 +27,9 @@ from .optimized import PlainSteps
 from .plans import Passes, Recipe, leaf
 from .reading import Reading, is_needed
 from .running import WrittenInstance
+from .signatures import parameters_of, source_of
 from .slopes import Slopes
-from .sources import (
-    mentions,
-    parameters_of,
-    small_in_logarithm,
-    source_of,
-)
+from .sources import mentions, small_in_logarithm
 from .targets import Redraw, counts_classes
 
 __all__ = ["written_subject"]
