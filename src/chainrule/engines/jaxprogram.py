@@ -213,7 +213,8 @@ class JaxSteps:
             alive = [jnp.any(nodes[name]["output"] > 0, axis=0).reshape(-1) for name in self.units if record]
             if record:
                 numbers.append(self._metric(batch, result.predictions))
-                numbers += [jnp.sum(g * g) for g in (result.gradients[name] for name in self.names)]
+                ready = jax.lax.optimization_barrier([result.gradients[name] for name in self.names])
+                numbers += [jnp.sum(g * g) for g in ready]  # else XLA computes each gradient once more for its sum
             found = [jnp.stack([jnp.asarray(n, kind) for n in numbers])]
             found += [jnp.concatenate(alive) if alive else jnp.zeros(0, bool)] if record else []
             pairs = zip(met, found, strict=True)
