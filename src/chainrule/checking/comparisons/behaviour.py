@@ -131,7 +131,7 @@ def dtypes(bench: Bench) -> Iterator[Finding]:
         return
     point, _ = bench.two_points()
     try:
-        output, gradients, dvalues = _pass_in(bench, point, np.float32)
+        output, gradients, dvalues = _pass_in_single(bench, point)
     except Exception:  # an object that does not run in float32 is reported for what it does in float64
         return
     results = {"output": output, **gradients} if bench.subject.upstream else gradients
@@ -161,8 +161,9 @@ def dtypes(bench: Bench) -> Iterator[Finding]:
             yield bench.warning("dtype", bench.label(narrow[0]), says, "float32_rounding")
 
 
-def _pass_in(bench: Bench, point: Point, dtype: Any) -> tuple[Floats, dict[str, Any], Floats]:
-    instance = bench.subject.create()
+def _pass_in_single(bench: Bench, point: Point) -> tuple[Floats, dict[str, Any], Floats]:
+    instance, dtype = bench.subject.create(), np.float32
+    instance.hold_single()
     targets = point.targets
     if targets is not None and np.asarray(targets).dtype.kind == "f":
         targets = np.asarray(targets).astype(dtype)

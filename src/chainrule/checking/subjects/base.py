@@ -78,6 +78,10 @@ class Instance(ABC):
         """Set the global random streams that its forward draws from."""
         seed_streams(seed)
 
+    def hold_single(self) -> None:
+        """Hold in float32 what the object itself held so, and the places of its gradients."""
+        return
+
     def parameters(self) -> Arrays:
         """The parameters as the object holds them now."""
         return {}

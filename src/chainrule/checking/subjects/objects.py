@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .names import TRAINING
+
 __all__ = [
     "BOXES",
     "arrays_of",
@@ -27,6 +29,7 @@ __all__ = [
     "lists_in",
     "parts_of",
     "read",
+    "switched_on",
     "write",
 ]
 
@@ -131,6 +134,13 @@ def growing(item: Any) -> Iterator[tuple[str, Any]]:
 def lists_in(item: Any) -> int:
     """How many items all lists that an object holds have together."""
     return sum(len(value) for _, value in _walk(item, _DEPTH, "", set()) if isinstance(value, list))
+
+
+def switched_on(item: Any) -> Iterator[str]:
+    """Where an object holds, and the objects inside it, that it is in training."""
+    for path, value in _walk(item, _DEPTH, "", set()):
+        if value is True and path.rpartition(".")[2].lower().lstrip("_") in TRAINING:
+            yield path.removeprefix(".")
 
 
 def generators_of(item: Any) -> Iterator[tuple[str, Any]]:

@@ -82,6 +82,7 @@ class Recipe:
     joined: bool = False  # whether the inputs are handed over as one tuple
     target: str = ""  # the argument that the value is compared with
     training: str = ""  # the argument that switches
+    switches: tuple[str, ...] = ()  # the attributes that switch, where no argument does
     reduction: str = "mean"
     shared: frozenset[str] = frozenset()  # whose gradients hold 1/m, where the mean over the samples is taken inside
     each: bool = False  # whether the parameters' gradients come one for each sample, for the caller to add up

@@ -40,14 +40,25 @@ class WrittenInstance(Instance):
         plan = self.plan
         self.item = plan.call.item if isinstance(plan.call.item, type) else copied(plan.call.item)
         self.generators = [(path, copy.deepcopy(generator)) for path, generator in generators_of(self.item)]
-        wide: dict[int, Any] = {}
-        for path, value in list(arrays_of(self.item)):
-            if value.dtype.kind == "f":
-                twin = wide.setdefault(id(value), value.astype(np.float64))
-                with contextlib.suppress(AttributeError, TypeError):  # a property, a tuple
-                    write(self.item, path, twin)
+        self.single = {path for path, value in arrays_of(self.item) if value.dtype == np.float32}
+        self._cast(np.float64, lambda path: True)
         self.kept = {path: _kept(self.item, path) for path in plan.state}
         self.clear = self.clearing() if plan.clears else []
+
+    def _cast(self, dtype: Any, chosen: Callable[[str], bool]) -> None:
+        """Floats under the chosen paths in another precision; one array under several names stays one."""
+        held = [(path, value) for path, value in arrays_of(self.item) if value.dtype.kind == "f"]
+        twins = {id(value): value.astype(dtype) for path, value in held if chosen(path)}
+        for path, value in held:
+            if id(value) in twins:
+                with contextlib.suppress(AttributeError, TypeError):  # a property, a tuple
+                    write(self.item, path, twins[id(value)])
+
+    def hold_single(self) -> None:
+        """Hold in float32 what the object itself held so, and the places of its gradients."""
+        stored = {place.path for place in self.plan.sources.values() if place.kind == "stored"}
+        if self.item is not None:
+            self._cast(np.float32, lambda path: path in self.single or path in stored)
 
     def restart(self) -> None:
         """Put the generators, and what is carried on between calls, back to where they stood."""
@@ -86,6 +97,8 @@ class WrittenInstance(Instance):
         """What forward returns."""
         plan = self.plan
         self._set_parameters(point)
+        for path in plan.switches:
+            write(self.item, path, point.training)
         arguments = self._arguments(point)
         self.point = point
         self.context = SavingContext(len(arguments))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..patience import one_search
 from ..streams import seed_streams
+from .arguments import SEED
 from .axes import find_groups, resized
 from .base import Arrays, Group, Point, Style, Subject, is_shape
 from .calls import called_by, whole_source
@@ -21,20 +22,18 @@ from .choosing import chosen
 from .compared import redrawn_like
 from .costs import WithCost
 from .declared import declared_by
-from .names import LIKE_WEIGHTS, RATES, TRAINING, role_of
+from .names import LIKE_WEIGHTS, RATES, role_of
 from .objects import attributes_of, parts_of
 from .optimized import PlainSteps
 from .plans import Passes, Recipe, leaf
 from .reading import Reading, is_needed
 from .running import WrittenInstance
 from .signatures import parameters_of, source_of
-from .slopes import Slopes
-from .sources import mentions, small_in_logarithm
+from .sources import small_in_logarithm
+from .switches import switches_that_matter, undefined_in_inference
 from .targets import Redraw, counts_classes
 
 __all__ = ["written_subject"]
-
-_SEED = 1
 
 
 def written_subject(call: Passes, inputs: Any = None, targets: Any = None, *, reduction: str = "mean") -> Subject:
@@ -63,8 +62,9 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     if plan.shared and not (groups and groups[0][0][1] == 1):
         plan.shared = frozenset()
     redraw = Redraw(reading, targets, groups, point)
-    training = bool(draft.training)
-    undefined = training and _undefined_after_inference(plan, replace(point, values=values))
+    plan.switches = switches_that_matter(plan, replace(point, values=values))
+    training = bool(draft.training or plan.switches)
+    undefined = training and undefined_in_inference(plan, replace(point, values=values))
     slack, small = _slack(plan.call)
     stepped = () if plan.updates or functions else _stepped(plan)
     batches = [value for key, value in own.items() if role_of(leaf(key)) not in LIKE_WEIGHTS]
@@ -152,7 +152,7 @@ def _groups(reading: Reading, arrays: Arrays, fixed: dict[str, Any], point: Poin
         return ()
 
     def run(changed: dict[str, Any]) -> NDArray[Any]:
-        seed_streams(_SEED)
+        seed_streams(SEED)
         instance.restart()
         targets = changed.get("targets", point.targets)
         if reading.form[:1] == ("classes",) and first in changed and changed[first].ndim > 1:
@@ -192,24 +192,6 @@ def _takes_one(
     return any(np.shape(gradients.get(key, 0)) != reading.point.values[key].shape for key in reading.plan.sources)
 
 
-def _undefined_after_inference(plan: Recipe, point: Point) -> bool:
-    """Whether backward is for training alone: it fails after a forward pass in inference, or knows nothing of it."""
-    point = replace(point, training=False)
-    instance = WrittenInstance(plan)
-    try:
-        seed_streams(_SEED)
-        output = instance.forward(point.copied())
-        dvalues = np.random.default_rng(_SEED).normal(size=output.shape)
-        gradients = instance.backward(dvalues.copy())
-    except (Exception, SystemExit):  # the code is not ours: anything may come
-        return True
-    gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
-    if mentions(source_of(gradient), (*TRAINING, "mode")):
-        return False
-    slope = Slopes(plan, point, dvalues, np.random.default_rng(_SEED))
-    return not all(slope.fits(key, gradients.get(key)) for key in plan.sources)
-
-
 def _slack(call: Passes) -> tuple[float, str]:
     """The relative error that a small number inside a logarithm makes, and how that is written."""
     value = call.of(call.value, call.item)
@@ -242,7 +224,7 @@ def _any_rank(plan: Recipe, own: Arrays, fixed: dict[str, Any], point: Point, ou
     try:
         outputs = []
         for array in (value, moved, np.stack([value, value])):
-            seed_streams(_SEED)
+            seed_streams(SEED)
             instance.restart()
             outputs.append(np.array(instance.forward(replace(point.copied(), values={key: array.copy()}))))
     except (Exception, SystemExit):  # the code is not ours: anything may come
@@ -296,11 +278,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
     if one:
         yield "Its backward pass runs on one sample alone, as a column or a row: it was compared so."
     held_now = [] if plan.call.functions else list(attributes_of(plan.call.item))
-    on = [n for n, value in held_now if value is True and n.lower().lstrip("_") in TRAINING]
     if any(isinstance(value, PlainSteps) for _, value in held_now):
         yield "Plain steps took the place of the optimizer that it holds, which was not looked at itself."
-    if on and not draft.training:
-        yield f"It was compared in training, with {on[0]} = True; what it does in inference was not."
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
     if plan.fresh:
