@@ -929,3 +929,58 @@ class Network:
 """,
     ("dout.sum(axis=0, keepdims=True)", "dout.mean(axis=0, keepdims=True)"),
 )
+
+
+stranger(
+    "layers that hold numpy, a lock and a list of their parameters beside them",
+    7,
+    """
+import threading
+
+class Module:
+    def __init__(self):
+        self.params, self.grads = [], []
+        self.training, self.xp, self.lock = True, np, threading.Lock()
+
+class Linear(Module):
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.w = self.xp.random.randn(n_in, n_out).astype("float32")
+        self.b = self.xp.zeros(n_out, dtype="float32")
+        self.grad_w, self.grad_b = self.xp.zeros_like(self.w), self.xp.zeros_like(self.b)
+        self.params, self.grads = [self.w, self.b], [self.grad_w, self.grad_b]
+    def forward(self, x):
+        self._x = x
+        return x @ self.w + self.b
+    def backward(self, dout):
+        self.grad_w[...] = self._x.T @ dout
+        self.grad_b[...] = dout.sum(axis=0)
+        return dout @ self.w.T
+
+class Dropout(Module):
+    def __init__(self, p=0.4):
+        super().__init__()
+        self.p, self._mask = p, None
+    def forward(self, x):
+        if not self.training:
+            return x
+        self._mask = (np.random.rand(*x.shape) > self.p).astype(x.dtype) / (1 - self.p)
+        return x * self._mask
+    def backward(self, dout):
+        return dout * self._mask if self.training else dout
+
+class Net(Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [Linear(4, 6), Dropout(), Linear(6, 3)]
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+""",
+    ("self.grad_b[...] = dout.sum(axis=0)", "self.grad_b[...] = dout.mean(axis=0)"),
+    ("if self.training else dout", "if self.training else dout * (1 - self.p)"),
+)

@@ -105,3 +105,8 @@ def test_one_that_is_wrong_in_inference_fails(name: str, right: str, wrong: str,
 def test_an_array_made_without_a_dtype_is_still_told(tmp_path: Path) -> None:
     report = report_of(tmp_path, "Scale", "return x * self.w", "return x * self.w * np.ones(3)")
     assert any("float32 in, float64 out: output" in finding.says for finding in report.findings)
+
+
+def test_parameters_go_by_the_names_of_their_own_rather_than_by_their_place_in_a_list(tmp_path: Path) -> None:
+    assert [checked.array for checked in report_of(tmp_path, "Scale").arrays] == ["dinputs", "dw"]
+    assert {checked.array for checked in report_of(tmp_path, "Net").arrays} == {"dinputs", "dlayers[0].w"}

@@ -44,11 +44,12 @@ def held_by(plan: Recipe, point: Point) -> OwnArrays:
             arrays[id(value)] = value
     found, values = [], {}
     output, after = _output(plan, point, {})
-    for key, paths in groups.items():
+    for key, held in groups.items():
+        paths = sorted(held, key=lambda path: re.search(r"\[\d+\]$", path) is not None)  # self.w before self.params[0]
         like_weights = role_of(leaf(paths[0])) in ("weights", "bias")
         if not like_weights and not np.array_equal(after.get(paths[0], arrays[key]), arrays[key]):
             continue  # a running mean, a mask: forward sets it
-        if is_gradient(item, paths[0], groups):
+        if any(is_gradient(item, path, groups) for path in paths):
             continue
         moved, _ = _output(plan, point, dict.fromkeys(paths, arrays[key] * 1.5 + 0.25))
         if moved is None or output is None or not equal(moved, output) or like_weights:
