@@ -66,7 +66,7 @@ def chosen(call: Passes, inputs: Any, targets: Any, reduction: str) -> Reading:
             f"check: the backward pass of {call.title} takes {target}, which its forward pass does not: it is the "
             f"gradient of a loss, and no loss was found. Write it beside them, such as def loss(output, {target})."
         )
-    unsure = [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots)
+    unsure = [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots, not best.draft.target)
     if unsure:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "

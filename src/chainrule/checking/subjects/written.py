@@ -22,7 +22,7 @@ from .choosing import chosen
 from .compared import redrawn_like
 from .costs import WithCost
 from .declared import declared_by
-from .names import LIKE_WEIGHTS, RATES, role_of
+from .names import LIKE_WEIGHTS, role_of
 from .objects import attributes_of, parts_of
 from .optimized import PlainSteps
 from .plans import Passes, Recipe, leaf
@@ -30,6 +30,7 @@ from .reading import Reading, is_needed
 from .running import WrittenInstance
 from .signatures import parameters_of, source_of
 from .sources import small_in_logarithm
+from .steps import rates_of
 from .switches import switches_that_matter, undefined_in_inference
 from .targets import Redraw, counts_classes
 
@@ -112,7 +113,7 @@ def _stepped(plan: Recipe) -> tuple[str, ...]:
     found = []
     for part in [plan.call.item, *parts_of(plan.call.item)]:
         method = getattr(part, name, None)
-        rates = [p for p in parameters_of(method) if p.lower() in RATES] if inspect.ismethod(method) else []
+        rates = rates_of(method) if inspect.ismethod(method) else set()
         words = "|".join(map(re.escape, rates))
         moved = re.findall(rf"self\.(\w+) *-= *[^\n]*\b(?:{words})\b", source_of(method)) if method and rates else []
         found += [each for each in moved if each not in known]
