@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from .running import WrittenInstance, added_up, times
 from .runs import Draft
 from .signatures import returned_names
 from .slopes import Slopes
+from .steps import decay_written, has_any_length, numbers_of_steps
 
 __all__ = ["fitted"]
 
@@ -60,7 +62,7 @@ def fitted(
     before: dict[str, Any] = {}
     if instance.item is not None:
         before = {path: value.copy() for path, value in arrays_of(instance.item, scalars=True)}
-    plan.find = lambda used, result: _sources(plan, used, result, wanted, before, dvalues, None)
+    plan.find = lambda used, result: _sources(plan, used, result, wanted, before, dvalues, None, point)
     try:
         returned = instance.run_backward(dvalues)
     except (Exception, SystemExit) as error:  # the code is not ours: anything may come
@@ -69,7 +71,7 @@ def fitted(
         reading.error = error
         return reading if not isinstance(error, TypeError) or "argument" not in str(error) else None
     slope = Slopes(plan, point, dvalues, rng)
-    plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope)
+    plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope, point)
     reading.matched = len(plan.sources)
     reading.spare = _spare(plan, draft, returned)
     steps = any(role_of(name) == "state" for name in plan.names)  # of a recurrent network: gradients are a sum of them
@@ -197,6 +199,7 @@ def _sources(
     before: dict[str, Any],
     dvalues: NDArray[Any],
     slope: Slopes | None,
+    point: Point,
 ) -> dict[str, Place]:
     fits = slope.fits if slope is not None else lambda key, array: True
     function = plan.call.of(plan.call.gradient or plan.call.value, instance.item)
@@ -227,10 +230,53 @@ def _sources(
         if after is None or np.array_equal(after, before.get(path, after)):
             continue
         rate = plan.rate if "rate" in plan.slots else own
-        taken = each.key in sources and (slope is None or not fits(each.key, (before[path] - after) / rate))
-        if not taken:  # a step of that rate: what else fits may be its velocity
+        step = (before[path] - after) / rate
+        if slope is not None and not fits(each.key, step):
+            if each.key in sources:
+                continue
+            plan.decay |= _decay_in(instance, each.key, path, step, before[path], fits)
+        if each.key not in sources or slope is not None:  # a step of that rate: what else fits may be its velocity
             sources[each.key] = Place("moved", path)
             plan.rate = rate
+    return _behind_any_length(plan, point, dvalues, sources, before, instance)
+
+
+def _decay_in(
+    instance: WrittenInstance, key: str, path: str, step: Any, value: Any, fits: Callable[[str, Any], bool]
+) -> dict[str, float]:
+    """The part of itself by which a step shrinks an array, one of the numbers of the layer or twice that."""
+    backward = instance.plan.call.of(instance.plan.call.gradient, instance.item)
+    numbers = numbers_of_steps(instance.item, backward)
+    found = (part for number in numbers for part in (number, 2 * number) if fits(key, step - part * value))
+    part = next(found, 0.0) or decay_written(instance.item, backward, path)
+    return {path: part} if part else {}
+
+
+def _behind_any_length(
+    plan: Recipe, point: Point, dvalues: Any, sources: dict[str, Place], before: Any, instance: WrittenInstance
+) -> dict[str, Place]:
+    """The gradients behind steps that do not tell them, as those of RMSProp: what the variables of the passes hold."""
+    moved = [key for key, place in sources.items() if place.kind == "moved"]
+    after = dict(arrays_of(instance.item)) if moved else {}
+    steps = {key: before[sources[key].path] - after[sources[key].path] for key in moved}
+    free = [key for key, step in steps.items() if has_any_length(step)]
+    if not free or not isinstance(plan.call.gradient, str):
+        return sources
+    watched = WrittenInstance(replace(plan, sources={free[0]: Place("seen", "")}))
+    seed_streams(_SEED)
+    watched.restart()
+    watched.forward(point.copied())
+    watched.run_backward(dvalues.copy())
+    for key in free:
+        alike = {n: a for n, a in watched.watched.arrays.items() if a.shape == steps[key].shape}
+        name = next((n for n in alike if is_gradient_name(n) and same_stem(n, leaf(sources[key].path))), "")
+        if not name:
+            plan.hidden = (*plan.hidden, leaf(sources.pop(key).path))
+        elif (alike[name] * steps[key] >= 0).all():
+            sources[key] = Place("seen", name, name)
+        elif (alike[name] * steps[key] <= 0).all():  # it steps up
+            sources[key] = Place("seen", f"-{name}", name)
+    plan.fresh = True
     return sources
 
 
@@ -251,12 +297,15 @@ def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str,
     named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
     if slope is None or any(name in held for name in RATES):
         return named
-    after = dict(arrays_of(instance.item)) if held else {}
+    after = {} if instance.item is None or instance.plan.call.gradient is None else dict(arrays_of(instance.item))
     steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
+    moves = named or any(step.any() for step in steps.values())
+    backward = instance.plan.call.of(instance.plan.call.gradient, instance.item) if moves else None
+    numbers = numbers_of_steps(instance.item, backward) if moves and not named else []
     m = np.shape(instance.parts[0])[-1:] or (1,)  # samples may be columns, of which a mean is taken
-    found = (r for r in dict.fromkeys(map(float, held.values())) for key, step in steps.items()
+    found = (r for r in dict.fromkeys(map(float, [*held.values(), *numbers])) for key, step in steps.items()
              if step.any() and any(slope.fits(key, step / r, factor) for factor in (1.0, *m)))  # fmt: skip
-    return next(found, named)
+    return next(found, named or (numbers[0] if numbers else 0.0))
 
 
 def _local(plan: Recipe, wanted: list[Wanted]) -> str:

@@ -136,7 +136,9 @@ def methods_together(kind: type, own: set[str]) -> Iterator[tuple[str, str]]:
         others = {n: m for n, m in methods.items() if n != name and not names_backward(n) and name not in source_of(m)}
         reads = _attributes(backward, ast.Load) - {*methods}
         stores = {n: _attributes(m, ast.Store) & reads for n, m in others.items()}
-        made = sorted((n for n in others if stores[n]), key=lambda n: (_FORWARD.search(_plain(n)) is None, -len(stores[n])))
+        made = sorted(
+            (n for n in others if stores[n]), key=lambda n: (_FORWARD.search(_plain(n)) is None, -len(stores[n]))
+        )
         alike = [n for n, m in others.items() if _arguments(m) == _arguments(backward)]
         same = [n for n in others if _kept(n) == _kept(name)]
         for forward in dict.fromkeys([*made, *same, *alike]):

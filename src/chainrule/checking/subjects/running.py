@@ -18,6 +18,7 @@ from .objects import arrays_of, copied, from_lists, generators_of, read, write
 from .outputs import apart, outputs_of, stored_output, together
 from .plans import Place, Recipe, SavingContext, boxed, leaf, unboxed
 from .regularized import book_penalty, strengths_by, strengths_of
+from .steps import Watched, methods_of_steps
 
 __all__ = ["WrittenInstance", "added_up", "times"]
 
@@ -183,7 +184,12 @@ class WrittenInstance(Instance):
             return self.returned
         parts = apart(dvalues, self.shapes)
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
-        result = self.plan.call.of(self.plan.call.gradient, self.item)(*arguments)
+        backward = self.plan.call.of(self.plan.call.gradient, self.item)
+        if self.plan.watches:
+            with Watched(methods_of_steps(self.item, backward)) as self.watched:
+                result = backward(*arguments)
+        else:
+            result = backward(*arguments)
         if self.plan.call.box is None:
             return result
         return tuple(unboxed(r) for r in result) if isinstance(result, tuple | list) else unboxed(result)
@@ -225,11 +231,18 @@ class WrittenInstance(Instance):
         if source.kind == "stored":
             return from_lists(read(self.item, source.path))
         if source.kind == "moved":
-            return (before[source.path] - np.asarray(read(self.item, source.path))) / self.plan.rate
+            held = before[source.path]
+            return (held - np.asarray(read(self.item, source.path))) / self.plan.rate - self._shrunk(source.path) * held
+        if source.kind == "seen":
+            value = self.watched.arrays.get(source.path.removeprefix("-"))
+            return -value if source.path.startswith("-") and value is not None else value
         value = self.result
         for step in source.path:
             value = value[step]
         return times(dvalues, value, self.shapes) if source.kind == "local" else from_lists(value)
+
+    def _shrunk(self, path: str) -> float:
+        return self.plan.decay.get(path, 0.0)
 
     # What it holds
 

@@ -16,7 +16,7 @@ from .names import RATES, TARGETS
 from .objects import attributes_of
 from .signatures import parameters_of, parsed, source_of
 
-__all__ = ["Watched", "has_any_length", "numbers_of_steps", "rates_of"]
+__all__ = ["Watched", "decay_written", "has_any_length", "methods_of_steps", "numbers_of_steps", "rates_of"]
 
 _EQUAL = 1e-3  # how far the entries of a step of one length may differ
 
@@ -63,18 +63,41 @@ def numbers_of_steps(item: Any, backward: Callable[..., Any]) -> list[float]:
 
     They stand in the source of the methods, in globals, in defaults or in the object.
     """
-    methods = [] if item is None else [m for base in type(item).__mro__[:-1] for m in vars(base).values()]
-    functions = [backward, *(m for m in methods if inspect.isfunction(m) and m.__name__ != "__init__")]
     first, others = list[float](), list[float]()
-    for function in functions:
-        held = dict(attributes_of(item)) if item is not None else {}
-        known = {**getattr(function, "__globals__", {}), **_defaults(function)}
+    held = dict(attributes_of(item)) if item is not None else {}
+    for function, known in _with_names(item, backward):
         for node in ast.walk(parsed(source_of(function)) or ast.Pass()):
-            numbers = list(_numbers_in(_taken_away(node), known, held))
+            numbers = [n for n in _numbers_in(_taken_away(node), known, held) if 0 < n < 1]
             first += [float(np.prod(numbers)), *numbers] if numbers else []
-        others += [v for v in _defaults(function).values() if _is_number(v)]
-        others += [v for v in held.values() if _is_number(v)]
-    return [n for n in dict.fromkeys([*first, *others]) if 0 < n < 10]
+        others += [v for v in (*_defaults(function).values(), *held.values()) if _is_number(v) and 0 < v < 1]
+    return list(dict.fromkeys(map(float, [*first, *others])))
+
+
+def decay_written(item: Any, backward: Callable[..., Any], name: str) -> float:
+    """The number by which a method multiplies a parameter, as in `self.decay * self.W`; 0 where none does."""
+    held = dict(attributes_of(item))
+    for function, known in _with_names(item, backward):
+        for node in ast.walk(parsed(source_of(function)) or ast.Pass()):
+            if (
+                isinstance(node, ast.BinOp)
+                and isinstance(node.op, ast.Mult)
+                and ast.unparse(node.right) == f"self.{name}"
+            ):
+                numbers = list(_numbers_in(node.left, known, held))
+                if numbers and 0 < np.prod(numbers) < 1:
+                    return float(np.prod(numbers))
+    return 0.0
+
+
+def _with_names(item: Any, backward: Callable[..., Any]) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
+    for function in methods_of_steps(item, backward):
+        yield function, {**getattr(function, "__globals__", {}), **_defaults(function)}
+
+
+def methods_of_steps(item: Any, backward: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """Where steps may be taken: in backward and in the other methods of its object, but for the constructor."""
+    methods = [] if item is None else [m for base in type(item).__mro__[:-1] for m in vars(base).values()]
+    return [backward, *(m for m in methods if inspect.isfunction(m) and m.__name__ != "__init__")]
 
 
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
@@ -139,6 +162,8 @@ class Watched:
         sys.setprofile(self.before)
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
+        if self.before is not None:
+            self.before(frame, event, argument)
         if event == "return" and frame.f_code in self.codes:
             held = {n: v for n, v in frame.f_locals.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"}
             self.arrays |= {name: np.array(value) for name, value in held.items()}

@@ -269,6 +269,16 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         )
     if plan.penalty:
         yield f"Its backward pass adds the gradient of {plan.penalty}, and was compared so."
+    if plan.decay:
+        shrunk = ", ".join(f"{leaf(path)} by {part:g} of it" for path, part in plan.decay.items())
+        yield f"Its step also shrinks {shrunk}, a decay of weights: that was taken out of what was compared."
+    if plan.watches:
+        seen = ", ".join(place.shown for place in plan.sources.values() if place.kind == "seen")
+        yield (
+            f"It takes steps whose length is not that of the gradient, as RMSProp and Adam do: compared was what "
+            f"{seen} held, and that the first step goes down. Each began with a new object; the "
+            "rule of the step was not looked at."
+        )
     if plan.kind == "derivative" and "output" in plan.slots:
         yield "Its derivative is written for what the function gives, not for what it takes: it was handed the output."
     if small:
@@ -283,7 +293,7 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         yield "Plain steps took the place of the optimizer that it holds, which was not looked at itself."
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
-    if plan.fresh:
+    if plan.fresh and not plan.watches:
         goes_on = "Its steps have a momentum" if plan.updates else "It adds up from step to step and cannot begin anew"
         yield f"{goes_on}: every comparison began with a new object."
     if plan.state:
