@@ -25,11 +25,12 @@ from .running import WrittenInstance, added_up, times
 from .runs import Draft
 from .signatures import returned_names
 from .slopes import Slopes
-from .steps import decay_written, has_any_length, numbers_of_steps
+from .steps import decay_written, has_any_length, limits_gradients, numbers_of_steps
 
 __all__ = ["fitted"]
 
 _SEED = 1
+_SMALL = 2.0**-12  # of upstream gradients, where a backward pass limits its own: a power of two is not rounded
 _PARTS = (1.0, 0.5, 2.0, -1.0)  # of the gradient of a penalty that a backward pass may add by mistake
 
 
@@ -72,6 +73,8 @@ def fitted(
         return reading if not isinstance(error, TypeError) or "argument" not in str(error) else None
     slope = Slopes(plan, point, dvalues, rng)
     plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope, point)
+    without = [w.key for w in wanted if w.key not in plan.sources and not w.paths]
+    plan.still = frozenset(key for key in without if _moves_nothing(slope, key))
     reading.matched = len(plan.sources)
     reading.spare = _spare(plan, draft, returned)
     steps = any(role_of(name) == "state" for name in plan.names)  # of a recurrent network: gradients are a sum of them
@@ -80,15 +83,30 @@ def fitted(
         plan.fresh |= steps and not plan.clears
     if plan.updates and not plan.clears and not plan.fresh:
         plan.fresh = _has_momentum(plan, point, dvalues)
-    gradients = {}
+    _count(reading, _once_more(plan, point, dvalues), slope)
+    if plan.kind == "layer" and reading.fitting < reading.matched and limits_gradients(plan):
+        limited, reading.plan = plan, replace(plan, scale=_SMALL)
+        before_that = reading.fitting
+        _count(reading, _once_more(reading.plan, point, dvalues), slope)
+        if reading.fitting <= before_that:
+            reading.plan, reading.fitting = limited, before_that
+    return reading
+
+
+def _moves_nothing(slope: Slopes, key: str) -> bool:
+    """Whether the output does not depend on an array, as a first output on the weights of the second."""
+    return all(slope.of(key, which, 1e-3)[1] == 0 for which in range(2))
+
+
+def _once_more(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> dict[str, Any]:
+    """The gradients of another object; none where it fails."""
     with contextlib.suppress(Exception, SystemExit):
         again = WrittenInstance(plan)
         seed_streams(_SEED)
         again.restart()
         again.forward(point.copied())
-        gradients = again.backward(dvalues.copy())
-    _count(reading, gradients, slope)
-    return reading
+        return again.backward(dvalues.copy())
+    return {}
 
 
 def _count(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
@@ -206,7 +224,8 @@ def _sources(
     found = candidates(returned, returned_names(function), instance.item, before)
     if plan.call.gradient is None:
         found = [c for c in found if c.source.kind != "returned" or c.source.path[:1] != plan.outputs[:1]]
-        named = any(is_gradient_name(c.name) for c in found if c.source.kind == "returned")
+        beside = [c for c in found if c.source.kind == "returned"]
+        named = any(is_gradient_name(c.name) or len(c.source.path) > 1 for c in beside)
         found = [c for c in found if not named or not c.name or len(c.source.path) > 1 or is_gradient_name(c.name)]
     if plan.kind == "derivative":
         key = _local(plan, wanted)
@@ -299,9 +318,10 @@ def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str,
         return named
     after = {} if instance.item is None or instance.plan.call.gradient is None else dict(arrays_of(instance.item))
     steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
-    moves = named or any(step.any() for step in steps.values())
-    backward = instance.plan.call.of(instance.plan.call.gradient, instance.item) if moves else None
-    numbers = numbers_of_steps(instance.item, backward) if moves and not named else []
+    numbers: list[float] = []
+    if not named and any(step.any() for step in steps.values()):
+        backward = instance.plan.call.of(instance.plan.call.gradient, instance.item)
+        numbers = numbers_of_steps(instance.item, backward)
     m = np.shape(instance.parts[0])[-1:] or (1,)  # samples may be columns, of which a mean is taken
     found = (r for r in dict.fromkeys(map(float, [*held.values(), *numbers])) for key, step in steps.items()
              if step.any() and any(slope.fits(key, step / r, factor) for factor in (1.0, *m)))  # fmt: skip

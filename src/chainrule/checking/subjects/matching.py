@@ -37,8 +37,9 @@ def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[s
     """Everything that backward returned, flattened, then the arrays of the object that it made or changed."""
     found = []
     flat = list(_flattened(returned, ()))
-    shown = names if len(names) == len(flat) else [""] * len(flat)
-    for (path, value), name in zip(flat, shown, strict=True):
+    whole = isinstance(returned, tuple | list) and len(names) == len(returned)
+    shown = [names[path[0]] if whole and len(path) == 1 else "" for path, _ in flat]
+    for (path, value), name in zip(flat, names if len(names) == len(flat) else shown, strict=True):
         keys = [key for key in path if isinstance(key, str)]
         found.append(LeftBehind(Place("returned", path, keys[-1] if keys else name), keys[-1] if keys else name, value))
     if item is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 __all__ = [
     "LIKE_WEIGHTS",
     "RATES",
     "TARGETS",
     "TRAINING",
+    "attended",
     "close_stem",
     "is_gradient_name",
     "rank_of",
@@ -94,6 +96,16 @@ def rank_of(name: str) -> int | None:
     """
     found = re.search(r"(?:_|\b|(?<=[a-z]))(?:([Vv]ec(?:tor)?)|[Vv]ec(?:tor)?s|[Mm]atrix)$", name)
     return None if found is None else 1 if found[1] else 2
+
+
+def attended(names: Iterable[str]) -> list[str]:
+    """The queries, keys and values among names, where there are all three.
+
+    >>> attended(["Q", "K", "V", "mask"]), attended(["k", "v"])
+    (['Q', 'K', 'V'], [])
+    """
+    first = {name: name.lower().lstrip("x_")[0] for name in names if re.match(r"(?i)(x_?)?(q|k|v|query|queries|keys?|values?)$", name)}
+    return list(first) if {"q", "k", "v"} <= {*first.values()} else []
 
 
 def setting(name: str) -> object:

@@ -26,6 +26,8 @@ def outputs_of(returned: Any, places: Sequence[int]) -> list[NDArray[Any]]:
     chosen = [returned[place] for place in places] if places else [returned]
     flat: list[NDArray[Any]] = []
     for each in chosen:
+        if isinstance(each, dict) and each and all(isinstance(key, int) for key in each):  # one for each step in time
+            each = [each[key] for key in sorted(each)]
         if isinstance(each, list | tuple) and each and all(isinstance(e, np.ndarray) for e in each):
             flat += list(each)
         else:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .signatures import parameters_of, parsed, source_of
+from .signatures import parameters_of, source_of
 
 __all__ = ["flows_into", "methods_together", "names_backward", "pairs_together"]
 

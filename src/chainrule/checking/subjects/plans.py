@@ -91,6 +91,8 @@ class Recipe:
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
     rate: float = RATE
     decay: dict[str, float] = field(default_factory=dict)  # by how much of itself the step of an array shrinks it
+    scale: float = 1.0  # of the upstream gradients, smaller where backward limits its gradients
+    still: frozenset[str] = frozenset()  # what the output does not move with
     hidden: tuple[str, ...] = ()  # what moves by steps that do not tell their gradient
     clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
     fresh: bool = False  # whether each pass begins with a new copy: what grows from step to step cannot be cleared

@@ -166,6 +166,8 @@ class WrittenInstance(Instance):
         for key, source in sources.items():
             with contextlib.suppress(AttributeError, KeyError, IndexError, TypeError):
                 value = self._from(source, before, dvalues)
+                if value is not None and self.plan.scale != 1:
+                    value = np.asarray(value) / self.plan.scale
                 if value is not None:
                     found[key] = _as_one_number(value, self.point.values.get(key))
         if plan.each:
@@ -182,7 +184,7 @@ class WrittenInstance(Instance):
         """What backward returns."""
         if self.plan.call.gradient is None:
             return self.returned
-        parts = apart(dvalues, self.shapes)
+        parts = apart(dvalues if self.plan.scale == 1 else dvalues * self.plan.scale, self.shapes)
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
         backward = self.plan.call.of(self.plan.call.gradient, self.item)
         if self.plan.watches:

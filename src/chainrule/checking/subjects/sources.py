@@ -29,7 +29,12 @@ __all__ = [
 
 
 def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
-    """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes."""
+    """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes.
+
+    >>> def forward(x, h, t): return np.einsum("bti,ij->btj", x, np.ones((2, 3))), h[t].T
+    >>> ranks_in(forward)
+    {'h': 3, 'x': 3}
+    """
     exact: dict[str, int] = {}
     least: dict[str, int] = {}
     for function in functions:
@@ -41,9 +46,25 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
                 name = name_in(node.value)
                 if not any(isinstance(e, ast.Constant) and e.value in (None, ...) for e in node.slice.elts):
                     least[name] = max(least.get(name, 0), len(node.slice.elts))
+            elif isinstance(node, ast.Attribute) and node.attr == "T" and isinstance(node.value, ast.Subscript):
+                name, index = name_in(node.value.value), node.value.slice
+                every = index.elts if isinstance(index, ast.Tuple) else [index]
+                single = sum(not isinstance(e, ast.Slice | ast.Constant) for e in every)
+                least[name] = max(least.get(name, 0), single + 2 if single else 0)
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "einsum":
+                exact |= _in_einsum(node)
             elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "transpose" and len(node.args) > 1:
                 exact.setdefault(name_in(getattr(node.func, "value", node)), len(node.args))
     return {name: rank for name, rank in {**least, **exact}.items() if name}
+
+
+def _in_einsum(node: ast.Call) -> dict[str, int]:
+    """The number of axes of the operands, where the letters tell it."""
+    first, *operands = node.args
+    letters = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else "..."
+    words = letters.replace(" ", "").partition("->")[0].split(",")
+    named = [(name_in(each), len(word)) for each, word in zip(operands, words, strict=False)]
+    return {} if "." in letters else {name: rank for name, rank in named if name}
 
 
 def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
@@ -16,7 +17,7 @@ from .names import RATES, TARGETS
 from .objects import attributes_of
 from .signatures import parameters_of, parsed, source_of
 
-__all__ = ["Watched", "decay_written", "has_any_length", "methods_of_steps", "numbers_of_steps", "rates_of"]
+__all__ = ["Watched", "decay_written", "has_any_length", "limits_gradients", "methods_of_steps", "numbers_of_steps", "rates_of"]
 
 _EQUAL = 1e-3  # how far the entries of a step of one length may differ
 
@@ -71,6 +72,14 @@ def numbers_of_steps(item: Any, backward: Callable[..., Any]) -> list[float]:
             first += [float(np.prod(numbers)), *numbers] if numbers else []
         others += [v for v in (*_defaults(function).values(), *held.values()) if _is_number(v) and 0 < v < 1]
     return list(dict.fromkeys(map(float, [*first, *others])))
+
+
+def limits_gradients(plan: Any) -> bool:
+    """Whether a backward pass, or what it calls, cuts gradients off or shortens them to a norm."""
+    backward = plan.call.of(plan.call.gradient, plan.call.item)
+    item = None if plan.call.functions or isinstance(plan.call.item, type) else plan.call.item
+    source = "".join(source_of(each) for each in methods_of_steps(item, backward))
+    return re.search(r"\bclip|\.norm\(|_norm\b", source) is not None
 
 
 def decay_written(item: Any, backward: Callable[..., Any], name: str) -> float:
@@ -161,7 +170,7 @@ class Watched:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         sys.setprofile(self.before)
 
-    def _note(self, frame: FrameType, event: str, argument: Any) -> None:
+    def _note(self, frame: FrameType, event: Any, argument: Any) -> None:
         if self.before is not None:
             self.before(frame, event, argument)
         if event == "return" and frame.f_code in self.codes:

@@ -272,6 +272,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
     if plan.decay:
         shrunk = ", ".join(f"{leaf(path)} by {part:g} of it" for path, part in plan.decay.items())
         yield f"Its step also shrinks {shrunk}, a decay of weights: that was taken out of what was compared."
+    if plan.scale != 1:
+        yield "It limits its gradients: it was compared with upstream gradients so small that nothing is cut off."
     if plan.watches:
         seen = ", ".join(place.shown for place in plan.sources.values() if place.kind == "seen")
         yield (
