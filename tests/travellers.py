@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from strangers import stranger
 
-
 stranger(
     "steps: a rate that is written out",
     3,

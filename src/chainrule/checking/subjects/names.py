@@ -104,7 +104,11 @@ def attended(names: Iterable[str]) -> list[str]:
     >>> attended(["Q", "K", "V", "mask"]), attended(["k", "v"])
     (['Q', 'K', 'V'], [])
     """
-    first = {name: name.lower().lstrip("x_")[0] for name in names if re.match(r"(?i)(x_?)?(q|k|v|query|queries|keys?|values?)$", name)}
+    first = {
+        name: name.lower().lstrip("x_")[0]
+        for name in names
+        if re.match(r"(?i)(x_?)?(q|k|v|query|queries|keys?|values?)$", name)
+    }
     return list(first) if {"q", "k", "v"} <= {*first.values()} else []
 
 

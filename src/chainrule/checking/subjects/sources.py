@@ -54,7 +54,9 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
             elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "einsum":
                 exact |= _in_einsum(node)
             elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "transpose" and len(node.args) > 1:
-                exact.setdefault(name_in(getattr(node.func, "value", node)), len(node.args))
+                first, order = node.args[:2]  # np.transpose(x, (0, 2, 1)) or x.transpose(0, 2, 1)
+                whole = isinstance(order, ast.Tuple)
+                exact.setdefault(name_in(first if whole else node.func.value), len(order.elts if whole else node.args))
     return {name: rank for name, rank in {**least, **exact}.items() if name}
 
 

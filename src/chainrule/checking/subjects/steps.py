@@ -17,7 +17,15 @@ from .names import RATES, TARGETS
 from .objects import attributes_of
 from .signatures import parameters_of, parsed, source_of
 
-__all__ = ["Watched", "decay_written", "has_any_length", "limits_gradients", "methods_of_steps", "numbers_of_steps", "rates_of"]
+__all__ = [
+    "Watched",
+    "decay_written",
+    "has_any_length",
+    "limits_gradients",
+    "methods_of_steps",
+    "numbers_of_steps",
+    "rates_of",
+]
 
 _EQUAL = 1e-3  # how far the entries of a step of one length may differ
 

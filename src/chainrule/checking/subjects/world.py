@@ -159,6 +159,7 @@ def _input(name: str, world: World) -> Iterator[Shape]:
         yield from (shape for width in widths for shape in ((STEPS, n, width), (n, STEPS, width)))
     if ranks in (None, 3):
         yield from ((3, STEPS, width) for width in widths)
+        yield from ((1, STEPS, width) for width in widths if ranks)  # steps of one sample
         yield from ((2, width, SIDE) for width in (2, *widths, 1, 3))
     if ranks in (None, 4):
         yield from ((2, width, SIDE, SIDE) for width in dict.fromkeys((2, *widths, 1, 3)))

@@ -69,7 +69,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     slack, small = _slack(plan.call)
     stepped = () if plan.updates or functions else _stepped(plan)
     batches = [value for key, value in own.items() if role_of(leaf(key)) not in LIKE_WEIGHTS]
-    one = not groups and any(v.ndim == 2 and 1 in v.shape for v in batches)
+    one = not groups and any(v.ndim in (2, 3) and 1 in v.shape[:2] for v in batches)
     gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
     return Subject(
         title=_title(plan.call),
