@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +13,9 @@ from ..streams import seed_streams
 from .base import Point
 from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
-from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of, same_stem
-from .objects import arrays_of, attributes_of, lists_in
-from .optimized import RATE, PlainSteps
+from .moved import with_steps
+from .names import LIKE_WEIGHTS, is_gradient_name, role_of, same_stem
+from .objects import arrays_of, lists_in
 from .persample import come_for_each_sample
 from .plans import Place, Recipe, leaf
 from .reading import Reading
@@ -25,7 +24,7 @@ from .running import WrittenInstance, added_up, times
 from .runs import Draft
 from .signatures import returned_names
 from .slopes import Slopes
-from .steps import decay_written, has_any_length, limits_gradients, numbers_of_steps
+from .steps import limits_gradients
 
 __all__ = ["fitted"]
 
@@ -241,62 +240,7 @@ def _sources(
         strange = [w.key for w in wanted if w.key in sources and _is_another_s(w, sources[w.key])]
         values = {c.source: c.value for c in found}
         sources = {k: p for k, p in sources.items() if k not in strange or fits(k, values[p])}
-    own = _own_rate(instance, wanted, before, slope)
-    moves = "rate" in plan.slots or own
-    for each in wanted:
-        path = each.paths[0] if each.paths else ""
-        after = dict(arrays_of(instance.item)).get(path) if path and moves else None
-        if after is None or np.array_equal(after, before.get(path, after)):
-            continue
-        rate = plan.rate if "rate" in plan.slots else own
-        step = (before[path] - after) / rate
-        if slope is not None and not fits(each.key, step):
-            if each.key in sources:
-                continue
-            plan.decay |= _decay_in(instance, each.key, path, step, before[path], fits)
-        if each.key not in sources or slope is not None:  # a step of that rate: what else fits may be its velocity
-            sources[each.key] = Place("moved", path)
-            plan.rate = rate
-    return _behind_any_length(plan, point, dvalues, sources, before, instance)
-
-
-def _decay_in(
-    instance: WrittenInstance, key: str, path: str, step: Any, value: Any, fits: Callable[[str, Any], bool]
-) -> dict[str, float]:
-    """The part of itself by which a step shrinks an array, one of the numbers of the layer or twice that."""
-    backward = instance.plan.call.of(instance.plan.call.gradient, instance.item)
-    numbers = numbers_of_steps(instance.item, backward)
-    found = (part for number in numbers for part in (number, 2 * number) if fits(key, step - part * value))
-    part = next(found, 0.0) or decay_written(instance.item, backward, path)
-    return {path: part} if part else {}
-
-
-def _behind_any_length(
-    plan: Recipe, point: Point, dvalues: Any, sources: dict[str, Place], before: Any, instance: WrittenInstance
-) -> dict[str, Place]:
-    """The gradients behind steps that do not tell them, as those of RMSProp: what the variables of the passes hold."""
-    moved = [key for key, place in sources.items() if place.kind == "moved"]
-    after = dict(arrays_of(instance.item)) if moved else {}
-    steps = {key: before[sources[key].path] - after[sources[key].path] for key in moved}
-    free = [key for key, step in steps.items() if has_any_length(step)]
-    if not free or not isinstance(plan.call.gradient, str):
-        return sources
-    watched = WrittenInstance(replace(plan, sources={free[0]: Place("seen", "")}))
-    seed_streams(_SEED)
-    watched.restart()
-    watched.forward(point.copied())
-    watched.run_backward(dvalues.copy())
-    for key in free:
-        alike = {n: a for n, a in watched.watched.arrays.items() if a.shape == steps[key].shape}
-        name = next((n for n in alike if is_gradient_name(n) and same_stem(n, leaf(sources[key].path))), "")
-        if not name:
-            plan.hidden = (*plan.hidden, leaf(sources.pop(key).path))
-        elif (alike[name] * steps[key] >= 0).all():
-            sources[key] = Place("seen", name, name)
-        elif (alike[name] * steps[key] <= 0).all():  # it steps up
-            sources[key] = Place("seen", f"-{name}", name)
-    plan.fresh = True
-    return sources
+    return with_steps(sources, plan, instance, wanted, before, (point, dvalues, slope))
 
 
 def _is_another_s(each: Wanted, place: Place) -> bool:
@@ -304,28 +248,6 @@ def _is_another_s(each: Wanted, place: Place) -> bool:
     keys = [key for key in place.path if isinstance(key, str)] if place.kind == "returned" else []
     data = role_of(leaf(each.key)) == "input" and not each.paths
     return bool(keys) and data and not any(same_stem(keys[-1], name) for name in each.aliases)
-
-
-def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None) -> float:
-    """The learning rate that an object holds, by its name or because a step of that rate fits; 0 without one."""
-    if any(isinstance(value, PlainSteps) for _, value in attributes_of(instance.item)):
-        return RATE
-    held = {
-        n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10
-    }
-    named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
-    if slope is None or any(name in held for name in RATES):
-        return named
-    after = {} if instance.item is None or instance.plan.call.gradient is None else dict(arrays_of(instance.item))
-    steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
-    numbers: list[float] = []
-    if not named and any(step.any() for step in steps.values()):
-        backward = instance.plan.call.of(instance.plan.call.gradient, instance.item)
-        numbers = numbers_of_steps(instance.item, backward)
-    m = np.shape(instance.parts[0])[-1:] or (1,)  # samples may be columns, of which a mean is taken
-    found = (r for r in dict.fromkeys(map(float, [*held.values(), *numbers])) for key, step in steps.items()
-             if step.any() and any(slope.fits(key, step / r, factor) for factor in (1.0, *m)))  # fmt: skip
-    return next(found, named or (numbers[0] if numbers else 0.0))
 
 
 def _local(plan: Recipe, wanted: list[Wanted]) -> str:

@@ -55,8 +55,10 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
                 exact |= _in_einsum(node)
             elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "transpose" and len(node.args) > 1:
                 first, order = node.args[:2]  # np.transpose(x, (0, 2, 1)) or x.transpose(0, 2, 1)
-                whole = isinstance(order, ast.Tuple)
-                exact.setdefault(name_in(first if whole else node.func.value), len(order.elts if whole else node.args))
+                array, axes = getattr(node.func, "value", node), node.args
+                if isinstance(order, ast.Tuple):
+                    array, axes = first, order.elts
+                exact.setdefault(name_in(array), len(axes))
     return {name: rank for name, rank in {**least, **exact}.items() if name}
 
 

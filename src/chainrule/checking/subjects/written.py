@@ -269,18 +269,7 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         )
     if plan.penalty:
         yield f"Its backward pass adds the gradient of {plan.penalty}, and was compared so."
-    if plan.decay:
-        shrunk = ", ".join(f"{leaf(path)} by {part:g} of it" for path, part in plan.decay.items())
-        yield f"Its step also shrinks {shrunk}, a decay of weights: that was taken out of what was compared."
-    if plan.scale != 1:
-        yield "It limits its gradients: it was compared with upstream gradients so small that nothing is cut off."
-    if plan.watches:
-        seen = ", ".join(place.shown for place in plan.sources.values() if place.kind == "seen")
-        yield (
-            f"It takes steps whose length is not that of the gradient, as RMSProp and Adam do: compared was what "
-            f"{seen} held, and that the first step goes down. Each began with a new object; the "
-            "rule of the step was not looked at."
-        )
+    yield from _of_steps(plan)
     if plan.kind == "derivative" and "output" in plan.slots:
         yield "Its derivative is written for what the function gives, not for what it takes: it was handed the output."
     if small:
@@ -300,6 +289,21 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         yield f"{goes_on}: every comparison began with a new object."
     if plan.state:
         yield f"It carries {', '.join(plan.state)} on from call to call: every comparison began from the same."
+
+
+def _of_steps(plan: Recipe) -> Iterator[str]:
+    if plan.decay:
+        shrunk = ", ".join(f"{leaf(path)} by {part:g} of it" for path, part in plan.decay.items())
+        yield f"Its step also shrinks {shrunk}, a decay of weights: that was taken out of what was compared."
+    if plan.scale != 1:
+        yield "It limits its gradients: it was compared with upstream gradients so small that nothing is cut off."
+    if plan.watches:
+        seen = ", ".join(place.shown for place in plan.sources.values() if place.kind == "seen")
+        yield (
+            f"It takes steps whose length is not that of the gradient, as RMSProp and Adam do: compared was what "
+            f"{seen} held, and that the first step goes down. Each comparison began with a new object; "
+            "the rule of the step was not looked at."
+        )
 
 
 def _said(value: Any) -> str:
