@@ -13,13 +13,18 @@ from .signatures import parameters_of, source_of
 
 __all__ = ["flows_into", "methods_together", "names_backward", "pairs_together"]
 
-# Backward and derivative: Spanish, Portuguese, Italian, French, German, English; without accents.
+# Backward and derivative in Spanish, Portuguese, Italian, French and German, without accents.
 _BACK = re.compile(
     r"atras|(?<![a-z])tras(?![a-z])|retro[a-z]*|ru?e?ckw(ae|a)rts?|ru?e?ck(propag|fuhr|fuehr)[a-z]*|arriere|indietro|"
-    r"deriv[a-z]*|ableitung[a-z]*|abgeleitet[a-z]*|backprop[a-z]*|backward|gradient[eo]?|grad"
+    r"derivad[ao]s?|derivat[ai](?![a-z])|derivees?|derivar|derivazion[ei]|ableitung[a-z]*|abgeleitet[a-z]*|"
+    r"gradient(e|es|en|i)(?![a-z])"
 )
 _FORWARD = re.compile(
-    r"adelante|avant|vorw(ae|a)rts|avanti|(?<![a-z])frente|forward|propag[a-z]*|durchlauf|(?<![a-z])(calcul|berechn|calcol)[a-z]*"
+    r"adelante|avant|vorw(ae|a)rts|avanti|(?<![a-z])frente|propag[a-z]*|durchlauf|"
+    r"(?<![a-z])(calcul|berechn|calcol)[a-z]*"
+)
+_NEITHER = re.compile(
+    r"numer|check|plot|test|descent|descen|abstieg|update|clip|norm|train|fit|step|predi|load|save|init|reset|zero|score"
 )
 _SMALL = {"de", "la", "le", "el", "del", "der", "des", "die", "da", "do", "di", "du", "von", "of", "the", "hacia",
           "para", "em", "en", "a", "pass", "passe", "paso", "passo", "schritt", "funcion", "fonction", "funktion",
@@ -27,12 +32,12 @@ _SMALL = {"de", "la", "le", "el", "del", "der", "des", "die", "da", "do", "di", 
 
 
 def names_backward(name: str) -> bool:
-    """Whether a name says backward or derivative in one of a few languages.
+    """Whether a name says backward or derivative in one of a few languages other than English.
 
     >>> names_backward("rückwärts"), names_backward("derivada_custo"), names_backward("adelante")
     (True, True, False)
     """
-    return _BACK.search(_plain(name)) is not None
+    return _BACK.search(_plain(name)) is not None and not _NEITHER.search(_plain(name))
 
 
 def _plain(name: str) -> str:
@@ -55,12 +60,13 @@ def pairs_together(functions: Mapping[str, Callable[..., Any]], taken: set[str])
 
     What one hands on and the other takes apart comes first, then what their names have in common.
     """
-    free = {n: f for n, f in functions.items() if n not in taken and _takes(f)}
+    free = {n: f for n, f in functions.items() if n not in taken and _takes(f) and not _NEITHER.search(_plain(n))}
     for name, function in free.items():
         others = {n: f for n, f in free.items() if n != name and not names_backward(n)}
         forward = next((n for n, f in others.items() if flows_into(f, function)), "")
         if not forward and names_backward(name):
-            forward = next((n for n in others if _kept(n) == _kept(name)), "")
+            alike = [n for n in others if _kept(n) == _kept(name)]
+            forward = next((n for n in alike if _kept(n) or _FORWARD.search(_plain(n))), "")
         if forward:
             yield forward, name
 
@@ -75,6 +81,8 @@ def _takes(function: Callable[..., Any]) -> bool:
 def flows_into(forward: Callable[..., Any], backward: Callable[..., Any]) -> bool:
     """Whether forward returns a tuple behind its value that backward takes apart, under the same names.
 
+    Arguments of forward are in it, as in what is kept for a backward pass, and backward takes something beside it.
+
     >>> def scale(x, a): return a * x, (x, a)
     >>> def elacs(d, kept):
     ...     x, a = kept
@@ -82,8 +90,12 @@ def flows_into(forward: Callable[..., Any], backward: Callable[..., Any]) -> boo
     >>> flows_into(scale, elacs), flows_into(elacs, scale)
     (True, False)
     """
-    handed = _tuples_returned(source_of(forward))
-    return bool(handed) and bool(handed & _taken_apart(source_of(backward), set(parameters_of(backward))))
+    arguments = set(parameters_of(forward))
+    handed = {names for names in _tuples_returned(source_of(forward)) if arguments & {*names}}
+    if not handed or len(parameters_of(backward)) < 2:
+        return False
+    again = _taken_apart(source_of(forward), arguments)  # it goes on from what it is handed: a step of a state
+    return bool(handed & _taken_apart(source_of(backward), set(parameters_of(backward))) - again)
 
 
 def _tree(source: str) -> ast.AST:
@@ -130,6 +142,7 @@ def methods_together(kind: type, own: set[str]) -> Iterator[tuple[str, str]]:
     """
     methods = {n: getattr(kind, n) for base in kind.__mro__[:-1] for n in vars(base) if n in own and n != "__init__"}
     methods = {n: m for n, m in methods.items() if inspect.isroutine(m) and _takes_more(m)}
+    methods = {n: m for n, m in methods.items() if not _NEITHER.search(_plain(n))}
     for name, backward in methods.items():
         if not names_backward(name):
             continue
