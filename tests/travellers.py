@@ -346,3 +346,46 @@ class Sigmoid:
 """,
     ("d_prev * self.out", "self.out"),
 )
+
+
+stranger(
+    "losses with their gradients in the words of other languages: classes by their use as an index, a strength",
+    4,
+    """
+def perdida_softmax(pesos, datos, clases, fuerza):
+    perdida = 0.0
+    dpesos = np.zeros_like(pesos)
+    n = datos.shape[0]
+    for i in range(n):
+        puntajes = datos[i].dot(pesos)
+        puntajes -= puntajes.max()
+        p = np.exp(puntajes) / np.exp(puntajes).sum()
+        perdida -= np.log(p[clases[i]])
+        p[clases[i]] -= 1
+        dpesos += np.outer(datos[i], p)
+    return perdida / n + fuerza * np.sum(pesos * pesos), dpesos / n + 2 * fuerza * pesos
+def svm_verlust(gewichte, daten, klasse, staerke):
+    n = len(daten)
+    werte = daten @ gewichte
+    richtig = werte[np.arange(n), klasse][:, None]
+    abstand = np.maximum(0, werte - richtig + 1)
+    abstand[np.arange(n), klasse] = 0
+    verlust = abstand.sum() / n + staerke * np.sum(gewichte ** 2)
+    m = (abstand > 0).astype(float)
+    m[np.arange(n), klasse] -= m.sum(axis=1)
+    dgewichte = daten.T @ m / n + 2 * staerke * gewichte
+    return verlust, dgewichte
+def cout_logistique(theta, donnees, reponse):
+    h = 1 / (1 + np.exp(-donnees @ theta))
+    m = len(reponse)
+    J = -np.mean(reponse * np.log(h) + (1 - reponse) * np.log(1 - h))
+    gradient = donnees.T @ (h - reponse) / m
+    return J, gradient
+def costo(theta, dati, attesa):
+    r = dati @ theta - attesa
+    return (r ** 2).mean(), 2 * dati.T @ r / len(attesa)
+""",
+    ("dpesos / n + 2 * fuerza * pesos", "dpesos / n + fuerza * pesos"),
+    ("m[np.arange(n), klasse] -= m.sum(axis=1)", "m[np.arange(n), klasse] -= 1"),
+    ("2 * dati.T @ r / len(attesa)", "dati.T @ r / len(attesa)"),
+)

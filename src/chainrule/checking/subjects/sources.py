@@ -188,7 +188,8 @@ def indexes_with(source: str, name: str) -> bool:
     """
     word = re.escape(name)
     as_index = rf"\[[^\[\]]*(?<![\w.]){word}(?![\w.\[(])[^\[\]]*\]"
-    return re.search(rf"(?i:one_?hot|categorical)\w*\(\s*{word}\b|{as_index}", source) is not None
+    of_one = rf"\w\[(?:[^\[\]]*, *)?{word}\[\w+\](?: *,[^\[\]]*)?\]"
+    return re.search(rf"(?i:one_?hot|categorical)\w*\(\s*{word}\b|{as_index}|{of_one}", source) is not None
 
 
 def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, str]:
@@ -216,16 +217,25 @@ def role_in(source: str, name: str) -> str:
 
     >>> role_in("scores = Q @ K.swapaxes(-2, -1)", "K"), role_in("x.astype(int)", "x"), role_in("k * x", "k")
     ('input', 'integers', '')
-    >>> role_in("x.reshape(N, G, C // G, H, W)", "G")
-    'number'
+    >>> role_in("x.reshape(N, G, C // G, H, W)", "G"), role_in("data + kraft * np.sum(W * W)", "kraft")
+    ('number', 'number')
     """
     if re.search(rf"\b{name}\.astype\((np\.)?['\"]?u?int", source):
         return "integers"
     if re.search(rf"(//\s*|\brange\(){name}\b(?![.\[(])", source):
         return "number"
+    if _weighs_a_sum(source, name):
+        return "number"
     number = role_of(name) == "number"
     used = rf"\blog\({name}\)|\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
     return "input" if number and re.search(used, source) else ""
+
+
+def _weighs_a_sum(source: str, name: str) -> bool:
+    """Whether a name stands before the sum of squares of something, as the strength of a penalty, and is no array."""
+    if re.search(rf"\b{name}(\.|\[|\s*@)|@\s*{name}\b|len\({name}\)", source):
+        return False
+    return re.search(rf"\b{name}\s*\*\s*(np\.(sum|linalg\.norm)\(|\(\w+\s*\*\*\s*2\)\.sum)", source) is not None
 
 
 def layered_in(source: str, name: str) -> tuple[str, ...]:

@@ -241,9 +241,12 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
     if draft.guessed and many > 1 and plan.call.functions:
         listed = [f"{n} {_said(known.get(draft.keys.get(n, n)))}" for n in draft.guessed]
         yield f"Arguments were found by running it: {', '.join(listed)}. Pass others if it is meant otherwise."
-    data = [k for k in reading.point.values if k not in values and k in plan.keys.values()]
+    known_by_name = {*plan.keys.values()} - plan.still
+    data = [k for k in reading.point.values if k not in values and k in known_by_name]
     if data:
         yield f"It gives no gradient for {', '.join(data)}, which was not compared."
+    if plan.still:
+        yield f"The output that was compared does not depend on {', '.join(sorted(plan.still))}, which gets no gradient."
     if isinstance(plan.call.value, WithCost):
         cost, target = plan.call.value.cost, plan.call.value.target
         if not target:
