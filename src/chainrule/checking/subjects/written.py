@@ -246,7 +246,7 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
     if data:
         yield f"It gives no gradient for {', '.join(data)}, which was not compared."
     if plan.still:
-        yield f"The output that was compared does not depend on {', '.join(sorted(plan.still))}, which gets no gradient."
+        yield f"What was compared does not depend on {', '.join(sorted(plan.still))}, which gets no gradient."
     if isinstance(plan.call.value, WithCost):
         cost, target = plan.call.value.cost, plan.call.value.target
         if not target:
