@@ -26,6 +26,7 @@ from .world import MULTIPLES, SAMPLES, Choices, World
 __all__ = ["Draft", "NoEntries", "every_run", "require_entries", "run_once"]
 
 _WIDEST = 64  # a whole number that an object holds may be a width up to this
+_ENOUGH = 60  # runs that all fail for want of whole numbers
 _RUNS = 400  # how often a function is run in the search for shapes
 
 
@@ -51,11 +52,13 @@ class Draft:
 
 def every_run(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
     """The runs; where all of them fail for want of whole numbers, those with whole numbers for one argument, or all."""
-    found = wanted = False
-    for attempt in _runs(call, base, arrays, given):
+    found, wanted = False, 0
+    for number, attempt in enumerate(_runs(call, base, arrays, given), 1):
         found |= isinstance(attempt, Draft)
-        wanted |= not isinstance(attempt, Draft) and _wants_integers(attempt)
+        wanted += not isinstance(attempt, Draft) and _wants_integers(attempt)
         yield attempt
+        if number == wanted == _ENOUGH:
+            break  # no shape changes that
     roles = dict(base.roles)
     floats = [n for n in arrays if n not in given and (roles.get(n) or role_of(n)) == "input"]
     for names in [[name] for name in floats] + [floats] * (len(floats) > 1) if wanted and not found else []:
