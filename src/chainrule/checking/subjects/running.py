@@ -18,7 +18,7 @@ from .objects import arrays_of, copied, from_lists, generators_of, read, write
 from .outputs import apart, outputs_of, stored_output, together
 from .plans import Place, Recipe, SavingContext, boxed, leaf, unboxed
 from .regularized import book_penalty, strengths_by, strengths_of
-from .steps import Watched, methods_of_steps
+from .steps import SeenVariables, methods_of_steps
 
 __all__ = ["WrittenInstance", "added_up", "times"]
 
@@ -188,7 +188,7 @@ class WrittenInstance(Instance):
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
         backward = self.plan.call.of(self.plan.call.gradient, self.item)
         if self.plan.watches:
-            with Watched(methods_of_steps(self.item, backward)) as self.watched:
+            with SeenVariables(methods_of_steps(self.item, backward)) as self.watched:
                 result = backward(*arguments)
         else:
             result = backward(*arguments)

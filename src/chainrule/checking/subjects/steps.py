@@ -18,7 +18,7 @@ from .objects import attributes_of
 from .signatures import parameters_of, parsed, source_of
 
 __all__ = [
-    "Watched",
+    "SeenVariables",
     "decay_written",
     "has_any_length",
     "limits_gradients",
@@ -155,13 +155,13 @@ def has_any_length(step: NDArray[Any]) -> bool:
     return lengths.size > 1 and bool(np.ptp(lengths) <= _EQUAL * lengths.max())
 
 
-class Watched:
+class SeenVariables:
     """What the variables of functions hold when these return: the arrays among them, while it is entered.
 
     >>> def double(x):
     ...     twice = 2 * x
     ...     return twice.sum()
-    >>> with Watched([double]) as watched: _ = double(np.ones(3))
+    >>> with SeenVariables([double]) as watched: _ = double(np.ones(3))
     >>> watched.arrays["twice"]
     array([2., 2., 2.])
     """
@@ -170,7 +170,7 @@ class Watched:
         self.codes = {getattr(inspect.unwrap(function), "__code__", None) for function in functions}
         self.arrays: dict[str, NDArray[Any]] = {}
 
-    def __enter__(self) -> Watched:
+    def __enter__(self) -> SeenVariables:
         self.before = sys.getprofile()
         sys.setprofile(self._note)
         return self
