@@ -36,12 +36,14 @@ def with_steps(
     point, dvalues, slope = at
     fits = slope.fits if slope is not None else lambda key, array: True
     own = _own_rate(instance, wanted, before, slope)
+    written = 0.0 if own or slope is None else _written_rate(instance, wanted, before, slope, sources)
+    own = own or written
     moves = "rate" in plan.slots or own
     for each in wanted:
         path = each.paths[0] if each.paths else ""
         after = dict(arrays_of(instance.item)).get(path) if path and moves else None
-        if after is None or np.array_equal(after, before.get(path, after)):
-            continue
+        if after is None or np.array_equal(after, before.get(path, after)) or (written and each.key in sources):
+            continue  # of what gives its gradient elsewhere a rate that is only written in the source tells nothing
         rate = plan.rate if "rate" in plan.slots else own
         step = (before[path] - after) / rate
         if slope is not None and not fits(each.key, step):
@@ -103,13 +105,30 @@ def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str,
     named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
     if slope is None or any(name in held for name in RATES):
         return named
-    after = {} if instance.item is None or instance.plan.call.gradient is None else dict(arrays_of(instance.item))
+    after = dict(arrays_of(instance.item)) if held else {}
     steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
-    numbers: list[float] = []
-    if not named and any(step.any() for step in steps.values()):
-        backward = instance.plan.call.of(instance.plan.call.gradient, instance.item)
-        numbers = numbers_of_steps(instance.item, backward)
+    return _fitting([*map(float, held.values())], steps, instance, slope) or named
+
+
+def _fitting(rates: list[float], steps: dict[str, Any], instance: WrittenInstance, slope: Slopes) -> float:
+    """The first rate of which a step fits; 0 without one."""
     m = np.shape(instance.parts[0])[-1:] or (1,)  # samples may be columns, of which a mean is taken
-    found = (r for r in dict.fromkeys(map(float, [*held.values(), *numbers])) for key, step in steps.items()
+    found = (r for r in dict.fromkeys(rates) for key, step in steps.items()
              if step.any() and any(slope.fits(key, step / r, factor) for factor in (1.0, *m)))  # fmt: skip
-    return next(found, named or (numbers[0] if numbers else 0.0))
+    return next(found, 0.0)
+
+
+def _written_rate(
+    instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes, sources: dict[str, Place]
+) -> float:
+    """The rate written in the source of a step whose gradient is kept nowhere; 0 where there is no such step."""
+    plan = instance.plan
+    if instance.item is None or plan.call.gradient is None or "rate" in plan.slots:
+        return 0.0
+    after = dict(arrays_of(instance.item))
+    free = {w.key: w.paths[0] for w in wanted if w.paths and w.key not in sources}
+    steps = {key: before[path] - after[path] for key, path in free.items() if path in before and path in after}
+    if not any(step.any() for step in steps.values()):
+        return 0.0
+    numbers = numbers_of_steps(instance.item, plan.call.of(plan.call.gradient, instance.item))
+    return _fitting(numbers, steps, instance, slope) or (numbers[0] if numbers else 0.0)

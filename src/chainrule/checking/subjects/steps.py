@@ -73,7 +73,7 @@ def numbers_of_steps(item: Any, backward: Callable[..., Any]) -> list[float]:
     They stand in the source of the methods, in globals, in defaults or in the object.
     """
     first, others = list[float](), list[float]()
-    held = dict(attributes_of(item)) if item is not None else {}
+    held = _held(item)
     for function, known in _with_names(item, backward):
         for node in ast.walk(parsed(source_of(function)) or ast.Pass()):
             numbers = [n for n in _numbers_in(_taken_away(node), known, held) if 0 < n < 1]
@@ -92,7 +92,7 @@ def limits_gradients(plan: Any) -> bool:
 
 def decay_written(item: Any, backward: Callable[..., Any], name: str) -> float:
     """The number by which a method multiplies a parameter, as in `self.decay * self.W`; 0 where none does."""
-    held = dict(attributes_of(item))
+    held = _held(item)
     for function, known in _with_names(item, backward):
         for node in ast.walk(parsed(source_of(function)) or ast.Pass()):
             if (
@@ -115,6 +115,12 @@ def methods_of_steps(item: Any, backward: Callable[..., Any]) -> list[Callable[.
     """Where steps may be taken: in backward and in the other methods of its object, but for the constructor."""
     methods = [] if item is None else [m for base in type(item).__mro__[:-1] for m in vars(base).values()]
     return [backward, *(m for m in methods if inspect.isfunction(m) and m.__name__ != "__init__")]
+
+
+def _held(item: Any) -> dict[str, Any]:
+    """What an object holds, and its class."""
+    shared = {n: v for base in reversed(type(item).__mro__[:-1]) for n, v in vars(base).items()}
+    return {**shared, **dict(attributes_of(item))}
 
 
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
