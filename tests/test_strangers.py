@@ -14,6 +14,8 @@ import habits  # noqa: F401, and more
 import newcomers  # noqa: F401, and more
 import passersby  # noqa: F401, and more
 import surroundings  # noqa: F401, and more
+import timekeepers  # noqa: F401, and more
+import travellers  # noqa: F401, and more
 import visitors  # noqa: F401, and more
 from chainrule import Layer, check
 from chainrule.checking import on_purpose

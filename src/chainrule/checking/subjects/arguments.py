@@ -11,9 +11,10 @@ import numpy as np
 
 from ...errors import ConfigurationError
 from .base import is_shape
-from .names import TARGETS, TRAINING, is_gradient_name, same_stem
+from .names import TARGETS, TRAINING, is_gradient_name, role_of, same_stem
 from .plans import Passes
 from .signatures import parameters_of, required_of, returned_names, source_of
+from .sources import indexes_with
 
 __all__ = ["SEED", "arguments_of", "given_in", "settings_of_both"]
 
@@ -29,6 +30,10 @@ def arguments_of(call: Passes) -> tuple[tuple[str, ...], str, str, frozenset[str
         (name for name, default in known.items() if default is False and _KEEPS.search(name)), ""
     )
     target = next((name for name in required if name.lower() in TARGETS), "")
+    if not target and call.gradient is None:
+        text = source_of(call.of(call.value, call.item))
+        classes = [name for name in required if role_of(name) == "input" and indexes_with(text, name)]
+        target = classes[0] if len(classes) == 1 else ""
     also = {training} - {""}
     if not target and (call.gradient is None or (len(required) == 1 and call.value != "forward")):
         text = "" if call.gradient is not None else source_of(call.of(call.value, call.item))

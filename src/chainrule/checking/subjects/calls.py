@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .costs import WithCost
+from .pairing import methods_together, pairs_together
 from .plans import Passes
 from .signatures import parameters_of, returned_names, source_of
 
@@ -81,7 +82,11 @@ def calls_of(item: Any) -> Iterator[Passes]:
     for value in filter(_VALUE.match, methods):
         for gradient in filter(_GRADIENT.match, methods):
             if (value, gradient) not in known and _takes_arguments(getattr(kind, gradient)):
+                known.add((value, gradient))
                 yield Passes(kind.__name__, item, value, gradient)
+    for pair in methods_together(kind, own):
+        if pair not in known:
+            yield Passes(kind.__name__, item, *pair)
 
 
 def _of_held_data(item: Any, kind: type, own: set[str]) -> Iterator[Passes]:
@@ -214,6 +219,10 @@ def pairs_in(functions: Mapping[str, Callable[..., Any]]) -> Iterator[tuple[str,
         if partner is not None and _takes_arguments(function) and _takes_arguments(functions[partner]):
             taken |= {name, partner}
             yield _FORWARD.sub("", name) or "forward and backward", pair_of(function, functions[partner])
+    for name, partner in pairs_together(functions, taken):
+        if not {name, partner} & taken:
+            taken |= {name, partner}
+            yield name, pair_of(functions[name], functions[partner])
     for name, function in functions.items():
         if name not in taken and returns_backward(function):
             yield name, Passes(name, None, function, _by_the_returned)

@@ -66,7 +66,9 @@ def chosen(call: Passes, inputs: Any, targets: Any, reduction: str) -> Reading:
             f"check: the backward pass of {call.title} takes {target}, which its forward pass does not: it is the "
             f"gradient of a loss, and no loss was found. Write it beside them, such as def loss(output, {target})."
         )
-    unsure = [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots)
+    unsure = (
+        [] if best.whole or best.mostly else unknown_to(call, best.draft.names, best.plan.slots, not best.draft.target)
+    )
     if unsure:
         raise ConfigurationError(
             f"check: {call.title} runs, but its backward pass wants {', '.join(unsure)}, and check does not know what "
@@ -77,6 +79,12 @@ def chosen(call: Passes, inputs: Any, targets: Any, reduction: str) -> Reading:
         raise ConfigurationError(
             f"check: the backward pass of {call.title} hands its gradients to {handed}, which takes no plain step that "
             "check could take in its place. Store them, as in self.dW, or return them, and take the step elsewhere."
+        )
+    if best.plan.hidden:
+        raise ConfigurationError(
+            f"check: the backward pass of {call.title} moves {', '.join(best.plan.hidden)} by steps whose length is "
+            "not that of a gradient, as RMSProp or Adam does, and no variable holds their gradient under its name. "
+            "Store it, as in self.dW."
         )
     if best.error is not None and not best.plan.sources and not any(is_needed(best.plan, w) for w in best.wanted):
         raise ConfigurationError(

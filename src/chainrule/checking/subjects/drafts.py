@@ -12,7 +12,7 @@ from ...errors import ConfigurationError
 from .arguments import SEED, arguments_of, given_in, settings_of_both
 from .calls import whole_source
 from .initializers import initialized
-from .names import role_of
+from .names import attended, role_of
 from .plans import Passes
 from .runs import Draft, NoEntries, every_run, require_entries, run_once
 from .sources import layered_in, role_in
@@ -38,6 +38,7 @@ def drafts(call: Passes, inputs: Any, targets: Any) -> Iterator[Draft]:
     source = whole_source(call)
     base.roles = {name: role for name in names if (role := role_in(source, name))}
     base.layered = {name: layered_in(source, name) for name in names}
+    base.roles |= dict.fromkeys(attended(names), "input")
     if "a" in names and "b" in names and all(role_of(name) != "weights" for name in names):
         base.roles["b"] = "input"  # the second of two, where nothing else is a parameter
     if joined:

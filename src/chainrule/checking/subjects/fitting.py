@@ -13,9 +13,9 @@ from ..streams import seed_streams
 from .base import Point
 from .held import held_by, state_of
 from .matching import Wanted, candidates, matched
-from .names import LIKE_WEIGHTS, RATES, is_gradient_name, role_of, same_stem
-from .objects import arrays_of, attributes_of, lists_in
-from .optimized import RATE, PlainSteps
+from .moved import with_steps
+from .names import LIKE_WEIGHTS, is_gradient_name, role_of, same_stem
+from .objects import arrays_of, lists_in
 from .persample import come_for_each_sample
 from .plans import Place, Recipe, leaf
 from .reading import Reading
@@ -24,10 +24,12 @@ from .running import WrittenInstance, added_up, times
 from .runs import Draft
 from .signatures import returned_names
 from .slopes import Slopes
+from .steps import limits_gradients
 
 __all__ = ["fitted"]
 
 _SEED = 1
+_SMALL = 2.0**-12  # of upstream gradients, where a backward pass limits its own: a power of two is not rounded
 _PARTS = (1.0, 0.5, 2.0, -1.0)  # of the gradient of a penalty that a backward pass may add by mistake
 
 
@@ -60,7 +62,7 @@ def fitted(
     before: dict[str, Any] = {}
     if instance.item is not None:
         before = {path: value.copy() for path, value in arrays_of(instance.item, scalars=True)}
-    plan.find = lambda used, result: _sources(plan, used, result, wanted, before, dvalues, None)
+    plan.find = lambda used, result: _sources(plan, used, result, wanted, before, dvalues, None, point)
     try:
         returned = instance.run_backward(dvalues)
     except (Exception, SystemExit) as error:  # the code is not ours: anything may come
@@ -69,7 +71,9 @@ def fitted(
         reading.error = error
         return reading if not isinstance(error, TypeError) or "argument" not in str(error) else None
     slope = Slopes(plan, point, dvalues, rng)
-    plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope)
+    plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope, point)
+    without = [w.key for w in wanted if w.key not in plan.sources and not w.paths]
+    plan.still = frozenset(key for key in without if _moves_nothing(slope, key))
     reading.matched = len(plan.sources)
     reading.spare = _spare(plan, draft, returned)
     steps = any(role_of(name) == "state" for name in plan.names)  # of a recurrent network: gradients are a sum of them
@@ -78,15 +82,30 @@ def fitted(
         plan.fresh |= steps and not plan.clears
     if plan.updates and not plan.clears and not plan.fresh:
         plan.fresh = _has_momentum(plan, point, dvalues)
-    gradients = {}
+    _count(reading, _once_more(plan, point, dvalues), slope)
+    if plan.kind == "layer" and reading.fitting < reading.matched and limits_gradients(plan):
+        limited, reading.plan = plan, replace(plan, scale=_SMALL)
+        before_that = reading.fitting
+        _count(reading, _once_more(reading.plan, point, dvalues), slope)
+        if reading.fitting <= before_that:
+            reading.plan, reading.fitting = limited, before_that
+    return reading
+
+
+def _moves_nothing(slope: Slopes, key: str) -> bool:
+    """Whether the output does not depend on an array, as a first output on the weights of the second."""
+    return all(slope.of(key, which, 1e-3)[1] == 0 for which in range(2))
+
+
+def _once_more(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> dict[str, Any]:
+    """The gradients of another object; none where it fails."""
     with contextlib.suppress(Exception, SystemExit):
         again = WrittenInstance(plan)
         seed_streams(_SEED)
         again.restart()
         again.forward(point.copied())
-        gradients = again.backward(dvalues.copy())
-    _count(reading, gradients, slope)
-    return reading
+        return again.backward(dvalues.copy())
+    return {}
 
 
 def _count(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
@@ -197,13 +216,15 @@ def _sources(
     before: dict[str, Any],
     dvalues: NDArray[Any],
     slope: Slopes | None,
+    point: Point,
 ) -> dict[str, Place]:
     fits = slope.fits if slope is not None else lambda key, array: True
     function = plan.call.of(plan.call.gradient or plan.call.value, instance.item)
     found = candidates(returned, returned_names(function), instance.item, before)
     if plan.call.gradient is None:
         found = [c for c in found if c.source.kind != "returned" or c.source.path[:1] != plan.outputs[:1]]
-        named = any(is_gradient_name(c.name) for c in found if c.source.kind == "returned")
+        beside = [c for c in found if c.source.kind == "returned"]
+        named = any(is_gradient_name(c.name) or len(c.source.path) > 1 for c in beside)
         found = [c for c in found if not named or not c.name or len(c.source.path) > 1 or is_gradient_name(c.name)]
     if plan.kind == "derivative":
         key = _local(plan, wanted)
@@ -219,19 +240,7 @@ def _sources(
         strange = [w.key for w in wanted if w.key in sources and _is_another_s(w, sources[w.key])]
         values = {c.source: c.value for c in found}
         sources = {k: p for k, p in sources.items() if k not in strange or fits(k, values[p])}
-    own = _own_rate(instance, wanted, before, slope)
-    moves = "rate" in plan.slots or own
-    for each in wanted:
-        path = each.paths[0] if each.paths else ""
-        after = dict(arrays_of(instance.item)).get(path) if path and moves else None
-        if after is None or np.array_equal(after, before.get(path, after)):
-            continue
-        rate = plan.rate if "rate" in plan.slots else own
-        taken = each.key in sources and (slope is None or not fits(each.key, (before[path] - after) / rate))
-        if not taken:  # a step of that rate: what else fits may be its velocity
-            sources[each.key] = Place("moved", path)
-            plan.rate = rate
-    return sources
+    return with_steps(sources, plan, instance, wanted, before, (point, dvalues, slope))
 
 
 def _is_another_s(each: Wanted, place: Place) -> bool:
@@ -239,24 +248,6 @@ def _is_another_s(each: Wanted, place: Place) -> bool:
     keys = [key for key in place.path if isinstance(key, str)] if place.kind == "returned" else []
     data = role_of(leaf(each.key)) == "input" and not each.paths
     return bool(keys) and data and not any(same_stem(keys[-1], name) for name in each.aliases)
-
-
-def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None) -> float:
-    """The learning rate that an object holds, by its name or because a step of that rate fits; 0 without one."""
-    if any(isinstance(value, PlainSteps) for _, value in attributes_of(instance.item)):
-        return RATE
-    held = {
-        n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10
-    }
-    named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
-    if slope is None or any(name in held for name in RATES):
-        return named
-    after = dict(arrays_of(instance.item)) if held else {}
-    steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
-    m = np.shape(instance.parts[0])[-1:] or (1,)  # samples may be columns, of which a mean is taken
-    found = (r for r in dict.fromkeys(map(float, held.values())) for key, step in steps.items()
-             if step.any() and any(slope.fits(key, step / r, factor) for factor in (1.0, *m)))  # fmt: skip
-    return next(found, named)
 
 
 def _local(plan: Recipe, wanted: list[Wanted]) -> str:

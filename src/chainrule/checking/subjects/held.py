@@ -51,6 +51,8 @@ def held_by(plan: Recipe, point: Point) -> OwnArrays:
             continue  # a running mean, a mask: forward sets it
         if any(is_gradient(item, path, groups) for path in paths):
             continue
+        if _is_mask(arrays[key]) and equal(_output(plan, point, dict.fromkeys(paths, arrays[key] * 1.5))[0], output):
+            continue  # all that counts is where it is 0
         moved, _ = _output(plan, point, dict.fromkeys(paths, arrays[key] * 1.5 + 0.25))
         if moved is None or output is None or not equal(moved, output) or like_weights:
             found.append(tuple(paths))
@@ -60,6 +62,12 @@ def held_by(plan: Recipe, point: Point) -> OwnArrays:
             found.append((path,))
             values[path] = np.array(value, dtype=np.float64)
     return OwnArrays(found, values)
+
+
+def _is_mask(array: NDArray[Any]) -> bool:
+    """Whether an array holds zeros and ones, of both some, in the square of the steps that see each other."""
+    square = array.ndim > 1 and array.shape[-1] == array.shape[-2]
+    return square and bool(np.isin(array, (0, 1)).all() and 0 < array.sum() < array.size)
 
 
 def _passes(path: str, plan: Recipe) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from .objects import arrays_of, from_lists, gradient_path
 from .plans import Place, leaf
 
 __all__ = ["LeftBehind", "Wanted", "candidates", "matched"]
+
+_INPUTS = 5  # fewer than so many may be added up
 
 
 class LeftBehind(NamedTuple):
@@ -37,8 +40,9 @@ def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[s
     """Everything that backward returned, flattened, then the arrays of the object that it made or changed."""
     found = []
     flat = list(_flattened(returned, ()))
-    shown = names if len(names) == len(flat) else [""] * len(flat)
-    for (path, value), name in zip(flat, shown, strict=True):
+    whole = isinstance(returned, tuple | list) and len(names) == len(returned)
+    shown = [names[path[0]] if whole and len(path) == 1 else "" for path, _ in flat]
+    for (path, value), name in zip(flat, names if len(names) == len(flat) else shown, strict=True):
         keys = [key for key in path if isinstance(key, str)]
         found.append(LeftBehind(Place("returned", path, keys[-1] if keys else name), keys[-1] if keys else name, value))
     if item is not None:
@@ -104,6 +108,12 @@ def matched(
             continue  # it is that of another, of which no name tells
         if best is not None:
             take(each.key, best)
+    inputs = [w for w in wanted if not w.paths]
+    if 1 < len(returned) < len(inputs) < _INPUTS:
+        stored = [c for c in found if c.source.kind == "stored"]
+        own = {w.key: next((c for c in stored if fits(w.key, c.value)), None) for w in inputs}
+        if all(own.values()) and _are_sums([c.value for c in returned], [c.value for c in own.values() if c]):
+            result |= {key: each.source for key, each in own.items() if each is not None}
     for each in [w for w in wanted if w.key not in result and w.paths]:
         alike = [
             c for c in found if id(c) not in used and c.source.kind == "stored" and np.shape(c.value) == each.shape
@@ -112,6 +122,20 @@ def matched(
         if best is not None:
             take(each.key, best)
     return result
+
+
+def _are_sums(sums: Sequence[Any], parts: Sequence[Any]) -> bool:
+    """Whether arrays are sums of the parts, each part in one of them: where one array is handed in several times."""
+    for places in itertools.product(range(len(sums)), repeat=len(parts)):
+        shares = [[part for part, at in zip(parts, places, strict=True) if at == place] for place in range(len(sums))]
+        alike = all(share and all(np.shape(part) == np.shape(share[0]) for part in share) for share in shares)
+        if alike and all(_is_sum(whole, share) for whole, share in zip(sums, shares, strict=True)):
+            return True
+    return False
+
+
+def _is_sum(whole: Any, parts: Sequence[Any]) -> bool:
+    return np.shape(whole) == np.shape(parts[0]) and np.allclose(sum(parts[1:], parts[0]), whole, rtol=1e-9, atol=1e-12)
 
 
 def _is_array(value: Any) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 __all__ = [
     "LIKE_WEIGHTS",
     "RATES",
     "TARGETS",
     "TRAINING",
+    "attended",
     "close_stem",
     "is_gradient_name",
     "rank_of",
@@ -22,6 +24,9 @@ TRAINING = ("training", "train", "is_training", "is_train", "train_flg", "train_
 TARGETS = (
     *("y_true", "y", "t", "target", "targets", "label", "labels", "true", "truth", "y_hat_true", "actual", "gt"),
     *("y_train", "y_batch", "ytrue", "expected", "answers", "correct", "ground_truth", "real", "desired", "tgt"),
+    *("soll", "sollwert", "sollwerte", "zielwerte", "wahr", "y_wahr", "y_vrai", "vrai", "vrais", "attendu", "attendus"),
+    *("alvo", "alvos", "rotulo", "rotulos", "esperado", "desejado", "deseado", "y_real", "verdadero", "atteso"),
+    *("attesi", "etichetta", "etichette", "y_vero"),
     *("etiqueta", "etiquetas", "objetivo", "objetivos", "etiquettes", "cible", "cibles", "ziel", "ziele", "klassen"),
 )
 LIKE_WEIGHTS = ("weights", "bias", "scale")
@@ -58,7 +63,8 @@ _SIZED = re.compile(r"(?:(size|height|width|kernel|window|filter)|stride|pad(?:d
 _WORDS = {"mode": "train", "activation": "relu", "type": "relu", "padding_mode": "constant"}
 
 _FRONTS = ("d", "d_", "grad", "grad_", "grads_", "gradient_", "gradient_of_", "gradients_", "dL_d", "dLd", "dL", "dl_d",
-           "dJ_d", "dJd", "delta_", "delta", "nabla_", "nabla", "der_", "deriv_", "g_", "g", "_d", "dE_d")  # fmt: skip
+           "dJ_d", "dJd", "delta_", "delta", "nabla_", "nabla", "der_", "deriv_", "g_", "g", "_d", "dE_d",
+           "abl_", "ableitung_", "derivada_", "derivee_", "derivata_", "gradiente_")  # fmt: skip
 _ENDS = ("_grad", "grad", "_grads", "_gradient", "_gradients", "Grad", "_deriv", "_delta", "_d", "Gradient")
 
 
@@ -90,6 +96,20 @@ def rank_of(name: str) -> int | None:
     """
     found = re.search(r"(?:_|\b|(?<=[a-z]))(?:([Vv]ec(?:tor)?)|[Vv]ec(?:tor)?s|[Mm]atrix)$", name)
     return None if found is None else 1 if found[1] else 2
+
+
+def attended(names: Iterable[str]) -> list[str]:
+    """The queries, keys and values among names, where there are all three.
+
+    >>> attended(["Q", "K", "V", "mask"]), attended(["k", "v"])
+    (['Q', 'K', 'V'], [])
+    """
+    first = {
+        name: name.lower().lstrip("x_")[0]
+        for name in names
+        if re.match(r"(?i)(x_?)?(q|k|v|query|queries|keys?|values?)$", name)
+    }
+    return list(first) if {"q", "k", "v"} <= {*first.values()} else []
 
 
 def setting(name: str) -> object:

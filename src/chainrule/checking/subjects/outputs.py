@@ -25,12 +25,18 @@ def outputs_of(returned: Any, places: Sequence[int]) -> list[NDArray[Any]]:
     """The outputs among what forward returned."""
     chosen = [returned[place] for place in places] if places else [returned]
     flat: list[NDArray[Any]] = []
-    for each in chosen:
+    for each in map(_by_steps, chosen):
         if isinstance(each, list | tuple) and each and all(isinstance(e, np.ndarray) for e in each):
             flat += list(each)
         else:
             flat.append(np.asarray(each))
     return flat
+
+
+def _by_steps(value: Any) -> Any:
+    """A dict with one entry for each step in time as the list of these; anything else as it is."""
+    steps = isinstance(value, dict) and bool(value) and all(isinstance(key, int) for key in value)
+    return [value[key] for key in sorted(value)] if steps else value
 
 
 def _side_by_side(shapes: Sequence[tuple[int, ...]]) -> bool:

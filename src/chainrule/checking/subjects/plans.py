@@ -37,7 +37,8 @@ class SavingContext:
 class Place(NamedTuple):
     """Where the gradient of an array lies after backward."""
 
-    kind: str  # "returned", "stored", "moved" by a step, or "local": returned, a derivative that lacks the upstream
+    kind: str  # "returned", "stored", "moved" by a step, "seen" in a variable of the passes, or "local": returned, a
+    # derivative that lacks the upstream gradient
     path: Any  # the keys and positions inside what was returned; the path inside the object
     shown: str = ""  # how its author calls it
 
@@ -89,6 +90,10 @@ class Recipe:
     samples: tuple[str, int] = ("", 0)  # in which input, along which axis the samples lie
     state: tuple[str, ...] = ()  # what a layer carries on from one call to the next
     rate: float = RATE
+    decay: dict[str, float] = field(default_factory=dict)  # by how much of itself the step of an array shrinks it
+    scale: float = 1.0  # of the upstream gradients, smaller where backward limits its gradients
+    still: frozenset[str] = frozenset()  # what the output does not move with
+    hidden: tuple[str, ...] = ()  # what moves by steps that do not tell their gradient
     clears: bool = False  # whether gradients or caches must be cleared before each pass, by the object's own method
     fresh: bool = False  # whether each pass begins with a new copy: what grows from step to step cannot be cleared
     penalty: str = ""  # the method of the object for a penalty on its parameters, whose gradient backward adds
@@ -97,7 +102,12 @@ class Recipe:
     @property
     def updates(self) -> bool:
         """Whether backward takes the step."""
-        return any(source.kind == "moved" for source in self.sources.values())
+        return any(source.kind in ("moved", "seen") for source in self.sources.values())
+
+    @property
+    def watches(self) -> bool:
+        """Whether gradients are read from variables of the passes."""
+        return any(source.kind == "seen" for source in self.sources.values())
 
 
 def boxed(item: Any, box: Any) -> Callable[..., Any]:

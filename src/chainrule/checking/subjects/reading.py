@@ -71,9 +71,10 @@ def is_needed(plan: Recipe, wanted: Wanted) -> bool:
     if wanted.paths:
         own = {group[0] for group in plan.parameters} & {*plan.sources}
         return role_of(leaf(wanted.key)) in LIKE_WEIGHTS and (plan.kind != "loss" or bool(own))
-    if plan.kind != "layer" or role_of(wanted.key) in ("mask", "target"):
+    if plan.kind != "layer" or role_of(wanted.key) in ("mask", "target") or wanted.key in plan.still:
         return False
-    return not (role_of(wanted.key) == "input" and (_is_network(plan) or _is_made_of_layers(plan)))
+    hands_nothing_on = _is_network(plan) or _is_made_of_layers(plan) or _is_first_in_time(plan)
+    return not (role_of(wanted.key) in ("input", "integers") and hands_nothing_on)
 
 
 def _is_made_of_layers(plan: Recipe) -> bool:
@@ -83,6 +84,18 @@ def _is_made_of_layers(plan: Recipe) -> bool:
     inside = all("." in _unboxed(path) for group in plan.parameters for path in group)
     returned = re.search(r"\breturn\b *[^\s#]", source_of(plan.call.of(plan.call.gradient, plan.call.item)))
     return inside and returned is None
+
+
+_BACK_IN_TIME = re.compile(r"\bfor\b[^\n]* in [^\n]*(reversed\(|, *-1 *,? *-1\)|\[::-1\])")
+
+
+def _is_first_in_time(plan: Recipe) -> bool:
+    """Whether an object goes back through its steps in time and hands nothing on: its inputs are data."""
+    if plan.call.functions or plan.call.gradient is None or not plan.parameters:
+        return False
+    source = source_of(plan.call.of(plan.call.gradient, plan.call.item))
+    named = re.search(r"self\.(d|grad_?|delta_?)_?(x|xs|X|inputs?)\b", source)
+    return bool(_BACK_IN_TIME.search(source)) and not re.search(r"\breturn\b *[^\s#]", source) and not named
 
 
 def _unboxed(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,15 +39,8 @@ def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction
         for form in _forms(call, draft, values, targets):
             plan = Recipe(call, draft.names, draft.keys, joined=draft.joined, target=draft.target,
                         training=draft.training, reduction=reduction, keywords=draft.keywords)  # fmt: skip
-            target = _drawn(form, draft, values, targets)
-            point = Point(values, target, True, fixed=draft.fixed)
-            try:
-                instance = WrittenInstance(plan)
-                seed_streams(_SEED)
-                value = _first_output(instance, point)
-                if value is None or not np.isfinite(value).all():
-                    continue
-            except (Exception, SystemExit):  # the code is not ours: anything may come
+            draft, point, instance, value = _run(plan, draft, values, form, targets)
+            if value is None or not np.isfinite(value).all():
                 continue
             for kind, slots, outputs in manners(call, draft.names, draft.target, instance.returned, value):
                 if is_over():
@@ -56,6 +50,21 @@ def readings_of(call: Passes, draft: Draft, inputs: Any, targets: Any, reduction
                 if reading is not None and len(reading.wanted) >= most:  # on narrower inputs some do not move it
                     coherent, most = coherent or reading.coherent, len(reading.wanted)
                     yield reading
+
+
+def _run(
+    plan: Recipe, draft: Draft, values: Arrays, form: tuple[str, ...], targets: Any
+) -> tuple[Draft, Point, WrittenInstance, NDArray[Any] | None]:
+    """The first output; where the class numbers are too large, as of outputs that are kept in a dict, with 0 and 1."""
+    instance = WrittenInstance(plan)
+    classes = (draft.below,) if draft.below or form[:1] != ("classes",) else (0, 2)
+    for below in classes:
+        draft = replace(draft, below=below)
+        point = Point(values, _drawn(form, draft, values, targets), True, fixed=draft.fixed)
+        with contextlib.suppress(Exception, SystemExit):  # the code is not ours: anything may come
+            seed_streams(_SEED)
+            return draft, point, instance, _first_output(instance, point)
+    return draft, point, instance, None
 
 
 def _first_output(instance: WrittenInstance, point: Point) -> NDArray[Any] | None:

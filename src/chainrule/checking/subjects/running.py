@@ -18,6 +18,7 @@ from .objects import arrays_of, copied, from_lists, generators_of, read, write
 from .outputs import apart, outputs_of, stored_output, together
 from .plans import Place, Recipe, SavingContext, boxed, leaf, unboxed
 from .regularized import book_penalty, strengths_by, strengths_of
+from .steps import SeenVariables, methods_of_steps
 
 __all__ = ["WrittenInstance", "added_up", "times"]
 
@@ -165,6 +166,8 @@ class WrittenInstance(Instance):
         for key, source in sources.items():
             with contextlib.suppress(AttributeError, KeyError, IndexError, TypeError):
                 value = self._from(source, before, dvalues)
+                if value is not None and self.plan.scale != 1:
+                    value = np.asarray(value) / self.plan.scale
                 if value is not None:
                     found[key] = _as_one_number(value, self.point.values.get(key))
         if plan.each:
@@ -181,9 +184,14 @@ class WrittenInstance(Instance):
         """What backward returns."""
         if self.plan.call.gradient is None:
             return self.returned
-        parts = apart(dvalues, self.shapes)
+        parts = apart(dvalues if self.plan.scale == 1 else dvalues * self.plan.scale, self.shapes)
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
-        result = self.plan.call.of(self.plan.call.gradient, self.item)(*arguments)
+        backward = self.plan.call.of(self.plan.call.gradient, self.item)
+        if self.plan.watches:
+            with SeenVariables(methods_of_steps(self.item, backward)) as self.watched:
+                result = backward(*arguments)
+        else:
+            result = backward(*arguments)
         if self.plan.call.box is None:
             return result
         return tuple(unboxed(r) for r in result) if isinstance(result, tuple | list) else unboxed(result)
@@ -225,11 +233,18 @@ class WrittenInstance(Instance):
         if source.kind == "stored":
             return from_lists(read(self.item, source.path))
         if source.kind == "moved":
-            return (before[source.path] - np.asarray(read(self.item, source.path))) / self.plan.rate
+            held = before[source.path]
+            return (held - np.asarray(read(self.item, source.path))) / self.plan.rate - self._shrunk(source.path) * held
+        if source.kind == "seen":
+            value = self.watched.arrays.get(source.path.removeprefix("-"))
+            return -value if source.path.startswith("-") and value is not None else value
         value = self.result
         for step in source.path:
             value = value[step]
         return times(dvalues, value, self.shapes) if source.kind == "local" else from_lists(value)
+
+    def _shrunk(self, path: str) -> float:
+        return self.plan.decay.get(path, 0.0)
 
     # What it holds
 

@@ -14,18 +14,19 @@ from ..patience import is_over
 from ..streams import seed_streams
 from .arguments import SEED
 from .base import Arrays
-from .names import LIKE_WEIGHTS, RATES, rank_of, role_of, setting
+from .names import LIKE_WEIGHTS, RATES, attended, rank_of, role_of, setting
 from .objects import arrays_of, copied, write
 from .outputs import stored_output
 from .plans import Passes, SavingContext
 from .signatures import parameters_of, source_of
 from .sources import axes_in, ranks_in, ranks_told, rows_in
 from .unknown import AnySettings, TracedArray, Unknown, plain
-from .world import SAMPLES, Choices, World
+from .world import MULTIPLES, SAMPLES, Choices, World
 
 __all__ = ["Draft", "NoEntries", "every_run", "require_entries", "run_once"]
 
 _WIDEST = 64  # a whole number that an object holds may be a width up to this
+_ENOUGH = 60  # runs that all fail for want of whole numbers
 _RUNS = 400  # how often a function is run in the search for shapes
 
 
@@ -51,11 +52,13 @@ class Draft:
 
 def every_run(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
     """The runs; where all of them fail for want of whole numbers, those with whole numbers for one argument, or all."""
-    found = wanted = False
-    for attempt in _runs(call, base, arrays, given):
+    found, wanted = False, 0
+    for number, attempt in enumerate(_runs(call, base, arrays, given), 1):
         found |= isinstance(attempt, Draft)
-        wanted |= not isinstance(attempt, Draft) and _wants_integers(attempt)
+        wanted += not isinstance(attempt, Draft) and _wants_integers(attempt)
         yield attempt
+        if number == wanted == _ENOUGH:
+            break  # no shape changes that
     roles = dict(base.roles)
     floats = [n for n in arrays if n not in given and (roles.get(n) or role_of(n)) == "input"]
     for names in [[name] for name in floats] + [floats] * (len(floats) > 1) if wanted and not found else []:
@@ -79,15 +82,16 @@ def _wants_integers(error: BaseException) -> bool:
 def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -> Iterator[Draft | BaseException]:
     """A draft from each combination of shapes with which the value runs, the exception from each other."""
     ranks = _ranks(call)
-    sizes, told = _sizes(call.item), _shapes_told(call.item)
+    sizes, told, hidden = _sizes(call.item), _shapes_told(call.item), _hidden(call.item)
     axes = axes_in(base.names, *(call.of(each, call.item) for each in (call.value, call.gradient) if each is not None))
     rows = rows_in(source_of(call.of(call.gradient or call.value, call.item)), base.names)
-    upright = re.search(r"assert\b.*\bshape\b.*, *1\)", source_of(call.of(call.value, call.item))) is not None
+    source = source_of(call.of(call.value, call.item))
+    upright = re.search(r"assert\b.*\bshape\b.*, *1\)|\.zeros\(\([\w.\[\]]+, *1\)\)", source) is not None
     choices, eager = Choices(), False  # eager: arrays at once, for code that takes nothing else
     for _ in range(_RUNS):
         rng = np.random.default_rng(SEED)
         world = World(choices, rng, ranks, sizes)
-        world.compares, world.told = bool(base.target), told
+        world.compares, world.told, world.hidden = bool(base.target), told, hidden
         world.single = 1 in (rank_of(name) for name in base.names)
         world.axes, world.rows, world.upright = axes, rows, upright
         world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
@@ -121,7 +125,10 @@ def require_entries(returned: Any) -> None:
 def _ranks(call: Passes) -> dict[str, int]:
     functions = [call.of(which, call.item) for which in (call.value, call.gradient) if which is not None]
     named = {name: rank for name in parameters_of(functions[0]) if (rank := rank_of(name)) is not None}
-    return {**named, **ranks_in(*functions), **ranks_told(functions[0])}
+    ranks = {**named, **ranks_in(*functions), **ranks_told(functions[0])}
+    attending = attended(parameters_of(functions[0]))
+    most = max((ranks.get(name, 0) for name in attending), default=0)
+    return {**ranks, **dict.fromkeys(attending, most)} if most else ranks
 
 
 def _sizes(item: Any) -> list[int]:
@@ -132,6 +139,13 @@ def _sizes(item: Any) -> list[int]:
     parts = [abs(row - column) for row in rows for column in columns if row != column]  # inputs beside a state
     told = [v for v in getattr(item, "__dict__", {}).values() if type(v) is int and 1 < v < _WIDEST]
     return list(dict.fromkeys([*rows, *columns, *(a.shape[0] for a in held if a.ndim == 1), *parts, *told]))
+
+
+def _hidden(item: Any) -> tuple[int, ...]:
+    """How wide the state of a recurrent object may be: its matrices are square, or one for each gate side by side."""
+    held = [a for _, a in arrays_of(item)] if item is not None and not isinstance(item, type) else []
+    shapes = [a.shape for a in held if a.ndim == 2 and min(a.shape) > 1]
+    return tuple(dict.fromkeys(min(s) for s in shapes if max(s) in (k * min(s) for k in MULTIPLES)))
 
 
 def _shapes_told(item: Any) -> tuple[tuple[int, ...], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from .calls import loss_place
 from .names import RATES, TARGETS, TRAINING
 from .plans import Passes
 from .signatures import parameters_of, returned_names
+from .steps import rates_of
 
 __all__ = ["Manner", "manners", "unknown_to"]
 
@@ -41,7 +42,7 @@ def manners(call: Passes, names: tuple[str, ...], target: str, returned: Any, va
     if call.gradient is None:
         yield Manner("loss", (), (loss_place(returned_names(call.of(call.value, call.item))),))
         return
-    wants = _wants(call, names)
+    wants = _wants(call, names, not target)
     number = np.ndim(value) == 0 or (np.size(value) == 1 and bool(target))
     seen: set[Manner] = set()
     for reading in _all(call, names, target, returned, wants, number):
@@ -52,28 +53,36 @@ def manners(call: Passes, names: tuple[str, ...], target: str, returned: Any, va
             return
 
 
-def _wants(call: Passes, names: tuple[str, ...]) -> list[str]:
-    """What backward is handed: what it must be, and settings that forward is handed too."""
-    known = list(parameters_of(call.of(call.gradient, call.item)).items())
+def _wants(call: Passes, names: tuple[str, ...], layer: bool) -> list[str]:
+    """What backward is handed: what it must be, and settings that forward is handed too; of a layer always the first.
+
+    The upstream gradient may be 1 or None by default.
+    """
+    backward = call.of(call.gradient, call.item)
+    known, rates = list(parameters_of(backward).items()), rates_of(backward)
     set_too = [i for i, (name, _) in enumerate(known) if name in dict(call.words) and name in names]
     last = max(set_too, default=-1)  # arguments go by place: all before it must be known
     return [
         name
         for i, (name, default) in enumerate(known)
-        if default is inspect.Parameter.empty or name.lower() in (*RATES, *TRAINING) or (name in names and i <= last)
+        if default is inspect.Parameter.empty
+        or name in rates
+        or name.lower() in TRAINING
+        or (name in names and i <= last)
+        or (layer and not i and _UPSTREAM.match(name))
     ]
 
 
-def unknown_to(call: Passes, names: tuple[str, ...], slots: tuple[str, ...]) -> list[str]:
+def unknown_to(call: Passes, names: tuple[str, ...], slots: tuple[str, ...], layer: bool) -> list[str]:
     """The arguments of the backward pass that say nothing of what they are, and got what was left."""
     if call.gradient is None:
         return []
     lower = {name.lower() for name in names}
     return [
         name
-        for position, (name, slot) in enumerate(zip(_wants(call, names), slots, strict=False))
+        for position, (name, slot) in enumerate(zip(_wants(call, names, layer), slots, strict=False))
         if position
-        and not slot.startswith(("cache", "returned", "upstream"))
+        and not slot.startswith(("cache", "returned", "upstream", "rate"))
         and name.lower() not in {*lower, *RATES, *TRAINING, *TARGETS, "xp", "ctx"}
         and not any(pattern.search(name) for pattern in (_UPSTREAM, _CACHE, _OUTPUT))
     ]
@@ -87,11 +96,12 @@ def _all(
     local = bool(_LOCAL.search(re.sub(r"^_+", "", named))) and not backward
     anew = backward and len(wants) == 1 and not target
     several = isinstance(returned, tuple | list)
+    rates = rates_of(call.of(call.gradient, call.item))
     behind = returned_names(call.of(call.value, call.item)) if several else ()
     options = [
         [f"returned:{behind.index(name)}"]
         if name in behind[1:] and name not in names and not _CACHE.search(name)
-        else _options(name, anew, position, names, target, local, number)
+        else _options(name, anew, position, names, target, local, number, rates)
         for position, name in enumerate(wants)
     ]
     left = [i for i, each in enumerate(options) if each[0] == "cache" and not _CACHE.search(wants[i])]
@@ -113,11 +123,18 @@ def _all(
 
 
 def _options(
-    name: str, anew: bool, position: int, names: tuple[str, ...], target: str, local: bool, number: bool
+    name: str,
+    anew: bool,
+    position: int,
+    names: tuple[str, ...],
+    target: str,
+    local: bool,
+    number: bool,
+    rates: Container[str],
 ) -> list[str]:
     low = name.lower()
     mine = next((n for n in names if n == name), None) or next((n for n in names if n.lower() == low), None)
-    if low in RATES and mine is None:
+    if (low in RATES or name in rates) and mine is None:
         first = low == "eta" and not position and not target and not local  # η is an error signal as well
         return ["upstream", "rate"] if anew or first else ["rate"]
     if name in ("xp", "ctx"):

@@ -29,7 +29,12 @@ __all__ = [
 
 
 def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
-    """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes."""
+    """The number of axes of the arrays of a name, where the source unpacks a shape or indexes by several axes.
+
+    >>> def forward(x, h, t): return np.einsum("bti,ij->btj", x, np.ones((2, 3))), h[t].T
+    >>> ranks_in(forward)
+    {'h': 3, 'x': 3}
+    """
     exact: dict[str, int] = {}
     least: dict[str, int] = {}
     for function in functions:
@@ -41,9 +46,29 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
                 name = name_in(node.value)
                 if not any(isinstance(e, ast.Constant) and e.value in (None, ...) for e in node.slice.elts):
                     least[name] = max(least.get(name, 0), len(node.slice.elts))
+            elif isinstance(node, ast.Attribute) and node.attr == "T" and isinstance(node.value, ast.Subscript):
+                name, index = name_in(node.value.value), node.value.slice
+                every = index.elts if isinstance(index, ast.Tuple) else [index]
+                single = sum(not isinstance(e, ast.Slice | ast.Constant) for e in every)
+                least[name] = max(least.get(name, 0), single + 2 if single else 0)
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "einsum":
+                exact |= _in_einsum(node)
             elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "transpose" and len(node.args) > 1:
-                exact.setdefault(name_in(getattr(node.func, "value", node)), len(node.args))
+                first, order = node.args[:2]  # np.transpose(x, (0, 2, 1)) or x.transpose(0, 2, 1)
+                array, axes = getattr(node.func, "value", node), node.args
+                if isinstance(order, ast.Tuple):
+                    array, axes = first, order.elts
+                exact.setdefault(name_in(array), len(axes))
     return {name: rank for name, rank in {**least, **exact}.items() if name}
+
+
+def _in_einsum(node: ast.Call) -> dict[str, int]:
+    """The number of axes of the operands, where the letters tell it."""
+    first, *operands = node.args
+    letters = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else "..."
+    words = letters.replace(" ", "").partition("->")[0].split(",")
+    named = [(name_in(each), len(word)) for each, word in zip(operands, words, strict=False)]
+    return {} if "." in letters else {name: rank for name, rank in named if name}
 
 
 def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:
@@ -163,7 +188,8 @@ def indexes_with(source: str, name: str) -> bool:
     """
     word = re.escape(name)
     as_index = rf"\[[^\[\]]*(?<![\w.]){word}(?![\w.\[(])[^\[\]]*\]"
-    return re.search(rf"(?i:one_?hot|categorical)\w*\(\s*{word}\b|{as_index}", source) is not None
+    of_one = rf"\w\[(?:[^\[\]]*, *)?{word}\[\w+\](?: *,[^\[\]]*)?\]"
+    return re.search(rf"(?i:one_?hot|categorical)\w*\(\s*{word}\b|{as_index}|{of_one}", source) is not None
 
 
 def small_in_logarithm(source: str, names: Mapping[str, Any]) -> tuple[float, str]:
@@ -191,16 +217,25 @@ def role_in(source: str, name: str) -> str:
 
     >>> role_in("scores = Q @ K.swapaxes(-2, -1)", "K"), role_in("x.astype(int)", "x"), role_in("k * x", "k")
     ('input', 'integers', '')
-    >>> role_in("x.reshape(N, G, C // G, H, W)", "G")
-    'number'
+    >>> role_in("x.reshape(N, G, C // G, H, W)", "G"), role_in("data + kraft * np.sum(W * W)", "kraft")
+    ('number', 'number')
     """
     if re.search(rf"\b{name}\.astype\((np\.)?['\"]?u?int", source):
         return "integers"
     if re.search(rf"(//\s*|\brange\(){name}\b(?![.\[(])", source):
         return "number"
+    if _weighs_a_sum(source, name):
+        return "number"
     number = role_of(name) == "number"
     used = rf"\blog\({name}\)|\b{name}\.(T|swapaxes|transpose|reshape|dot)\b|@\s*{name}\b(?!\.)|(?<![.\w]){name}\s*@"
     return "input" if number and re.search(used, source) else ""
+
+
+def _weighs_a_sum(source: str, name: str) -> bool:
+    """Whether a name stands before the sum of squares of something, as the strength of a penalty, and is no array."""
+    if re.search(rf"\b{name}(\.|\[|\s*@)|@\s*{name}\b|len\({name}\)", source):
+        return False
+    return re.search(rf"\b{name}\s*\*\s*(np\.(sum|linalg\.norm)\(|\(\w+\s*\*\*\s*2\)\.sum)", source) is not None
 
 
 def layered_in(source: str, name: str) -> tuple[str, ...]:

@@ -61,8 +61,10 @@ class Unknown:
             self.array = drawn(self.role, shape, self.world).view(TracedArray)
             self.world.measured |= dict(zip(self.world.axes.get(self.name, ()), shape, strict=False))
             self.fresh = np.array(self.array)
+            self.world.stated |= self.role == "state" and len(shape) == 2
             if self.role == "input" and shape and not self.world.columns and not self.world.counted:
                 self.world.samples, self.world.counted = shape[0], True
+                self.world.second = shape[1] if len(shape) == 3 else 0
         return self.array
 
     def as_index(self, below: int) -> NDArray[Any]:

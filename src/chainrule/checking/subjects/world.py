@@ -66,6 +66,8 @@ class World:
         self.sizes = tuple(dict.fromkeys([*sizes, FEATURES]))  # how wide the inputs may be
         self.samples = SAMPLES
         self.counted = False  # whether an input told how many samples there are
+        self.second = 0  # how long the second axis of an input of three is: the samples, where steps come first
+        self.stated = False  # whether a state has told how many samples there are
         self.compares = False  # whether there are targets,
         self.predicts = False  # and nothing but predictions beside them
         self.compared: Shape = ()  # what targets are compared with, where that is known
@@ -75,6 +77,7 @@ class World:
         self.measured: dict[str, int] = {}  # and how long those are
         self.told: tuple[Shape, ...] = ()  # shapes that an object holds as that of its inputs
         self.upright = False  # whether the source asserts the shape of a column
+        self.hidden: tuple[int, ...] = ()  # how wide the states of an object may be
         self.rows: dict[str, bool] = {}  # which biases are rows and which are flat, as far as the source tells
         self.kept = -1  # which of the shapes that a bias may have the first of them took
 
@@ -152,8 +155,11 @@ def _input(name: str, world: World) -> Iterator[Shape]:
         yield from ((width, 1) for width in widths)
     if ranks is None and world.compares:
         yield from ((n,), (n, 1), (n, 2))
+    if ranks == 3 and world.stated and not world.counted and not world.columns:  # a step for each of those samples
+        yield from (shape for width in widths for shape in ((STEPS, n, width), (n, STEPS, width)))
     if ranks in (None, 3):
         yield from ((3, STEPS, width) for width in widths)
+        yield from ((1, STEPS, width) for width in widths if ranks)  # steps of one sample
         yield from ((2, width, SIDE) for width in (2, *widths, 1, 3))
     if ranks in (None, 4):
         yield from ((2, width, SIDE, SIDE) for width in dict.fromkeys((2, *widths, 1, 3)))
@@ -184,8 +190,10 @@ def _state(name: str, world: World) -> Iterator[Shape]:
     n = world.samples
     if world.ranks.get(name, 0) > 2:  # what an earlier layer gave
         yield from _input(name, world)
+    yield from ((width, 1) if world.upright else (n, width) for width in world.hidden if not world.columns)
     yield from ((NEURONS, n), *((width, n) for width in world.sizes)) if world.columns else ()
     yield from ((n, NEURONS), *((n, width) for width in world.sizes), (NEURONS, n), (NEURONS, 1), (NEURONS,))
+    yield from ((world.second, NEURONS),) if world.second else ()
     yield from ((width, 1) for width in world.sizes)
 
 

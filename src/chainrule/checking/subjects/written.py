@@ -22,7 +22,7 @@ from .choosing import chosen
 from .compared import redrawn_like
 from .costs import WithCost
 from .declared import declared_by
-from .names import LIKE_WEIGHTS, RATES, role_of
+from .names import LIKE_WEIGHTS, role_of
 from .objects import attributes_of, parts_of
 from .optimized import PlainSteps
 from .plans import Passes, Recipe, leaf
@@ -30,6 +30,7 @@ from .reading import Reading, is_needed
 from .running import WrittenInstance
 from .signatures import parameters_of, source_of
 from .sources import small_in_logarithm
+from .steps import rates_of
 from .switches import switches_that_matter, undefined_in_inference
 from .targets import Redraw, counts_classes
 
@@ -68,7 +69,7 @@ def _subject(reading: Reading, inputs: Any, targets: Any) -> Subject:
     slack, small = _slack(plan.call)
     stepped = () if plan.updates or functions else _stepped(plan)
     batches = [value for key, value in own.items() if role_of(leaf(key)) not in LIKE_WEIGHTS]
-    one = not groups and any(v.ndim == 2 and 1 in v.shape for v in batches)
+    one = not groups and any(v.ndim in (2, 3) and 1 in v.shape[:2] for v in batches)
     gradient = plan.call.of(plan.call.gradient or plan.call.value, plan.call.item)
     return Subject(
         title=_title(plan.call),
@@ -112,7 +113,7 @@ def _stepped(plan: Recipe) -> tuple[str, ...]:
     found = []
     for part in [plan.call.item, *parts_of(plan.call.item)]:
         method = getattr(part, name, None)
-        rates = [p for p in parameters_of(method) if p.lower() in RATES] if inspect.ismethod(method) else []
+        rates = rates_of(method) if inspect.ismethod(method) else set()
         words = "|".join(map(re.escape, rates))
         moved = re.findall(rf"self\.(\w+) *-= *[^\n]*\b(?:{words})\b", source_of(method)) if method and rates else []
         found += [each for each in moved if each not in known]
@@ -240,9 +241,12 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
     if draft.guessed and many > 1 and plan.call.functions:
         listed = [f"{n} {_said(known.get(draft.keys.get(n, n)))}" for n in draft.guessed]
         yield f"Arguments were found by running it: {', '.join(listed)}. Pass others if it is meant otherwise."
-    data = [k for k in reading.point.values if k not in values and k in plan.keys.values()]
+    known_by_name = {*plan.keys.values()} - plan.still
+    data = [k for k in reading.point.values if k not in values and k in known_by_name]
     if data:
         yield f"It gives no gradient for {', '.join(data)}, which was not compared."
+    if plan.still:
+        yield f"What was compared does not depend on {', '.join(sorted(plan.still))}, which gets no gradient."
     if isinstance(plan.call.value, WithCost):
         cost, target = plan.call.value.cost, plan.call.value.target
         if not target:
@@ -268,6 +272,7 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         )
     if plan.penalty:
         yield f"Its backward pass adds the gradient of {plan.penalty}, and was compared so."
+    yield from _of_steps(plan)
     if plan.kind == "derivative" and "output" in plan.slots:
         yield "Its derivative is written for what the function gives, not for what it takes: it was handed the output."
     if small:
@@ -282,11 +287,26 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         yield "Plain steps took the place of the optimizer that it holds, which was not looked at itself."
     if undefined:
         yield "After a forward pass in inference backward has no meaning here: it was compared in training alone."
-    if plan.fresh:
+    if plan.fresh and not plan.watches:
         goes_on = "Its steps have a momentum" if plan.updates else "It adds up from step to step and cannot begin anew"
         yield f"{goes_on}: every comparison began with a new object."
     if plan.state:
         yield f"It carries {', '.join(plan.state)} on from call to call: every comparison began from the same."
+
+
+def _of_steps(plan: Recipe) -> Iterator[str]:
+    if plan.decay:
+        shrunk = ", ".join(f"{leaf(path)} by {part:g} of it" for path, part in plan.decay.items())
+        yield f"Its step also shrinks {shrunk}, a decay of weights: that was taken out of what was compared."
+    if plan.scale != 1:
+        yield "It limits its gradients: it was compared with upstream gradients so small that nothing is cut off."
+    if plan.watches:
+        seen = ", ".join(place.shown for place in plan.sources.values() if place.kind == "seen")
+        yield (
+            f"It takes steps whose length is not that of the gradient, as RMSProp and Adam do: compared was what "
+            f"{seen} held, and that the first step goes down. Each comparison began with a new object; "
+            "the rule of the step was not looked at."
+        )
 
 
 def _said(value: Any) -> str:

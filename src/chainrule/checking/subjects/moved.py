@@ -1,0 +1,134 @@
+"""What a backward pass has moved by a step: by which rate, and where the gradients are if the step does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..streams import seed_streams
+from .base import Point
+from .matching import Wanted
+from .names import RATES, is_gradient_name, same_stem
+from .objects import arrays_of, attributes_of
+from .optimized import RATE, PlainSteps
+from .plans import Place, Recipe, leaf
+from .running import WrittenInstance
+from .slopes import Slopes
+from .steps import decay_written, has_any_length, numbers_of_steps
+
+__all__ = ["with_steps"]
+
+_SEED = 1
+
+
+def with_steps(
+    sources: dict[str, Place],
+    plan: Recipe,
+    instance: WrittenInstance,
+    wanted: list[Wanted],
+    before: dict[str, Any],
+    at: tuple[Point, Any, Slopes | None],
+) -> dict[str, Place]:
+    """The places of the gradients, with those of parameters that backward has moved."""
+    point, dvalues, slope = at
+    fits = slope.fits if slope is not None else lambda key, array: True
+    own = _own_rate(instance, wanted, before, slope)
+    written = 0.0 if own or slope is None else _written_rate(instance, wanted, before, slope, sources)
+    own = own or written
+    moves = "rate" in plan.slots or own
+    for each in wanted:
+        path = each.paths[0] if each.paths else ""
+        after = dict(arrays_of(instance.item)).get(path) if path and moves else None
+        if after is None or np.array_equal(after, before.get(path, after)) or (written and each.key in sources):
+            continue  # of what gives its gradient elsewhere a rate that is only written in the source tells nothing
+        rate = plan.rate if "rate" in plan.slots else own
+        step = (before[path] - after) / rate
+        if slope is not None and not fits(each.key, step):
+            if each.key in sources:
+                continue
+            plan.decay |= _decay_in(instance, each.key, path, step, before[path], fits)
+        if each.key not in sources or slope is not None:  # a step of that rate: what else fits may be its velocity
+            sources[each.key] = Place("moved", path)
+            plan.rate = rate
+    return _behind_any_length(plan, point, dvalues, sources, before, instance)
+
+
+def _decay_in(
+    instance: WrittenInstance, key: str, path: str, step: Any, value: Any, fits: Callable[[str, Any], bool]
+) -> dict[str, float]:
+    """The part of itself by which a step shrinks an array, one of the numbers of the layer or twice that."""
+    backward = instance.plan.call.of(instance.plan.call.gradient, instance.item)
+    numbers = numbers_of_steps(instance.item, backward)
+    found = (part for number in numbers for part in (number, 2 * number) if fits(key, step - part * value))
+    part = next(found, 0.0) or decay_written(instance.item, backward, path)
+    return {path: part} if part else {}
+
+
+def _behind_any_length(
+    plan: Recipe, point: Point, dvalues: Any, sources: dict[str, Place], before: Any, instance: WrittenInstance
+) -> dict[str, Place]:
+    """The gradients behind steps that do not tell them, as those of RMSProp: what the variables of the passes hold."""
+    moved = [key for key, place in sources.items() if place.kind == "moved"]
+    after = dict(arrays_of(instance.item)) if moved else {}
+    steps = {key: before[sources[key].path] - after[sources[key].path] for key in moved}
+    free = [key for key, step in steps.items() if has_any_length(step)]
+    if not free or not isinstance(plan.call.gradient, str):
+        return sources
+    watched = WrittenInstance(replace(plan, sources={free[0]: Place("seen", "")}))
+    seed_streams(_SEED)
+    watched.restart()
+    watched.forward(point.copied())
+    watched.run_backward(dvalues.copy())
+    for key in free:
+        alike = {n: a for n, a in watched.watched.arrays.items() if a.shape == steps[key].shape}
+        name = next((n for n in alike if is_gradient_name(n) and same_stem(n, leaf(sources[key].path))), "")
+        if not name:
+            plan.hidden = (*plan.hidden, leaf(sources.pop(key).path))
+        elif (alike[name] * steps[key] >= 0).all():
+            sources[key] = Place("seen", name, name)
+        elif (alike[name] * steps[key] <= 0).all():  # it steps up
+            sources[key] = Place("seen", f"-{name}", name)
+    plan.fresh = True
+    return sources
+
+
+def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes | None) -> float:
+    """The learning rate that an object holds, by its name or because a step of that rate fits; 0 without one."""
+    if any(isinstance(value, PlainSteps) for _, value in attributes_of(instance.item)):
+        return RATE
+    held = {
+        n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10
+    }
+    named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
+    if slope is None or any(name in held for name in RATES):
+        return named
+    after = dict(arrays_of(instance.item)) if held else {}
+    steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
+    return _fitting([*map(float, held.values())], steps, instance, slope) or named
+
+
+def _fitting(rates: list[float], steps: dict[str, Any], instance: WrittenInstance, slope: Slopes) -> float:
+    """The first rate of which a step fits; 0 without one."""
+    m = np.shape(instance.parts[0])[-1:] or (1,)  # samples may be columns, of which a mean is taken
+    found = (r for r in dict.fromkeys(rates) for key, step in steps.items()
+             if step.any() and any(slope.fits(key, step / r, factor) for factor in (1.0, *m)))  # fmt: skip
+    return next(found, 0.0)
+
+
+def _written_rate(
+    instance: WrittenInstance, wanted: list[Wanted], before: dict[str, Any], slope: Slopes, sources: dict[str, Place]
+) -> float:
+    """The rate written in the source of a step whose gradient is kept nowhere; 0 where there is no such step."""
+    plan = instance.plan
+    if instance.item is None or plan.call.gradient is None or "rate" in plan.slots:
+        return 0.0
+    after = dict(arrays_of(instance.item))
+    free = {w.key: w.paths[0] for w in wanted if w.paths and w.key not in sources}
+    steps = {key: before[path] - after[path] for key, path in free.items() if path in before and path in after}
+    if not any(step.any() for step in steps.values()):
+        return 0.0
+    numbers = numbers_of_steps(instance.item, plan.call.of(plan.call.gradient, instance.item))
+    return _fitting(numbers, steps, instance, slope) or (numbers[0] if numbers else 0.0)
