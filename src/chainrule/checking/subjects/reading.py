@@ -17,6 +17,7 @@ from .objects import BOXES
 from .plans import Passes, Recipe, leaf
 from .runs import Draft
 from .signatures import source_of
+from .steps import BACK_IN_TIME
 
 __all__ = ["Reading", "compared_shape", "is_needed", "name_of", "takes_logarithms"]
 
@@ -86,16 +87,13 @@ def _is_made_of_layers(plan: Recipe) -> bool:
     return inside and returned is None
 
 
-_BACK_IN_TIME = re.compile(r"\bfor\b[^\n]* in [^\n]*(reversed\(|, *-1 *,? *-1\)|\[::-1\])")
-
-
 def _is_first_in_time(plan: Recipe) -> bool:
     """Whether an object goes back through its steps in time and hands nothing on: its inputs are data."""
     if plan.call.functions or plan.call.gradient is None or not plan.parameters:
         return False
     source = source_of(plan.call.of(plan.call.gradient, plan.call.item))
     named = re.search(r"self\.(d|grad_?|delta_?)_?(x|xs|X|inputs?)\b", source)
-    return bool(_BACK_IN_TIME.search(source)) and not re.search(r"\breturn\b *[^\s#]", source) and not named
+    return bool(BACK_IN_TIME.search(source)) and not re.search(r"\breturn\b *[^\s#]", source) and not named
 
 
 def _unboxed(path: str) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "rates_of",
 ]
 
+BACK_IN_TIME = re.compile(r"\bfor\b[^\n]* in [^\n]*(reversed\(|, *-1 *,? *-1\)|\[::-1\])")
 _EQUAL = 1e-3  # how far the entries of a step of one length may differ
 
 
@@ -83,11 +84,11 @@ def numbers_of_steps(item: Any, backward: Callable[..., Any]) -> list[float]:
 
 
 def limits_gradients(plan: Any) -> bool:
-    """Whether a backward pass, or what it calls, cuts gradients off or shortens them to a norm."""
+    """Whether a backward pass that goes back in time cuts its gradients off or shortens them; elsewhere nobody may."""
     backward = plan.call.of(plan.call.gradient, plan.call.item)
     item = None if plan.call.functions or isinstance(plan.call.item, type) else plan.call.item
     source = "".join(source_of(each) for each in methods_of_steps(item, backward))
-    return re.search(r"\bclip|\.norm\(|_norm\b", source) is not None
+    return bool(BACK_IN_TIME.search(source)) and re.search(r"\bclip|\.norm\(|_norm\b", source) is not None
 
 
 def decay_written(item: Any, backward: Callable[..., Any], name: str) -> float:
