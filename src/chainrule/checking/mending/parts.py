@@ -43,6 +43,16 @@ class Part:
                 self.values[code] = None
         return self.values[code]
 
+    def is_no_number(self, code: str) -> bool:
+        """Whether an expression is known to be no array and no number: a module, a tuple, an object."""
+        if self.value_of(code) is not None:
+            return False
+        try:
+            value = eval(code, self.function.__globals__, self.names)  # the user's own expression
+        except Exception:  # it is not ours
+            return False
+        return value is not None
+
 
 def parts_of(bench: Bench, case: Case) -> list[Part]:
     """The user's functions that run in backward and not in forward, the outermost first."""

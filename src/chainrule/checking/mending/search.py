@@ -189,18 +189,24 @@ def _best(
     for part in parts:
         for node in ast.walk(part.tree):
             if isinstance(node, ast.expr):
-                node.closed = False  # type: ignore[attr-defined]
+                named = isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+                node.closed = named and part.is_no_number(ast.unparse(node))  # type: ignore[attr-defined]
     reaches = [reach_of(bench, cases[0], part) for part in parts]
-    for first in (True, False):
-        groups = []
-        whole = () if first and len(wrong) > 1 else forms  # a form makes one gradient right
-        for part, reach in zip(parts, reaches, strict=True):
+    kinds: dict[bool, list[list[Iterator[Repair]]]] = {}  # those of places that move all that is wrong, and some of it
+    for first in (True, False, True) if len(wrong) > 1 else (True,):  # what was left over at first comes last
+        for reach in reaches:
             open_places(reach, wrong, first)
-            factors = tuple(code for code in expressions if part.value_of(code) is not None)
-            scope = SourceScope(part.known, whole, constants, factors, part.value_of, left_out, ratios, sums, indices)
-            groups.append(repairs(part.tree, scope))
-        limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first else 0
-        found = _first_of(bench, cases, parts, groups, wrong, limits)
+        if first not in kinds:
+            whole = () if first and len(wrong) > 1 else forms  # a form makes one gradient right
+            kinds[first] = []
+            for part in parts:
+                factors = tuple(code for code in expressions if part.value_of(code) is not None)
+                scope = SourceScope(
+                    part.known, whole, constants, factors, part.value_of, left_out, ratios, sums, indices
+                )
+                kinds[first].append(repairs(part.tree, scope))
+            limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first and len(wrong) > 1 else 0
+        found = _first_of(bench, cases, parts, kinds[first], wrong, limits)
         if found is not None:
             return found
     return None
@@ -220,9 +226,10 @@ def _first_of(
     refused = 0
     for same in zip(*groups, strict=True):
         for part, group in zip(parts, same, strict=True):
-            for repair in group:
-                if not search.next():
-                    return best
+            while search.next():
+                repair = next(group, None)
+                if repair is None:
+                    break
                 tree = copied_tree(part.tree)
                 code = _changed(part.function, tree, repair)
                 if code is None:
@@ -235,6 +242,8 @@ def _first_of(
                 if enough:
                     return best
                 refused += not left
+            else:
+                return best
         if best is not None and (best[4] or refused == _REFUSED):
             return best
     return best

@@ -68,7 +68,9 @@ class Unknown:
         return self.array
 
     def as_index(self, below: int) -> NDArray[Any]:
-        """Integers below a size."""
+        """Integers below a size, of which there must be a choice: with a single class no gradient moves at all."""
+        if below < 2:
+            raise IndexError(f"{self.name} would be an index into an axis of {below}.")
         if self.array is None:
             rank = self.world.ranks.get(self.name)
             shapes = [(self.world.samples, *(STEPS,) * (k - 1)) for k in ([rank] if rank else [1, 2])]
