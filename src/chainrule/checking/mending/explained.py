@@ -11,7 +11,7 @@ from ..measuring.cases import cases_of
 from .forwards import mended_forward
 from .search import Mended, Search, Written, clipped_first, copied_first, has_source, mend
 
-__all__ = ["explained", "told_once"]
+__all__ = ["both_or_neither", "explained", "told_once"]
 
 _EVIDENCE = "with this line in its place, the check run again finds every gradient right"
 _ENDED = "The search for a line that mends it was ended after many were tried; there may be one."
@@ -155,6 +155,22 @@ def _told(finding: Finding, written: Written, verified: bool) -> Finding:
     if verified:
         said = replace(said, write=written.write, line=written.line, was=written.was)
     return replace(finding, diagnoses=(said, *finding.diagnoses[1:]) if finding.diagnoses else (said,))
+
+
+def both_or_neither(bench: Bench, findings: Sequence[Finding]) -> list[Finding]:
+    """Where one parameter's gradient is a mean over the batch and another's is a sum, both are named."""
+    wrong = {f.array for f in findings if f.severity == "error"}
+    own = [bench.label(name) for name in bench.subject.parameters]
+    sums = [label for label in own if label not in wrong]
+    mean = [f for f in findings if f.mistake == "batch_mean_doubled" and f.array in own and sums]
+    return [_with_the_others(f, sums) if f in mean else f for f in findings]
+
+
+def _with_the_others(f: Finding, sums: Sequence[str]) -> Finding:
+    said = f.diagnoses[0]
+    does = "does not" if len(sums) == 1 else "do not"
+    more = f"{' and '.join(sums)} {does} divide by it: both or neither must, and here it is taken that the loss does."
+    return replace(f, diagnoses=(replace(said, says=f"{said.says} {more}"), *f.diagnoses[1:]))
 
 
 def told_once(findings: Sequence[Finding]) -> list[Finding]:
