@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from .activated import activated
 from .arrangements import rearranged
+from .derived import derived, inner_factors, of_two_factors
+from .exchanged import carried, exchanged, in_comparisons, loop_ends, overwriting, slid
 from .left_out import added_forms, divisions, factors, given_forms, softmax_sums, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
@@ -18,6 +20,7 @@ __all__ = ["Repair", "SourceScope", "repairs"]
 
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.Return)
 _FEW = 14  # arrays of which factors and terms are made
+_MORE = 24  # of which terms are made that equal what is missing
 _UNREAD = 4  # arrays of the object that backward never reads, among them a parameter that it forgot
 
 
@@ -28,7 +31,8 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     placed = [(i, node) for i, node in statements if isinstance(node, (*_SIMPLE, ast.For, ast.Expr))]
     unused = _unused(tree)
     idle = [*(name for name in scope.known if name in unused), *_unread(tree)]
-    arrays = [name for name, value in scope.known.items() if is_array(value)][:_FEW]
+    every = [name for name, value in scope.known.items() if is_array(value)]
+    arrays = every[:_FEW]
     scalars = [name for name, value in scope.known.items() if is_number(value)][:_FEW]
     written = ast.unparse(tree)
     unread = [name for name in arrays if name.startswith("self.") and name not in written][:_UNREAD]
@@ -48,28 +52,34 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
         (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
         (r for i, node in simple for r in factors(i, node, unread, scope)),
+        (r for i, node in placed for r in loop_ends(tree, i, node)),
+        (r for i, node in statements for r in (*overwriting(tree, i, node), *carried(tree, i, node, scope))),
+        (r for i, node in simple for r in (*exchanged(i, node, scope), *in_comparisons(i, node, scope))),
+        (r for i, node in simple for r in (*slid(tree, i, node, scope), *of_two_factors(i, node, scope))),
         (r for i, node in simple for r in axes(i, node)),
         (r for i, node in simple for r in sizes(i, node, [*scalars, *counts, *scales])),
         (r for i, node in simple for r in divisions(i, node, [*scalars, *counts, *_areas(scope)])),
         (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
         (r for i, node in statements for r in at_other_places(tree, i, node)),
         (r for i, node in statements for r in subtracted(i, node, scope)),
-        (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
         (r for i, node in placed for r in numbers(i, node, scope)),
         (r for i, node in simple for r in factors(i, node, ["2", "0.5"], scope)),
         (r for i, node in simple for r in factors(i, node, scales, scope)),
-        (r for i, node in simple for r in reshaped(i, node, names=True)),
+        (r for i, node in simple for r in reshaped(i, node, scope, names=True)),
+        (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in factors(i, node, slopes, scope)),
+        (r for i, node in simple for r in inner_factors(i, node, scope)),
         activated(tree, arrays, scope),
-        (r for i, node in simple for r in reshaped(i, node, names=False)),
-        _missing(simple, arrays, scalars, scope),
+        (r for i, node in simple for r in reshaped(i, node, scope, names=False)),
+        _missing(simple, every[:_MORE], scalars, scope),
         (r for i, node in simple for r in renamed(i, node, scope)),
         (r for i, node in simple for r in product_factors(i, node, arrays, scope)),
         added_forms(tree, scope),
         (r for i, node in simple for r in terms(i, node, arrays, idle, scope)),
         (r for i, node in simple for r in terms(i, node, means, idle, scope)),
         (r for i, node in simple for r in factors(i, node, pool, scope)),
+        (r for i, node in simple for r in (*derived(i, node, scope), *of_two_factors(i, node, scope, 200))),
         (r for i, node in simple for r in by_ratio(i, node, scope)),
         (r for i, node in simple for r in terms(i, node, pairs, idle, scope)),
     ]

@@ -14,7 +14,8 @@ from ..measuring.bench import Bench
 from ..measuring.cases import Case, cases_of, missing_in, ratios_in, wrong_in
 from ..patience import Deadline
 from .changes import Written, as_written, latest
-from .parts import Part, calls_in, parts_of, written_in_forward
+from .derived import slopes_in
+from .parts import Part, calls_in, forward_functions, parts_of, written_in_forward
 from .reach import open_places, reach_of
 from .repairs import Repair, SourceScope, repairs
 from .usercode import compiled, copied_tree, functions_of, names_in, swapped, traced, tree_of
@@ -185,15 +186,16 @@ def _best(
 ) -> _Found | None:
     """The first repair that leaves nothing wrong, or else the one that leaves least."""
     constants, expressions, sums, indices = written_in_forward(bench, cases[0])
+    forward = forward_functions(bench, cases[0])
     left_out, ratios = missing_in(bench, cases[0], wrong), ratios_in(bench, cases, wrong)
     for part in parts:
         for node in ast.walk(part.tree):
             if isinstance(node, ast.expr):
-                named = isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+                named = isinstance(node, ast.Name | ast.Attribute)
                 node.closed = named and part.is_no_number(ast.unparse(node))  # type: ignore[attr-defined]
     reaches = [reach_of(bench, cases[0], part) for part in parts]
     kinds: dict[bool, list[list[Iterator[Repair]]]] = {}  # those of places that move all that is wrong, and some of it
-    for first in (True, False, True) if len(wrong) > 1 else (True,):  # what was left over at first comes last
+    for first in (True, False, True):  # what was left over at first comes last
         for reach in reaches:
             open_places(reach, wrong, first)
         if first not in kinds:
@@ -201,11 +203,12 @@ def _best(
             kinds[first] = []
             for part in parts:
                 factors = tuple(code for code in expressions if part.value_of(code) is not None)
+                slopes = tuple(slope for own in forward for slope in slopes_in(*own, part.known))
                 scope = SourceScope(
-                    part.known, whole, constants, factors, part.value_of, left_out, ratios, sums, indices
+                    part.known, whole, constants, factors, part.value_of, left_out, ratios, sums, indices, slopes
                 )
                 kinds[first].append(repairs(part.tree, scope))
-            limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first and len(wrong) > 1 else 0
+            limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first else 0
         found = _first_of(bench, cases, parts, kinds[first], wrong, limits)
         if found is not None:
             return found
