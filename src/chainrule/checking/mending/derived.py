@@ -18,6 +18,9 @@ _LONGEST, _SHORT = 120, 36  # letters of one; of one by the output, such as y * 
 _SIGMOIDS = ("sigmoid", "sigm", "sig", "logistic", "expit")
 
 
+_NO_SLOPE = ast.Name("_", ast.Load())  # of what moves with the argument by no rule that is known
+
+
 class _NoRule(Exception):
     """Of this the derivative is not known here."""
 
@@ -79,16 +82,16 @@ class _Rules:
             try:
                 self.slopes[name] = self.slope(value)
             except _NoRule:
-                self.slopes.pop(name, None)
-                self.meaning.pop(name)
+                self.slopes[name] = _NO_SLOPE
 
     def slope(self, e: ast.expr) -> ast.expr:
         """The derivative of an expression, entry by entry."""
         if not self._depends(e):
             return ast.Constant(0)
         if isinstance(e, ast.Name | ast.Attribute):
-            if ast.unparse(e) in self.slopes:
-                return self.slopes[ast.unparse(e)]
+            known = self.slopes.get(ast.unparse(e), _NO_SLOPE)
+            if known is not _NO_SLOPE:
+                return known
         elif isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
             return _minus(self.slope(e.operand))
         elif isinstance(e, ast.BinOp):
@@ -99,7 +102,7 @@ class _Rules:
 
     def _depends(self, e: ast.expr) -> bool:
         names = {ast.unparse(each) for each in ast.walk(e) if isinstance(each, ast.Name | ast.Attribute)}
-        return any(not isinstance(self.slopes.get(n, ast.Constant(0)), ast.Constant) or n in self.slopes for n in names)
+        return any(n in self.slopes and not _is(self.slopes[n], 0) for n in names)
 
     def _of_operands(self, e: ast.BinOp) -> ast.expr:
         u, v = e.left, e.right

@@ -40,14 +40,15 @@ def slid(tree: ast.FunctionDef, i: int, node: ast.stmt, scope: SourceScope) -> I
     value = getattr(node, "value", None)
     if not isinstance(node, ast.Assign):
         return
-    parts = value.elts if isinstance(value, ast.Tuple) else [value]
-    if not all(isinstance(each, ast.Name) and each.id in _loops(tree) for each in parts):
+    loops = _loops(tree)
+    parts = value.elts if isinstance(value, ast.Tuple) else [node.value]
+    if not all(isinstance(each, ast.Name) and each.id in loops for each in parts):
         return
     numbers = sorted((n for n, v in scope.known.items() if type(v) is int and v > 1), key=_unlike_a_stride)
     for name in numbers[:4]:
-        new = [ast.BinOp(each, ast.Mult(), expression(name)) for each in parts]
+        new: list[ast.expr] = [ast.BinOp(each, ast.Mult(), expression(name)) for each in parts]
         number = next(k for k, each in enumerate(ast.walk(node)) if each is value)
-        whole = ast.Tuple(list(new), ast.Load()) if isinstance(value, ast.Tuple) else new[0]
+        whole = ast.Tuple(new, ast.Load()) if isinstance(value, ast.Tuple) else new[0]
         says = f"The stride is left out of {told(node)}: windows start at multiples of {name}."
         yield Repair(i, put(number, whole), "stride_missing", says)
 
@@ -91,7 +92,7 @@ def carried(tree: ast.FunctionDef, i: int, node: ast.stmt, scope: SourceScope) -
     squares = [n for n, v in scope.known.items() if np.ndim(v) == 2 and v.shape[0] == v.shape[1] and is_array(v)]
     for name in waiting:
         shape = np.shape(scope.known[name])
-        for array in sorted(n for n in stored if np.shape(scope.known.get(n)) == shape):
+        for array in sorted(n for n in stored if n in scope.known and np.shape(scope.known[n]) == shape):
             for matrix in (f"{square}{turn}" for square in squares for turn in (".T", "")):
                 says = (
                     f"{name} is added in each step and never set: what flows back from the later steps, {array} times "
@@ -113,7 +114,7 @@ def in_comparisons(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repai
         if not isinstance(e, ast.Compare) or not isinstance(e.left, ast.Name | ast.Attribute):
             continue
         own = ast.unparse(e.left)
-        shape = np.shape(scope.known.get(own))
+        shape = np.shape(scope.known[own]) if own in scope.known else ()
         for name in (n for n, v in scope.known.items() if n != own and shape and is_array(v) and np.shape(v) == shape):
             new = copy.deepcopy(e)
             new.left = expression(name)

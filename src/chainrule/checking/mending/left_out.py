@@ -243,6 +243,9 @@ def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: So
                         "left out."
                     )
                     mistake = "time_not_carried"
+                elif ".sum(axis=-1" in name and " * " in name:
+                    says = f"{says} The norm moves with the inputs too: this is what flows back through it."
+                    mistake = "statistics_constant"
                 elif ".mean(" in name and " * " in name:
                     says = f"{says} The variance moves with the inputs too: this is what flows back through it."
                     mistake = "statistics_constant"

@@ -33,7 +33,9 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     idle = [*(name for name in scope.known if name in unused), *_unread(tree)]
     every = [name for name, value in scope.known.items() if is_array(value)]
     arrays = every[:_FEW]
-    scalars = [name for name, value in scope.known.items() if is_number(value)][:_FEW]
+    counts_up = [each for node in ast.walk(tree) if isinstance(node, ast.For) for each in ast.walk(node.target)]
+    counted = {each.id for each in counts_up if isinstance(each, ast.Name)}
+    scalars = [name for name, value in scope.known.items() if is_number(value) and name not in counted][:_FEW]
     written = ast.unparse(tree)
     unread = [name for name in arrays if name.startswith("self.") and name not in written][:_UNREAD]
     counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
@@ -58,7 +60,7 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in (*slid(tree, i, node, scope), *of_two_factors(i, node, scope))),
         (r for i, node in simple for r in axes(i, node)),
         (r for i, node in simple for r in sizes(i, node, [*scalars, *counts, *scales])),
-        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts, *_areas(scope)])),
+        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts, *_areas(scalars, scope)])),
         (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
         (r for i, node in statements for r in at_other_places(tree, i, node)),
         (r for i, node in statements for r in subtracted(i, node, scope)),
@@ -133,12 +135,12 @@ def _gates(scope: SourceScope) -> list[str]:
     return [f"{name} > 0" for name in found if not scope.known[name].all() and scope.known[name].any()]
 
 
-def _areas(scope: SourceScope) -> list[str]:
+def _areas(scalars: Sequence[str], scope: SourceScope) -> list[str]:
     """The areas of windows: products of two whole numbers that the code can name, each value once."""
     names: dict[int, str] = {}
-    for name, value in sorted(scope.known.items(), key=lambda item: "." in item[0]):
-        if type(value) is int and 1 < value < 10:
-            names.setdefault(value, name)
+    for name in sorted(scalars, key=lambda name: "." in name):
+        if type(scope.known[name]) is int and 1 < scope.known[name] < 10:
+            names.setdefault(scope.known[name], name)
     few = list(names.values())[:4]
     return [f"({a} * {b})" for k, a in enumerate(few) for b in few[k:]]
 
