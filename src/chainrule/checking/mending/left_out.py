@@ -180,8 +180,11 @@ def divisions(i: int, node: ast.stmt, names: list[str]) -> Iterator[Repair]:
         if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.Starred):
             continue
         for name in (each for each in names if each not in ast.unparse(e)):
-            says = f"{told(e)} is not divided by {name}."
-            yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), "missing_division", says)
+            mistake, says = "missing_division", f"{told(e)} is not divided by {name}."
+            if " * " in name:
+                mistake = "window_mean_missing"
+                says += " Where forward takes the mean of a window, each of its entries gets that part of the gradient."
+            yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), mistake, says)
 
 
 def softmax_sums(i: int, node: ast.stmt, arrays: list[str], scope: SourceScope) -> Iterator[Repair]:
