@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from .activated import activated
 from .arrangements import rearranged
 from .derived import derived, inner_factors, of_two_factors
@@ -21,6 +23,7 @@ __all__ = ["Repair", "SourceScope", "repairs"]
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.Return)
 _FEW = 14  # arrays of which factors and terms are made
 _MORE = 24  # of which terms are made that equal what is missing
+_OF_INFERENCE = ("running", "moving")  # parts of the names of statistics that training does not use
 _UNREAD = 4  # arrays of the object that backward never reads, among them a parameter that it forgot
 
 
@@ -41,7 +44,7 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
     inner = [code for code in scope.factors if code not in scope.known]
     numbers_too = [repr(number) for number in scope.constants]
-    slopes = _slopes(arrays)
+    slopes = _slopes(arrays, scope)
     scales = [code for code in inner if is_number(scope.evaluate(code))]
     pool = [*inner, *scalars, *arrays, *numbers_too, *counts]
     means, pairs = statistics_of(arrays, scope) if scope.sums else [], products_of(arrays, scope)
@@ -53,6 +56,7 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in factors(i, node, [*_masks(scope), *_gates(scope), *idle], scope)),
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
         (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
+        (r for i, node in simple for r in renamed(i, node, scope, _OF_INFERENCE)),
         (r for i, node in simple for r in factors(i, node, unread, scope)),
         (r for i, node in placed for r in loop_ends(tree, i, node)),
         (r for i, node in statements for r in (*overwriting(tree, i, node), *carried(tree, i, node, scope))),
@@ -114,10 +118,17 @@ def _unread(tree: ast.FunctionDef) -> list[str]:
     return [each.arg for each in tree.args.args if each.arg not in (*read, "self", "ctx")]
 
 
-def _slopes(arrays: list[str]) -> list[str]:
+def _slopes(arrays: list[str], scope: SourceScope) -> list[str]:
     """The derivatives of activations by their outputs, of arrays that may be such outputs."""
-    forms = ("1 - {0} ** 2", "{0} * (1 - {0})", "{0} > 0", "1 - {0}")
-    return [form.format(name) for name in arrays for form in forms]
+    found = []
+    for name in arrays:
+        value = scope.known[name]
+        if (np.abs(value) <= 1).all():
+            found.append(f"1 - {name} ** 2")
+        if ((value >= 0) & (value <= 1)).all():
+            found += [f"{name} * (1 - {name})", f"1 - {name}"]
+        found.append(f"{name} > 0")
+    return found
 
 
 def _counts(arrays: list[str]) -> list[str]:

@@ -25,8 +25,8 @@ __all__ = ["Mended", "Search", "Written", "clipped_first", "copied_first", "has_
 _PLACES = 4  # lines before which a copy may be made
 _REFUSED = 2  # repairs that make the gradients right and not the whole check
 _STEPS = 4  # repairs of one backward pass
-_MOST, _LEAST = 5000, 300  # repairs that are tried
-_CALLS = 6_000_000  # in a search: what calls more in one pass is given fewer tries, the same in each run
+_MOST, _LEAST = 8000, 300  # repairs that are tried
+_CALLS = 8_000_000  # in a search: what calls more in one pass is given fewer tries, the same in each run
 _SECONDS = 8.0  # of the processor's time, after which a search ends
 _SHARE = 0.5  # of what is left of a search, for the places that move all that is wrong
 

@@ -250,16 +250,18 @@ def _square(e: ast.expr, parent: ast.AST) -> tuple[str, str]:
     return "missing_square", f"{told(e)} must be squared."
 
 
-def renamed(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
-    """Other arrays of its shape in the place of the one that is read."""
+def renamed(i: int, node: ast.stmt, scope: SourceScope, called: tuple[str, ...] = ("",)) -> Iterator[Repair]:
+    """Other arrays of its shape in the place of the one that is read, which is `called` so, in part."""
     for number, e, _ in inside(node, places=True):
         own = ast.unparse(e)
-        if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript) or not is_array(scope.evaluate(own)):
+        if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript) or not any(part in own for part in called):
             continue
-        for name, value in scope.known.items():
-            if name != own and is_array(value) and np.shape(value) == np.shape(scope.evaluate(own)):
-                says, mistake = f"{own} stands where {name} belongs.", "wrong_array"
-                if "running" in own or "moving" in own:
-                    mistake = "running_statistics"
-                    says += " Running statistics are for inference: forward normalizes with those of the batch."
-                yield Repair(i, put(number, expression(name)), mistake, says)
+        value = scope.evaluate(own)
+        for name, other in scope.known.items() if is_array(value) else ():
+            if name == own or not is_array(other) or np.shape(other) != np.shape(value):
+                continue
+            mistake, says = "wrong_array", f"{own} stands where {name} belongs."
+            if "running" in own or "moving" in own:
+                mistake = "running_statistics"
+                says += " Running statistics are for inference: forward normalizes with those of the batch."
+            yield Repair(i, put(number, expression(name)), mistake, says)
