@@ -12,7 +12,7 @@ import pytest
 
 from chainrule.checking.files import check_file
 from chainrule.checking.mending import derived, exchanged, left_out, remainders, statements, turned
-from chainrule.checking.mending.rewriting import Repair, Slope, SourceScope
+from chainrule.checking.mending.rewriting import Derived, Repair, SourceScope
 from chainrule.checking.mending.usercode import copied_tree
 
 
@@ -98,7 +98,7 @@ def place_of(tree: ast.FunctionDef, kind: type[ast.stmt]) -> tuple[int, Any]:
 
 
 def test_an_inner_derivative_and_two_wrong_factors_are_tried() -> None:
-    scope = scope_of({"d": X, "s": X}, slopes=(Slope("1 - s ** 2", "np.tanh(x)"),))
+    scope = scope_of({"d": X, "s": X}, slopes=(Derived("1 - s ** 2", "np.tanh(x)"),))
     tree = function("def b(d):\n    return d * s * (1 - s)")
     found = written(tree, derived.of_two_factors(*place_of(tree, ast.Return), scope))
     assert found["def b(d):\n    return d * (1 - s ** 2)"] == "wrong_derivative"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .rewriting import Repair, Slope, SourceScope, expression, inside, put, told
+from .rewriting import Derived, Repair, SourceScope, expression, inside, put, told
 
 __all__ = ["derived", "inner_factors", "of_two_factors", "slopes_in"]
 
@@ -25,12 +25,12 @@ class _NoRule(Exception):
     """Of this the derivative is not known here."""
 
 
-def slopes_in(tree: ast.FunctionDef, held: Mapping[str, Any], known: Mapping[str, Any]) -> list[Slope]:
+def slopes_in(tree: ast.FunctionDef, held: Mapping[str, Any], known: Mapping[str, Any]) -> list[Derived]:
     """The derivatives of what forward computes entry by entry, by each array it takes, in names that are `known`.
 
     `held` are the arrays and numbers of forward by name; one that is equal among the known ones stands for each.
     """
-    found: dict[str, Slope] = {}
+    found: dict[str, Derived] = {}
     for name in (each.arg for each in tree.args.args if _is_floats(held.get(each.arg))):
         rules = _Rules(name, held, known)
         for expr in [expr for node in tree.body for expr in rules.through(node)]:
@@ -42,7 +42,7 @@ def slopes_in(tree: ast.FunctionDef, held: Mapping[str, Any], known: Mapping[str
                     continue
                 code = outer
             if len(code) <= _LONGEST and not isinstance(expression(code), ast.Constant):
-                found.setdefault(code, Slope(code, ast.unparse(expr)))
+                found.setdefault(code, Derived(code, ast.unparse(expr)))
     return list(found.values())[::-1][:_MOST]
 
 
@@ -174,7 +174,7 @@ class _Rules:
         """The same in names that are known where it is to stand."""
         if depth > 4:
             raise _NoRule
-        renamed: ast.expr = _Named(self, depth).visit(copy.deepcopy(e))
+        renamed: ast.expr = _InKnownNames(self, depth).visit(copy.deepcopy(e))
         return renamed
 
     def stand_in(self, name: str, depth: int) -> ast.expr:
@@ -194,7 +194,7 @@ def _same(a: Any, b: Any) -> bool:
     return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b))
 
 
-class _Named(ast.NodeTransformer):
+class _InKnownNames(ast.NodeTransformer):
     """Puts names that are known in the place of others, and of expressions whose value they keep."""
 
     def __init__(self, rules: _Rules, depth: int) -> None:
@@ -324,7 +324,7 @@ def _is_product(e: ast.expr) -> bool:
     return isinstance(e, ast.BinOp) and isinstance(e.op, ast.Mult)
 
 
-def _instead(i: int, number: int, e: ast.expr, slope: Slope, scope: SourceScope) -> Iterator[Repair]:
+def _instead(i: int, number: int, e: ast.expr, slope: Derived, scope: SourceScope) -> Iterator[Repair]:
     right, own = expression(slope.code), scope.evaluate(ast.unparse(e))
     says = f"{told(e)} is not the derivative of {slope.of}, which is {slope.code}."
     if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub):
