@@ -342,3 +342,29 @@ def test_a_slip_is_told_once_as_a_teacher_would_with_its_line(slip: Slip, tmp_pa
     said = cause.diagnoses[0]
     assert (said.mistake, slip.line in said.write) == (slip.mistake, True), str(report)
     assert slip.says in said.says
+
+
+ATTENTION = """
+import numpy as np
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+def attention_forward(Q, K, V):
+    d = Q.shape[-1]
+    A = softmax(Q @ K.transpose(0, 2, 1) / np.sqrt(d))
+    return A @ V, (Q, K, V, A)
+def attention_backward(dout, cache):
+    Q, K, V, A = cache
+    dA = dout @ V.transpose(0, 2, 1)
+    dS = A * (dA - np.sum(dA * A, axis=-1, keepdims=True)) / np.sqrt(Q.shape[-1])
+    return dS @ K, dS.transpose(0, 2, 1) @ Q, A.transpose(0, 2, 1) @ dout
+"""
+
+
+def test_matrices_of_a_batch_have_as_many_axes_as_what_they_are_multiplied_by(tmp_path: Path) -> None:
+    place = tmp_path / "attention.py"
+    place.write_text(ATTENTION)
+    ((_, report),) = check_file(place)
+    assert not isinstance(report, str), report
+    assert report.passed
+    assert {array.array: len(array.shape) for array in report.arrays} == {"dQ": 3, "dK": 3, "dV": 3}

@@ -113,6 +113,9 @@ class Unknown:
     def after(self, other: NDArray[Any]) -> Any:
         """The array that stands to the right of a product."""
         inner = other.shape[-1]
+        if self.role == "weights" and self.world.ranks.get(self.name) == other.ndim > 2:
+            self.role = "input"
+            return self.become((*other.shape[:-2], inner, STEPS))
         if self.role == "weights":
             vector = [(inner,), (inner, 1)] if self.world.compares else []
             gates = [] if self.world.compares else [(inner, k * NEURONS) for k in MULTIPLES[1:]]
