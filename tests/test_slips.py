@@ -177,6 +177,13 @@ def test_the_norm_of_rows_moves_with_them() -> None:
     assert set(found.values()) == {"statistics_constant"}
 
 
+def test_a_softmax_gets_its_own_derivative_and_not_that_of_a_sigmoid() -> None:
+    p = X / X.sum(axis=1, keepdims=True)
+    tree = function("def b(d):\n    return p * (1 - p) * d")
+    found = written(tree, left_out.softmax_products(*place_of(tree, ast.Return), ["p"], scope_of({"d": X, "p": p})))
+    assert found == {"def b(d):\n    return p * (d - (d * p).sum(axis=-1, keepdims=True))": "missing_cross_terms"}
+
+
 def test_a_product_becomes_a_sum_and_a_difference_is_turned() -> None:
     for code, line in (("a * b", "a + b"), ("a - b", "b - a")):
         tree = function(f"def f():\n    return {code}")

@@ -11,7 +11,7 @@ from .activated import activated
 from .arrangements import rearranged
 from .derived import derived, inner_factors, of_two_factors
 from .exchanged import carried, exchanged, in_comparisons, loop_ends, overwriting, slid
-from .left_out import added_forms, divisions, factors, given_forms, softmax_sums, terms
+from .left_out import added_forms, divisions, factors, given_forms, softmax_products, softmax_sums, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
 from .statements import at_other_places, divided, moved, of_statement, subtracted
@@ -55,7 +55,11 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in (*rearranged(i, node, scope), *largest(i, node, scope))),
         (r for i, node in simple for r in factors(i, node, [*_masks(scope), *_gates(scope), *idle], scope)),
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
-        (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
+        (
+            r
+            for i, node in simple
+            for r in (*softmax_sums(i, node, arrays, scope), *softmax_products(i, node, arrays, scope))
+        ),
         (r for i, node in simple for r in renamed(i, node, scope, _OF_INFERENCE)),
         (r for i, node in simple for r in factors(i, node, unread, scope)),
         (r for i, node in placed for r in loop_ends(tree, i, node)),
