@@ -20,7 +20,7 @@ from .comparisons.settings import in_other_settings
 from .findings import Checked, Finding
 from .measuring.bench import Bench, Broken, refuse_ours
 from .measuring.comparison import Tolerance
-from .mending.explained import explained, told_once
+from .mending.explained import both_or_neither, explained, told_once
 from .purpose import told_as_declared
 from .report import Report, joined
 from .streams import streams_kept
@@ -120,9 +120,10 @@ def check(
             one = _check_one(bench, only, numeric)
             bench, one = _with_settings(bench, one, only)
             again = functools.partial(errors, known)
-            reports.append(
-                one if one.passed else replace(one, findings=tuple(told_once(explained(bench, one.findings, again))))
-            )
+            if not one.passed:
+                mended = both_or_neither(bench, explained(bench, one.findings, again))
+                one = replace(one, findings=tuple(told_once(mended)))
+            reports.append(one)
             began = time.thread_time()
     report = _as_one(item, reports, time.perf_counter() - started)
     if raises and not report.passed:

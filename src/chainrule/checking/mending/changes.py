@@ -79,6 +79,10 @@ def _header(
         return None
     if ast.unparse(old.iter) == ast.unparse(new.iter):  # a line after it
         before = {ast.unparse(node) for node in lines_of(old_tree)}
+        last = new.body[-1]
+        if len(new.body) > len(old.body) and ast.unparse(last) not in before:  # a line more inside of it
+            own = ast.unparse(old.body[-1])
+            return old.body[-1].lineno, own, f"{own}\n{ast.unparse(last)}"
         added = next((ast.unparse(node) for node in lines_of(tree) if ast.unparse(node) not in before), "")
         after = [n.lineno for n in ast.walk(old_tree) if isinstance(n, ast.stmt) and n.lineno > (old.end_lineno or 0)]
         return (min(after), "", added) if added and after else None

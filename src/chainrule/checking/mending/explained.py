@@ -11,7 +11,7 @@ from ..measuring.cases import cases_of
 from .forwards import mended_forward
 from .search import Mended, Search, Written, clipped_first, copied_first, has_source, mend
 
-__all__ = ["explained", "told_once"]
+__all__ = ["both_or_neither", "explained", "told_once"]
 
 _EVIDENCE = "with this line in its place, the check run again finds every gradient right"
 _ENDED = "The search for a line that mends it was ended after many were tried; there may be one."
@@ -60,6 +60,12 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
         """Whether what remains now has other causes."""
         return all((f.kind, f.array, f.mistake) in same for f in again())
 
+    wrong = {f.array for f in errors if f.kind in _KINDS}
+    elsewhere = {key for key in same if key[1] not in wrong}  # another finding of the same array may have its cause
+
+    def accepts_all() -> bool:
+        return all((f.kind, f.array, f.mistake) in elsewhere for f in again())
+
     cases = cases_of(bench)
     other = mended_forward(bench, cases[0], accepts) if cases and _may_be_forward(errors) else None
     if other is not None:
@@ -69,7 +75,7 @@ def explained(bench: Bench, findings: Sequence[Finding], again: Callable[[], lis
     if any(f.mistake == "forward_wrong" for f in errors):
         return _without_lines(findings)
     search = Search()
-    mended = mend(bench, tuple(forms), accepts, search)
+    mended = mend(bench, tuple(forms), accepts_all, search)
     if search.ended and (mended is None or not mended.whole):
         findings = [*findings, bench.note("search", "", _ENDED, "search_ended")]
     if mended is None:
@@ -150,11 +156,33 @@ def _told(finding: Finding, written: Written, verified: bool) -> Finding:
     if said.mistake == "unknown" or mean or (said.mistake in _VAGUE and named):
         said = Diagnosis(_NAMES.get(written.mistake, written.mistake), written.says, evidence)
     elif said.mistake in ("constant_factor", "regularization_factor") and named:  # how much it is off, and why
-        mistake = written.mistake if said.mistake == "constant_factor" else said.mistake
-        said = replace(said, mistake=mistake, says=f"{said.says} {written.says}")
+        mistake, says = written.mistake, f"{said.says} {written.says}"
+        if said.mistake == "regularization_factor":
+            mistake, why = said.mistake, written.says
+            why = f"{why.partition(':')[0]}." if written.mistake == "branch_missing" else why
+            says = f"{said.says.partition(' is left out')[0]} is not right. {why}"
+        elif written.mistake == "overwritten_gradient":
+            says = written.says
+        said = replace(said, mistake=mistake, says=says)
     if verified:
         said = replace(said, write=written.write, line=written.line, was=written.was)
     return replace(finding, diagnoses=(said, *finding.diagnoses[1:]) if finding.diagnoses else (said,))
+
+
+def both_or_neither(bench: Bench, findings: Sequence[Finding]) -> list[Finding]:
+    """Where one parameter's gradient is a mean over the batch and another's is a sum, both are named."""
+    wrong = {f.array for f in findings if f.severity == "error"}
+    own = [bench.label(name) for name in bench.subject.parameters]
+    sums = [label for label in own if label not in wrong]
+    mean = [f for f in findings if f.mistake == "batch_mean_doubled" and f.array in own and sums]
+    return [_with_the_others(f, sums) if f in mean else f for f in findings]
+
+
+def _with_the_others(f: Finding, sums: Sequence[str]) -> Finding:
+    said = f.diagnoses[0]
+    does = "does not" if len(sums) == 1 else "do not"
+    more = f"{' and '.join(sums)} {does} divide by it: both or neither must, and here it is taken that the loss does."
+    return replace(f, diagnoses=(replace(said, says=f"{said.says} {more}"), *f.diagnoses[1:]))
 
 
 def told_once(findings: Sequence[Finding]) -> list[Finding]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .rewriting import Repair, SourceScope, expression, inside, put, told
 
-__all__ = ["added_forms", "divisions", "factors", "given_forms", "softmax_sums", "terms"]
+__all__ = ["added_forms", "divisions", "factors", "given_forms", "softmax_products", "softmax_sums", "terms"]
 
 
 def given_forms(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
@@ -180,8 +180,11 @@ def divisions(i: int, node: ast.stmt, names: list[str]) -> Iterator[Repair]:
         if not whole or isinstance(e, ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.Starred):
             continue
         for name in (each for each in names if each not in ast.unparse(e)):
-            says = f"{told(e)} is not divided by {name}."
-            yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), "missing_division", says)
+            mistake, says = "missing_division", f"{told(e)} is not divided by {name}."
+            if " * " in name:
+                mistake = "window_mean_missing"
+                says += " Where forward takes the mean of a window, each of its entries gets that part of the gradient."
+            yield Repair(i, put(number, ast.BinOp(e, ast.Div(), expression(name))), mistake, says)
 
 
 def softmax_sums(i: int, node: ast.stmt, arrays: list[str], scope: SourceScope) -> Iterator[Repair]:
@@ -197,6 +200,29 @@ def softmax_sums(i: int, node: ast.stmt, arrays: list[str], scope: SourceScope) 
                 "of its row, so that the sum over the row is missing."
             )
             yield Repair(i, put(number, expression(rest)), "missing_cross_terms", says)
+
+
+def softmax_products(i: int, node: ast.stmt, arrays: list[str], scope: SourceScope) -> Iterator[Repair]:
+    """The derivative of a softmax where that of a sigmoid stands: p * (1 - p) * d, in any order."""
+    outputs = [name for name in arrays if _is_softmax(scope.known[name])]
+    for number, e, _ in inside(node):
+        parts = _factors_of(e)
+        for p in outputs if len(parts) == 3 else ():
+            rest = [each for each in parts if each not in (p, f"1 - {p}", f"1.0 - {p}")]
+            if len(rest) == 1:
+                d = rest[0]
+                new = f"{p} * ({d} - ({d} * {p}).sum(axis=-1, keepdims=True))"
+                says = (
+                    f"{told(e)} is the diagonal of the softmax's derivative alone, as for a sigmoid: each output moves "
+                    "with every score of its row, so that the sum over the row is missing."
+                )
+                yield Repair(i, put(number, expression(new)), "missing_cross_terms", says)
+
+
+def _factors_of(e: ast.expr) -> list[str]:
+    if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Mult):
+        return [*_factors_of(e.left), *_factors_of(e.right)]
+    return [ast.unparse(e)]
 
 
 def _is_softmax(value: Any) -> bool:
@@ -243,6 +269,9 @@ def terms(i: int, node: ast.stmt, names: list[str], unused: list[str], scope: So
                         "left out."
                     )
                     mistake = "time_not_carried"
+                elif ".sum(axis=-1" in name and " * " in name:
+                    says = f"{says} The norm moves with the inputs too: this is what flows back through it."
+                    mistake = "statistics_constant"
                 elif ".mean(" in name and " * " in name:
                     says = f"{says} The variance moves with the inputs too: this is what flows back through it."
                     mistake = "statistics_constant"

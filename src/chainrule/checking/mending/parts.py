@@ -15,7 +15,7 @@ from ..measuring.cases import Case, wrong_in
 from .rewriting import index_of
 from .usercode import NUMBERS, functions_of, names_in, traced, tree_of
 
-__all__ = ["Part", "calls_in", "parts_of", "written_in_forward"]
+__all__ = ["Part", "calls_in", "forward_functions", "parts_of", "written_in_forward"]
 
 _SUMS = ("mean", "var", "std", "sum", "norm", "average")
 _MOST_EXPRESSIONS = 24  # of forward that are tried as factors
@@ -42,6 +42,16 @@ class Part:
             except Exception:  # it is not ours
                 self.values[code] = None
         return self.values[code]
+
+    def is_no_number(self, code: str) -> bool:
+        """Whether an expression is known to be no array and no number: a module, a tuple, an object."""
+        if self.value_of(code) is not None:
+            return False
+        try:
+            value = eval(code, self.function.__globals__, self.names)  # the user's own expression
+        except Exception:  # it is not ours
+            return False
+        return value is not None
 
 
 def parts_of(bench: Bench, case: Case) -> list[Part]:
@@ -80,19 +90,27 @@ def _sums(node: ast.Call) -> bool:
     return isinstance(node.func, ast.Attribute) and node.func.attr in _SUMS
 
 
+def forward_functions(bench: Bench, case: Case) -> list[tuple[ast.FunctionDef, dict[str, Any]]]:
+    """The user's functions that run in forward, each with the arrays and numbers that it knows where it ends."""
+    instance = bench.subject.create()
+    ran = traced(lambda: bench.forward(instance, case.point.copied()))
+    trees = [(tree_of(twins[0]), names_in(ran[code])) for code, twins in functions_of(ran).items()]
+    return [(tree, held) for tree, held in trees if tree is not None]
+
+
 def written_in_forward(bench: Bench, case: Case) -> tuple[tuple[float, ...], tuple[str, ...], bool, tuple[str, ...]]:
     """What stands in forward: numbers, expressions that backward may name as well, whether it sums up, its indices."""
-    instance = bench.subject.create()
     numbers: dict[float, None] = {}
     expressions: dict[str, None] = {}
     indices: dict[str, None] = {}
     sums = False
-    for twins in functions_of(traced(lambda: bench.forward(instance, case.point.copied()))).values():
-        tree = tree_of(twins[0])
-        for node in ast.walk(tree) if tree is not None else ():
+    for tree, _ in forward_functions(bench, case):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value not in (0, True):
                 numbers[node.value] = None
             if isinstance(node, ast.BinOp | ast.Compare) or (isinstance(node, ast.Call) and (node.args or _sums(node))):
+                expressions[ast.unparse(node)] = None
+            if isinstance(node, ast.Subscript) and "None" in ast.unparse(node.slice):
                 expressions[ast.unparse(node)] = None
             if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
                 indices[index_of(node)] = None

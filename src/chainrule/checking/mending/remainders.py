@@ -138,7 +138,9 @@ def statistics_of(arrays: list[str], scope: SourceScope) -> list[str]:
     axes = ["-1", "0"] + (["(2, 3)", "(0, 2, 3)"] if any(np.ndim(scope.known[name]) == 4 for name in few) else [])
     means = [f"{q}.mean(axis={axis}, keepdims=True)" for q in few for axis in axes]
     parts = [f"{x} * ({q} * {x}).mean(axis={axis}, keepdims=True)" for q in few for x in few if q != x for axis in axes]
-    return [*means, *parts]
+    units = [x for x in few if np.allclose(np.sum(scope.known[x] ** 2, axis=-1), 1)]  # divided by their norm
+    norms = [f"{x} * ({q} * {x}).sum(axis=-1, keepdims=True)" for x in units for q in few if q != x]
+    return [*norms, *means, *parts]
 
 
 def products_of(arrays: list[str], scope: SourceScope) -> list[str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from .activated import activated
 from .arrangements import rearranged
-from .left_out import added_forms, divisions, factors, given_forms, softmax_sums, terms
+from .derived import derived, inner_factors, of_two_factors
+from .exchanged import carried, exchanged, in_comparisons, loop_ends, overwriting, slid
+from .left_out import added_forms, divisions, factors, given_forms, softmax_products, softmax_sums, terms
 from .remainders import by_ratio, missing_terms, product_factors, products_of, statistics_of, terms_left
 from .rewriting import Repair, SourceScope, is_array, is_number
 from .statements import at_other_places, divided, moved, of_statement, subtracted
@@ -18,6 +22,8 @@ __all__ = ["Repair", "SourceScope", "repairs"]
 
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.Return)
 _FEW = 14  # arrays of which factors and terms are made
+_MORE = 24  # of which terms are made that equal what is missing
+_OF_INFERENCE = ("running", "moving")  # parts of the names of statistics that training does not use
 _UNREAD = 4  # arrays of the object that backward never reads, among them a parameter that it forgot
 
 
@@ -28,14 +34,17 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
     placed = [(i, node) for i, node in statements if isinstance(node, (*_SIMPLE, ast.For, ast.Expr))]
     unused = _unused(tree)
     idle = [*(name for name in scope.known if name in unused), *_unread(tree)]
-    arrays = [name for name, value in scope.known.items() if is_array(value)][:_FEW]
-    scalars = [name for name, value in scope.known.items() if is_number(value)][:_FEW]
+    every = [name for name, value in scope.known.items() if is_array(value)]
+    arrays = every[:_FEW]
+    counts_up = [each for node in ast.walk(tree) if isinstance(node, ast.For) for each in ast.walk(node.target)]
+    counted = {each.id for each in counts_up if isinstance(each, ast.Name)}
+    scalars = [name for name, value in scope.known.items() if is_number(value) and name not in counted][:_FEW]
     written = ast.unparse(tree)
     unread = [name for name in arrays if name.startswith("self.") and name not in written][:_UNREAD]
     counts = [code for code in _counts(arrays) if scope.evaluate(code) is not None]
     inner = [code for code in scope.factors if code not in scope.known]
     numbers_too = [repr(number) for number in scope.constants]
-    slopes = _slopes(arrays)
+    slopes = _slopes(arrays, scope)
     scales = [code for code in inner if is_number(scope.evaluate(code))]
     pool = [*inner, *scalars, *arrays, *numbers_too, *counts]
     means, pairs = statistics_of(arrays, scope) if scope.sums else [], products_of(arrays, scope)
@@ -46,30 +55,41 @@ def repairs(tree: ast.FunctionDef, scope: SourceScope) -> list[Iterator[Repair]]
         (r for i, node in simple for r in (*rearranged(i, node, scope), *largest(i, node, scope))),
         (r for i, node in simple for r in factors(i, node, [*_masks(scope), *_gates(scope), *idle], scope)),
         (r for i, node in simple for r in terms(i, node, [*idle, *_own(node, scope)], idle, scope)),
-        (r for i, node in simple for r in softmax_sums(i, node, arrays, scope)),
+        (
+            r
+            for i, node in simple
+            for r in (*softmax_sums(i, node, arrays, scope), *softmax_products(i, node, arrays, scope))
+        ),
+        (r for i, node in simple for r in renamed(i, node, scope, _OF_INFERENCE)),
         (r for i, node in simple for r in factors(i, node, unread, scope)),
+        (r for i, node in placed for r in loop_ends(tree, i, node)),
+        (r for i, node in statements for r in (*overwriting(tree, i, node), *carried(tree, i, node, scope))),
+        (r for i, node in simple for r in (*exchanged(i, node, scope), *in_comparisons(i, node, scope))),
+        (r for i, node in simple for r in (*slid(tree, i, node, scope), *of_two_factors(i, node, scope))),
         (r for i, node in simple for r in axes(i, node)),
         (r for i, node in simple for r in sizes(i, node, [*scalars, *counts, *scales])),
-        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts, *_areas(scope)])),
+        (r for i, node in simple for r in divisions(i, node, [*scalars, *counts, *_areas(scalars, scope)])),
         (r for i, node in statements for r in (*moved(tree, i, node), *divided(i, node, _few_counts(counts, scope)))),
         (r for i, node in statements for r in at_other_places(tree, i, node)),
         (r for i, node in statements for r in subtracted(i, node, scope)),
-        (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in turned(i, node)),
         (r for i, node in placed for r in numbers(i, node, scope)),
         (r for i, node in simple for r in factors(i, node, ["2", "0.5"], scope)),
         (r for i, node in simple for r in factors(i, node, scales, scope)),
-        (r for i, node in simple for r in reshaped(i, node, names=True)),
+        (r for i, node in simple for r in reshaped(i, node, scope, names=True)),
+        (r for i, node in simple for r in given_forms(i, node, scope)),
         (r for i, node in simple for r in factors(i, node, slopes, scope)),
+        (r for i, node in simple for r in inner_factors(i, node, scope)),
         activated(tree, arrays, scope),
-        (r for i, node in simple for r in reshaped(i, node, names=False)),
-        _missing(simple, arrays, scalars, scope),
+        (r for i, node in simple for r in reshaped(i, node, scope, names=False)),
+        _missing(simple, every[:_MORE], scalars, scope),
         (r for i, node in simple for r in renamed(i, node, scope)),
         (r for i, node in simple for r in product_factors(i, node, arrays, scope)),
         added_forms(tree, scope),
         (r for i, node in simple for r in terms(i, node, arrays, idle, scope)),
         (r for i, node in simple for r in terms(i, node, means, idle, scope)),
         (r for i, node in simple for r in factors(i, node, pool, scope)),
+        (r for i, node in simple for r in (*derived(i, node, scope), *of_two_factors(i, node, scope, 200))),
         (r for i, node in simple for r in by_ratio(i, node, scope)),
         (r for i, node in simple for r in terms(i, node, pairs, idle, scope)),
     ]
@@ -102,10 +122,17 @@ def _unread(tree: ast.FunctionDef) -> list[str]:
     return [each.arg for each in tree.args.args if each.arg not in (*read, "self", "ctx")]
 
 
-def _slopes(arrays: list[str]) -> list[str]:
+def _slopes(arrays: list[str], scope: SourceScope) -> list[str]:
     """The derivatives of activations by their outputs, of arrays that may be such outputs."""
-    forms = ("1 - {0} ** 2", "{0} * (1 - {0})", "{0} > 0", "1 - {0}")
-    return [form.format(name) for name in arrays for form in forms]
+    found = []
+    for name in arrays:
+        value = scope.known[name]
+        if (np.abs(value) <= 1).all():
+            found.append(f"1 - {name} ** 2")
+        if ((value >= 0) & (value <= 1)).all():
+            found += [f"{name} * (1 - {name})", f"1 - {name}"]
+        found.append(f"{name} > 0")
+    return found
 
 
 def _counts(arrays: list[str]) -> list[str]:
@@ -123,12 +150,12 @@ def _gates(scope: SourceScope) -> list[str]:
     return [f"{name} > 0" for name in found if not scope.known[name].all() and scope.known[name].any()]
 
 
-def _areas(scope: SourceScope) -> list[str]:
+def _areas(scalars: Sequence[str], scope: SourceScope) -> list[str]:
     """The areas of windows: products of two whole numbers that the code can name, each value once."""
     names: dict[int, str] = {}
-    for name, value in sorted(scope.known.items(), key=lambda item: "." in item[0]):
-        if type(value) is int and 1 < value < 10:
-            names.setdefault(value, name)
+    for name in sorted(scalars, key=lambda name: "." in name):
+        if type(scope.known[name]) is int and 1 < scope.known[name] < 10:
+            names.setdefault(scope.known[name], name)
     few = list(names.values())[:4]
     return [f"({a} * {b})" for k, a in enumerate(few) for b in few[k:]]
 

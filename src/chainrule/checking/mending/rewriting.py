@@ -10,7 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Repair", "SourceScope", "expression", "index_of", "inside", "is_array", "is_number", "put", "told"]
+__all__ = [
+    "Derived",
+    "Repair",
+    "SourceScope",
+    "expression",
+    "index_of",
+    "inside",
+    "is_array",
+    "is_number",
+    "put",
+    "told",
+]
 
 
 class Repair(NamedTuple):
@@ -20,6 +31,13 @@ class Repair(NamedTuple):
     change: Callable[[Any, ast.FunctionDef], None]  # made in a copy of the function
     mistake: str
     says: str
+
+
+class Derived(NamedTuple):
+    """The derivative of an expression of forward, both as code."""
+
+    code: str
+    of: str
 
 
 class SourceScope(NamedTuple):
@@ -34,6 +52,7 @@ class SourceScope(NamedTuple):
     ratios: tuple[float, ...]  # by which wrong gradients are too large or too small
     sums: bool = True  # whether forward takes sums or means, as a normalization does
     windows: tuple[str, ...] = ()  # the indices of several parts that stand in forward
+    slopes: tuple[Derived, ...] = ()  # derivatives of what stands in forward
 
 
 def is_array(value: Any) -> bool:

@@ -14,7 +14,8 @@ from ..measuring.bench import Bench
 from ..measuring.cases import Case, cases_of, missing_in, ratios_in, wrong_in
 from ..patience import Deadline
 from .changes import Written, as_written, latest
-from .parts import Part, calls_in, parts_of, written_in_forward
+from .derived import slopes_in
+from .parts import Part, calls_in, forward_functions, parts_of, written_in_forward
 from .reach import open_places, reach_of
 from .repairs import Repair, SourceScope, repairs
 from .usercode import compiled, copied_tree, functions_of, names_in, swapped, traced, tree_of
@@ -24,8 +25,8 @@ __all__ = ["Mended", "Search", "Written", "clipped_first", "copied_first", "has_
 _PLACES = 4  # lines before which a copy may be made
 _REFUSED = 2  # repairs that make the gradients right and not the whole check
 _STEPS = 4  # repairs of one backward pass
-_MOST, _LEAST = 5000, 300  # repairs that are tried
-_CALLS = 6_000_000  # in a search: what calls more in one pass is given fewer tries, the same in each run
+_MOST, _LEAST = 8000, 300  # repairs that are tried
+_CALLS = 8_000_000  # in a search: what calls more in one pass is given fewer tries, the same in each run
 _SECONDS = 8.0  # of the processor's time, after which a search ends
 _SHARE = 0.5  # of what is left of a search, for the places that move all that is wrong
 
@@ -185,22 +186,30 @@ def _best(
 ) -> _Found | None:
     """The first repair that leaves nothing wrong, or else the one that leaves least."""
     constants, expressions, sums, indices = written_in_forward(bench, cases[0])
+    forward = forward_functions(bench, cases[0])
     left_out, ratios = missing_in(bench, cases[0], wrong), ratios_in(bench, cases, wrong)
     for part in parts:
         for node in ast.walk(part.tree):
             if isinstance(node, ast.expr):
-                node.closed = False  # type: ignore[attr-defined]
+                named = isinstance(node, ast.Name | ast.Attribute)
+                node.closed = named and part.is_no_number(ast.unparse(node))  # type: ignore[attr-defined]
     reaches = [reach_of(bench, cases[0], part) for part in parts]
-    for first in (True, False):
-        groups = []
-        whole = () if first and len(wrong) > 1 else forms  # a form makes one gradient right
-        for part, reach in zip(parts, reaches, strict=True):
+    kinds: dict[bool, list[list[Iterator[Repair]]]] = {}  # those of places that move all that is wrong, and some of it
+    for first in (True, False, True):  # what was left over at first comes last
+        for reach in reaches:
             open_places(reach, wrong, first)
-            factors = tuple(code for code in expressions if part.value_of(code) is not None)
-            scope = SourceScope(part.known, whole, constants, factors, part.value_of, left_out, ratios, sums, indices)
-            groups.append(repairs(part.tree, scope))
-        limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first else 0
-        found = _first_of(bench, cases, parts, groups, wrong, limits)
+        if first not in kinds:
+            whole = () if first and len(wrong) > 1 else forms  # a form makes one gradient right
+            kinds[first] = []
+            for part in parts:
+                factors = tuple(code for code in expressions if part.value_of(code) is not None)
+                slopes = tuple(slope for own in forward for slope in slopes_in(*own, part.known))
+                scope = SourceScope(
+                    part.known, whole, constants, factors, part.value_of, left_out, ratios, sums, indices, slopes
+                )
+                kinds[first].append(repairs(part.tree, scope))
+            limits[0].kept = int(limits[0].left * (1 - _SHARE)) if first else 0
+        found = _first_of(bench, cases, parts, kinds[first], wrong, limits)
         if found is not None:
             return found
     return None
@@ -220,9 +229,10 @@ def _first_of(
     refused = 0
     for same in zip(*groups, strict=True):
         for part, group in zip(parts, same, strict=True):
-            for repair in group:
-                if not search.next():
-                    return best
+            while search.next():
+                repair = next(group, None)
+                if repair is None:
+                    break
                 tree = copied_tree(part.tree)
                 code = _changed(part.function, tree, repair)
                 if code is None:
@@ -235,6 +245,8 @@ def _first_of(
                 if enough:
                     return best
                 refused += not left
+            else:
+                return best
         if best is not None and (best[4] or refused == _REFUSED):
             return best
     return best

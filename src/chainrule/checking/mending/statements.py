@@ -38,6 +38,11 @@ def of_statement(tree: ast.FunctionDef, i: int, node: ast.stmt) -> Iterator[Repa
             "must add it up, with += instead of =."
         )
         yield Repair(i, _accumulated, "not_accumulated", says)
+        says = (
+            f"{place} = keeps the last of what belongs to one place: where an index is repeated all must add up, which "
+            "np.add.at does."
+        )
+        yield Repair(i, _added_at, "repeated_indices", says)
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add) and isinstance(node.target, ast.Subscript):
         says = (
             f"{ast.unparse(node.target)} += adds once for each index, however often the index occurs: repeated "
@@ -200,13 +205,30 @@ def _accumulated(node: ast.stmt, tree: ast.FunctionDef) -> None:
     _replaced(tree, node, [ast.AugAssign(target, ast.Add(), node.value)])
 
 
+def _as_index(index: ast.expr) -> ast.expr:
+    """What stands between brackets as an argument: `:` only means something between brackets."""
+    new = copy.deepcopy(index)
+    return _Spelled().visit(new) if not isinstance(new, ast.Slice) else _spelled(new)
+
+
+class _Spelled(ast.NodeTransformer):
+    def visit_Slice(self, node: ast.Slice) -> ast.expr:
+        return _spelled(node)
+
+
+def _spelled(node: ast.Slice) -> ast.expr:
+    ends = [node.upper] if node.lower is None and node.step is None else [node.lower, node.upper]
+    ends += [node.step] if node.step is not None else []
+    return ast.Call(ast.Name("slice", ast.Load()), [end or ast.Constant(None) for end in ends], [])
+
+
 def _added_at(node: ast.stmt, tree: ast.FunctionDef) -> None:
-    assert isinstance(node, ast.AugAssign)
-    assert isinstance(node.target, ast.Subscript)
+    assert isinstance(node, ast.Assign | ast.AugAssign)
+    place = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    assert isinstance(place, ast.Subscript)
     call = expression("np.add.at(array, index, value)")
     assert isinstance(call, ast.Call)
-    array = copy.deepcopy(node.target.value)
-    call.args = [array, copy.deepcopy(node.target.slice), node.value]
+    call.args = [copy.deepcopy(place.value), _as_index(place.slice), node.value]
     _replaced(tree, node, [ast.Expr(call)])
 
 

@@ -79,6 +79,9 @@ def _of_operands(e: ast.BinOp) -> Iterator[tuple[ast.expr, str, str]]:
         says = f"The product {told(e)} is the wrong way round."
         yield ast.BinOp(e.right, e.op, e.left), "transposed_product", says
         return
+    if isinstance(e.op, ast.Sub):
+        says = f"The sign is wrong: {told(e)} is the wrong way round."
+        yield ast.BinOp(e.right, e.op, e.left), "wrong_sign", says
     if sums:
         yield e.left, "extra_term", f"The term {told(e.right)} does not belong there."
         yield e.right, "extra_term", f"The term {told(e.left)} does not belong there."
@@ -92,6 +95,10 @@ def _of_operands(e: ast.BinOp) -> Iterator[tuple[ast.expr, str, str]]:
         if isinstance(e.op, ast.Mult):
             says = f"{told(e.right)} is multiplied by {told(e.left)}, which does not belong there."
             yield e.right, "stray_factor", says
+            says = (
+                f"{told(e.left)} and {told(e.right)} are multiplied where they must be added: each use adds a gradient."
+            )
+            yield ast.BinOp(e.left, ast.Add(), e.right), "product_for_sum", says
         says = f"{told(e.left)} is {by} {told(e.right)}, and it is the other way round."
         yield ast.BinOp(e.left, _OTHER[type(e.op)], e.right), "inverse_factor", says
     elif isinstance(e.op, ast.Pow):
@@ -204,7 +211,7 @@ def _taken_from_one(e: ast.expr) -> str:
     return ast.unparse(e.right) if isinstance(e.left, ast.Constant) and e.left.value == 1 else ""
 
 
-def reshaped(i: int, node: ast.stmt, names: bool) -> Iterator[Repair]:
+def reshaped(i: int, node: ast.stmt, scope: SourceScope, names: bool) -> Iterator[Repair]:
     """Simple functions of a name, or of other expressions: the negative, square, 1 minus it, a slope by its value."""
     for number, e, parent in inside(node):
         if not isinstance(e, ast.Name | ast.Attribute if names else ast.Subscript | ast.Call | ast.BinOp):
@@ -216,6 +223,8 @@ def reshaped(i: int, node: ast.stmt, names: bool) -> Iterator[Repair]:
         ):
             continue
         own = ast.unparse(e)
+        if isinstance(scope.evaluate(own), int):  # a size
+            continue
         if isinstance(e, ast.BinOp):
             own = f"({own})"
         one = _taken_from_one(e)
@@ -241,12 +250,18 @@ def _square(e: ast.expr, parent: ast.AST) -> tuple[str, str]:
     return "missing_square", f"{told(e)} must be squared."
 
 
-def renamed(i: int, node: ast.stmt, scope: SourceScope) -> Iterator[Repair]:
-    """Other arrays of its shape in the place of the one that is read."""
+def renamed(i: int, node: ast.stmt, scope: SourceScope, called: tuple[str, ...] = ("",)) -> Iterator[Repair]:
+    """Other arrays of its shape in the place of the one that is read, which is `called` so, in part."""
     for number, e, _ in inside(node, places=True):
         own = ast.unparse(e)
-        if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript) or not is_array(scope.known.get(own)):
+        if not isinstance(e, ast.Name | ast.Attribute | ast.Subscript) or not any(part in own for part in called):
             continue
-        for name, value in scope.known.items():
-            if name != own and is_array(value) and np.shape(value) == np.shape(scope.known[own]):
-                yield Repair(i, put(number, expression(name)), "wrong_array", f"{own} stands where {name} belongs.")
+        value = scope.evaluate(own)
+        for name, other in scope.known.items() if is_array(value) else ():
+            if name == own or not is_array(other) or np.shape(other) != np.shape(value):
+                continue
+            mistake, says = "wrong_array", f"{own} stands where {name} belongs."
+            if "running" in own or "moving" in own:
+                mistake = "running_statistics"
+                says += " Running statistics are for inference: forward normalizes with those of the batch."
+            yield Repair(i, put(number, expression(name)), mistake, says)

@@ -9,6 +9,7 @@ import numpy as np
 from ..measuring.comparison import Comparison, Tolerance
 from ..measuring.measure import measure
 from .candidates import Candidate, diagonal, is_elementwise, is_gate, is_mask, is_softmax, output, upstream
+from .forms import names_of
 
 __all__ = ["derivative_elsewhere", "dropout", "function_for_derivative", "gates", "softmax", "too_many_factors"]
 
@@ -89,26 +90,33 @@ def softmax(m: Comparison) -> Iterator[Candidate]:
     yield Candidate("missing_diagonal", m.expected - d * diagonal(m), says)
 
 
+def _as_kept(m: Comparison, name: str) -> str:
+    """A name of the object's inputs or its output, or what they are where it keeps them under none."""
+    own = m.setting.subject.style.own
+    usual = name in (f"{own}inputs", f"{own}output") and name.removeprefix(own) not in m.setting.memory
+    return f"the {name.removeprefix(own)}" if own and m.setting.memory and usual else name
+
+
 def derivative_elsewhere(m: Comparison) -> Iterator[Candidate]:
     """The right formula applied to the wrong array: the input instead of the output, or vice versa."""
     d = upstream(m)
     if d is None or not is_elementwise(m):
         return
     x, y, slope = m.value.reshape(-1)[m.flats], output(m), diagonal(m)
-    own = m.setting.subject.style.own
+    x_, y_ = (_as_kept(m, name) for name in names_of(m.setting)[:2])
     for formula, at_output, at_input in (
         ("y·(1 - y)", y * (1 - y), x * (1 - x)),
         ("1 - y²", 1 - y * y, 1 - x * x),
         ("y", y, x),
     ):
         if np.allclose(slope, at_output, rtol=1e-6, atol=1e-12):
-            says = f"The derivative {formula} is taken at {own}inputs; it belongs to {own}output."
+            says = f"The derivative {formula} is taken at {x_}; it belongs to {y_}."
             yield Candidate("derivative_at_input", d * at_input, says)
     moved = m.setting.at(values={m.name: m.setting.output})
     with np.errstate(all="ignore"):
         again = measure(moved, m.name, Tolerance(1.0, 1.0), np.random.default_rng(0), True) if m.complete else None
     if again is not None and again.columns.shape == m.columns.shape:
-        says = f"The derivative is taken at {own}output; it belongs to {own}inputs."
+        says = f"The derivative is taken at {y_}; it belongs to {x_}."
         yield Candidate("derivative_at_output", d * diagonal(again), says)
 
 
@@ -127,9 +135,9 @@ def too_many_factors(m: Comparison) -> Iterator[Candidate]:
     d = upstream(m)
     if d is None or not is_elementwise(m):
         return
-    own = m.setting.subject.style.own
+    x_, y_ = (_as_kept(m, name) for name in names_of(m.setting)[:2])
     x, y, slope = m.value.reshape(-1)[m.flats], output(m), diagonal(m)
-    for name, factor in ((f"{own}inputs", x), (f"{own}output", y), (f"1 - {own}output", 1 - y), ("1 + output", 1 + y)):
+    for name, factor in ((x_, x), (y_, y), (f"1 - {y_}", 1 - y), (f"1 + {y_}", 1 + y)):
         yield Candidate("missing_factor", m.expected / factor, f"The factor {name} is missing.")
         yield Candidate("stray_factor", m.expected * factor, f"It is multiplied by {name} once too often.")
     yield Candidate("slope_twice", d * slope * slope, "The function's own derivative is multiplied in twice.")

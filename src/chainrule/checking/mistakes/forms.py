@@ -66,9 +66,16 @@ def _forms(m: Comparison) -> Iterator[Form]:
 def names_of(setting: Setting) -> tuple[str, str, str]:
     """What the object's code calls its inputs, output and upstream gradient."""
     style, subject = setting.subject.style, setting.subject
-    inputs = style.inputs if style.own == "" and subject.upstream else f"{style.own}inputs"
-    output = f"{style.own}output"
-    return inputs, output, style.dvalues
+    inputs = style.inputs if style.own == "" and subject.upstream else _kept(setting, "inputs")
+    return inputs, _kept(setting, "output"), style.dvalues
+
+
+def _kept(setting: Setting, usual: str) -> str:
+    """What the object calls its inputs, or its output: the usual name, or another one that it keeps them under."""
+    own, memory = setting.subject.style.own, setting.memory
+    array = next(iter(setting.values.values())) if usual == "inputs" else setting.output
+    same = [name for name, held in memory.items() if held.shape == array.shape and np.array_equal(held, array)]
+    return f"{own}{usual if usual in memory or not same else same[0]}"
 
 
 def _input_forms(m: Comparison) -> Iterator[Form]:

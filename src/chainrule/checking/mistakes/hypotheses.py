@@ -124,8 +124,9 @@ def losses(m: Comparison) -> Iterator[Candidate]:
         return
     shares = bool(((t >= 0) & (t <= 1)).all())  # targets that are classes, or shares of them
     at = p.reshape(-1)[m.flats]
-    says = "It is not divided by the prediction: the derivative of -log p is -1/p."
-    yield Candidate("not_divided_by_prediction", m.expected * at, says)
+    if _proportional(m.expected * at, t.reshape(-1)[m.flats]):
+        says = "It is not divided by the prediction: the derivative of -log p is -1/p."
+        yield Candidate("not_divided_by_prediction", m.expected * at, says)
     says = "It is the gradient by the scores before the activation, and this loss gets probabilities."
     yield Candidate("activation_folded_in", m.expected * at * (1 - at), says)
     yield Candidate("divided_twice", m.expected / at, "It is divided by the prediction twice.")

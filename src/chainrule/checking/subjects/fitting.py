@@ -263,15 +263,15 @@ def _share(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
     if not inputs or plan.kind != "layer":
         return
     m = values[inputs[0]].shape[-1]
-    rest = [k for k in plan.sources if not slope.fits(k, gradients.get(k)) and m not in values[k].shape[1:]]
-    data = [k for k in plan.sources if k not in rest]
+    data = [k for k in plan.sources if k in inputs or m in values[k].shape[1:]]
+    rest = [k for k in plan.sources if k not in data and not slope.fits(k, gradients.get(k))]
     columns = reading.output.shape[-1] == m and all(m in values[k].shape[1:] for k in data) and inputs[0] in data
-    if not columns or m < 2 or values[inputs[0]].shape[0] == m:
+    if not columns or m < 2 or values[inputs[0]].shape[0] == m or len(data) + len(rest) < len(plan.sources):
         return
-    fit = all(slope.fits(k, gradients.get(k)) for k in data)
-    if rest and fit and all(slope.fits(k, gradients.get(k), m) for k in rest):
+    means = [k for k in rest if slope.fits(k, gradients.get(k), m)]
+    if means:  # what fits neither way, and a gradient of the data that is a mean too, is compared as it should be
         plan.shared, plan.samples = frozenset(rest), (inputs[0], 1)
-        reading.fitting = reading.matched
+        reading.fitting += len(means)
 
 
 def _penalize(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:

@@ -59,6 +59,8 @@ def ranks_in(*functions: Callable[..., Any]) -> dict[str, int]:
                 if isinstance(order, ast.Tuple):
                     array, axes = first, order.elts
                 exact.setdefault(name_in(array), len(axes))
+            elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+                _multiplied(node, least)
     return {name: rank for name, rank in {**least, **exact}.items() if name}
 
 
@@ -69,6 +71,14 @@ def _in_einsum(node: ast.Call) -> dict[str, int]:
     words = letters.replace(" ", "").partition("->")[0].split(",")
     named = [(name_in(each), len(word)) for each, word in zip(operands, words, strict=False)]
     return {} if "." in letters else {name: rank for name, rank in named if name}
+
+
+def _multiplied(node: ast.BinOp, least: dict[str, int]) -> None:
+    """Matrices of a batch: what they are multiplied by has as many axes."""
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        turned = isinstance(other, ast.Call) and getattr(other.func, "attr", "") == "transpose"
+        if isinstance(one, ast.Name) and isinstance(other, ast.Call) and turned and len(other.args) > 2:
+            least[one.id] = max(least.get(one.id, 0), len(other.args))
 
 
 def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:

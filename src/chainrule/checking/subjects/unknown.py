@@ -68,7 +68,9 @@ class Unknown:
         return self.array
 
     def as_index(self, below: int) -> NDArray[Any]:
-        """Integers below a size."""
+        """Integers below a size, of which there must be a choice: with a single class no gradient moves at all."""
+        if below < 2:
+            raise IndexError(f"{self.name} would be an index into an axis of {below}.")
         if self.array is None:
             rank = self.world.ranks.get(self.name)
             shapes = [(self.world.samples, *(STEPS,) * (k - 1)) for k in ([rank] if rank else [1, 2])]
@@ -111,6 +113,9 @@ class Unknown:
     def after(self, other: NDArray[Any]) -> Any:
         """The array that stands to the right of a product."""
         inner = other.shape[-1]
+        if self.role == "weights" and self.world.ranks.get(self.name) == other.ndim > 2:
+            self.role = "input"
+            return self.become((*other.shape[:-2], inner, STEPS))
         if self.role == "weights":
             vector = [(inner,), (inner, 1)] if self.world.compares else []
             gates = [] if self.world.compares else [(inner, k * NEURONS) for k in MULTIPLES[1:]]
