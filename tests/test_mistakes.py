@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from chainrule.checking import CHECKS
 from chainrule.checking.comparisons import gradients
-from chainrule.checking.findings import Finding
-from chainrule.checking.measuring.bench import Bench
+from chainrule.checking.findings import Checked, Finding
+from chainrule.checking.measuring.bench import Bench, Broken
 from chainrule.checking.measuring.comparison import Tolerance
 from chainrule.checking.subjects import subjects_of
+from faults import FAULTS, Fault
+from records import arrays_said, assert_recorded, causes_said
 
 
 def found(item: Any, inputs: Any = (5, 4), targets: Any = None) -> list[Finding]:
@@ -162,3 +166,80 @@ def test_the_sum_or_product_that_a_parameter_needs_is_suggested(array: str, line
     (wrong,) = found(Linear(f"self.{array} = np.sinh(self.{array}) + 3", flat))
     assert wrong.array == array and wrong.diagnoses[0].write == f"self.{array} = {line}"
     assert found(Linear(f"self.{array} = {line}", flat)) == []
+
+
+Check = Callable[[Bench], Iterator[Finding]]
+
+
+def all_told(item: Any, checks: Iterable[Check] = (), **options: Any) -> list[str]:
+    """What is compared of an item, and everything said of it without a search for repairs of its source."""
+    findings: list[Finding] = []
+    arrays: list[Checked] = []
+    with np.errstate(all="ignore"):
+        for subject in subjects_of(item, **options):
+            bench = Bench(subject, Tolerance(1e-5, 1e-8), 0, "zero")
+            try:
+                bench.settle()
+                found, compared = gradients.compare(bench)
+                findings, arrays = findings + found, arrays + compared
+                for run in checks:
+                    with contextlib.suppress(ValueError):  # of shapes: what does not run has been told
+                        findings += run(bench)
+            except Broken as broken:
+                findings.append(broken.finding)
+    return [*arrays_said(arrays), *causes_said(findings)]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_all_that_the_numbers_tell_of_a_planted_fault(name: str) -> None:
+    fault: Fault = FAULTS[name]
+    options = {k: v for k, v in fault.options.items() if k in ("inputs", "targets", "arguments", "reduction")}
+    assert_recorded("faults", name, all_told(fault.make(), CHECKS.values(), **options))
+
+
+# A right gradient G, and what is made of it: factors, sizes, terms, places, orders and shapes.
+DISTORTED = (
+    *("-G", "2 * G", "3 * G", "G / 2", "-2 * G", "-0.5 * G", "0.37 * G", "1.0001 * G", "0 * G", "G * np.nan"),
+    *("G * len(D)", "G / len(D)", "G * D.shape[-1]", "G / D.shape[-1]", "G * G.size", "G / G.size", "-G / len(D)"),
+    *("G * 5", "G / 4", "G + 1", "G - 0.25", "G + 0.3 * W", "G - 0.6 * W", "G + W", "np.abs(G)", "G * G"),
+    *("G * (G > 0)", "np.where(W > 0, G, 0)", "np.where(W < 0, G, 2 * G)", "np.where(abs(W) > 0.8, 0.3, G)"),
+    *("at(G, (0, 0))", "at(G, 1)", "at(G, 0)", "at(G, -1)", "at(G, np.s_[..., 1])", "at(G, np.s_[1:])"),
+    *("G * (np.arange(len(G)) == 0).reshape(-1, *[1] * (G.ndim - 1))", "at(G, np.s_[:-1])"),
+    *("G[::-1]", "G[..., ::-1]", "np.roll(G, 1, axis=0)", "np.roll(G, -1, axis=-1)", "np.sort(G, axis=0)"),
+    *("G.T", "G.reshape(-1)", "G[None]", "G.sum(axis=0)", "G.sum(axis=-1, keepdims=True)", "G[:-1]", "D"),
+)
+
+
+def at(gradient, index):
+    """A copy that is wrong at some places."""
+    changed = gradient.copy()
+    with contextlib.suppress(IndexError):  # of one sample
+        changed[index] = 3 * np.cosh(changed[index])
+    return changed
+
+
+def distortion(array: str, code: str, own: str, d: str) -> str:
+    return f"G, W, D = self.{array}, {own}, {d}; self.{array} = {code}"
+
+
+@pytest.mark.parametrize("code", DISTORTED)
+@pytest.mark.parametrize(("array", "own"), [("dweights", "self.weights"), ("dinputs", "self.inputs")])
+def test_all_that_the_numbers_tell_of_a_distorted_gradient(array: str, own: str, code: str) -> None:
+    line = distortion(array, code, own, "dvalues")
+    assert_recorded("distorted", f"{array} = {code}", all_told(Linear(line), inputs=(5, 4)))
+
+
+@pytest.mark.parametrize("code", DISTORTED)
+@pytest.mark.parametrize("name", ["mean of squares", "cross-entropy"])
+def test_all_that_the_numbers_tell_of_a_distorted_loss(name: str, code: str) -> None:
+    function, right = LOSSES[name]
+    line = f"self.dinputs = {right} / len(dvalues); " + distortion("dinputs", code, "dvalues", "dvalues")
+    predictions = np.random.default_rng(0).uniform(0.1, 0.9, (5, 3))
+    told = all_told(Lost(function, line), inputs=predictions, targets=np.eye(3)[CLASSES])
+    assert_recorded("distorted", f"{name}: {code}", told)
+
+
+@pytest.mark.parametrize("code", DISTORTED[:-1])
+def test_all_that_the_numbers_tell_of_distorted_steps(code: str) -> None:
+    line = "self.dinputs = dvalues * np.cos(self.inputs); " + distortion("dinputs", code, "self.inputs", "dvalues")
+    assert_recorded("distorted", f"steps: {code}", all_told(Entrywise(np.sin, line), inputs=(3, 4, 2)))
