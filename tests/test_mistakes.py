@@ -15,8 +15,9 @@ from chainrule.checking.findings import Checked, Finding
 from chainrule.checking.measuring.bench import Bench, Broken
 from chainrule.checking.measuring.comparison import Tolerance
 from chainrule.checking.subjects import subjects_of
-from faults import FAULTS, Fault
+from faults import CORRECT, FAULTS, Fault
 from records import arrays_said, assert_recorded, causes_said
+from styles import STYLES
 
 
 def found(item: Any, inputs: Any = (5, 4), targets: Any = None) -> list[Finding]:
@@ -195,6 +196,17 @@ def test_all_that_the_numbers_tell_of_a_planted_fault(name: str) -> None:
     fault: Fault = FAULTS[name]
     options = {k: v for k, v in fault.options.items() if k in ("inputs", "targets", "arguments", "reduction")}
     assert_recorded("faults", name, all_told(fault.make(), CHECKS.values(), **options))
+
+
+RIGHT = {name: (make, {}) for name, make in CORRECT.items()} | STYLES
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_all_that_is_compared_of_what_is_right(name: str) -> None:
+    kind, options = RIGHT[name]
+    told = all_told(kind if isinstance(kind, type) else kind(), CHECKS.values(), **options)
+    assert not any(line.startswith("error") for line in told)
+    assert_recorded("styles", name, told)
 
 
 # A right gradient G, and what is made of it: factors, sizes, terms, places, orders and shapes.
