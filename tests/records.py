@@ -1,7 +1,7 @@
 """What check said of the tables of right and wrong code, kept in tests/checked: a change of it must be seen and meant.
 
-Where one is meant, `CHAINRULE_RECORD=1 pytest tests/test_mistakes.py tests/test_strangers.py tests/test_teacher.py`
-writes what is said now; read the difference before it is committed.
+Where one is meant, `CHAINRULE_RECORD=1 pytest tests/test_mistakes.py tests/test_repairs.py tests/test_strangers.py
+tests/test_teacher.py` writes what is said now; read the difference before it is committed.
 """
 
 from __future__ import annotations
