@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from chainrule.checking.findings import Checked, CheckResult, Diagnosis, Finding
+from chainrule.checking.findings import Checked, CheckResult, Diagnosis, Finding, Grid
 
 __all__ = ["arrays_said", "assert_recorded", "causes_said", "lines_shown", "right_said"]
 
@@ -61,6 +61,7 @@ def causes_said(findings: Iterable[Finding]) -> list[str]:
     for f in findings:
         lines.append(f"{f.severity} {f.where}.{f.array}: {f.says}" + (f" follows {f.follows}" if f.follows else ""))
         lines += [f"  {_told(d)}" for d in f.diagnoses]
+        lines += [f"  {_picture(f.grid)}, the worst at {sorted(s.index for s in f.samples)}"] if f.grid else []
     return lines
 
 
@@ -68,6 +69,14 @@ def lines_shown(findings: Iterable[Finding]) -> list[str]:
     """Of wrong code: what is told first, where a line to write is shown with it."""
     best = [(f.array, f.diagnoses[0]) for f in findings if f.diagnoses and f.diagnoses[0].line]
     return [f"{array}: {d.mistake} | {d.says} | {d.change}" for array, d in best]
+
+
+_SIGNS = {"wrong": "x", "right": ".", "kink": "^", "not checked": "-"}
+
+
+def _picture(grid: Grid) -> str:
+    rows = "/".join("".join(_SIGNS[cell] for cell in row) for row in grid.cells)
+    return f"{rows} and {grid.more_rows} rows, {grid.more_columns} columns more"
 
 
 def _told(diagnosis: Diagnosis) -> str:
