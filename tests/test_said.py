@@ -48,6 +48,8 @@ def test_a_term_of_a_normalization_with_a_wrong_factor_is_told_with_it(
 ) -> None:
     report = check(Normalize(*factors), (5, 4), only=("gradients",))
     assert words in report.errors[0].diagnoses[0].says
+    constant = 0.0 in factors
+    assert report.mistakes == ("statistics_constant" if constant else "normalization_term",)
 
 
 IMPORTS = {

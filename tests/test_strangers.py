@@ -21,13 +21,14 @@ from chainrule import Layer, check
 from chainrule.checking import on_purpose
 from chainrule.checking.files import check_file, load
 from chainrule.errors import ConfigurationError
-from strangers import STRANGERS, Stranger
+from records import assert_recorded, lines_shown, right_said
+from strangers import STRANGERS
 from test_teacher import WORDS
 
 UNNAMED = {  # of the others' twins `test_teacher` asserts what is said
     name: stranger for name, stranger in STRANGERS.items() if stranger.twins and name not in WORDS
 }
-every_stranger = pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+every_stranger = pytest.mark.parametrize("name", STRANGERS)
 
 
 def reports_of(path: Path, text: str) -> dict[str, Any]:
@@ -36,19 +37,24 @@ def reports_of(path: Path, text: str) -> dict[str, Any]:
 
 
 @every_stranger
-def test_a_right_file_passes_with_every_gradient_compared(stranger: Stranger, tmp_path: Path) -> None:
+def test_a_right_file_passes_with_every_gradient_compared(name: str, tmp_path: Path) -> None:
+    stranger = STRANGERS[name]
     reports = reports_of(tmp_path / "right.py", stranger.source)
     assert reports and all(not isinstance(report, str) and report.passed for report in reports.values()), reports
     assert sum(len(report.arrays) for report in reports.values()) >= stranger.gradients
+    assert_recorded("right", name, right_said(reports))
 
 
 @pytest.mark.usefixtures("brief_search")
-@pytest.mark.parametrize("stranger", UNNAMED.values(), ids=UNNAMED)
-def test_every_wrong_twin_of_it_fails(stranger: Stranger, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", UNNAMED)
+def test_every_wrong_twin_of_it_fails(name: str, tmp_path: Path) -> None:
+    stranger = UNNAMED[name]
     for number, (right, wrong) in enumerate(stranger.twins):
         reports = reports_of(tmp_path / f"wrong{number}.py", stranger.source.replace(right, wrong))
         failed = [report for report in reports.values() if not isinstance(report, str) and not report.passed]
         assert failed, f"{right} -> {wrong}"
+        shown = [line for report in failed for line in lines_shown(report.causes)]
+        assert_recorded("wrong", f"{name} {number}", shown, more=True)
 
 
 def test_the_table_is_as_large_as_promised() -> None:

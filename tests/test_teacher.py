@@ -13,6 +13,7 @@ import pytest
 from chainrule import check
 from chainrule.checking.files import check_file, found_in, load
 from chainrule.checking.findings import Diagnosis
+from records import assert_recorded, lines_shown
 from strangers import STRANGERS
 
 # What must be said first of each wrong twin, as a regular expression; "" where it may be anything.
@@ -129,6 +130,7 @@ def test_what_is_said_first_is_what_a_teacher_says_and_the_line_to_write_mends(
         path = tmp_path / f"wrong_{number}.py"
         path.write_text(text)
         causes = causes_in(path)
+        assert_recorded("taught", f"{name} {number}", lines_shown(causes), more=True)
         first = causes[0].diagnoses[0]
         assert re.search(word, first.says), f"[{number}]: {first.says}"
         assert first.line or name in WITHOUT_A_LINE

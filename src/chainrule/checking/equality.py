@@ -17,4 +17,4 @@ def equal(a: Any, b: Any) -> bool:
     """
     if a is None or b is None:
         return a is b
-    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=True))
+    return bool(np.array_equal(a, b, equal_nan=True))

@@ -56,7 +56,7 @@ def headline(result: CheckResult) -> str:
         return f"{result.subject}: {wrong} thing{'s are' if wrong > 1 else ' is'} wrong."
     parts = []
     if result.arrays or not result.declared:
-        parts.append(f"{_gradients(len(result.arrays))} right")
+        parts.append(f"{_gradients(len(result.arrays))} right" if result.arrays else "nothing was compared")
     if result.declared:
         parts.append(f"{_gradients(len(result.declared))} declared on purpose and not judged")
     more = len([finding for finding in result.findings if finding.kind != "on_purpose"])

@@ -101,7 +101,7 @@ def matched(
         free = [c for c in returned if id(c) not in used]
         alike = [c for c in free if np.shape(c.value) == each.shape]
         best = next((c for c in alike if len(alike) > 1 and fits(each.key, c.value)), alike[0] if alike else None)
-        if best is None and not each.paths and len(free) == 1 and len(rest) == 1:
+        if not each.paths and len(free) == 1 and len(rest) == 1:
             best = free[0]
         waiting = [w for w in rest if w is not each and w.key not in result and w.shape == each.shape]
         if best is not None and not fits(each.key, best.value) and any(fits(w.key, best.value) for w in waiting):

@@ -35,8 +35,7 @@ class Space:
         self.functions_ = tuple(functions)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Space:
-        held = {name: value for name, value in vars(self).items() if name not in ("functions_", "__builtins__")}
-        return Space(self.functions_, {name: _copied(value, memo) for name, value in held.items()})
+        return Space(self.functions_, {name: _copied(value, memo) for name, value in vars(self).items()})
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
