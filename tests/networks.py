@@ -57,7 +57,6 @@ class Perceptron:
         self.b1 -= self.lr * d_hidden
 """,
     ("* self.hidden * (1 - self.hidden)", ""),
-    ("self.b1 -= self.lr * d_hidden", "self.b1 -= self.lr * d_hidden.mean()"),
     ("np.dot(self.w2, d_out)", "np.dot(d_out, self.w2)"),
 )
 
