@@ -11,6 +11,7 @@ import pytest
 
 import customs  # noqa: F401, more rows of the table
 import habits  # noqa: F401, and more
+import networks  # noqa: F401, and more
 import newcomers  # noqa: F401, and more
 import passersby  # noqa: F401, and more
 import surroundings  # noqa: F401, and more
@@ -468,3 +469,32 @@ def test_an_error_of_check_itself_is_no_mistake_of_the_author(monkeypatch: pytes
 
     monkeypatch.undo()
     assert "my own" in str(check(Failing(), AWAY))
+
+
+def test_a_penalty_that_was_set_aside_is_told(tmp_path: Path) -> None:
+    source = STRANGERS["a network whose backward pass adds the decay of its weights, and no loss is written"].source
+    (report,) = reports_of(tmp_path / "decay.py", source).values()
+    assert "It was compared with reg = 0: the penalty that it adds was not." in [f.says for f in report.findings]
+
+
+def test_an_argument_for_which_none_comes_back_is_told(tmp_path: Path) -> None:
+    reports = reports_of(tmp_path / "ops.py", STRANGERS["operations take boxes and a context of the file's own"].source)
+    assert "It gives no gradient for low, high, which was not compared." in [f.says for f in reports["Clip"].findings]
+
+
+LOSS_BESIDE = """
+def step_forward(x, w, t):
+    h = x @ w
+    loss = 0.5 * ((h - t) ** 2).sum()
+    return h, loss, (x, w, h, t)
+def step_backward(dh, cache):
+    x, w, h, t = cache
+    d = dh + h - t
+    return d @ w.T, x.T @ d
+"""
+
+
+@pytest.mark.usefixtures("brief_search")
+def test_a_loss_beside_the_output_is_asked_about_and_not_held_against_backward(tmp_path: Path) -> None:
+    (says,) = reports_of(tmp_path / "step.py", LOSS_BESIDE).values()
+    assert "step_forward returns loss beside its output" in says

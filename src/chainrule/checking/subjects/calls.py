@@ -12,6 +12,7 @@ from .costs import WithCost
 from .pairing import methods_together, pairs_together
 from .plans import Passes
 from .signatures import parameters_of, returned_names, source_of
+from .stepping import steps_of
 
 __all__ = [
     "called_by",
@@ -63,6 +64,7 @@ _METHODS: tuple[tuple[str, str | None], ...] = (
 
 # Other names that say the same.
 _VALUE = re.compile(r"(?i)^_?(forward|feed_?forward|fwd|f_?prop|propagate|activate|predict)(_\w+)?$")
+_COST = re.compile(r"(?i)^_?(compute|calc(ulate)?|get|eval(uate)?)_?(the_)?(total_)?(loss|cost|error|objective)\w*$")
 _GRADIENT = re.compile(r"(?i)^_?(back|bwd|b_?prop|(compute|calc(ulate)?|get)_?(the_)?(input_)?(grad|deriv))\w*$")
 
 
@@ -79,14 +81,19 @@ def calls_of(item: Any) -> Iterator[Passes]:
     yield from _of_held_data(item, kind, own)
     known = {pair for pair in _METHODS if pair[1] is not None}
     methods = [name for base in kind.__mro__[:-1] for name in vars(base) if name in own]
-    for value in filter(_VALUE.match, methods):
+    found = bool({(value, gradient) for value, gradient in known if {value, gradient} <= own})
+    for value in (*filter(_COST.match, methods), *filter(_VALUE.match, methods)):
         for gradient in filter(_GRADIENT.match, methods):
             if (value, gradient) not in known and _takes_arguments(getattr(kind, gradient)):
+                found = True
                 known.add((value, gradient))
                 yield Passes(kind.__name__, item, value, gradient)
     for pair in methods_together(kind, own):
         if pair not in known:
+            found = True
             yield Passes(kind.__name__, item, *pair)
+    if not found:
+        yield from steps_of(kind, item, methods)
 
 
 def _of_held_data(item: Any, kind: type, own: set[str]) -> Iterator[Passes]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .names import TARGETS
+from .objects import copied
 from .signatures import parameters_of, required_of, returned_names, source_of
 
 __all__ = [
@@ -160,6 +161,7 @@ class WithCost(NamedTuple):
     cost: str | Loss
     target: str
     output: str = ""  # which of the things that forward returns the loss is of; the first where it is not known
+    without: tuple[str, ...] = ()  # the strengths of penalties that were set to 0
 
     def on(self, item: Any) -> Callable[..., Any]:
         """The function of one object: the arguments of forward, then the targets."""
@@ -177,8 +179,9 @@ class WithCost(NamedTuple):
         def loss(*arguments: Any) -> tuple[Any, ...]:
             *inputs, target = arguments
             found = forward(*inputs)
-            several = found if isinstance(found, tuple | list) else (found,)
-            output = several[returned.index(self.output) if self.output in returned[: len(several)] else 0]
+            several, output = self._output(found, returned)
+            if not isinstance(self.cost, str) and _turned(inputs, output, self.on_more(item)):
+                output = np.reshape(output, -1) if np.ndim(inputs[0]) == 1 else np.transpose(output)
             if hasattr(target, "world"):  # targets whose shape is not known yet
                 target.world.compared = np.shape(output)
             given = {**dict(zip(names, inputs, strict=True)), **dict(zip(returned, several, strict=False))}
@@ -192,6 +195,22 @@ class WithCost(NamedTuple):
         loss.returns = ("", *(returned or ("",)))  # type: ignore[attr-defined]
         return loss
 
+    def _output(self, found: Any, returned: tuple[str, ...]) -> tuple[Any, Any]:
+        """All that forward gave, and the output among it: of a list of activations, one of each layer, the last."""
+        listed = isinstance(found, list) and len(returned) == 1
+        several = found if isinstance(found, tuple | list) and not listed else (found,)
+        output = several[returned.index(self.output) if self.output in returned[: len(several)] else 0]
+        return several, output[-1] if isinstance(output, list) and np.ndim(output[-1]) else output
+
+    def on_more(self, item: Any) -> Callable[..., Any]:
+        """The output of a copy of an object."""
+
+        def output(*inputs: Any) -> Any:
+            forward = getattr(copied(item), self.forward)
+            return self._output(forward(*inputs), returned_names(forward))[1]
+
+        return output
+
     def _handed(self, cost: Any, given: dict[str, Any], output: Any, target: Any) -> Iterable[Any]:
         """What the loss is handed: the targets, what it names as forward does, and else the output."""
         for name in required_of(cost):
@@ -199,6 +218,18 @@ class WithCost(NamedTuple):
                 yield target
             else:
                 yield given.get(name, output)
+
+
+def _turned(inputs: list[Any], output: Any, again: Callable[..., Any]) -> bool:
+    """Whether a network turns its samples, the rows of its inputs or one flat sample, into columns."""
+    given: tuple[int, ...] = np.shape(inputs[0]) if inputs else ()
+    made: tuple[int, ...] = np.shape(output)
+    if len(made) != 2 or len(given) not in (1, 2) or made[1] != (given[0] if len(given) == 2 else 1):
+        return False
+    if len(given) == 1 or given[0] != made[0]:
+        return True
+    more = np.concatenate([inputs[0], inputs[0][:1]])  # as many samples as outputs: one more tells which they are
+    return bool(np.shape(again(more, *inputs[1:]))[0] == made[0])
 
 
 def _one_after_the_other(forward: Callable[..., Any], cost: Callable[..., Any]) -> Callable[..., Any]:

@@ -70,6 +70,7 @@ def fitted(
             return fitted(replace(plan, clears=False), draft, point, form, domain, may_clear=False)
         reading.error = error
         return reading if not isinstance(error, TypeError) or "argument" not in str(error) else None
+    wanted[:] = [each._replace(free=_is_none_for(plan, returned, each.key)) for each in wanted]
     slope = Slopes(plan, point, dvalues, rng)
     plan.sources = _sources(plan, instance, returned, wanted, before, dvalues, slope, point)
     without = [w.key for w in wanted if w.key not in plan.sources and not w.paths]
@@ -111,13 +112,18 @@ def _once_more(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> dict[str, A
 def _count(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
     """How many of the gradients have the right shape, and how many the right numbers."""
     plan, point = reading.plan, reading.point
-    moved = {key for key, place in plan.sources.items() if place.kind == "moved"}  # a step has any shape that fits
+    moved = {key for key, place in plan.sources.items() if place.kind == "moved"}  # a step has any shape that fits,
+    moved |= set(plan.sources) if any(slot.startswith("buffer") for slot in plan.slots) else set()  # and so have sums
     known = [key for key in gradients if key in plan.sources]
-    reading.shaped = sum(
-        slope.fits(k, gradients[k]) if k in moved else np.shape(gradients[k]) == point.values[k].shape for k in known
-    )
+    right = [key for key in moved if slope.fits(key, gradients.get(key))]
+    taken = moved if 2 * len(right) >= len(moved) else right  # half of them tell that it is called as it is meant
+    reading.shaped = sum(k in taken if k in moved else np.shape(gradients[k]) == point.values[k].shape for k in known)
     reading.fitting = sum(slope.fits(key, gradient) for key, gradient in gradients.items() if key in plan.sources)
     reading.nearly = sum(slope.fits(key, _as(point, key, gradient)) for key, gradient in gradients.items())
+    if moved and not reading.fitting:
+        sizes = [len(value) for value in point.values.values() if value.ndim]
+        factors = [2.0, 0.5, *map(float, sizes), *(1 / size for size in sizes)]
+        reading.proportional = any(all(slope.fits(k, gradients.get(k), c) for k in plan.sources) for c in factors)
     if reading.fitting < reading.matched:
         _taken_together(reading, gradients, slope)
 
@@ -131,6 +137,14 @@ def _taken_together(reading: Reading, gradients: dict[str, Any], slope: Slopes) 
     reading.plan.each, reading.shaped = True, reading.matched
     summed = {key: added_up(g, reading.point.values[key].shape) for key, g in gradients.items()}
     reading.fitting = sum(slope.fits(key, summed[key]) for key in summed if key in reading.plan.sources)
+
+
+def _is_none_for(plan: Recipe, returned: Any, key: str) -> bool:
+    """Whether a function of a context returns None in the place of an argument, as its manner is."""
+    names = [name for name in plan.names if name not in ("ctx", "xp")]
+    places = [i for i, name in enumerate(names) if plan.keys.get(name) == key]
+    several = "ctx" in plan.names and isinstance(returned, tuple) and len(returned) >= len(names) > 1
+    return several and any(returned[i] is None for i in places)
 
 
 def _spare(plan: Recipe, draft: Draft, returned: Any) -> int:
@@ -228,7 +242,8 @@ def _sources(
         found = [c for c in found if not named or not c.name or len(c.source.path) > 1 or is_gradient_name(c.name)]
     if plan.kind == "derivative":
         key = _local(plan, wanted)
-        one = not isinstance(returned, tuple | dict) and np.ndim(returned) <= dvalues.ndim + 1
+        objects = returned is None or (hasattr(returned, "__dict__") and not isinstance(returned, np.ndarray))
+        one = not objects and not isinstance(returned, tuple | dict) and np.ndim(returned) <= dvalues.ndim + 1
         if one and slope is not None and len(wanted) > 1:
             whole = times(dvalues, returned, instance.shapes)
             key = next((w.key for w in wanted if not w.paths and fits(w.key, whole)), key)

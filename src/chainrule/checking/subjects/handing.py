@@ -1,4 +1,4 @@
-"""How functions that do not take arrays are handed them: as nested lists of numbers, or one number after the other."""
+"""How functions that do not take arrays are handed them: as nested lists, one number after the other, or in boxes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from .boxing import box_of_arguments, of_boxes
 from .objects import from_lists
 
-__all__ = ["ENTRIES", "LISTS", "handed", "ways_of"]
+__all__ = ["BOXES", "ENTRIES", "LISTS", "handed", "ways_of"]
 
 LISTS, ENTRIES = "lists", "entries"
+BOXES = "in boxes of "  # and the name of their class
 
 _LOOPS = re.compile(r"\bfor\b|\bzip\(|\blen\(|\bsum\(")
 _ONE_NUMBER = re.compile(r"\bmath\.|\bfrom math\b|\bif\b|\bfloat\(|\bmax\(|\bmin\(|\bexp\(|\blog\(|\btanh\(")
@@ -31,7 +33,10 @@ def handed(function: Callable[..., Any], way: str) -> Callable[..., Any]:
     >>> handed(lambda x: x if x > 0 else 0.0, ENTRIES)(np.array([-1.0, 2.0]))
     array([0., 2.])
     """
-    wrapped = _of_lists(function) if way == LISTS else _of_entries(function)
+    if way.startswith(BOXES):
+        wrapped = of_boxes(function, way.removeprefix(BOXES))
+    else:
+        wrapped = _of_lists(function) if way == LISTS else _of_entries(function)
     return functools.wraps(function)(wrapped)
 
 
@@ -65,6 +70,9 @@ def ways_of(function: Callable[..., Any], source: str, alone: bool) -> Iterator[
 
     `source` is its own with that of what it calls, `alone` whether it is no method of an object.
     """
+    if box := box_of_arguments(function):
+        yield from (BOXES + box, "")
+        return
     known = getattr(inspect_unwrapped(function), "__globals__", {})
     numpy = any(isinstance(value, types.ModuleType) and value.__name__ == "numpy" for value in known.values())
     lists = _LOOPS.search(source) is not None and not _OF_ARRAYS.search(source)

@@ -101,10 +101,15 @@ def _has_gradient(plan: Recipe, point: Point, path: str) -> bool:
     try:
         seed_streams(_SEED)
         output = instance.forward(point.copied())
+        before = read(instance.item, path)
         returned = instance.run_backward(np.ones(output.shape))
+        after = read(instance.item, path)
+        stepped = role_of(leaf(path)) in ("weights", "bias") and not np.ndim(after) and after != before
     except (Exception, SystemExit):
         return False
     if gradient_path(instance.item, path) is not None:
+        return True
+    if stepped and "." not in path and "[" not in path and _moves(plan, point, path):
         return True
     several = returned if isinstance(returned, tuple | list) and role_of(leaf(path)) in ("weights", "bias") else ()
     numbers = [each for each in several if isinstance(each, float | np.floating) and not np.ndim(each)]

@@ -19,7 +19,7 @@ from .signatures import parameters_of, source_of
 from .touched import ReadArray, WrittenArray
 from .world import Choices, Shape
 
-__all__ = ["InPlace", "in_place"]
+__all__ = ["InPlace", "buffers_of", "in_place"]
 
 _USUAL = {"NH": 2, "C": 4, "B": 3, "T": 5, "OC": 7, "V": 6, "Vp": 6, "N": 6}  # sizes that no other size equals,
 _OTHERS = (5, 3, 7, 4, 6, 8, 9, 11)  # but what is divided into heads is a multiple of their number
@@ -41,6 +41,12 @@ def in_place(forward: Callable[..., Any], backward: Callable[..., Any] | None) -
     made = InPlace(forward, backward, [n for n in given if n not in (*written, *sizes)], written, sizes, gradients)
     strange = [n for n in wanted if made.meaning(n) == ""]
     return made if made.inputs and not strange and made.found() else None
+
+
+def buffers_of(backward: Callable[..., Any]) -> list[str]:
+    """The arguments into which a function adds its gradients, where it returns nothing."""
+    plain = getattr(backward, "__func__", backward)
+    return [] if not inspect.isfunction(plain) or _returns(plain) else _written(plain)
 
 
 def _returns(function: Callable[..., Any]) -> bool:

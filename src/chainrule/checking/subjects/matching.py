@@ -34,6 +34,7 @@ class Wanted(NamedTuple):
     shape: tuple[int, ...]
     paths: tuple[str, ...] = ()  # where it lies in the object; () for an argument
     aliases: tuple[str, ...] = ()  # the names of an argument
+    free: bool = False  # whether backward says, with None in its place, that there is no gradient
 
 
 def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[str, Any]) -> list[LeftBehind]:
@@ -48,6 +49,8 @@ def candidates(returned: Any, names: Sequence[str], item: Any, before: Mapping[s
     if item is not None:
         for place, value in arrays_of(item, scalars=True):
             fresh = place not in before or not equal(before[place], value)
+            if not fresh and any(_is_array(each.value) for each in found) and np.any(value):
+                continue  # what forward kept, such as a local derivative, beside what backward gives
             if fresh or is_gradient_name(leaf(place)) or is_gradient_name(place.partition("[")[0]):
                 found.append(LeftBehind(Place("stored", place, place), leaf(place), value))
     return found

@@ -39,9 +39,10 @@ def with_steps(
     written = 0.0 if own or slope is None else _written_rate(instance, wanted, before, slope, sources)
     own = own or written
     moves = "rate" in plan.slots or own
+    held = dict(arrays_of(instance.item, scalars=True)) if moves else {}
     for each in wanted:
         path = each.paths[0] if each.paths else ""
-        after = dict(arrays_of(instance.item)).get(path) if path and moves else None
+        after = held.get(path) if path and moves else None
         if after is None or np.array_equal(after, before.get(path, after)) or (written and each.key in sources):
             continue  # of what gives its gradient elsewhere a rate that is only written in the source tells nothing
         rate = plan.rate if "rate" in plan.slots else own
@@ -72,7 +73,7 @@ def _behind_any_length(
 ) -> dict[str, Place]:
     """The gradients behind steps that do not tell them, as those of RMSProp: what the variables of the passes hold."""
     moved = [key for key, place in sources.items() if place.kind == "moved"]
-    after = dict(arrays_of(instance.item)) if moved else {}
+    after = dict(arrays_of(instance.item, scalars=True)) if moved else {}
     steps = {key: before[sources[key].path] - after[sources[key].path] for key in moved}
     free = [key for key, step in steps.items() if has_any_length(step)]
     if not free or not isinstance(plan.call.gradient, str):

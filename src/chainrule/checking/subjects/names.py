@@ -27,6 +27,7 @@ TARGETS = (
     *("soll", "sollwert", "sollwerte", "zielwerte", "wahr", "y_wahr", "y_vrai", "vrai", "vrais", "attendu", "attendus"),
     *("alvo", "alvos", "rotulo", "rotulos", "esperado", "desejado", "deseado", "y_real", "verdadero", "atteso"),
     *("attesi", "etichetta", "etichette", "y_vero"),
+    *("targets_list", "target_list", "labels_list"),
     *("etiqueta", "etiquetas", "objetivo", "objetivos", "etiquettes", "cible", "cibles", "ziel", "ziele", "klassen"),
 )
 LIKE_WEIGHTS = ("weights", "bias", "scale")
@@ -44,7 +45,7 @@ _INTEGERS = re.compile(
     r"(?i)^(idx|ids?|ind(ex|ices)|tokens?|words?|token_ids|input_ids|labels_idx|positions?|tags|"
     r"\w+_(idx|ids?|ind(ex|ices))|\w+(Idx|Ind(ex|ices)))$"
 )
-_MASKS = re.compile(r"(?i)(^|_)masks?$")
+_MASKS = re.compile(r"(?i)(^|_)(masks?|cond(ition)?)$")
 _STATES = re.compile(
     r"(?i)^((prev|last|init)_?\w{1,6}|\w{1,6}_?(prev|last|init|0|t_1|tm1)(_\w)?|[hcs]|hidden|state|cell|hx|cx)$"
 )

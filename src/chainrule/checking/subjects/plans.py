@@ -14,24 +14,7 @@ from .objects import BOXES
 from .optimized import RATE
 from .spaces import Space
 
-__all__ = ["Passes", "Place", "Recipe", "SavingContext", "boxed", "leaf", "unboxed"]
-
-
-class SavingContext:
-    """What `forward(ctx, ...)` saves for `backward(ctx, ...)`: attributes of any name."""
-
-    def __init__(self, arguments: int) -> None:
-        self.needs_input_grad = (True,) * arguments
-        self.saved: tuple[Any, ...] = ()
-
-    def save_for_backward(self, *values: Any) -> None:
-        """Keep values; they come back as `saved_tensors`, `saved_values` and whatever else begins with `saved`."""
-        self.saved = values
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("saved") and "saved" in self.__dict__:
-            return self.saved
-        raise AttributeError(name)
+__all__ = ["Passes", "Place", "Recipe", "boxed", "leaf", "unboxed"]
 
 
 class Place(NamedTuple):
@@ -48,7 +31,7 @@ class Passes(NamedTuple):
 
     title: str
     item: Any  # the object, or None where there are plain functions
-    value: Any  # the name of a method, a function, or a method with the loss beside it
+    value: Any  # the name of a method, a function, or what makes one of an object with its `on`
     gradient: Any  # likewise; None where the value comes with its gradients
     words: tuple[tuple[str, str], ...] = ()  # arguments that are words, such as the name of an activation
     box: Any = None  # the class that __call__ wants its inputs in, where forward leaves it to __call__ to keep them
@@ -56,9 +39,12 @@ class Passes(NamedTuple):
 
     def of(self, which: Any, item: Any) -> Callable[..., Any]:
         """The method of an object, or the function."""
+        if isinstance(which, str):
+            found: Callable[..., Any] = getattr(item, which)
+        else:
+            found = which.on(item) if hasattr(which, "on") else which
         if isinstance(which, WithCost):
-            return which.on(item)
-        found: Callable[..., Any] = getattr(item, which) if isinstance(which, str) else which
+            return found
         return handed(found, self.way) if self.way else found
 
     @property

@@ -38,6 +38,7 @@ class Reading:
     shaped: int = 0  # gradients of the right shape
     nearly: int = 0  # gradients that fit but for axes of length 1
     spare: int = 0  # arrays that backward gave and that are the gradient of nothing, where a guess was a mere number
+    proportional: bool = False  # whether all of a step fit but for one factor
     error: BaseException | None = None
 
     @property
@@ -67,6 +68,8 @@ class Reading:
 
 def is_needed(plan: Recipe, wanted: Wanted) -> bool:
     """Whether an array must have a gradient: the inputs of a layer, and what is named like a parameter."""
+    if wanted.free:
+        return False
     if plan.kind == "loss" and not plan.sources and not wanted.paths and plan.target:
         return True  # its backward pass failed
     if wanted.paths:
@@ -125,4 +128,6 @@ def compared_shape(draft: Draft, values: Arrays) -> tuple[int, ...]:
     if len(like) > 1 and not draft.below:
         return like
     first = next((v.shape for k, v in values.items() if role_of(k) not in LIKE_WEIGHTS), like)
+    if len(like) == len(first) == 1:  # one sample: what a network gives need not be as long as what it takes
+        return like
     return first if len(values) == 1 and not draft.fixed else like

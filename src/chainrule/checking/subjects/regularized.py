@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from .base import Arrays
+from .objects import attributes_of, copied
 
-__all__ = ["book_penalty", "penalties_in", "strengths_by", "strengths_of"]
+__all__ = ["book_penalty", "penalties_in", "strengths_by", "strengths_of", "without_penalty"]
 
 _REGULARIZED = {"weights": "weight", "biases": "bias"}  # weight_regularizer_l2 belongs to .weights
+_STRENGTH = re.compile(
+    r"(?i)^_?(l[12](_\w+)?|reg(ulari[sz]ation)?(_\w+)?|\w+_reg|lambd?a?(_\w*)?|lmbda|lam|(weight_|l2_)?decay)$"
+)
 _PENALTY = re.compile(
     r"(?i)^_?((get|compute|calc(ulate)?)_)?(l[12]_?)?((weight_?)?(reg(ulari[sz](ation|er))?|penalty|decay)(_?(loss|cost|term|"
     r"penalty|value))?|(loss|cost)_?reg(ulari[sz]ation)?|l[12]_(loss|cost|penalty|term))$"
@@ -30,6 +34,22 @@ def penalties_in(kind: type) -> list[str]:
     """
     names = [name for base in kind.__mro__[:-1] for name in vars(base)]
     return [name for name in dict.fromkeys(names) if _PENALTY.match(name) and callable(getattr(kind, name, None))]
+
+
+def without_penalty(item: Any) -> tuple[Any, tuple[str, ...]]:
+    """A copy of an object with 0 for what it holds as the strength of a penalty, and the names of these; or itself.
+
+    >>> class Network: reg = None
+    >>> network = Network()
+    >>> network.reg, network.rate = 0.01, 0.5
+    >>> without_penalty(network)[1]
+    ('reg',)
+    """
+    held = [n for n, v in attributes_of(item) if _STRENGTH.match(n) and isinstance(v, float | int) and v]
+    twin = copied(item) if held else item
+    for name in held:
+        setattr(twin, name, 0.0)
+    return twin, tuple(held)
 
 
 def strengths_by(penalty: Callable[[Mapping[str, Any]], float], values: Arrays) -> dict[str, tuple[float, float]]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ...errors import ConfigurationError
 from .base import Arrays, Instance, Point
+from .boxing import context_for
 from .names import LIKE_WEIGHTS, role_of
 from .objects import arrays_of, copied, from_lists, generators_of, read, write
 from .outputs import apart, outputs_of, stored_output, together
-from .plans import Place, Recipe, SavingContext, boxed, leaf, unboxed
+from .plans import Place, Recipe, boxed, leaf, unboxed
 from .regularized import book_penalty, strengths_by, strengths_of
 from .steps import SeenVariables, methods_of_steps
 
@@ -102,8 +103,8 @@ class WrittenInstance(Instance):
             write(self.item, path, point.training)
         arguments = self._arguments(point)
         self.point = point
-        self.context = SavingContext(len(arguments))
         value = plan.call.of(plan.call.value, self.item)
+        self.context = context_for(value, len(arguments))
         if plan.call.box is not None:
             value = boxed(self.item, plan.call.box)
         leading = [self.context] if "ctx" in plan.names[:1] else []
@@ -185,6 +186,7 @@ class WrittenInstance(Instance):
         if self.plan.call.gradient is None:
             return self.returned
         parts = apart(dvalues if self.plan.scale == 1 else dvalues * self.plan.scale, self.shapes)
+        self.buffers = dict[str, Any]()
         arguments = [self._slot(slot, parts) for slot in self.plan.slots]
         backward = self.plan.call.of(self.plan.call.gradient, self.item)
         if self.plan.watches:
@@ -192,6 +194,8 @@ class WrittenInstance(Instance):
                 result = backward(*arguments)
         else:
             result = backward(*arguments)
+        if self.buffers:
+            return {f"d{name}": buffer for name, buffer in self.buffers.items()}
         if self.plan.call.box is None:
             return result
         return tuple(unboxed(r) for r in result) if isinstance(result, tuple | list) else unboxed(result)
@@ -202,6 +206,8 @@ class WrittenInstance(Instance):
             return parts[int(which or 0)]
         if kind == "cache":
             return self.returned[int(which)] if which else self.returned[len(self.plan.outputs) :]
+        if kind == "buffer":
+            return self.buffers.setdefault(which, np.zeros_like(self.available[which]))
         if kind == "argument":
             return self.point.training if which == self.plan.training else self.available[which]
         made: dict[str, Callable[[], Any]] = {

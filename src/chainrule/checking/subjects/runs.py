@@ -14,10 +14,12 @@ from ..patience import is_over
 from ..streams import seed_streams
 from .arguments import SEED
 from .base import Arrays
+from .boxing import context_for
+from .handing import BOXES
 from .names import LIKE_WEIGHTS, RATES, attended, rank_of, role_of, setting
 from .objects import arrays_of, copied, write
 from .outputs import stored_output
-from .plans import Passes, SavingContext
+from .plans import Passes
 from .signatures import parameters_of, source_of
 from .sources import axes_in, ranks_in, ranks_told, rows_in
 from .unknown import AnySettings, TracedArray, Unknown, plain
@@ -87,11 +89,13 @@ def _runs(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any]) -
     rows = rows_in(source_of(call.of(call.gradient or call.value, call.item)), base.names)
     source = source_of(call.of(call.value, call.item))
     upright = re.search(r"assert\b.*\bshape\b.*, *1\)|\.zeros\(\([\w.\[\]]+, *1\)\)", source) is not None
+    products = re.search(r"matmul|@ ", source) is not None
     choices, eager = Choices(), False  # eager: arrays at once, for code that takes nothing else
     for _ in range(_RUNS):
         rng = np.random.default_rng(SEED)
         world = World(choices, rng, ranks, sizes)
         world.compares, world.told, world.hidden = bool(base.target), told, hidden
+        world.products = call.way.startswith(BOXES) and products
         world.single = 1 in (rank_of(name) for name in base.names)
         world.axes, world.rows, world.upright = axes, rows, upright
         world.predicts = world.compares and not any(role_of(name) in LIKE_WEIGHTS for name in arrays)
@@ -176,7 +180,7 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     if name == "xp":
         return np
     if name == "ctx":
-        return SavingContext(len(base.names) - 1)
+        return None  # made for each run
     if role == "settings":
         return AnySettings(name, world, base.layered.get(name, ()))
     if name.lower() in RATES:
@@ -198,10 +202,11 @@ def run_once(call: Passes, base: Draft, handed: dict[str, Any]) -> Any:
             with contextlib.suppress(Exception):
                 write(item, path, value.view(TracedArray))
     seed_streams(SEED)
-    leading = [handed["ctx"]] if "ctx" in handed else []
+    function = call.of(call.value, item)
+    leading = [context_for(function, len(base.names) - 1)] if "ctx" in handed else []
     positional = [v for n, v in handed.items() if n not in base.keywords and n != "ctx"]
     named = {n: v for n, v in handed.items() if n in base.keywords}
-    returned = call.of(call.value, item)(*leading, *positional, **named)
+    returned = function(*leading, *positional, **named)
     return stored_output(item) if returned is None else returned
 
 

@@ -40,7 +40,8 @@ def inside(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     plain = getattr(function, "__func__", function)
     code, cells = getattr(plain, "__code__", None), getattr(plain, "__closure__", None) or ()
-    if code is None or code.co_argcount or not code.co_flags & inspect.CO_VARARGS or hasattr(plain, "__wrapped__"):
+    told = hasattr(plain, "__wrapped__") or hasattr(plain, "__signature__")
+    if code is None or told or code.co_argcount or not code.co_flags & inspect.CO_VARARGS:
         return function
     kept = [held for held in map(_held_in, cells) if isinstance(held, FunctionType)]
     bound = getattr(function, "__self__", None)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .calls import loss_place
-from .names import RATES, TARGETS, TRAINING
+from .inplace import buffers_of
+from .names import RATES, TARGETS, TRAINING, same_stem
 from .plans import Passes
 from .signatures import parameters_of, returned_names
 from .steps import rates_of
@@ -82,7 +83,7 @@ def unknown_to(call: Passes, names: tuple[str, ...], slots: tuple[str, ...], lay
         name
         for position, (name, slot) in enumerate(zip(_wants(call, names, layer), slots, strict=False))
         if position
-        and not slot.startswith(("cache", "returned", "upstream", "rate"))
+        and not slot.startswith(("cache", "returned", "upstream", "rate", "buffer"))
         and name.lower() not in {*lower, *RATES, *TRAINING, *TARGETS, "xp", "ctx"}
         and not any(pattern.search(name) for pattern in (_UPSTREAM, _CACHE, _OUTPUT))
     ]
@@ -104,6 +105,7 @@ def _all(
         else _options(name, anew, position, names, target, local, number, rates)
         for position, name in enumerate(wants)
     ]
+    _place_buffers(options, wants, call, [n for n in names if n not in (target, "xp", "ctx")])
     left = [i for i, each in enumerate(options) if each[0] == "cache" and not _CACHE.search(wants[i])]
     if backward and not target and len(left) == 1 and not any("upstream" in each for each in options):
         options[left[0]].insert(0, "upstream")  # all the others are known: it is what is left
@@ -120,6 +122,15 @@ def _all(
                 not has_upstream and not number and not target and any(s.startswith("argument") for s in placed)
             ):
                 yield Manner("derivative", placed, outputs)
+
+
+def _place_buffers(options: list[list[str]], wants: list[str], call: Passes, names: list[str]) -> None:
+    """Arrays of zeros for the arguments into which backward adds its gradients, each for what it is named after."""
+    own = [name for name in buffers_of(call.of(call.gradient, call.item)) if name in wants and name not in names]
+    for name in own:
+        of = [n for n in names if same_stem(name, n)] or (names[:1] if len(own) == 1 else [])
+        if of and (name != wants[0] or len(wants) > len(own)):
+            options[wants.index(name)] = [f"buffer:{of[0]}"]
 
 
 def _options(

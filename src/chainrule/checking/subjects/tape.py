@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from .base import Brought, Subject
 from .objects import attributes_of
 from .plans import Passes
-from .signatures import required_of, source_of
+from .signatures import parameters_of, required_of, source_of
 
 __all__ = ["TapeOperation", "operations_of"]
 
@@ -24,15 +26,20 @@ _DUNDER = ("__add__", "__sub__", "__mul__", "__truediv__", "__matmul__", "__neg_
 _NAMES = ("x", "other")
 _MORE = {"__pow__": (3,)}  # what is no box among the arguments
 _PRODUCTS = ("__matmul__", "matmul", "dot", "mm")
+_PLUS, _TIMES = ("__add__", "add"), ("__mul__", "mul", "multiply")
 _REUSED = "backward"  # under this name the class's own way back through several operations is checked
 
 
 class TapeOperation(Brought):
     """One operation of a class of boxes, or, under `backward`, its way back through several of them."""
 
-    def __init__(self, kind: type, name: str, many: int, numbers: bool, held: str, row: bool = False) -> None:
+    def __init__(
+        self, kind: type, name: str, many: int, numbers: bool, held: str, row: tuple[int, ...] = (), sum_of: str = ""
+    ) -> None:
         self.kind, self.operation, self.many, self.numbers, self.held = kind, name, many, numbers, held
-        self.name, self.row = f"{kind.__name__}.{name}" + " with a row" * row, row
+        self.name, self.row = f"{kind.__name__}.{name}" + " with a row" * bool(row), row
+        self.times = next((each for each in _TIMES if hasattr(kind, each)), "")
+        self.plus = sum_of
 
     def subjects(self, **options: Any) -> Iterator[Subject]:
         """The operation as a pair of functions of arrays: numbers are handed over one by one."""
@@ -40,7 +47,7 @@ class TapeOperation(Brought):
 
         given = options.get("inputs")
         rng = np.random.default_rng(_SEED)
-        shapes = [(5, 4), (4, 3)] if self.operation in _PRODUCTS else [(5, 4), (1, 4) if self.row else (5, 4)]
+        shapes = [(5, 4), (4, 3)] if self.operation in _PRODUCTS else [(5, 4), self.row or (5, 4)]
         low = 0.5 if self.operation in ("log", "sqrt", "__pow__", "__truediv__", "__rtruediv__") else -2.0
         inputs = given if given is not None else {
             name: rng.uniform(low, 2.0, shape) for name, shape in zip(_NAMES[: self.many], shapes, strict=False)
@@ -49,6 +56,7 @@ class TapeOperation(Brought):
         subject = written_subject(call, inputs)
         subject = replace(subject, title=self.name, given=given is not None, plain=subject.plain or self.numbers)
         made_of = "(x + x * other) + x" if self.many == 2 else "(x + x) + x"
+        made_of = made_of if self.plus else "(x * other) * x"
         note = f"It was run on {made_of}: where x is used more than once, what comes back must be added up, with +=."
         yield replace(subject, notes=(*subject.notes, note)) if self.operation == _REUSED else subject
 
@@ -57,7 +65,10 @@ class TapeOperation(Brought):
         if self.operation != _REUSED:
             return getattr(boxes[0], self.operation)(*boxes[1:], *_MORE.get(self.operation, ()))
         x, *others = boxes
-        return (x + x * others[0]) + x if others else (x + x) + x
+        inner = getattr(x, self.times)(others[0]) if others else x
+        if not self.plus:
+            return getattr(inner, self.times)(x)
+        return getattr(getattr(x, self.plus)(inner), self.plus)(x)
 
     def box(self, value: Any) -> Any:
         """A value in a box that wants a gradient."""
@@ -109,7 +120,7 @@ def _send_back(made: Any, share: Any) -> None:
     """Run the closures one after the other from the last, or, where there are none, its own way back from a product."""
     parents, closure = _parents(made), _closure(made)
     if parents is None or closure is None:
-        _own_way_back(made * type(made)(share))
+        _send_its_own_way(made, share)
         return
     order: list[Any] = []
 
@@ -125,6 +136,20 @@ def _send_back(made: Any, share: Any) -> None:
         back = getattr(box, closure, None)
         if callable(back):
             back()
+
+
+def _send_its_own_way(made: Any, share: Any) -> None:
+    """By the method of the class: it takes what comes from above, leaves what is there, or begins with ones."""
+    own = getattr(type(made), _REUSED)
+    takes = [name for name in parameters_of(own) if name != "self"]
+    times = next((name for name in _TIMES if hasattr(made, name)), "")
+    if takes:
+        made.backward(share)
+    elif times and not re.search(r"\bself\.grad is None|\bnot self\.grad\b", source_of(own)):
+        _own_way_back(getattr(made, times)(type(made)(share)))
+    else:
+        made.grad = share
+        _own_way_back(made)
 
 
 def _own_way_back(made: Any) -> None:
@@ -168,12 +193,24 @@ def operations_of(kind: type) -> list[TapeOperation]:
         made = next((m for numbers in (False, True) if (m := _tried(kind, name, numbers)) is not None), None)
         found += [made] if made is not None else []
         if made is not None and made.many == 2 and not made.numbers and name not in _PRODUCTS and spreads:
-            found.append(TapeOperation(kind, name, 2, False, made.held, row=True))
-    sizes = {operation.operation: operation for operation in found}
-    if "__add__" in sizes:
-        add = sizes["__add__"]
-        found.append(TapeOperation(kind, _REUSED, 1 + ("__mul__" in sizes), add.numbers, add.held))
+            found.append(TapeOperation(kind, name, 2, False, made.held, _row_for(made)))
+    known = {operation.operation: operation for operation in found}
+    plus, times = (next((known[n] for n in names if n in known), None) for names in (_PLUS, _TIMES))
+    one = plus or times
+    if one is not None:
+        sum_of = plus.operation if plus is not None else ""
+        found.append(TapeOperation(kind, _REUSED, 1 + (times is not None), one.numbers, one.held, (), sum_of))
     return found
+
+
+def _row_for(operation: TapeOperation) -> tuple[int, ...]:
+    """A row of one axis for a class that stops at one of two, and of two axes for any other."""
+    for shape in (1, 4), (4,):
+        with contextlib.suppress(Exception, SystemExit):  # the code is not ours: anything may come
+            made = operation.run(*(operation.box(np.full(each, 0.5)) for each in ((5, 4), shape)))
+            _send_back(made, np.ones((5, 4)))
+            return shape
+    return (1, 4)
 
 
 def _tried(kind: type, name: str, numbers: bool) -> TapeOperation | None:

@@ -71,6 +71,7 @@ class World:
         self.compares = False  # whether there are targets,
         self.predicts = False  # and nothing but predictions beside them
         self.compared: Shape = ()  # what targets are compared with, where that is known
+        self.products = False  # whether the second of two inputs may be the matrix of a product
         self.columns = False  # whether the samples are columns
         self.single = False  # whether an index is one number, beside vectors that are called so
         self.axes: dict[str, tuple[str, ...]] = {}  # how the source calls the axes of arguments that share some,
@@ -151,6 +152,7 @@ def _input(name: str, world: World) -> Iterator[Shape]:
     if ranks in (None, 2):
         yield from ((width, n) for width in widths if world.columns)
         yield from ((n, width) for width in widths)
+        yield from ((FEATURES, NEURONS),) if world.products else ()
     if ranks == 2 or world.upright:
         yield from ((width, 1) for width in widths)
     if ranks is None and world.compares:

@@ -260,6 +260,8 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
                 f"Its backward pass takes {target}, and no loss is written beside it: it was taken to be "
                 f"{cost.called}, which fits best."
             )
+        if without := plan.call.value.without:
+            yield f"It was compared with {', '.join(without)} = 0: the penalty that it adds was not."
     if plan.shared:
         yield (
             "The samples are columns, and every gradient of a parameter is divided by their number: the mean of the "
