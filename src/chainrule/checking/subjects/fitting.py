@@ -272,7 +272,7 @@ def _local(plan: Recipe, wanted: list[Wanted]) -> str:
 
 
 def _share(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
-    """A course's convention: with the samples in columns every gradient of a parameter is a mean over them."""
+    """A course's convention: with the samples in columns the gradients of parameters are means over them."""
     plan, values = reading.plan, reading.point.values
     inputs = [k for k in plan.keys.values() if k in values and role_of(k) not in LIKE_WEIGHTS and values[k].ndim == 2]
     if not inputs or plan.kind != "layer":
@@ -281,12 +281,13 @@ def _share(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
     data = [k for k in plan.sources if k in inputs or m in values[k].shape[1:]]
     rest = [k for k in plan.sources if k not in data and not slope.fits(k, gradients.get(k))]
     columns = reading.output.shape[-1] == m and all(m in values[k].shape[1:] for k in data) and inputs[0] in data
-    if not columns or m < 2 or values[inputs[0]].shape[0] == m or len(data) + len(rest) < len(plan.sources):
-        return
     means = [k for k in rest if slope.fits(k, gradients.get(k), m)]
-    if means:  # what fits neither way, and a gradient of the data that is a mean too, is compared as it should be
-        plan.shared, plan.samples = frozenset(rest), (inputs[0], 1)
-        reading.fitting += len(means)
+    sums = [k for k in plan.sources if k not in data and k not in rest]
+    if not columns or m < 2 or values[inputs[0]].shape[0] == m or len(means) <= len(sums):
+        return
+    # what fits neither way, and a gradient of the data that is a mean too, is compared as it should be
+    plan.shared, plan.samples = frozenset(rest + sums), (inputs[0], 1)
+    reading.fitting += len(means)
 
 
 def _penalize(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
