@@ -18,7 +18,7 @@ from .derived import slopes_in
 from .parts import Part, calls_in, forward_functions, parts_of, written_in_forward
 from .reach import open_places, reach_of
 from .repairs import Repair, SourceScope, repairs
-from .usercode import compiled, copied_tree, functions_of, names_in, swapped, traced, tree_of
+from .usercode import compiled, copied_tree, functions_of, lines_of, names_in, swapped, traced, tree_of
 
 __all__ = ["Mended", "Search", "Written", "clipped_first", "copied_first", "has_source", "mend"]
 
@@ -79,12 +79,13 @@ def mend(bench: Bench, forms: Sequence[str], accepts: Callable[[], bool], search
         return None
     search.left = min(max(_CALLS // calls_in(bench, cases[0]), _LEAST), _MOST)
     written: list[Written] = []
+    own = {id(part): len(lines_of(part.tree)) for part in parts}
     with contextlib.ExitStack() as stack:
         for part in parts:
             stack.enter_context(swapped(part.twins, part.function.__code__))
         while wrong and len(written) < _STEPS:
             found = _best(bench, cases, parts, wrong, tuple(forms), (search, accepts))
-            if found is None:
+            if found is None or _in_new_line(found, own):
                 break
             part, tree, code, repair, left = found
             written.append(as_written(part.function.__qualname__, part.tree, tree, repair, wrong - left))
@@ -93,6 +94,13 @@ def mend(bench: Bench, forms: Sequence[str], accepts: Callable[[], bool], search
                 function.__code__ = code
         functions = tuple((part.twins, part.function.__code__) for part in parts)
     return Mended(latest(written), not wrong, functions) if written else None
+
+
+def _in_new_line(found: _Found, own: dict[int, int]) -> bool:
+    """Whether a repair would change a line that another one added, which cannot be shown as a change of the source."""
+    part, tree, *_ = found
+    before, after = ([ast.unparse(node) for node in lines_of(each)] for each in (part.tree, tree))
+    return len(before) > own[id(part)] and len(after) == len(before)
 
 
 def copied_first(bench: Bench, backward: bool) -> Iterator[Mended]:
