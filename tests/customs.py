@@ -984,3 +984,68 @@ class Net(Module):
     ("self.grad_b[...] = dout.sum(axis=0)", "self.grad_b[...] = dout.mean(axis=0)"),
     ("if self.training else dout", "if self.training else dout * (1 - self.p)"),
 )
+
+
+stranger(
+    "a loss over steps with class numbers that are flattened, and a mask of them",
+    1,
+    """
+def masked_loss(x, y, mask):
+    (N, T, C) = x.shape
+    scores, classes, keep = x.reshape(N * T, C), y.reshape(N * T), mask.reshape(N * T)
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    loss = -np.sum(keep * np.log(p[np.arange(N * T), classes])) / N
+    d = p.copy()
+    d[np.arange(N * T), classes] -= 1
+    d *= keep[:, None]
+    return loss, (d / N).reshape(N, T, C)
+""",
+    ("d *= keep[:, None]", "pass"),
+    ("(d / N)", "(d / (N * T))"),
+)
+
+stranger(
+    "a recurrent layer whose steps have two gates in one matrix, and a cache for each step",
+    4,
+    """
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+def step(x, h, Wx, Wh):
+    H = h.shape[1]
+    a = sigmoid(x.dot(Wx) + h.dot(Wh))
+    z, c = a[:, 0:H], a[:, H:2*H]
+    return (1 - z) * h + z * c, (x, h, Wx, Wh, a, z, c)
+
+def step_backward(dh, cache):
+    x, h, Wx, Wh, a, z, c = cache
+    H = h.shape[1]
+    da = np.zeros_like(a)
+    da[:, 0:H] = dh * (c - h)
+    da[:, H:2*H] = dh * z
+    da = da * a * (1 - a)
+    return da.dot(Wx.T), da.dot(Wh.T) + dh * (1 - z), x.T.dot(da), h.T.dot(da)
+
+def mgu_forward(x, h0, Wx, Wh):
+    N, T, D = x.shape
+    out, caches, h = np.zeros((N, T, h0.shape[1])), {}, h0
+    for t in range(T):
+        h, caches['step%d' % t] = step(x[:, t, :], h, Wx, Wh)
+        out[:, t, :] = h
+    return out, caches
+
+def mgu_backward(dout, caches):
+    x, h, Wx, Wh, _, _, _ = caches['step0']
+    (N, D) = x.shape
+    T, H = dout.shape[1], h.shape[1]
+    dx, dWx, dWh, dh = np.zeros((N, T, D)), np.zeros((D, 2 * H)), np.zeros((H, 2 * H)), np.zeros((N, H))
+    for t in reversed(range(T)):
+        dx[:, t, :], dh, dWx_, dWh_ = step_backward(dh + dout[:, t, :], caches['step%d' % t])
+        dWx += dWx_
+        dWh += dWh_
+    return dx, dh, dWx, dWh
+""",
+    ("dh + dout[:, t, :]", "dout[:, t, :]"),
+    ("        dWh += dWh_", "        dWh = dWh_"),
+)

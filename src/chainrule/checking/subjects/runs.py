@@ -63,7 +63,9 @@ def every_run(call: Passes, base: Draft, arrays: list[str], given: dict[str, Any
             break  # no shape changes that
     roles = dict(base.roles)
     floats = [n for n in arrays if n not in given and (roles.get(n) or role_of(n)) == "input"]
-    for names in [[name] for name in floats] + [floats] * (len(floats) > 1) if wanted and not found else []:
+    classes = [[base.target]] if base.target and base.target not in given else []
+    ways = [*classes, *([name] for name in floats), *([floats] if len(floats) > 1 else [])]
+    for names in ways if wanted and not found else []:
         base.roles = {**roles, **dict.fromkeys(names, "integers")}
         for attempt in _runs(call, base, arrays, given):
             found |= isinstance(attempt, Draft)
@@ -189,6 +191,8 @@ def _first(name: str, given: dict[str, Any], base: Draft, world: World) -> Any:
     others = [n for n in base.names if n not in skipped and role_of(n) != "number"]
     if role == "number" and name != base.target and name != base.names[0] and others:
         return setting(name)
+    if name == base.target and base.roles.get(name) == "integers":
+        return Unknown(name, world, "classes")
     role = "target" if name == base.target else "input" if role == "number" else base.roles.get(name, "")
     return Unknown(name, world, role)
 
@@ -223,7 +227,7 @@ def _drafted(base: Draft, handed: dict[str, Any], given: dict[str, Any], arrays:
         if isinstance(value, Unknown | AnySettings) and name != base.target:
             guessed.append(name)
         if isinstance(value, Unknown) and name == base.target:
-            below = value.below
+            below = value.below or 2 * (value.role == "classes")
         made = plain(given[name]) if name in given else _made(value, key, values)
         if name == base.target:
             like = made

@@ -86,7 +86,7 @@ def _unpacked(node: ast.Assign, exact: dict[str, int]) -> None:
     assert isinstance(targets, ast.Tuple)
     starred = any(isinstance(each, ast.Starred) for each in targets.elts)
     if isinstance(values, ast.Attribute) and values.attr == "shape" and not starred:
-        exact[name_in(values.value)] = len(targets.elts)
+        exact.setdefault(name_in(values.value), len(targets.elts))
 
 
 def axes_in(names: Iterable[str], *functions: Callable[..., Any]) -> dict[str, tuple[str, ...]]:

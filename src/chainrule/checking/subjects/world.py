@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 SAMPLES, FEATURES, NEURONS, STEPS, SIDE = 5, 4, 3, 4, 6
-MULTIPLES = (1, 4, 3, 2)  # of an LSTM's or a GRU's gates in one matrix
+MULTIPLES = (1, 2, 3, 4)  # of an LSTM's or a GRU's gates in one matrix
 
 Shape = tuple[int, ...]
 
@@ -92,7 +92,7 @@ def drawn(role: str, shape: Shape, world: World) -> NDArray[Any]:
         if mask.size > 1 and mask.all():
             mask.flat[-1] = False
         return mask
-    if role == "integers":
+    if role in ("integers", "classes"):
         return rng.integers(0, 2, shape)
     if role == "target" and len(shape) < 2:
         return rng.integers(0, 2, shape)
@@ -216,5 +216,5 @@ def _integers(name: str, world: World) -> Iterator[Shape]:
 
 _USUAL: dict[str, Callable[[str, World], Iterator[Shape]]] = {
     "weights": _weights, "bias": _bias, "scale": _bias, "state": _state, "target": _target, "number": _number,
-    "integers": _integers,
+    "integers": _integers, "classes": _integers,
 }  # fmt: skip
