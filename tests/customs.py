@@ -1049,3 +1049,107 @@ def mgu_backward(dout, caches):
     ("dh + dout[:, t, :]", "dout[:, t, :]"),
     ("        dWh += dWh_", "        dWh = dWh_"),
 )
+
+
+stranger(
+    "Adam in a layer with all of its settings by default",
+    3,
+    """
+class Dense:
+    def __init__(self, n_in, n_out, lr=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
+        self.W, self.b = np.random.randn(n_in, n_out) * 0.1, np.zeros(n_out)
+        self.lr, self.beta1, self.beta2, self.epsilon = lr, beta1, beta2, epsilon
+        self.mW, self.vW, self.mb, self.vb, self.t = 0 * self.W, 0 * self.W, 0 * self.b, 0 * self.b, 0
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad):
+        dW, db = self.x.T @ grad, grad.sum(axis=0)
+        dx = grad @ self.W.T
+        self.t += 1
+        self.mW = self.beta1 * self.mW + (1 - self.beta1) * dW
+        self.vW = self.beta2 * self.vW + (1 - self.beta2) * dW ** 2
+        self.mb = self.beta1 * self.mb + (1 - self.beta1) * db
+        self.vb = self.beta2 * self.vb + (1 - self.beta2) * db ** 2
+        one, two = 1 - self.beta1 ** self.t, 1 - self.beta2 ** self.t
+        self.W -= self.lr * (self.mW / one) / (np.sqrt(self.vW / two) + self.epsilon)
+        self.b -= self.lr * (self.mb / one) / (np.sqrt(self.vb / two) + self.epsilon)
+        return dx
+""",
+    ("db = self.x.T @ grad, grad.sum(axis=0)", "db = self.x.T @ grad, grad.mean(axis=0)"),
+)
+
+stranger(
+    "small decays of weights, and a velocity that is a moving mean",
+    9,
+    """
+class Decays:
+    def __init__(self, n_in, n_out, lr=0.01, weight_decay=1e-4):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+        self.lr, self.weight_decay = lr, weight_decay
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad):
+        dx = grad @ self.W.T
+        self.W -= self.lr * (self.x.T @ grad + self.weight_decay * self.W)
+        self.b -= self.lr * grad.sum(axis=0)
+        return dx
+
+class DecaysWithMomentum(Decays):
+    def __init__(self, n_in, n_out, lr=0.01, weight_decay=0.01, momentum=0.9):
+        super().__init__(n_in, n_out, lr, weight_decay)
+        self.momentum, self.vW, self.vb = momentum, 0 * self.W, 0 * self.b
+    def backward(self, grad):
+        dx = grad @ self.W.T
+        self.vW = self.momentum * self.vW - self.lr * (self.x.T @ grad + self.weight_decay * self.W)
+        self.vb = self.momentum * self.vb - self.lr * grad.sum(axis=0)
+        self.W += self.vW
+        self.b += self.vb
+        return dx
+
+class Mean:
+    def __init__(self, n_in, n_out, eta=0.01, beta=0.9):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+        self.eta, self.beta, self.vW, self.vb = eta, beta, 0 * self.W, 0 * self.b
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad):
+        dx = grad @ self.W.T
+        self.vW = self.beta * self.vW + (1 - self.beta) * (self.x.T @ grad)
+        self.vb = self.beta * self.vb + (1 - self.beta) * grad.sum(axis=0)
+        self.W -= self.eta * self.vW
+        self.b -= self.eta * self.vb
+        return dx
+""",
+    ("self.x.T @ grad + self.weight_decay", "self.x.T @ grad - self.weight_decay"),
+    ("(1 - self.beta) * grad.sum(axis=0)", "(1 - self.beta) * grad.mean(axis=0)"),
+)
+
+stranger(
+    "a network with a penalty in its loss, whose backward pass takes the step",
+    2,
+    """
+class Net:
+    def __init__(self, n_in=4, n_out=3, reg=0.05, lr=0.1):
+        self.W, self.b, self.reg, self.lr = np.random.randn(n_in, n_out), np.zeros(n_out), reg, lr
+    def forward(self, X):
+        self.X = X
+        e = np.exp(X @ self.W + self.b)
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+    def loss(self, X, y):
+        p = self.forward(X)
+        return -np.log(p[np.arange(len(y)), y]).mean() + 0.5 * self.reg * np.sum(self.W ** 2)
+    def backward(self, X, y):
+        d = self.forward(X).copy()
+        d[np.arange(len(y)), y] -= 1
+        d /= len(y)
+        dW, db = X.T @ d + self.reg * self.W, d.sum(axis=0)
+        self.W -= self.lr * dW
+        self.b -= self.lr * db
+""",
+    ("X.T @ d + self.reg * self.W", "X.T @ d + 2 * self.reg * self.W"),
+    ("X.T @ d + self.reg * self.W, d.sum(axis=0)", "-X.T @ d - self.reg * self.W, -d.sum(axis=0)"),
+)

@@ -304,7 +304,8 @@ def _leaks(bench: Bench, instance: Instance, point: Point) -> Iterator[Finding]:
         if abs(float(terms.sum()) - slope) > 1e-4 * float(np.linalg.norm(terms)) + 1e-3 * abs(slope) + rounding:
             says = (
                 f"{bench.label(name)} in inference is not the derivative of inference once a training pass came before "
-                "it: what that pass stored (a mask, statistics) is still used."
+                "it: what that pass stored (a mask, statistics) is still used, or what inference computes is derived "
+                "wrongly."
             )
             yield bench.error("switch", bench.label(name), says, "training_leaks")
 

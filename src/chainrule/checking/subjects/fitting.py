@@ -84,11 +84,11 @@ def fitted(
     if plan.updates and not plan.clears and not plan.fresh:
         plan.fresh = _has_momentum(plan, point, dvalues)
     _count(reading, _once_more(plan, point, dvalues), slope)
-    if plan.kind == "layer" and reading.fitting < reading.matched and limits_gradients(plan):
+    if plan.kind == "layer" and limits_gradients(plan):
         limited, reading.plan = plan, replace(plan, scale=_SMALL)
         before_that = reading.fitting
         _count(reading, _once_more(reading.plan, point, dvalues), slope)
-        if reading.fitting <= before_that:
+        if reading.fitting < before_that or not reading.fitting:
             reading.plan, reading.fitting = limited, before_that
     return reading
 
@@ -122,7 +122,7 @@ def _count(reading: Reading, gradients: dict[str, Any], slope: Slopes) -> None:
     reading.nearly = sum(slope.fits(key, _as(point, key, gradient)) for key, gradient in gradients.items())
     if moved and not reading.fitting:
         sizes = [len(value) for value in point.values.values() if value.ndim]
-        factors = [2.0, 0.5, *map(float, sizes), *(1 / size for size in sizes)]
+        factors = [-1.0, 2.0, 0.5, *map(float, sizes), *(1 / size for size in sizes)]
         reading.proportional = any(all(slope.fits(k, gradients.get(k), c) for k in plan.sources) for c in factors)
     if reading.fitting < reading.matched:
         _taken_together(reading, gradients, slope)
@@ -192,6 +192,7 @@ def _has_momentum(plan: Recipe, point: Point, dvalues: NDArray[Any]) -> bool:
     """
     first, second = _two_passes(plan, point, dvalues) or ({}, {})
     moved = [key for key, place in plan.sources.items() if place.kind == "moved" and key in first and key in second]
+    moved = [key for key in moved if plan.sources[key].path not in plan.decay] or moved  # a decay is no multiple
     longer = [float(np.vdot(second[k], first[k]) / (np.vdot(first[k], first[k]) or 1)) for k in moved]
     fits = all(_alike(c * first[k], second[k]) for k, c in zip(moved, longer, strict=True))
     return bool(moved) and fits and all(1.001 < c < 1.999 for c in longer)

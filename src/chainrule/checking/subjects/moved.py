@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +17,12 @@ from .optimized import RATE, PlainSteps
 from .plans import Place, Recipe, leaf
 from .running import WrittenInstance
 from .slopes import Slopes
-from .steps import decay_written, has_any_length, numbers_of_steps
+from .steps import has_any_length, numbers_of_steps
 
 __all__ = ["with_steps"]
 
 _SEED = 1
+_OF_MEANS = re.compile(r"(?i)^_?(beta\d?|momentum|mu|rho|decay(_rate)?|mom)$")  # of a velocity that is a moving mean
 
 
 def with_steps(
@@ -38,34 +39,50 @@ def with_steps(
     own = _own_rate(instance, wanted, before, slope)
     written = 0.0 if own or slope is None else _written_rate(instance, wanted, before, slope, sources)
     own = own or written
-    moves = "rate" in plan.slots or own
-    held = dict(arrays_of(instance.item, scalars=True)) if moves else {}
+    rate = plan.rate if "rate" in plan.slots else own
+    held = dict(arrays_of(instance.item, scalars=True)) if rate else {}
+    shrunk = _at_rest(plan, point, dvalues, before, rate) if rate and slope is not None else {}
     for each in wanted:
         path = each.paths[0] if each.paths else ""
-        after = held.get(path) if path and moves else None
+        after = held.get(path) if path and rate else None
         if after is None or np.array_equal(after, before.get(path, after)) or (written and each.key in sources):
             continue  # of what gives its gradient elsewhere a rate that is only written in the source tells nothing
-        rate = plan.rate if "rate" in plan.slots else own
         step = (before[path] - after) / rate
-        if slope is not None and not fits(each.key, step):
-            if each.key in sources:
-                continue
-            plan.decay |= _decay_in(instance, each.key, path, step, before[path], fits)
+        part = shrunk.get(path, 0.0)
+        if each.key in sources and not fits(each.key, step - part * before[path]):
+            continue
+        plan.decay |= {path: part} if part else {}
         if each.key not in sources or slope is not None:  # a step of that rate: what else fits may be its velocity
             sources[each.key] = Place("moved", path)
             plan.rate = rate
     return _behind_any_length(plan, point, dvalues, sources, before, instance)
 
 
-def _decay_in(
-    instance: WrittenInstance, key: str, path: str, step: Any, value: Any, fits: Callable[[str, Any], bool]
-) -> dict[str, float]:
-    """The part of itself by which a step shrinks an array, one of the numbers of the layer or twice that."""
-    backward = instance.plan.call.of(instance.plan.call.gradient, instance.item)
-    numbers = numbers_of_steps(instance.item, backward)
-    found = (part for number in numbers for part in (number, 2 * number) if fits(key, step - part * value))
-    part = next(found, 0.0) or decay_written(instance.item, backward, path)
-    return {path: part} if part else {}
+def _at_rest(plan: Recipe, point: Point, dvalues: Any, before: dict[str, Any], rate: float) -> dict[str, float]:
+    """By which part of itself a step of a layer shrinks each array where nothing comes from above: a decay of weights.
+
+    Of a loss that is written nothing is asked: there the gradient of the penalty is compared.
+    """
+    if plan.kind != "layer" or plan.call.gradient is None:
+        return {}
+    instance = WrittenInstance(replace(plan, sources={}))
+    try:
+        seed_streams(_SEED)
+        instance.restart()
+        instance.forward(point.copied())
+        instance.run_backward(np.zeros_like(dvalues))
+    except (Exception, SystemExit):  # the code is not ours: anything may come
+        return {}
+    found = {}
+    for path, after in arrays_of(instance.item, scalars=True):
+        value = np.asarray(before.get(path, 0.0))
+        if value.shape != np.shape(after) or not value.any():
+            continue
+        step = (value - after) / rate
+        part = float(np.vdot(step, value) / np.vdot(value, value))
+        if 0 < part < 1 and np.allclose(step, part * value, rtol=1e-6, atol=1e-9 * float(np.abs(value).max())):
+            found[path] = float(f"{part:.9g}")
+    return found
 
 
 def _behind_any_length(
@@ -104,11 +121,16 @@ def _own_rate(instance: WrittenInstance, wanted: list[Wanted], before: dict[str,
         n: v for n, v in getattr(instance.item, "__dict__", {}).items() if isinstance(v, float | int) and 0 < v < 10
     }
     named = next((float(held[name]) for name in (*RATES, "alpha") if name in held), 0.0)
-    if slope is None or any(name in held for name in RATES):
+    told = any(name in held for name in RATES)
+    means = [float(v) for n, v in held.items() if v < 1 and _OF_MEANS.search(n)]
+    if slope is None or (told and not means):
         return named
     after = dict(arrays_of(instance.item)) if held else {}
     steps = {w.key: before[p] - after[p] for w in wanted for p in w.paths[:1] if p in before and p in after}
-    return _fitting([*map(float, held.values())], steps, instance, slope) or named
+    rates = (
+        [named, *(named * factor for m in means for factor in (1 - m, 1 + m))] if told else map(float, held.values())
+    )
+    return _fitting([*rates], steps, instance, slope) or named
 
 
 def _fitting(rates: list[float], steps: dict[str, Any], instance: WrittenInstance, slope: Slopes) -> float:

@@ -19,7 +19,6 @@ from .signatures import parameters_of, parsed, source_of
 
 __all__ = [
     "SeenVariables",
-    "decay_written",
     "has_any_length",
     "limits_gradients",
     "methods_of_steps",
@@ -89,22 +88,6 @@ def limits_gradients(plan: Any) -> bool:
     item = None if plan.call.functions or isinstance(plan.call.item, type) else plan.call.item
     source = "".join(source_of(each) for each in methods_of_steps(item, backward))
     return bool(BACK_IN_TIME.search(source)) and re.search(r"\bclip|\.norm\(|_norm\b", source) is not None
-
-
-def decay_written(item: Any, backward: Callable[..., Any], name: str) -> float:
-    """The number by which a method multiplies a parameter, as in `self.decay * self.W`; 0 where none does."""
-    held = _held(item)
-    for function, known in _with_names(item, backward):
-        for node in ast.walk(parsed(source_of(function)) or ast.Pass()):
-            if (
-                isinstance(node, ast.BinOp)
-                and isinstance(node.op, ast.Mult)
-                and ast.unparse(node.right) == f"self.{name}"
-            ):
-                numbers = list(_numbers_in(node.left, known, held))
-                if numbers and 0 < np.prod(numbers) < 1:
-                    return float(np.prod(numbers))
-    return 0.0
 
 
 def _with_names(item: Any, backward: Callable[..., Any]) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:

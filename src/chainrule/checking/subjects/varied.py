@@ -8,8 +8,9 @@ from typing import Any
 
 from ...errors import ConfigurationError
 from .base import Subject
-from .plans import Passes
+from .plans import Passes, Recipe
 from .signatures import source_of
+from .sources import mentions
 from .variations import counts_in, remade, said, variations_of
 
 __all__ = ["varied"]
@@ -26,11 +27,23 @@ def varied(item: Any, inputs: Any, fixed: Mapping[str, Any], subjects: Subjects)
     for changed, other, named in (*([(guessed, item, {})] if guessed else []), *_items(item)):
         try:
             for subject in subjects(other, guessed if changed is guessed else inputs, named):
+                if subject.updates and not _asks_for(subject, changed):
+                    continue  # a setting of its step is not compared
                 setting = said(changed)
                 title = f"{subject.title} with {setting}"
                 yield replace(subject, title=title, setting=setting, settings=1, notes=(), variations=None)
         except (ConfigurationError, TypeError, ValueError, IndexError, AttributeError, KeyError):
             continue  # it does not run so
+
+
+def _asks_for(subject: Subject, changed: Mapping[str, Any]) -> bool:
+    """Whether forward asks for one of the settings."""
+    plan: Recipe | None = getattr(subject.create(), "plan", None)
+    if plan is None or plan.call.functions:
+        return True
+    return mentions(
+        source_of(plan.call.of(plan.call.value, plan.call.item)), [form for n in changed for form in (n, f"_{n}")]
+    )
 
 
 def _items(item: Any) -> Iterator[tuple[dict[str, Any], Any, dict[str, Any]]]:
