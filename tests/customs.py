@@ -1153,3 +1153,24 @@ class Net:
     ("X.T @ d + self.reg * self.W", "X.T @ d + 2 * self.reg * self.W"),
     ("X.T @ d + self.reg * self.W, d.sum(axis=0)", "-X.T @ d - self.reg * self.W, -d.sum(axis=0)"),
 )
+
+
+stranger(
+    "a network that trains inside and logs another loss than its steps follow",
+    2,
+    """
+class Linear:
+    def __init__(self, n_in=4, n_out=2, lr=0.1):
+        self.W, self.b, self.lr, self.history = np.random.randn(n_in, n_out), np.zeros(n_out), lr, []
+    def predict(self, X):
+        return X @ self.W + self.b
+    def train_step(self, X, y):
+        out = self.predict(X)
+        loss = np.mean(np.abs(out - y))
+        d = (out - y) / len(X)
+        self.W -= self.lr * X.T @ d
+        self.b -= self.lr * d.sum(axis=0)
+        self.history.append(loss)
+""",
+    ("d.sum(axis=0)", "d.mean(axis=0)"),
+)

@@ -147,6 +147,11 @@ class Round:
     def __name__(self) -> str:
         return self.method
 
+    def mentions_loss(self, item: Any) -> bool:
+        """Whether the method computes something that it calls a loss."""
+        given = re.findall(r"(?m)^\s*(?:self\.)?(\w+)\s*=[^=]", source_of(getattr(type(item), self.method)))
+        return any(_LOSS.search(name) for name in given)
+
     def on(self, item: Any, rounds: int = 1) -> Callable[..., Any]:
         """The round of one object: it takes what the method takes but for the numbers of rounds and of samples."""
         method = getattr(item, self.method)

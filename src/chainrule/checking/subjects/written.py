@@ -30,6 +30,7 @@ from .reading import Reading, is_needed
 from .running import WrittenInstance
 from .signatures import parameters_of, source_of
 from .sources import small_in_logarithm
+from .stepping import Round
 from .steps import rates_of
 from .switches import switches_that_matter, undefined_in_inference
 from .targets import Redraw, counts_classes
@@ -256,10 +257,10 @@ def _notes(reading: Reading, values: Arrays, undefined: bool, small: str, one: b
         elif cost.slope:
             yield f"Its backward pass takes {target}: it was compared with the derivative of {cost.called}."
         else:
-            yield (
-                f"Its backward pass takes {target}, and no loss is written beside it: it was taken to be "
-                f"{cost.called}, which fits best."
-            )
+            step = plan.call.gradient
+            own = isinstance(step, Round) and step.mentions_loss(plan.call.item)
+            what = "the loss that is written in it was not compared" if own else "no loss is written beside it"
+            yield f"Its backward pass takes {target}, and {what}: it was taken to be {cost.called}, which fits best."
         if without := plan.call.value.without:
             yield f"It was compared with {', '.join(without)} = 0: the penalty that it adds was not."
     if plan.shared:
