@@ -1174,3 +1174,29 @@ class Linear:
 """,
     ("d.sum(axis=0)", "d.mean(axis=0)"),
 )
+
+
+stranger(
+    "gradients that add up until the step that uses them sets them to 0",
+    3,
+    """
+class Linear:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros(n_out)
+        self.W_grad, self.b_grad = np.zeros_like(self.W), np.zeros_like(self.b)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, g):
+        self.W_grad += self.x.T @ g
+        self.b_grad += g.sum(0)
+        return g @ self.W.T
+    def step(self, lr=0.1):
+        self.W -= lr * self.W_grad
+        self.b -= lr * self.b_grad
+        self.W_grad[:], self.b_grad[:] = 0, 0
+        self.W_grad.fill(0)
+""",
+    ("g.sum(0)", "g.mean(0)"),
+    ("        self.W_grad[:], self.b_grad[:] = 0, 0\n        self.W_grad.fill(0)\n", ""),
+)

@@ -114,7 +114,7 @@ def _differences(
         added = name in before and np.shape(before[name]) == np.shape(right) and _close(now, right + before[name])
         array = bench.label(name)
         if added:
-            line = "" if "." in name or "[" in name else f"{bench.line(name, '...')}  # = instead of +="
+            line = _set_anew(bench, name)
             says = f"{array} is added to what an earlier call left in it: start anew at each backward."
             yield bench.error("earlier_calls", array, says, "accumulated", write=line)
         else:
@@ -123,6 +123,16 @@ def _differences(
                 "it is different. What backward reads must be stored anew at each forward."
             )
             yield bench.error("earlier_calls", array, says, "stale_cache")
+
+
+def _set_anew(bench: Bench, name: str) -> str:
+    """The line that sets a gradient instead of adding to it, under the name that the object keeps it by."""
+    plan = getattr(bench.subject.create(), "plan", None)
+    place = plan.sources.get(name) if plan is not None else None
+    stored = place.path if place is not None and place.kind == "stored" else name
+    if "." in stored or "[" in stored:
+        return ""
+    return f"{bench.line(name, '...') if stored == name else f'self.{stored} = ...'}  # = instead of +="
 
 
 def dtypes(bench: Bench) -> Iterator[Finding]:

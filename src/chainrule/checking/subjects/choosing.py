@@ -27,6 +27,7 @@ from .signatures import parameters_of, required_of, returned_names, source_of
 from .slots import unknown_to
 from .sources import indexes_with, subtracted_in
 from .stepping import Round, RoundLoss
+from .steps import BACK_IN_TIME
 
 __all__ = ["chosen"]
 
@@ -109,6 +110,11 @@ def chosen(call: Passes, inputs: Any, targets: Any, reduction: str) -> Reading:
             f"check: the backward pass of {call.title} moves {', '.join(best.plan.hidden)} by steps whose length is "
             "not that of a gradient, as RMSProp or Adam does, and no variable holds their gradient under its name. "
             "Store it, as in self.dW."
+        )
+    if _inputs_were_guessed_wrong(best):
+        raise ConfigurationError(
+            f"check: {call.title} runs on inputs of shapes that were found by running it, but its backward pass, which "
+            f"goes back in time, does not ({best.error}). Pass inputs that it takes: check(layer, inputs)."
         )
     if best.error is not None and not best.plan.sources and not any(is_needed(best.plan, w) for w in best.wanted):
         raise ConfigurationError(
@@ -227,6 +233,16 @@ def _of_usual_loss(call: Passes, target: str, output: str, inputs: Any, reductio
             if found is not None and found.coherent and (mostly is None or found.fitting > mostly.fitting):
                 mostly = found if _tells(found, output) else mostly  # perhaps the last layer's alone are right
     return mostly
+
+
+def _inputs_were_guessed_wrong(best: Reading) -> bool:
+    """Whether a backward pass through time adds up arrays that do not fit: as with other inputs than are meant."""
+    call = best.plan.call
+    says = str(best.error)
+    misfits = "non-broadcastable output operand" in says or "setting an array element with a sequence" in says
+    if not (best.draft.guessed and isinstance(best.error, ValueError) and misfits):
+        return False
+    return BACK_IN_TIME.search(source_of(call.of(call.gradient, call.item))) is not None
 
 
 def _is_of_its_loss(reading: Reading) -> bool:

@@ -24,7 +24,7 @@ from .running import WrittenInstance, added_up, times
 from .runs import Draft
 from .signatures import returned_names
 from .slopes import Slopes
-from .steps import limits_gradients
+from .steps import emptied_elsewhere, limits_gradients
 
 __all__ = ["fitted"]
 
@@ -78,9 +78,10 @@ def fitted(
     reading.matched = len(plan.sources)
     reading.spare = _spare(plan, draft, returned)
     steps = any(role_of(name) == "state" for name in plan.names)  # of a recurrent network: gradients are a sum of them
-    if not clears and instance.item is not None and (steps or instance.clearing()) and _piles_up(plan, point, dvalues):
+    anew = steps or _emptied(plan, instance)
+    if not clears and instance.item is not None and (anew or instance.clearing()) and _piles_up(plan, point, dvalues):
         plan.clears = may_clear and bool(instance.clearing())
-        plan.fresh |= steps and not plan.clears
+        plan.fresh |= anew and not plan.clears
     if plan.updates and not plan.clears and not plan.fresh:
         plan.fresh = _has_momentum(plan, point, dvalues)
     _count(reading, _once_more(plan, point, dvalues), slope)
@@ -91,6 +92,14 @@ def fitted(
         if reading.fitting < before_that or not reading.fitting:
             reading.plan, reading.fitting = limited, before_that
     return reading
+
+
+def _emptied(plan: Recipe, instance: WrittenInstance) -> bool:
+    """Whether gradients are set to 0 by a method that is called after a step."""
+    if instance.item is None or isinstance(instance.item, type) or not isinstance(plan.call.gradient, str):
+        return False
+    stored = [str(place.path) for place in plan.sources.values() if place.kind == "stored"]
+    return emptied_elsewhere(instance.item, plan.call.gradient, stored)
 
 
 def _moves_nothing(slope: Slopes, key: str) -> bool:

@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -18,7 +18,9 @@ from .objects import attributes_of
 from .signatures import parameters_of, parsed, source_of
 
 __all__ = [
+    "BACK_IN_TIME",
     "SeenVariables",
+    "emptied_elsewhere",
     "has_any_length",
     "limits_gradients",
     "methods_of_steps",
@@ -88,6 +90,14 @@ def limits_gradients(plan: Any) -> bool:
     item = None if plan.call.functions or isinstance(plan.call.item, type) else plan.call.item
     source = "".join(source_of(each) for each in methods_of_steps(item, backward))
     return bool(BACK_IN_TIME.search(source)) and re.search(r"\bclip|\.norm\(|_norm\b", source) is not None
+
+
+def emptied_elsewhere(item: Any, backward: str, paths: Iterable[str]) -> bool:
+    """Whether a method beside backward sets one of the stored gradients to 0: they are meant to add up until then."""
+    methods = methods_of_steps(item, getattr(item, backward))[1:]
+    source = "\n".join(source_of(each) for each in methods if each.__name__ != backward)
+    empty = r"(\[[^\]]*\])?\s*(=\s*(\w+\.zeros|0\b|None\b)|\*=\s*0\b|\.fill\(0)"
+    return any(re.search(rf"\bself\.{re.escape(path)}{empty}", source) for path in paths)
 
 
 def _with_names(item: Any, backward: Callable[..., Any]) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
