@@ -79,7 +79,10 @@ def _read(item: Callable[..., Any]) -> str:
     try:
         return textwrap.dedent(inspect.getsource(item))
     except (OSError, TypeError, IndentationError):
-        return ""
+        if not isinstance(item, type):
+            return ""
+    methods = [each for each in vars(item).values() if isinstance(each, FunctionType)]
+    return "\n".join(map(source_of, methods))  # of a class in a notebook only these can be read
 
 
 @lru_cache(maxsize=64)
